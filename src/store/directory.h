@@ -1,0 +1,46 @@
+/* directory.h - the data directory: lock, format, identity, shard count, routing secret.
+ *
+ *     DATA/LOCK            held with flock by the daemon and by every tool
+ *     DATA/sessionstream   format version, directory id, shard count, routing key; written once
+ *     DATA/shard-0000/     one LMDB environment per shard
+ */
+#ifndef SS_STORE_DIRECTORY_H
+#define SS_STORE_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/failure.h"
+#include "core/hash.h"
+
+#define SS_STORE_FORMAT 1
+
+struct ss_directory {
+    char *path;
+    int lock_fd;
+    uint32_t format;
+    uint32_t shard_count;
+    uint64_t directory_id;
+    struct ss_hash_key routing_key;
+    bool created;
+};
+
+/* Opens or creates @path and takes its lock. A new directory gets @shard_count shards; an existing
+ * one keeps its own, and a @shard_count that differs is refused unless @shard_count_explicit is
+ * false. Errors, each with a text that says what to do: SS_E_LOCKED (a second process),
+ * SS_E_SHARDS, SS_E_VERSION (newer format), SS_E_CORRUPT (identity file damaged), SS_E_IO,
+ * SS_E_NOMEM. Blocks: on the disk. */
+int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_explicit,
+                       struct ss_directory **ret_directory, struct ss_failure *failure);
+
+/* For tools: never creates. SS_E_NOTFOUND besides the above. */
+int ss__directory_open_existing(const char *path, struct ss_directory **ret_directory,
+                                struct ss_failure *failure);
+
+void ss__directory_close(struct ss_directory *directory);
+
+/* Writes "PATH/shard-0007" to @out; SS_E_TOOBIG if it does not fit. */
+int ss__directory_shard_path(const struct ss_directory *directory, uint32_t shard, char *out,
+                             size_t out_bytes);
+
+#endif

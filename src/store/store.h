@@ -1,0 +1,241 @@
+/* store.h - one shard's durable state: an LMDB environment used as a group-committed log plus
+ * per-session state.
+ *
+ * Events are appended to the shard log and nothing else is written for them at once. The store
+ * keeps, per session with unflushed events, a tail: the log sequences of those events. When a tail
+ * has SS_SEGMENT_RECORDS_MAX events or SS_SEGMENT_BYTES_MAX bytes, or its oldest record falls out of the log window, or
+ * the shard is idle, the store itself moves it into segments; the head of the log is trimmed a
+ * little in every commit. Entities are checkpoints written by the shard with
+ * ss__store_stage_checkpoint: row->timeline_ordinal says up to which event they count, later
+ * events are replayed through the projections at load.
+ *
+ * Life:    open -> [stage ..., commit | abort] ... -> flush -> close
+ * Threads: one owner thread (a shard) for everything but ss__store_read_image, which any thread
+ *          may call between open and close. There is no lock in here.
+ * Errors:  SS_E_STOREFULL  no space: publishes are refused, reads go on, heals by itself.
+ *          SS_E_STOREIO    read or write error; after a failed sync every later commit says so.
+ *          SS_E_CORRUPT    a record failed its checksum or shape.
+ *          SS_E_NOMEM.
+ */
+#ifndef SS_STORE_STORE_H
+#define SS_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sessionstream/durability.h>
+#include <sessionstream/types.h>
+
+#include "core/clock.h"
+#include "core/failure.h"
+
+#define SS_SEGMENT_RECORDS_MAX 64
+#define SS_SEGMENT_BYTES_MAX (32u << 10)
+
+struct ss_store;
+struct ss_store_session;    /* one session in use or with unflushed events */
+
+struct ss_store_options {
+    const char *dir;                  /* DATA/shard-0000: created if absent; copied */
+    uint32_t shard_index;
+    uint32_t shard_count;
+    uint64_t directory_id;            /* mixed into every session's epoch */
+    enum ss_durability durability;
+    uint64_t map_bytes;               /* 0: min(64 GiB, quarter of the free disk + current size) */
+    uint64_t log_window_bytes;        /* unflushed records older than this are flushed */
+    uint64_t log_window_bytes_max;    /* the window grows to this while over half is unflushed */
+    uint64_t min_free_bytes;          /* publishes are refused below this much free disk */
+    struct ss_clock *clock;           /* borrowed */
+};
+
+void ss__store_options_init(struct ss_store_options *options);
+
+struct ss_store_report {
+    uint64_t sessions;            /* in the catalog */
+    uint64_t recovered_records;   /* unflushed records found in the log */
+    uint64_t damaged_records;
+    uint64_t recovery_us;
+    uint64_t incarnation;
+    bool created;
+    bool clean;                   /* the last process closed it in order */
+};
+
+/* Creates or opens and recovers. Errors: SS_E_STOREIO, SS_E_CORRUPT, SS_E_VERSION (newer format),
+ * SS_E_SHARDS (another shard), SS_E_NOMEM; @failure says what to do. Blocks: yes. */
+int ss__store_open(const struct ss_store_options *options, struct ss_store **ret_store,
+                   struct ss_store_report *ret_report, struct ss_failure *failure);
+
+/* Nothing may be staged. Marks a clean end unless the store failed. NULL is fine. */
+void ss__store_close(struct ss_store *store);
+
+/* ---- types: names of events and entity kinds get small numbers, kept for ever ---- */
+
+enum ss_type_space { SS_TYPE_EVENT = 1, SS_TYPE_ENTITY = 2 };
+
+struct ss_type_entry {
+    enum ss_type_space space;
+    struct ss_str name;           /* event name or entity kind */
+    struct ss_str full_name;      /* protobuf full name */
+    uint64_t fingerprint;         /* of the schema */
+    uint32_t ret_type_id;         /* filled in */
+};
+
+/* Finds or adds each entry in a commit of its own. Errors: SS_E_STOREFULL, SS_E_STOREIO. */
+int ss__store_intern_types(struct ss_store *store, struct ss_type_entry *entries, size_t count);
+
+/* Name and full name of @type_id; valid until close. SS_E_NOTFOUND. */
+int ss__store_type_name(const struct ss_store *store, uint32_t type_id, struct ss_str *ret_name,
+                        struct ss_str *ret_full_name);
+
+/* ---- sessions ---- */
+
+struct ss_session_row {
+    uint64_t sid;
+    uint64_t epoch;               /* as on the wire: of session, incarnation and directory */
+    uint64_t ordinal;             /* of the newest event, staged ones included; 0: none */
+    uint64_t first_retained;      /* 1 unless retention removed events */
+    uint64_t timeline_ordinal;    /* entities on disk show events up to here */
+    uint32_t timeline_version;    /* code version of the projection that wrote them */
+    uint64_t created_us;
+    uint64_t updated_us;
+    bool running;                 /* activity said by the newest event */
+    bool was_running;             /* running when the last process ended without ending it */
+    bool quarantined;             /* damaged: reads and publishes give SS_E_CORRUPT */
+};
+
+/* Finds a committed or staged session. 0 and a reference, or SS_E_NOTFOUND / SS_E_STOREIO.
+ * The reference is given back with ss__store_put_session. */
+int ss__store_get_session(struct ss_store *store, struct ss_str id,
+                          struct ss_store_session **ret_session);
+
+/* Stages the creation of a session that does not exist; a reference as above. */
+int ss__store_stage_session(struct ss_store *store, struct ss_str id, uint64_t now_us,
+                            struct ss_store_session **ret_session);
+
+void ss__store_put_session(struct ss_store *store, struct ss_store_session *session);
+
+/* Current values, staged changes included. Valid while referenced. */
+const struct ss_session_row *ss__store_row(const struct ss_store_session *session);
+struct ss_str ss__store_session_id(const struct ss_store_session *session);
+
+/* Sessions that were running when the last process died: calls @visit for each id once. */
+int ss__store_each_was_running(struct ss_store *store,
+                               void (*visit)(struct ss_str session_id, void *context),
+                               void *context);
+
+/* ---- staged writes ---- */
+
+enum ss_record_flag {
+    SS_RECORD_TIMELINE_FAILED = 1u << 0,    /* skipped by replay */
+    SS_RECORD_UI_FAILED = 1u << 1,
+    SS_RECORD_RUNNING = 1u << 2,            /* the session is running after this event */
+};
+
+/* One event as stored. */
+struct ss_record {
+    uint64_t ordinal;
+    uint64_t time_us;
+    uint32_t type_id;
+    uint32_t flags;
+    struct ss_str header;     /* header section: see store/record.h; may be empty */
+    struct ss_str payload;    /* packed protobuf, validated */
+};
+
+/* Stages one event with ordinal row->ordinal + 1; the bytes are copied. SS_E_NOMEM. */
+int ss__store_stage_event(struct ss_store *store, struct ss_store_session *session,
+                          const struct ss_record *record);
+
+struct ss_entity_row {
+    struct ss_str kind;
+    struct ss_str id;
+    uint64_t created_ordinal;
+    uint64_t last_ordinal;
+    uint64_t time_us;
+    uint32_t type_id;
+    bool tombstone;           /* staged: removes the row; never read back */
+    struct ss_str payload;
+};
+
+/* Stages a checkpoint: writes @rows and sets timeline_ordinal = @ordinal; the bytes are borrowed
+ * until commit or abort. */
+int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
+                               const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
+                               uint32_t timeline_version);
+
+/* Bytes staged since the last commit; 0 means a commit would have nothing to do. */
+size_t ss__store_staged_bytes(const struct ss_store *store);
+
+/* Writes everything staged, full tails, stragglers (at most 32 or 256 KiB) and a trim of the head
+ * (at most twice as many records as appended) in one transaction and, in fsync mode, returns after
+ * it is durable. On error nothing is written and all staged changes are undone in memory, rows and
+ * sessions included: sessions created in this batch answer SS_E_CLOSED to everything but
+ * ss__store_put_session. Errors: SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM. Blocks: on the disk. */
+int ss__store_commit(struct ss_store *store);
+
+/* Undoes everything staged. */
+void ss__store_abort(struct ss_store *store);
+
+/* In interval and none mode: makes all commits durable. SS_E_STOREIO. */
+int ss__store_sync(struct ss_store *store);
+
+/* Flushes oldest tails first, up to @tails_max sessions, in one commit. Returns the number
+ * flushed, 0 when none is left, or an error. For idle moments and before close. */
+int ss__store_flush(struct ss_store *store, unsigned tails_max);
+
+/* 0, or why publishes are refused now (SS_E_STOREFULL, SS_E_STOREIO): cheap, may be asked for
+ * every batch. */
+int ss__store_writable(struct ss_store *store);
+
+/* ---- reads of committed state ---- */
+
+/* Reads one entity from the last checkpoint. @ret_entity borrows memory of the store until the
+ * next commit, abort, stage or flush call. SS_E_NOTFOUND, SS_E_STOREIO, SS_E_CORRUPT. */
+int ss__store_read_entity(struct ss_store *store, const struct ss_store_session *session,
+                          struct ss_str kind, struct ss_str id, struct ss_entity_row *ret_entity);
+
+/* What ss__store_read_image has to read; made on the owner thread, used on any. */
+struct ss_image_request;
+int ss__store_image_request(const struct ss_store_session *session, bool entities,
+                            struct ss_image_request **ret_request);
+void ss__store_image_request_free(struct ss_image_request *request);
+
+/* A session as of one read transaction, in memory of its own. */
+struct ss_image {
+    struct ss_session_row row;         /* timeline_ordinal belongs to the entities below */
+    struct ss_entity_row *entities;    /* all, by (kind, id), when asked for */
+    size_t entities_count;
+    struct ss_record *records;         /* events after timeline_ordinal, ascending, no gaps */
+    size_t records_count;
+    size_t bytes;                      /* memory held */
+    void *memory;                      /* private */
+};
+
+/* Thread: any, between open and close. Blocks: on the disk. SS_E_STOREIO, SS_E_CORRUPT (a damaged
+ * or missing record), SS_E_NOMEM. */
+int ss__store_read_image(struct ss_store *store, const struct ss_image_request *request,
+                         struct ss_image *ret_image);
+void ss__image_deinit(struct ss_image *image);
+
+/* Number of events after timeline_ordinal, that is how many a load replays. */
+uint64_t ss__store_replay_count(const struct ss_store_session *session);
+
+/* ---- figures ---- */
+
+struct ss_store_stats {
+    uint64_t commits;
+    uint64_t commit_errors;
+    uint64_t events;
+    uint64_t segments_written;
+    uint64_t stragglers_flushed;
+    uint64_t records_trimmed;
+    uint64_t log_records;          /* between head and end */
+    uint64_t log_bytes;
+    uint64_t tails;                /* sessions with unflushed events */
+    uint64_t map_bytes;
+    uint64_t used_bytes;
+    uint64_t last_commit_ns;
+};
+void ss__store_stats(const struct ss_store *store, struct ss_store_stats *ret_stats);
+
+#endif

@@ -1,0 +1,28 @@
+# Third-party libraries as imported targets deps::NAME.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+find_program(PROTOC_C protoc-c REQUIRED)
+find_program(PROTOC protoc REQUIRED)
+
+# Debian ships these two without a .pc file. xxhash is used inline: headers only.
+function(ss_plain_library name header library)
+  find_path(${name}_INCLUDE ${header} REQUIRED)
+  find_library(${name}_LIBRARY ${library} REQUIRED)
+  add_library(${name}_import INTERFACE)
+  target_include_directories(${name}_import SYSTEM INTERFACE ${${name}_INCLUDE})
+  target_link_libraries(${name}_import INTERFACE ${${name}_LIBRARY})
+  add_library(deps::${name} ALIAS ${name}_import)
+endfunction()
+ss_plain_library(http_parser http_parser.h http_parser)
+ss_plain_library(wslay wslay/wslay.h wslay)
+
+add_library(deps::uv ALIAS PkgConfig::UV)
+add_library(deps::protobuf_c ALIAS PkgConfig::PROTOBUF_C)
+add_library(deps::lmdb ALIAS PkgConfig::LMDB)
+add_library(deps::xxhash ALIAS PkgConfig::XXHASH)
+add_library(deps::yaml ALIAS PkgConfig::YAML)

@@ -1,0 +1,26 @@
+# ss_layer(NAME [DEPENDS folders...] [LIBS targets...] [PROTO files...])
+# The static library ss_NAME from src/NAME/*.c, linked with nothing but what is named.
+set_property(GLOBAL PROPERTY SS_LAYERS "")
+
+function(ss_layer name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBS;PROTO" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
+  if(NOT sources)
+    add_library(ss_${name} INTERFACE)
+    return()
+  endif()
+  add_library(ss_${name} STATIC ${sources})
+  set_target_properties(ss_${name} PROPERTIES
+    POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+  target_include_directories(ss_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(ss_${name} PRIVATE ss_settings)
+  foreach(lower IN LISTS ARG_DEPENDS)
+    target_link_libraries(ss_${name} PUBLIC ss_${lower})
+  endforeach()
+  target_link_libraries(ss_${name} PUBLIC ${ARG_LIBS} Threads::Threads)
+  foreach(proto IN LISTS ARG_PROTO)
+    sessionstream_add_proto(ss_${name} ${CMAKE_SOURCE_DIR}/${proto}
+                            IMPORT_DIR ${CMAKE_SOURCE_DIR}/proto DESCRIPTOR_ONLY)
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY SS_LAYERS ${name})
+endfunction()
