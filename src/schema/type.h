@@ -44,8 +44,9 @@ uint64_t ss__type_fingerprint(const struct ss_type *type);
  * Note: a built descriptor has no message_init, so protobuf_c_message_init must not be called. */
 const struct ProtobufCMessageDescriptor *ss__type_descriptor(const struct ss_type *type);
 
-/* Makes a generated descriptor the one for its type (found by name), after comparing it field by
- * field, nested types included. Errors: SS_E_NOTFOUND, SS_E_SCHEMA (names the field). */
+/* Makes a generated descriptor the one for its type (found by name), and those it refers to the
+ * ones for theirs, after comparing all of them field by field; on error none. Errors:
+ * SS_E_NOTFOUND (no such type), SS_E_SCHEMA (names the field). */
 int ss__schema_attach(struct ss_schema *schema,
                       const struct ProtobufCMessageDescriptor *generated,
                       struct ss_failure *failure);

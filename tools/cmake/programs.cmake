@@ -1,1 +1,32 @@
-# filled by the server folder
+# sessionstreamd, ssctl and ss-bench in <build>/bin.
+
+# Everything in src/server but the two main functions, so that tests can link it.
+file(GLOB server_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/server/*.c)
+list(FILTER server_sources EXCLUDE REGEX "/(main|ssctl_main)\\.c$")
+add_library(ss_server STATIC ${server_sources})
+target_compile_definitions(ss_server PRIVATE SS_VERSION="${PROJECT_VERSION}")
+target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings deps::yaml)
+
+# Built-in applications are libraries named ss_app_NAME.
+include(app_chat OPTIONAL)
+if(TARGET ss_app_chat)
+  # Applications call the library; only their users see more of it than the public headers.
+  target_link_libraries(ss_app_chat INTERFACE ss_engine)
+  target_compile_definitions(ss_server PRIVATE SS_APP_CHAT)
+  target_link_libraries(ss_server PRIVATE ss_app_chat)
+endif()
+
+foreach(program sessionstreamd ssctl)
+  add_executable(${program})
+  target_link_libraries(${program} PRIVATE ss_server ss_settings)
+  install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endforeach()
+target_sources(sessionstreamd PRIVATE ${CMAKE_SOURCE_DIR}/src/server/main.c)
+target_compile_definitions(sessionstreamd PRIVATE SS_VERSION="${PROJECT_VERSION}")
+target_sources(ssctl PRIVATE ${CMAKE_SOURCE_DIR}/src/server/ssctl_main.c)
+
+file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*.c)
+if(EXISTS ${CMAKE_SOURCE_DIR}/bench/ss_bench.c)
+  add_executable(ss-bench ${bench_sources})
+  target_link_libraries(ss-bench PRIVATE ss_engine ss_settings)
+endif()

@@ -1,0 +1,103 @@
+/* engine.h - shards, gateways and their life; commands and events from outside a handler.
+ *
+ * Life: options_init -> new -> start -> submit, publish ... -> stop -> free. */
+#ifndef SS_ENGINE_H
+#define SS_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include <sessionstream/durability.h>
+#include <sessionstream/error.h>
+#include <sessionstream/registry.h>
+#include <sessionstream/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ss_engine;
+
+/* Every field is set by ss_engine_options_init; strings are copied by ss_engine_new. */
+struct ss_engine_options {
+    const char *data_dir;               /* created if absent; "./data" */
+    uint32_t shard_count;               /* 0: the recorded count, or by cores for a new directory */
+    uint32_t gateway_count;             /* 1 */
+    const char *listen_host;            /* "127.0.0.1"; NULL: no gateway, in-process use only */
+    uint16_t listen_port;               /* 8080; 0: any free port, see ss_engine_port */
+    enum ss_durability durability;      /* SS_DURABILITY_FSYNC */
+    uint32_t durability_interval_ms;    /* of SS_DURABILITY_INTERVAL; 100 */
+    uint64_t store_map_bytes;           /* per shard; 0: by free disk */
+    uint64_t log_window_bytes;          /* per shard; 512 MiB */
+    uint64_t min_free_bytes;            /* publishes are refused below; 256 MiB */
+    uint64_t session_cache_bytes;       /* per shard: idle sessions beyond are evicted; 1 GiB */
+    uint32_t client_queue_bytes;        /* per connection; SS_CLIENT_QUEUE_BYTES_MAX */
+    uint32_t client_frame_bytes;        /* largest message of a client; SS_CLIENT_FRAME_BYTES_MAX */
+    uint32_t connections_max;           /* per gateway; SS_CONNECTIONS_MAX */
+    uint32_t subscriptions_max;         /* per connection; SS_SUBSCRIPTIONS_MAX */
+    uint32_t handshake_timeout_ms;      /* 10,000 */
+    uint32_t ping_interval_ms;          /* 25,000 */
+    uint32_t dead_timeout_ms;           /* 60,000: nothing received for so long closes */
+    uint32_t stop_timeout_ms;           /* 4,000: what ss_engine_stop waits for clients and flushes */
+};
+
+SS_API void ss_engine_options_init(struct ss_engine_options *options);
+
+/* Checks the options and freezes @registry, which must outlive the engine. Errors: SS_E_INVAL,
+ * SS_E_NOMEM. Nothing is opened yet. */
+SS_API int ss_engine_new(const struct ss_engine_options *options, struct ss_registry *registry,
+                         struct ss_engine **ret_engine);
+
+/* Opens and recovers the store, starts the threads and listens. Returns when commands are
+ * accepted. Errors: SS_E_LOCKED, SS_E_SHARDS, SS_E_VERSION, SS_E_CORRUPT, SS_E_STOREIO,
+ * SS_E_ADDRESS, SS_E_IO, SS_E_NOMEM; ss_engine_error gives the sentence. Blocks: on the disk. */
+SS_API int ss_engine_start(struct ss_engine *engine);
+
+/* Stops in order: listeners, reading, outside work, shards (drain, cancel tasks, commit, flush),
+ * connections (close 1001), threads. Blocks up to stop_timeout_ms and a commit. Idempotent. */
+SS_API void ss_engine_stop(struct ss_engine *engine);
+
+/* After stop, or for an engine that never started. NULL is fine. */
+SS_API void ss_engine_free(struct ss_engine *engine);
+
+/* What made ss_engine_start fail, for a person. */
+SS_API const char *ss_engine_error(const struct ss_engine *engine);
+
+/* After start: the port listened on (0 without gateway), sessions found, recovery time. */
+SS_API uint16_t ss_engine_port(const struct ss_engine *engine);
+SS_API uint32_t ss_engine_shard_count(const struct ss_engine *engine);
+SS_API uint64_t ss_engine_sessions_found(const struct ss_engine *engine);
+SS_API uint64_t ss_engine_recovery_us(const struct ss_engine *engine);
+
+struct ss_result {
+    int err;                /* 0, or why; SS_E_COMMIT: the outcome is unknown */
+    const char *message;    /* for a person; "" on success; valid during the call */
+    uint64_t ordinal;       /* highest ordinal published, 0 if none */
+};
+
+/* Called once per accepted call, on the shard thread after the commit; must not block. */
+typedef void ss_done_fn(const struct ss_result *result, void *ctx);
+
+/* Sends a command to a session. Any thread, never blocks. 0: @done (may be NULL) will be called.
+ * Errors, without @done: SS_E_SESSION_ID, SS_E_UNKNOWN_COMMAND, SS_E_TYPE, SS_E_PAYLOAD,
+ * SS_E_TOOBIG, SS_E_BUSY (shed load, retry after a pause), SS_E_STOPPING, SS_E_NOMEM. */
+SS_API int ss_engine_submit(struct ss_engine *engine, struct ss_str session_id,
+                            const char *command, const ProtobufCMessage *payload,
+                            ss_done_fn *done, void *ctx);
+
+/* Publishes an event past any handler. As ss_engine_submit, with SS_E_UNKNOWN_EVENT. */
+SS_API int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id,
+                             const char *event, const ProtobufCMessage *payload,
+                             ss_done_fn *done, void *ctx);
+
+/* Calls @done with err 0 after everything posted to the session before has been handled and, in
+ * fsync mode, committed. As ss_engine_submit. */
+SS_API int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                             void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,110 @@
+/* handler.h - what runs for a session on its shard thread: command handlers, tasks, hooks.
+ *
+ * All of it must not block: a handler over 5 ms delays the other sessions of its shard and is
+ * logged. A struct ss_context is valid only during the call that received it. Whatever a call
+ * causes (events, frames, tasks) is an effect that leaves after the commit of its batch; if that
+ * commit fails nothing of it happens, and tasks of the session get on_cancel(SS_E_COMMIT). */
+#ifndef SS_HANDLER_H
+#define SS_HANDLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include <sessionstream/error.h>
+#include <sessionstream/limits.h>
+#include <sessionstream/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ss_context;
+struct ss_task;
+struct ss_view;
+
+struct ss_command {
+    struct ss_str session_id;
+    struct ss_str name;
+    const ProtobufCMessage *payload;    /* of the registered type; lives during the call */
+    struct ss_str packed;               /* the same, as validated bytes */
+};
+
+/* Returns 0, or a negative code that the caller of the command receives; ss_fail gives it a
+ * sentence. An error does not undo what was published before. */
+typedef int ss_command_fn(struct ss_context *context, const struct ss_command *command, void *ctx);
+
+/* The session the call runs for. */
+SS_API struct ss_str ss_context_session_id(const struct ss_context *context);
+
+/* Wall clock of the batch, microseconds since 1970 UTC. */
+SS_API uint64_t ss_context_time_us(const struct ss_context *context);
+
+/* Ordinal of the session's newest event, those of this call included; 0 if there is none. */
+SS_API uint64_t ss_context_ordinal(const struct ss_context *context);
+
+/* The session's entities with everything published so far applied. Valid during the call. */
+SS_API const struct ss_view *ss_context_view(struct ss_context *context);
+
+/* Gives the error of a command its sentence for the client; returns @code. */
+SS_API int ss_fail(struct ss_context *context, int code, const char *format, ...) SS_PRINTF(3, 4);
+
+/* Publishes one event of the session: checks name, type and payload, gives it the next ordinal,
+ * runs the projections and stages all of it. 0 says nothing about the commit yet. The message may
+ * be freed afterwards. Errors:
+ *   SS_E_UNKNOWN_EVENT, SS_E_TYPE  @event is not registered, or for another type
+ *   SS_E_PAYLOAD    bad UTF-8 in a string, missing required field
+ *   SS_E_TOOBIG     payload over SS_PAYLOAD_BYTES_MAX
+ *   SS_E_LIMIT      more than SS_HANDLER_EVENTS_MAX events or SS_HANDLER_BYTES_MAX in this call
+ *   SS_E_PROJECTION a projection failed: the event is stored, the timeline is unchanged
+ *   SS_E_STOREFULL, SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM */
+SS_API int ss_publish(struct ss_context *context, const char *event,
+                      const ProtobufCMessage *payload);
+
+/* The same from packed bytes, which are validated. */
+SS_API int ss_publish_packed(struct ss_context *context, const char *event, struct ss_str payload);
+
+/* Says whether the session is working. Kept with the next event that is published; an application
+ * learns through the recover hook that the process died in between. */
+SS_API void ss_set_running(struct ss_context *context, bool running);
+
+/* A pointer of the application's, kept in memory with the session until it is set to NULL; while
+ * set, the session is not evicted. Not stored. */
+SS_API void *ss_context_data(const struct ss_context *context);
+SS_API void ss_context_set_data(struct ss_context *context, void *data);
+
+/* ---- tasks ---- */
+
+struct ss_task_ops {
+    /* Runs once when due, on the session's shard. Its return value is only counted. */
+    int (*run)(struct ss_context *context, void *arg);
+    /* The task will never run: SS_E_COMMIT (its batch failed), SS_E_CANCELED (ss_task_cancel),
+     * SS_E_STOPPING. No context: nothing can be published from here. Exactly one of run and
+     * on_cancel is called. */
+    void (*on_cancel)(void *arg, int reason);
+};
+
+/* Runs @ops->run with @arg after @delay_ms, not before the commit of this batch. @ret_task (may be
+ * NULL) is for ss_task_cancel and is valid until run or on_cancel was called. Errors: SS_E_NOMEM,
+ * SS_E_LIMIT (10,000 tasks of one session). */
+SS_API int ss_after(struct ss_context *context, uint64_t delay_ms, const struct ss_task_ops *ops,
+                    void *arg, struct ss_task **ret_task);
+
+/* Cancels a waiting task of the same session; its on_cancel is called before this returns. */
+SS_API void ss_task_cancel(struct ss_context *context, struct ss_task *task);
+
+/* ---- session hooks ---- */
+
+struct ss_session_hooks {
+    /* Called once per session and process, before its first snapshot or command, for a session
+     * with events. @was_running: the newest event had said so when the last process ended. May
+     * publish, for example to end what a crash cut off. Sessions that were running are recovered
+     * after start without waiting for a client. NULL: none. */
+    void (*recover)(struct ss_context *context, bool was_running, void *ctx);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,16 @@
+/* sessionstream.h - the whole public API. */
+#ifndef SS_SESSIONSTREAM_H
+#define SS_SESSIONSTREAM_H
+
+#include <sessionstream/app.h>
+#include <sessionstream/durability.h>
+#include <sessionstream/engine.h>
+#include <sessionstream/error.h>
+#include <sessionstream/export.h>
+#include <sessionstream/handler.h>
+#include <sessionstream/limits.h>
+#include <sessionstream/projection.h>
+#include <sessionstream/registry.h>
+#include <sessionstream/types.h>
+
+#endif

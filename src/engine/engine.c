@@ -1,0 +1,424 @@
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sessionstream/engine.h>
+#include <sessionstream/limits.h>
+
+#include "core/contract.h"
+#include "core/log.h"
+#include "core/utf8.h"
+#include "engine/options.h"
+#include "gateway/gateway.h"
+#include "message/router.h"
+#include "message/stats.h"
+#include "schema/registry.h"
+#include "schema/validate.h"
+#include "shard/shard.h"
+#include "store/directory.h"
+#include "wire/transport.h"
+
+#define POOL_THREADS 2
+#define SHARD_PATH_BYTES 4096
+
+struct ss_engine {
+    struct ss_engine_options options;
+    char *data_dir;
+    char *listen_host;
+    struct ss_registry *registry;
+    struct ss_transport transport;
+    struct ss_failure failure;
+    struct ss_directory *directory;
+    struct ss_pool *pool;
+    struct ss_router router;
+    uint32_t shards_count;
+    struct ss_shard *shards[SS_SHARDS_MAX];
+    struct ss_gateway *gateways[SS_GATEWAYS_MAX];
+    struct ss_inbox *gateway_inboxes[SS_GATEWAYS_MAX];
+    uint32_t gateways_count;
+    uint32_t shards_started;
+    uint32_t gateways_started;
+    struct ss_shard_stats *shard_stats;
+    struct ss_gateway_stats *gateway_stats;
+    struct ss_stats_table stats_table;
+    atomic_bool ready;
+    uint64_t sessions_found;
+    uint64_t recovery_us;
+    bool started;
+};
+
+int ss_engine_new(const struct ss_engine_options *options, struct ss_registry *registry,
+                  struct ss_engine **ret_engine)
+{
+    struct ss_failure failure = { 0 };
+    int err = ss__options_check(options, &failure);
+    if (err != 0) {
+        ss__log(SS_LOG_ERROR, "engine options are invalid", "reason=\"%s\"", failure.text);
+        return err;
+    }
+    err = ss__transport_load(registry->schema, &failure);
+    if (err == 0) {
+        err = ss__registry_freeze(registry);
+    }
+    if (err != 0) {
+        return err;
+    }
+    struct ss_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        return SS_E_NOMEM;
+    }
+    engine->options = *options;
+    engine->registry = registry;
+    engine->data_dir = strdup(options->data_dir);
+    engine->listen_host = options->listen_host == NULL ? NULL : strdup(options->listen_host);
+    err = engine->data_dir == NULL ||
+                  (options->listen_host != NULL && engine->listen_host == NULL)
+              ? SS_E_NOMEM
+              : ss__transport_init(&engine->transport, registry->schema, &failure);
+    if (err != 0) {
+        ss_engine_free(engine);
+        return err;
+    }
+    engine->gateways_count = options->listen_host == NULL ? 0 : options->gateway_count;
+    *ret_engine = engine;
+    return 0;
+}
+
+static struct ss_store_options store_options(const struct ss_engine *engine, const char *path,
+                                             uint32_t index)
+{
+    struct ss_store_options store;
+    ss__store_options_init(&store);
+    store.dir = path;
+    store.shard_index = index;
+    store.shard_count = engine->shards_count;
+    store.directory_id = engine->directory->directory_id;
+    store.durability = engine->options.durability;
+    store.map_bytes = engine->options.store_map_bytes;
+    store.log_window_bytes = engine->options.log_window_bytes;
+    if (store.log_window_bytes_max < store.log_window_bytes) {
+        store.log_window_bytes_max = store.log_window_bytes;
+    }
+    store.min_free_bytes = engine->options.min_free_bytes;
+    store.clock = &ss__system_clock;
+    return store;
+}
+
+static int open_shard(struct ss_engine *engine, uint32_t index)
+{
+    char path[SHARD_PATH_BYTES];
+    int err = ss__directory_shard_path(engine->directory, index, path, sizeof path);
+    if (err != 0) {
+        return ss__fail(&engine->failure, err, "the path of the data directory is too long");
+    }
+    struct ss_shard_options options = {
+        .index = index,
+        .registry = engine->registry,
+        .transport = &engine->transport,
+        .pool = engine->pool,
+        .stats = &engine->shard_stats[index],
+        .gateways = engine->gateway_inboxes,
+        .gateways_count = engine->gateways_count,
+        .clock = &ss__system_clock,
+        .store = store_options(engine, path, index),
+        .durability_interval_ms = engine->options.durability_interval_ms,
+        .session_cache_bytes = engine->options.session_cache_bytes,
+        .stop_timeout_ms = engine->options.stop_timeout_ms,
+    };
+    err = ss__shard_new(&options, &engine->shards[index], &engine->failure);
+    if (err != 0) {
+        return err;
+    }
+    const struct ss_store_report *report = ss__shard_report(engine->shards[index]);
+    engine->sessions_found += report->sessions;
+    engine->recovery_us += report->recovery_us;
+    engine->router.shards[index] = ss__shard_inbox(engine->shards[index]);
+    return 0;
+}
+
+static int open_gateway(struct ss_engine *engine, uint32_t index)
+{
+    struct ss_gateway_options options = {
+        .index = index,
+        .router = &engine->router,
+        .registry = engine->registry,
+        .transport = &engine->transport,
+        .stats = &engine->gateway_stats[index],
+        .stats_table = &engine->stats_table,
+        .listen_host = engine->listen_host,
+        /* The first one may pick a port; the others share it. */
+        .listen_port = index == 0 ? engine->options.listen_port
+                                  : ss__gateway_port(engine->gateways[0]),
+        .ready = &engine->ready,
+        .client_queue_bytes = engine->options.client_queue_bytes,
+        .client_frame_bytes = engine->options.client_frame_bytes,
+        .connections_max = engine->options.connections_max,
+        .subscriptions_max = engine->options.subscriptions_max,
+        .handshake_timeout_ms = engine->options.handshake_timeout_ms,
+        .ping_interval_ms = engine->options.ping_interval_ms,
+        .dead_timeout_ms = engine->options.dead_timeout_ms,
+        .stop_timeout_ms = engine->options.stop_timeout_ms,
+    };
+    int err = ss__gateway_new(&options, &engine->gateways[index], &engine->failure);
+    if (err == 0) {
+        engine->gateway_inboxes[index] = ss__gateway_inbox(engine->gateways[index]);
+    }
+    return err;
+}
+
+static int open_all(struct ss_engine *engine)
+{
+    bool told = engine->options.shard_count != 0;
+    uint32_t wanted =
+        told ? engine->options.shard_count : ss__options_default_shards(&engine->options);
+    int err = ss__directory_open(engine->data_dir, wanted, told, &engine->directory,
+                                 &engine->failure);
+    if (err != 0) {
+        return err;
+    }
+    engine->shards_count = engine->directory->shard_count;
+    engine->router.shard_count = engine->shards_count;
+    engine->router.key = engine->directory->routing_key;
+    engine->shard_stats = calloc(engine->shards_count, sizeof *engine->shard_stats);
+    engine->gateway_stats = calloc(engine->gateways_count + 1, sizeof *engine->gateway_stats);
+    if (engine->shard_stats == NULL || engine->gateway_stats == NULL) {
+        return ss__fail(&engine->failure, SS_E_NOMEM, "out of memory");
+    }
+    engine->stats_table = (struct ss_stats_table){
+        .shards_count = engine->shards_count,
+        .gateways_count = engine->gateways_count,
+        .shards = engine->shard_stats,
+        .gateways = engine->gateway_stats,
+        .shard_inboxes = (const struct ss_inbox *const *)engine->router.shards,
+        .gateway_inboxes = (const struct ss_inbox *const *)engine->gateway_inboxes,
+    };
+    err = ss__pool_new(POOL_THREADS, &engine->pool);
+    if (err != 0) {
+        return ss__fail(&engine->failure, err, "reader threads cannot be started");
+    }
+    for (uint32_t i = 0; i < engine->gateways_count && err == 0; i++) {
+        err = open_gateway(engine, i);
+    }
+    for (uint32_t i = 0; i < engine->shards_count && err == 0; i++) {
+        err = open_shard(engine, i);
+    }
+    return err;
+}
+
+static int start_all(struct ss_engine *engine)
+{
+    int err = 0;
+    while (engine->shards_started < engine->shards_count && err == 0) {
+        err = ss__shard_start(engine->shards[engine->shards_started]);
+        engine->shards_started += err == 0;
+    }
+    while (engine->gateways_started < engine->gateways_count && err == 0) {
+        err = ss__gateway_start(engine->gateways[engine->gateways_started]);
+        engine->gateways_started += err == 0;
+    }
+    if (err != 0) {
+        return ss__fail(&engine->failure, err, "threads cannot be started: %s",
+                        ss_error_text(err));
+    }
+    return 0;
+}
+
+static void close_all(struct ss_engine *engine)
+{
+    for (uint32_t i = 0; i < SS_GATEWAYS_MAX; i++) {
+        ss__gateway_free(engine->gateways[i]);
+        engine->gateways[i] = NULL;
+        engine->gateway_inboxes[i] = NULL;
+    }
+    for (uint32_t i = 0; i < SS_SHARDS_MAX; i++) {
+        ss__shard_free(engine->shards[i]);
+        engine->shards[i] = NULL;
+        engine->router.shards[i] = NULL;
+    }
+    ss__pool_free(engine->pool);
+    engine->pool = NULL;
+    ss__directory_close(engine->directory);
+    engine->directory = NULL;
+    free(engine->shard_stats);
+    free(engine->gateway_stats);
+    engine->shard_stats = NULL;
+    engine->gateway_stats = NULL;
+}
+
+int ss_engine_start(struct ss_engine *engine)
+{
+    SS_REQUIRE(!engine->started);
+    engine->failure = (struct ss_failure){ 0 };
+    int err = open_all(engine);
+    if (err == 0) {
+        engine->started = true;
+        err = start_all(engine);
+    }
+    if (err != 0) {
+        ss_engine_stop(engine);
+        close_all(engine);
+        return err;
+    }
+    atomic_store(&engine->ready, true);
+    return 0;
+}
+
+/* Order: no new connections, no new requests, then every shard to its end, then what the clients
+ * still have to get. */
+void ss_engine_stop(struct ss_engine *engine)
+{
+    if (!engine->started) {
+        return;
+    }
+    engine->started = false;
+    atomic_store(&engine->ready, false);
+    for (uint32_t i = 0; i < engine->gateways_started; i++) {
+        ss__gateway_stop_listening(engine->gateways[i]);
+    }
+    for (uint32_t i = 0; i < engine->shards_started; i++) {
+        ss__shard_stop(engine->shards[i]);
+    }
+    for (uint32_t i = 0; i < engine->shards_started; i++) {
+        ss__shard_join(engine->shards[i]);
+    }
+    for (uint32_t i = 0; i < engine->gateways_started; i++) {
+        ss__gateway_stop(engine->gateways[i]);
+    }
+    for (uint32_t i = 0; i < engine->gateways_started; i++) {
+        ss__gateway_join(engine->gateways[i]);
+    }
+    engine->shards_started = engine->gateways_started = 0;
+}
+
+void ss_engine_free(struct ss_engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    SS_REQUIRE(!engine->started);
+    close_all(engine);
+    free(engine->data_dir);
+    free(engine->listen_host);
+    free(engine);
+}
+
+const char *ss_engine_error(const struct ss_engine *engine)
+{
+    return engine->failure.text;
+}
+
+uint16_t ss_engine_port(const struct ss_engine *engine)
+{
+    return engine->gateways[0] == NULL ? 0 : ss__gateway_port(engine->gateways[0]);
+}
+
+uint32_t ss_engine_shard_count(const struct ss_engine *engine)
+{
+    return engine->shards_count;
+}
+
+uint64_t ss_engine_sessions_found(const struct ss_engine *engine)
+{
+    return engine->sessions_found;
+}
+
+uint64_t ss_engine_recovery_us(const struct ss_engine *engine)
+{
+    return engine->recovery_us;
+}
+
+/* ---- calls from outside a handler ---- */
+
+static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_str session_id,
+                const struct ss_name *name, struct ss_str payload, ss_done_fn *done, void *ctx)
+{
+    struct ss_str none = { NULL, 0 };
+    struct ss_request *request = ss__request_new(kind, session_id, none, payload);
+    if (request == NULL) {
+        return SS_E_NOMEM;
+    }
+    request->name = name;
+    request->done = done;
+    request->ctx = ctx;
+    int err = ss__inbox_post(ss__router_inbox(&engine->router, session_id), &request->base.node,
+                             SS_POST_OUTSIDE);
+    if (err != 0) {
+        ss__msg_free(&request->base);
+    }
+    return err;
+}
+
+static int check_session_id(const struct ss_engine *engine, struct ss_str id)
+{
+    if (!engine->started) {
+        return SS_E_STOPPING;
+    }
+    bool good = id.len > 0 && id.len <= SS_SESSION_ID_BYTES_MAX && ss__utf8_valid(id.data, id.len);
+    return good ? 0 : SS_E_SESSION_ID;
+}
+
+static int pack_and_post(struct ss_engine *engine, enum ss_request_kind kind,
+                         struct ss_str session_id, const struct ss_name *name,
+                         const ProtobufCMessage *payload, ss_done_fn *done, void *ctx)
+{
+    if (payload == NULL) {
+        return SS_E_PAYLOAD;
+    }
+    if (!ss_str_equal(ss_str(payload->descriptor->name), ss__type_name(name->type))) {
+        return SS_E_TYPE;
+    }
+    size_t len = protobuf_c_message_get_packed_size(payload);
+    if (len > SS_PAYLOAD_BYTES_MAX) {
+        return SS_E_TOOBIG;
+    }
+    uint8_t small[512];
+    uint8_t *packed = len <= sizeof small ? small : malloc(len);
+    if (packed == NULL) {
+        return SS_E_NOMEM;
+    }
+    struct ss_str bytes = ss_str_of(packed, protobuf_c_message_pack(payload, packed));
+    int err = ss__validate(name->type, bytes, NULL);
+    if (err == 0) {
+        err = post(engine, kind, session_id, name, bytes, done, ctx);
+    }
+    if (packed != small) {
+        free(packed);
+    }
+    return err;
+}
+
+int ss_engine_submit(struct ss_engine *engine, struct ss_str session_id, const char *command,
+                     const ProtobufCMessage *payload, ss_done_fn *done, void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    if (err != 0) {
+        return err;
+    }
+    const struct ss_name *name =
+        ss__registry_find(engine->registry, SS_SPACE_COMMAND, ss_str(command));
+    return name == NULL ? SS_E_UNKNOWN_COMMAND
+                        : pack_and_post(engine, SS_REQUEST_SUBMIT, session_id, name, payload, done,
+                                        ctx);
+}
+
+int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id, const char *event,
+                      const ProtobufCMessage *payload, ss_done_fn *done, void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    if (err != 0) {
+        return err;
+    }
+    const struct ss_name *name = ss__registry_find(engine->registry, SS_SPACE_EVENT, ss_str(event));
+    return name == NULL ? SS_E_UNKNOWN_EVENT
+                        : pack_and_post(engine, SS_REQUEST_PUBLISH, session_id, name, payload,
+                                        done, ctx);
+}
+
+int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                      void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    struct ss_str none = { NULL, 0 };
+    return err != 0 ? err
+                    : post(engine, SS_REQUEST_BARRIER, session_id, NULL, none, done, ctx);
+}

@@ -1,0 +1,85 @@
+#include "gateway/answer.h"
+
+#include <sessionstream/error.h>
+
+#include "core/hash.h"
+
+#define HELLO_RANDOM_BYTES 16
+
+static const struct ss_transport *transport_of(const struct ss_conn *conn)
+{
+    return conn->gateway->options.transport;
+}
+
+static enum ss_encoding encoding_of(const struct ss_conn *conn)
+{
+    return (enum ss_encoding)conn->encoding;
+}
+
+static struct ss_bytes *scratch_of(struct ss_conn *conn)
+{
+    return &conn->gateway->scratch;
+}
+
+int ss__answer_hello(struct ss_conn *conn)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t random[HELLO_RANDOM_BYTES];
+    int err = ss__random_bytes(random, sizeof random);
+    if (err != 0) {
+        return err;
+    }
+    char id[5 + 2 * HELLO_RANDOM_BYTES] = "conn-";
+    for (size_t i = 0; i < sizeof random; i++) {
+        id[5 + 2 * i] = digits[random[i] >> 4];
+        id[6 + 2 * i] = digits[random[i] & 15];
+    }
+    ss__conn_send(conn, ss__frame_hello(transport_of(conn), encoding_of(conn),
+                                        ss_str_of(id, sizeof id), scratch_of(conn)),
+                  SS_SEND_ANSWER);
+    return 0;
+}
+
+void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame *frame)
+{
+    struct ss_error_frame filled = *frame;
+    if (filled.code.len == 0) {
+        filled.code = ss_str(ss_error_wire_name(err));
+    }
+    if (filled.message.len == 0) {
+        filled.message = ss_str(ss_error_text(err));
+    }
+    ss__count_error(conn->gateway->options.stats->errors, err);
+    ss__conn_send(conn, ss__frame_error(transport_of(conn), encoding_of(conn), &filled,
+                                        scratch_of(conn)),
+                  SS_SEND_ANSWER);
+}
+
+void ss__answer_subscribed(struct ss_conn *conn, struct ss_str session_id, uint64_t since)
+{
+    ss__conn_send(conn, ss__frame_subscribed(transport_of(conn), encoding_of(conn), session_id,
+                                             since, scratch_of(conn)),
+                  SS_SEND_ANSWER);
+}
+
+void ss__answer_unsubscribed(struct ss_conn *conn, struct ss_str session_id)
+{
+    ss__conn_send(conn, ss__frame_unsubscribed(transport_of(conn), encoding_of(conn), session_id,
+                                               scratch_of(conn)),
+                  SS_SEND_ANSWER);
+}
+
+void ss__answer_pong(struct ss_conn *conn, struct ss_str nonce)
+{
+    ss__conn_send(conn, ss__frame_pong(transport_of(conn), encoding_of(conn), nonce,
+                                       scratch_of(conn)),
+                  SS_SEND_ANSWER);
+}
+
+void ss__answer_accepted(struct ss_conn *conn, struct ss_str request_id, struct ss_str session_id,
+                         uint64_t ordinal)
+{
+    ss__conn_send(conn, ss__frame_accepted(transport_of(conn), encoding_of(conn), request_id,
+                                           session_id, ordinal, scratch_of(conn)),
+                  SS_SEND_ANSWER);
+}

@@ -1,0 +1,24 @@
+/* answer.h - the websocket messages a connection gets for what it asked. Gateway thread. */
+#ifndef SS_GATEWAY_ANSWER_H
+#define SS_GATEWAY_ANSWER_H
+
+#include <stdint.h>
+
+#include <sessionstream/types.h>
+
+#include "gateway/conn.h"
+#include "wire/server_frame.h"
+
+/* Sends "conn-" and 128 random bits. Errors: SS_E_IO (no random bytes). */
+int ss__answer_hello(struct ss_conn *conn);
+
+/* Sends and counts an error. An empty code or message in @frame is filled in for @err. */
+void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame *frame);
+
+void ss__answer_subscribed(struct ss_conn *conn, struct ss_str session_id, uint64_t since);
+void ss__answer_unsubscribed(struct ss_conn *conn, struct ss_str session_id);
+void ss__answer_pong(struct ss_conn *conn, struct ss_str nonce);
+void ss__answer_accepted(struct ss_conn *conn, struct ss_str request_id, struct ss_str session_id,
+                         uint64_t ordinal);
+
+#endif

@@ -1,0 +1,458 @@
+#include "gateway/conn.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sessionstream/error.h>
+
+#include "core/contract.h"
+#include "gateway/subscriptions.h"
+
+/* Slices of one write. */
+#define SLICES_MAX 64
+
+void ss__conn_arm(struct ss_gateway *gateway, uint64_t due_ms)
+{
+    if (due_ms >= gateway->armed_ms) {
+        return;
+    }
+    uint64_t now = ss__gateway_now_ms(gateway);
+    gateway->armed_ms = due_ms;
+    ss__loop_wake_in(&gateway->loop, due_ms > now ? due_ms - now : 0);
+}
+
+void ss__conn_arm_timers(struct ss_gateway *gateway)
+{
+    uint64_t wait = ss__timers_wait_ms(&gateway->timers);
+    if (wait != UINT64_MAX) {
+        ss__conn_arm(gateway, gateway->timers.now_ms + wait);
+    }
+}
+
+void ss__conn_wake_at(struct ss_conn *conn, uint64_t due_ms)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    if (conn->state == SS_CONN_CLOSED || (conn->timing && conn->timer.due_ms <= due_ms)) {
+        return;
+    }
+    if (conn->timing) {
+        ss__timers_cancel(&gateway->timers, &conn->timer);
+    }
+    conn->timing = true;
+    ss__timers_add(&gateway->timers, &conn->timer, due_ms);
+    ss__conn_arm_timers(gateway);
+}
+
+int ss__conn_new(struct ss_gateway *gateway, int fd, struct ss_conn **ret_conn)
+{
+    struct ss_conn *conn = calloc(1, sizeof *conn);
+    if (conn == NULL) {
+        (void)close(fd);    /* nothing was sent on it */
+        return SS_E_NOMEM;
+    }
+    conn->gateway = gateway;
+    ss__list_init(&conn->dirty);
+    ss__list_init(&conn->waiting);
+    ss__send_queue_init(&conn->queue);
+    ss__http_parser_init(&conn->in.http, gateway->options.client_frame_bytes);
+    conn->state = SS_CONN_HTTP;
+    conn->heard_ms = conn->progress_ms = ss__gateway_now_ms(gateway);
+    int err = ss__conn_table_add(&gateway->conns, conn, &conn->slot, &conn->generation);
+    if (err != 0) {
+        (void)close(fd);
+        free(conn);
+        return err;
+    }
+    ss__gauge_set(&gateway->options.stats->connections, gateway->conns.count);
+    (void)uv_tcp_init(&gateway->loop.uv, &conn->tcp);    /* without flags it cannot fail */
+    conn->tcp.data = conn;
+    err = uv_tcp_open(&conn->tcp, fd);
+    if (err != 0) {
+        (void)close(fd);
+        ss__conn_close(conn);
+        return ss__err_from_uv(err);
+    }
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);    /* slower without */
+    *ret_conn = conn;
+    return 0;
+}
+
+static void mark_dirty(struct ss_conn *conn)
+{
+    ss__list_remove(&conn->dirty);
+    ss__list_push_back(&conn->gateway->dirty, &conn->dirty);
+}
+
+void ss__conn_fail(struct ss_conn *conn)
+{
+    if (conn->state != SS_CONN_CLOSED) {
+        conn->failed = true;
+        mark_dirty(conn);
+    }
+}
+
+/* ---- reading and waiting ---- */
+
+static void make_resumable(struct ss_conn *conn)
+{
+    ss__list_remove(&conn->waiting);
+    ss__list_push_back(&conn->gateway->resumable, &conn->waiting);
+}
+
+void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason)
+{
+    if (!ss__conn_is_open(conn)) {
+        return;
+    }
+    conn->pause |= (uint8_t)reason;
+    ss__list_remove(&conn->waiting);
+    if ((conn->pause & SS_PAUSE_PRESSED) != 0) {
+        ss__list_push_back(&conn->gateway->pressed, &conn->waiting);
+        ss__conn_arm(conn->gateway, ss__gateway_now_ms(conn->gateway) + SS_PRESSED_LOOK_MS);
+    }
+    if (conn->reading) {
+        conn->reading = false;
+        (void)uv_read_stop((uv_stream_t *)&conn->tcp);    /* always 0 */
+    }
+}
+
+void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason)
+{
+    if ((conn->pause & (uint8_t)reason) == 0) {
+        return;
+    }
+    conn->pause &= (uint8_t)~(unsigned)reason;
+    if (conn->pause == 0) {
+        make_resumable(conn);
+    } else if (reason == SS_PAUSE_PRESSED) {
+        ss__list_remove(&conn->waiting);
+    }
+}
+
+int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len)
+{
+    SS_REQUIRE(conn->held == NULL && len <= UINT32_MAX);
+    if (conn->gateway->held_bytes + len > SS_HELD_BYTES_MAX) {
+        return SS_E_LIMIT;
+    }
+    conn->held = malloc(len);
+    if (conn->held == NULL) {
+        return SS_E_NOMEM;
+    }
+    memcpy(conn->held, data, len);
+    conn->held_len = (uint32_t)len;
+    conn->held_at = 0;
+    conn->gateway->held_bytes += len;
+    return 0;
+}
+
+void ss__conn_drop_held(struct ss_conn *conn)
+{
+    if (conn->held != NULL) {
+        conn->gateway->held_bytes -= conn->held_len;
+        free(conn->held);
+        conn->held = NULL;
+    }
+}
+
+/* ---- writing ---- */
+
+static void release_entry(struct ss_conn *conn, struct ss_send_entry *entry)
+{
+    if (entry->kind == SS_SEND_SNAPSHOT) {
+        ss__snapshot_budget_release(&conn->gateway->snapshots, entry->buf);
+    }
+    ss__buf_unref(entry->buf);
+}
+
+static void account_written(struct ss_conn *conn, size_t bytes)
+{
+    struct ss_gateway_stats *stats = conn->gateway->options.stats;
+    ss__count(&stats->bytes_out, bytes);
+    conn->progress_ms = ss__gateway_now_ms(conn->gateway);
+    struct ss_send_entry entry;
+    while (ss__send_queue_wrote(&conn->queue, &bytes, &entry)) {
+        release_entry(conn, &entry);
+    }
+}
+
+static void on_written(uv_write_t *write, int status);
+
+/* The kernel takes no more: libuv keeps the first entry and tells when it is gone. */
+static void wait_writable(struct ss_conn *conn)
+{
+    if (conn->blocked_write == NULL) {
+        conn->blocked_write = malloc(sizeof *conn->blocked_write);
+    }
+    uv_buf_t slice;
+    (void)ss__send_queue_slices(&conn->queue, &slice, 1);
+    if (conn->blocked_write == NULL ||
+        uv_write(conn->blocked_write, (uv_stream_t *)&conn->tcp, &slice, 1, on_written) != 0) {
+        ss__conn_fail(conn);
+        return;
+    }
+    ss__count(&conn->gateway->options.stats->writes, 1);
+    conn->blocked = true;
+    conn->blocked_left = slice.len;
+    conn->queue.pinned = 1;
+}
+
+static void write_queued(struct ss_conn *conn)
+{
+    while (conn->queue.count > 0 && !conn->blocked && !conn->failed) {
+        uv_buf_t slices[SLICES_MAX];
+        unsigned count = ss__send_queue_slices(&conn->queue, slices, SLICES_MAX);
+        int wrote = uv_try_write((uv_stream_t *)&conn->tcp, slices, count);
+        ss__count(&conn->gateway->options.stats->writes, 1);
+        if (wrote == UV_EAGAIN) {
+            wait_writable(conn);
+        } else if (wrote < 0) {
+            ss__conn_fail(conn);
+        } else {
+            account_written(conn, (size_t)wrote);
+        }
+    }
+}
+
+/* Everything is written: our side ends, what the other still sends is thrown away. */
+static void linger(struct ss_conn *conn)
+{
+    uv_os_fd_t fd;
+    if (conn->ended || uv_fileno((uv_handle_t *)&conn->tcp, &fd) != 0 ||
+        shutdown(fd, SHUT_WR) != 0) {
+        ss__conn_close(conn);
+        return;
+    }
+    conn->state = SS_CONN_LINGERING;
+    uint64_t due = ss__gateway_now_ms(conn->gateway) + SS_LINGER_MS;
+    conn->deadline_ms = due < conn->deadline_ms ? due : conn->deadline_ms;
+    ss__conn_wake_at(conn, conn->deadline_ms);
+}
+
+static void after_write(struct ss_conn *conn)
+{
+    uint64_t charged = ss__send_queue_charged(&conn->queue);
+    uint64_t max = conn->gateway->options.client_queue_bytes;
+    if (charged <= max / 2 && conn->queue.count <= SS_SEND_FRAMES_MAX / 2) {
+        ss__conn_unpause(conn, SS_PAUSE_QUEUE);
+    }
+    if (conn->stale_count > 0 && !conn->blocked && charged <= max / 4) {
+        ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway));
+    }
+}
+
+static void flush(struct ss_conn *conn)
+{
+    write_queued(conn);
+    if (conn->failed) {
+        ss__conn_close(conn);
+        return;
+    }
+    after_write(conn);
+    if (conn->state == SS_CONN_FLUSHING && conn->queue.count == 0) {
+        linger(conn);
+    }
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct ss_conn *conn = write->handle->data;
+    struct ss_gateway *gateway = conn->gateway;
+    if (conn->state == SS_CONN_CLOSED) {
+        return;
+    }
+    conn->blocked = false;
+    conn->queue.pinned = 0;
+    if (status != 0) {
+        ss__conn_close(conn);
+        return;
+    }
+    uv_buf_t slice;
+    (void)ss__send_queue_slices(&conn->queue, &slice, 1);
+    account_written(conn, slice.len);
+    ss__list_remove(&conn->dirty);
+    flush(conn);
+    if (!ss__list_empty(&gateway->resumable)) {
+        /* No reader on this stack: let the timer find what may go on. */
+        ss__conn_arm(gateway, ss__gateway_now_ms(gateway));
+    }
+}
+
+void ss__conn_flush_all(struct ss_gateway *gateway)
+{
+    while (!ss__list_empty(&gateway->dirty)) {
+        struct ss_conn *conn = ss__conn_of_dirty(gateway->dirty.next);
+        ss__list_remove(&conn->dirty);
+        flush(conn);
+    }
+}
+
+static bool push(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind, uint16_t tag)
+{
+    if (conn->queue.count == 0) {
+        conn->progress_ms = ss__gateway_now_ms(conn->gateway);
+    }
+    if (kind == SS_SEND_SNAPSHOT) {
+        (void)ss__buf_ref(buf);    /* for the release from the budget if the push fails */
+    }
+    int err = ss__send_queue_push(&conn->queue, buf, kind, tag);
+    if (kind == SS_SEND_SNAPSHOT) {
+        if (err != 0) {
+            ss__snapshot_budget_release(&conn->gateway->snapshots, buf);
+        }
+        ss__buf_unref(buf);
+    }
+    if (err != 0) {
+        ss__conn_fail(conn);
+        return false;
+    }
+    mark_dirty(conn);
+    return true;
+}
+
+static void send_answer(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind)
+{
+    if (!ss__conn_is_open(conn) || buf == NULL) {
+        if (buf == NULL) {
+            ss__conn_fail(conn);
+        } else if (kind == SS_SEND_SNAPSHOT) {
+            ss__snapshot_budget_release(&conn->gateway->snapshots, buf);
+        }
+        ss__buf_unref(buf);
+        return;
+    }
+    if (push(conn, buf, kind, 0) &&
+        (ss__send_queue_charged(&conn->queue) > conn->gateway->options.client_queue_bytes ||
+         conn->queue.count > SS_SEND_FRAMES_MAX)) {
+        ss__conn_pause(conn, SS_PAUSE_QUEUE);
+    }
+}
+
+void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind)
+{
+    if (conn->state == SS_CONN_WEBSOCKET) {
+        ss__count(&conn->gateway->options.stats->frames_out, 1);
+    }
+    send_answer(conn, buf, kind);
+}
+
+void ss__conn_send_control(struct ss_conn *conn, struct ss_buf *buf)
+{
+    send_answer(conn, buf, SS_SEND_ANSWER);
+}
+
+static bool fits(const struct ss_conn *conn, const struct ss_buf *buf)
+{
+    uint64_t charged = ss__send_queue_charged(&conn->queue);
+    return charged == 0 || (charged + buf->len <= conn->gateway->options.client_queue_bytes &&
+                            conn->queue.frames < SS_SEND_FRAMES_MAX);
+}
+
+bool ss__conn_send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag)
+{
+    if (!ss__conn_is_open(conn) || conn->failed) {
+        ss__buf_unref(buf);
+        return true;
+    }
+    if (!fits(conn, buf)) {
+        write_queued(conn);    /* one turn may bring more than the queue holds: that is not slow */
+        if (!fits(conn, buf)) {
+            return false;
+        }
+    }
+    if (push(conn, buf, SS_SEND_FRAME, tag)) {
+        ss__count(&conn->gateway->options.stats->frames_out, 1);
+    }
+    return true;
+}
+
+uint32_t ss__conn_drop_frames(struct ss_conn *conn)
+{
+    memset(conn->gateway->dropped, 0, conn->gateway->options.subscriptions_max / 8 + 1);
+    return ss__send_queue_drop_frames(&conn->queue, conn->gateway->dropped);
+}
+
+/* ---- the end ---- */
+
+static void leave_protocol(struct ss_conn *conn)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    if (conn->state == SS_CONN_HTTP) {
+        ss__http_parser_deinit(&conn->in.http);
+    } else if (conn->state == SS_CONN_WEBSOCKET) {
+        ss__ws_deinit(&conn->in.ws, &gateway->decoders);
+        struct ss_gateway_stats *stats = gateway->options.stats;
+        ss__gauge_set(&stats->websockets,
+                      atomic_load_explicit(&stats->websockets, memory_order_relaxed) - 1);
+    }
+    ss__subscriptions_clear(conn);
+    ss__conn_drop_held(conn);
+    conn->pause = 0;
+    ss__list_remove(&conn->waiting);
+}
+
+void ss__conn_finish(struct ss_conn *conn, uint64_t patience_ms)
+{
+    if (!ss__conn_is_open(conn)) {
+        return;
+    }
+    leave_protocol(conn);
+    conn->state = SS_CONN_FLUSHING;
+    conn->deadline_ms = ss__gateway_now_ms(conn->gateway) + patience_ms;
+    ss__conn_wake_at(conn, conn->deadline_ms);
+    make_resumable(conn);
+    mark_dirty(conn);
+}
+
+void ss__conn_finish_websocket(struct ss_conn *conn, uint16_t status, const char *reason)
+{
+    if (conn->state != SS_CONN_WEBSOCKET) {
+        return;
+    }
+    uint8_t frame[SS_WS_CLOSE_FRAME_BYTES_MAX];
+    size_t len;
+    ss__ws_close_frame(status, ss_str(reason), frame, &len);
+    ss__conn_send_control(conn, ss__buf_copy(frame, len));
+    ss__conn_finish(conn, conn->gateway->options.stop_timeout_ms);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct ss_conn *conn = handle->data;
+    struct ss_send_entry entry;
+    while (ss__send_queue_take(&conn->queue, &entry)) {
+        release_entry(conn, &entry);
+    }
+    ss__send_queue_deinit(&conn->queue);
+    free(conn->blocked_write);
+    free(conn);
+}
+
+void ss__conn_close(struct ss_conn *conn)
+{
+    if (conn->state == SS_CONN_CLOSED) {
+        return;
+    }
+    struct ss_gateway *gateway = conn->gateway;
+    if (ss__conn_is_open(conn)) {
+        leave_protocol(conn);
+    }
+    conn->state = SS_CONN_CLOSED;
+    ss__list_remove(&conn->dirty);
+    ss__list_remove(&conn->waiting);
+    if (conn->timing) {
+        ss__timers_cancel(&gateway->timers, &conn->timer);
+        conn->timing = false;
+    }
+    ss__conn_table_remove(&gateway->conns, conn->slot);
+    ss__gauge_set(&gateway->options.stats->connections, gateway->conns.count);
+    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+    if (gateway->closing) {
+        ss__conn_arm(gateway, ss__gateway_now_ms(gateway));    /* perhaps it was the last one */
+    }
+}

@@ -1,0 +1,171 @@
+/* conn.h - one socket: its states, its send queue, and how it ends.
+ *
+ * HTTP -> (WEBSOCKET) -> FLUSHING -> LINGERING -> CLOSED, with short cuts to CLOSED. Below here
+ * nobody knows what is read; gateway/reader.h feeds what arrives. Nothing in here calls back
+ * upwards: a connection that may read again is put on gateway->resumable, one that needs a look
+ * later waits in gateway->timers. Gateway thread. */
+#ifndef SS_GATEWAY_CONN_H
+#define SS_GATEWAY_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "core/buf.h"
+#include "core/contract.h"
+#include "core/list.h"
+#include "gateway/send_queue.h"
+#include "gateway/state.h"
+#include "http/request.h"
+#include "runtime/timer.h"
+#include "wire/encoding.h"
+#include "wire/ws.h"
+
+/* After the last byte: how long to wait for the other side to close, so that what it has sent
+ * does not make the kernel reset the connection and lose our last words. */
+#define SS_LINGER_MS 2000
+
+/* How often connections are looked at that wait for the inbox of a shard. */
+#define SS_PRESSED_LOOK_MS 5
+
+enum ss_conn_state {
+    SS_CONN_HTTP,
+    SS_CONN_WEBSOCKET,
+    SS_CONN_FLUSHING,      /* writes what is queued, then lingers; input is thrown away */
+    SS_CONN_LINGERING,     /* our side is shut down; waits for the other */
+    SS_CONN_CLOSED         /* the handle is closing; memory goes with it */
+};
+
+/* Why a connection does not read; bits. */
+enum ss_conn_pause {
+    SS_PAUSE_REQUESTS = 1,    /* enough unanswered requests */
+    SS_PAUSE_ANSWER = 2,      /* HTTP: one request at a time */
+    SS_PAUSE_PRESSED = 4,     /* the inbox of a shard is nearly full */
+    SS_PAUSE_QUEUE = 8,       /* it does not read what we answer */
+    SS_PAUSE_STOPPING = 16
+};
+
+struct ss_subscription {
+    struct ss_followed *session;   /* NULL: free */
+    uint64_t number;               /* of the newest unanswered subscribe; 0: none */
+    uint64_t ordinal;              /* of the last answer: frames up to it are in there */
+    uint32_t place;                /* among the session's followers, if live */
+    bool live;                     /* answered: frames are delivered */
+    bool stale;                    /* frames were dropped: skip them until the next answer */
+    bool internal;                 /* the unanswered subscribe is ours, not the client's */
+};
+
+struct ss_conn {
+    uv_tcp_t tcp;
+    struct ss_gateway *gateway;
+    struct ss_list dirty;              /* in gateway->dirty; linked to itself otherwise */
+    struct ss_list waiting;            /* in gateway->resumable or ->pressed */
+    struct ss_timer timer;
+    union {
+        struct ss_http_parser http;    /* SS_CONN_HTTP */
+        struct ss_ws ws;               /* SS_CONN_WEBSOCKET */
+    } in;
+    struct ss_send_queue queue;
+    struct ss_subscription *subscriptions;
+    uint8_t *held;                     /* read and not looked at; NULL: nothing */
+    uv_write_t *blocked_write;         /* the kernel's buffer was full; NULL until it happens */
+    uint64_t number;                   /* HTTP: of the unanswered request; 0: none */
+    uint64_t heard_ms;                 /* when bytes last arrived */
+    uint64_t progress_ms;              /* when bytes last left, or the queue began to fill */
+    uint64_t blocked_left;             /* bytes of the blocked write, when last looked at */
+    uint64_t ping_ms;                  /* when the next ping is due */
+    uint64_t unfinished_ms;            /* since when a websocket message is unfinished; 0: none */
+    uint64_t resync_ms;                /* when the last resync began */
+    uint64_t deadline_ms;              /* HTTP: of the request; closing: of the connection */
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t request_bytes;            /* unanswered */
+    uint32_t held_len;
+    uint32_t held_at;
+    uint16_t requests;                 /* unanswered */
+    uint16_t subscriptions_cap;
+    uint16_t subscriptions_count;
+    uint16_t stale_count;
+    uint16_t pressed_shard;
+    uint8_t state;                     /* enum ss_conn_state */
+    uint8_t pause;                     /* bits of enum ss_conn_pause */
+    uint8_t encoding;                  /* enum ss_encoding */
+    uint8_t rounds;                    /* overflows without a quiet time between them */
+    bool overflowed;                   /* since the last resync */
+    bool blocked;                      /* blocked_write is in flight */
+    bool reading;
+    bool failed;                       /* to be closed by the next flush */
+    bool ended;                        /* the other side sends nothing more */
+    bool timing;                       /* timer waits */
+    bool keep_alive;                   /* of the request being answered */
+    bool head_only;
+};
+
+/* Takes over the connected, non-blocking socket @fd, also on error. Errors: SS_E_NOMEM, SS_E_IO. */
+int ss__conn_new(struct ss_gateway *gateway, int fd, struct ss_conn **ret_conn);
+
+/* Queues a websocket message or HTTP answer; takes the reference in every case. NULL (an encoder
+ * was out of memory) fails the connection. One that is closing takes nothing any more.
+ * SS_SEND_SNAPSHOT: held in the budget before. */
+void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind);
+
+/* The same for a websocket control frame. */
+void ss__conn_send_control(struct ss_conn *conn, struct ss_buf *buf);
+
+/* Queues a frame of subscription @tag. False, with the reference still the caller's: the queue is
+ * full even after a write. */
+bool ss__conn_send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag);
+
+/* Drops the frames of which no byte was written; their subscriptions are set in
+ * gateway->dropped, which is cleared first. Returns how many. */
+uint32_t ss__conn_drop_frames(struct ss_conn *conn);
+
+/* Writes what every dirty connection has queued: one system call each, as far as they accept it.
+ * Closes those that failed: so nothing else here ever closes one behind the caller's back. */
+void ss__conn_flush_all(struct ss_gateway *gateway);
+
+/* Its memory or socket failed: the next flush closes it. */
+void ss__conn_fail(struct ss_conn *conn);
+
+/* Sets or clears reasons not to read. Cleared altogether: the connection becomes resumable. */
+void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason);
+void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason);
+
+/* Looks at the connection at @due_ms (sweep) or earlier. */
+void ss__conn_wake_at(struct ss_conn *conn, uint64_t due_ms);
+
+/* Calls the gateway's timer at @due_ms or earlier; the second one for what waits in its wheel. */
+void ss__conn_arm(struct ss_gateway *gateway, uint64_t due_ms);
+void ss__conn_arm_timers(struct ss_gateway *gateway);
+
+/* The protocol is over: drops subscriptions and unread input, writes what is queued for at most
+ * @patience_ms, then closes. Not from inside ss__ws_feed. Harmless when repeated. */
+void ss__conn_finish(struct ss_conn *conn, uint64_t patience_ms);
+
+/* The same after a websocket close frame with @status. */
+void ss__conn_finish_websocket(struct ss_conn *conn, uint16_t status, const char *reason);
+
+/* Closes at once; queued bytes are lost. Harmless when repeated. */
+void ss__conn_close(struct ss_conn *conn);
+
+/* Keeps unread input for later. Errors: SS_E_NOMEM, SS_E_LIMIT. */
+int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len);
+void ss__conn_drop_held(struct ss_conn *conn);
+
+static inline bool ss__conn_is_open(const struct ss_conn *conn)
+{
+    return conn->state == SS_CONN_HTTP || conn->state == SS_CONN_WEBSOCKET;
+}
+
+static inline struct ss_conn *ss__conn_of_dirty(struct ss_list *link)
+{
+    return ss__container_of(link, struct ss_conn, dirty);
+}
+
+static inline struct ss_conn *ss__conn_of_waiting(struct ss_list *link)
+{
+    return ss__container_of(link, struct ss_conn, waiting);
+}
+
+#endif

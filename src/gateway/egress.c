@@ -1,0 +1,63 @@
+#include "gateway/egress.h"
+
+#include <sessionstream/error.h>
+
+#include "core/contract.h"
+#include "gateway/answer.h"
+#include "gateway/conn.h"
+#include "gateway/follow.h"
+#include "gateway/requests.h"
+#include "gateway/routes.h"
+
+static void answer_submit(struct ss_conn *conn, const struct ss_request *request)
+{
+    if (request->err == 0) {
+        ss__answer_accepted(conn, request->request_id, request->session_id, request->ordinal);
+        return;
+    }
+    struct ss_error_frame error = { .session_id = request->session_id,
+                                    .request_id = request->request_id };
+    if (request->text != NULL && request->text->len > 0) {
+        error.message = ss_str_of(request->text->data, request->text->len - 1);
+    }
+    ss__answer_error(conn, request->err, &error);
+}
+
+static void reply(struct ss_gateway *gateway, struct ss_request *request)
+{
+    struct ss_conn *conn = ss__conn_table_get(&gateway->conns, request->connection.slot,
+                                              request->connection.generation);
+    if (conn != NULL) {
+        ss__requests_answered(conn, request);
+    }
+    if (request->request == SS_REQUEST_SUBSCRIBE) {
+        ss__follow_answer(gateway, conn, request);
+    } else if (conn == NULL) {
+        return;
+    } else if (conn->state == SS_CONN_WEBSOCKET) {
+        answer_submit(conn, request);
+    } else if (conn->state == SS_CONN_HTTP && conn->number == request->number) {
+        ss__routes_answer(conn, request);
+    }
+}
+
+void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
+{
+    switch ((enum ss_msg_kind)msg->kind) {
+    case SS_MSG_REPLY:
+        reply(gateway, (struct ss_request *)(void *)msg);
+        break;
+    case SS_MSG_FRAME:
+        ss__follow_frame(gateway, (const struct ss_msg_frame *)(const void *)msg);
+        break;
+    case SS_MSG_RESYNC:
+        ss__follow_resync(gateway, ((const struct ss_msg_resync *)(const void *)msg)->handle);
+        break;
+    case SS_MSG_REQUEST:
+    case SS_MSG_UNINTERESTED:
+    case SS_MSG_LOADED:
+    case SS_MSG_STOP:
+        SS_INSIST(!"a message for a shard");
+    }
+    ss__msg_free(msg);
+}

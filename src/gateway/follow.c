@@ -1,0 +1,288 @@
+#include "gateway/follow.h"
+
+#include <sessionstream/error.h>
+
+#include "core/contract.h"
+#include "gateway/answer.h"
+#include "gateway/requests.h"
+#include "gateway/subscriptions.h"
+
+/* A connection that kept up for so long starts a new row of rounds. */
+#define QUIET_MS 10000
+
+/* Posts a subscribe for subscription @tag. Errors: SS_E_NOMEM, SS_E_BUSY, SS_E_STOPPING. */
+static int ask(struct ss_conn *conn, uint16_t tag, uint64_t since, bool internal)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    struct ss_followed *session = subscription->session;
+    struct ss_request *request = ss__request_new(SS_REQUEST_SUBSCRIBE, session->id,
+                                                 ss_str(NULL), ss_str(NULL));
+    if (request == NULL) {
+        return SS_E_NOMEM;
+    }
+    request->handle = session->handle;
+    request->encoding = conn->encoding;
+    request->since = since;
+    uint64_t number;
+    int err = ss__requests_post(conn, request, &number);
+    if (err != 0) {
+        return err;
+    }
+    session->asking++;
+    session->known = true;
+    subscription->number = number;
+    subscription->internal = internal;
+    return 0;
+}
+
+static void refuse(struct ss_conn *conn, struct ss_str session_id, int err)
+{
+    struct ss_failure failure = { .text = "" };
+    if (err == SS_E_SUBSCRIPTIONS) {
+        (void)ss__fail(&failure, err, "a connection may follow at most %u sessions: unsubscribe "
+                       "from some", conn->gateway->options.subscriptions_max);
+    }
+    struct ss_error_frame frame = { .message = ss_str(failure.text), .session_id = session_id };
+    ss__answer_error(conn, err, &frame);
+}
+
+void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id, uint64_t since)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    struct ss_followed *session = ss__followers_enter(&gateway->followers, session_id,
+                                                      ss__map_hash(session_id));
+    if (session == NULL) {
+        refuse(conn, session_id, SS_E_NOMEM);
+        return;
+    }
+    ss__gauge_set(&gateway->options.stats->sessions, gateway->followers.by_id.count);
+    uint32_t found = ss__subscriptions_find(conn, session);
+    uint16_t tag = (uint16_t)found;
+    if (found == SS_NO_TAG) {
+        int err = ss__subscriptions_add(conn, session, &tag);
+        if (err != 0) {
+            ss__subscriptions_settle(gateway, session);
+            refuse(conn, session_id, err);
+            return;
+        }
+    }
+    int err = ask(conn, tag, since, false);
+    if (err != 0) {
+        if (found == SS_NO_TAG) {
+            ss__subscriptions_remove(conn, tag);
+        }
+        refuse(conn, session_id, err);
+    }
+}
+
+void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id)
+{
+    const struct ss_followed *session = ss__followers_find(
+        &conn->gateway->followers, session_id, ss__map_hash(session_id));
+    uint32_t tag = session == NULL ? SS_NO_TAG : ss__subscriptions_find(conn, session);
+    if (tag != SS_NO_TAG) {
+        ss__subscriptions_remove(conn, (uint16_t)tag);
+    }
+    ss__answer_unsubscribed(conn, session_id);
+}
+
+/* ---- stale ---- */
+
+/* The queue is full: nothing of the sessions in it is worth waiting for any more. */
+static void overflow(struct ss_conn *conn, uint16_t tag)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    ss__count(&gateway->options.stats->slow_clients, 1);
+    (void)ss__conn_drop_frames(conn);
+    for (uint32_t i = 0; i < conn->subscriptions_cap; i++) {
+        bool dropped = (gateway->dropped[i / 8] >> (i % 8) & 1) != 0 || i == tag;
+        if (dropped && conn->subscriptions[i].live) {
+            ss__subscriptions_set_stale(conn, (uint16_t)i, true);
+        }
+    }
+    conn->overflowed = true;
+    ss__conn_wake_at(conn, ss__gateway_now_ms(gateway) + SS_RESYNC_PAUSE_MS);
+}
+
+static void send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag)
+{
+    if (!ss__conn_send_frame(conn, ss__buf_ref(buf), tag)) {
+        ss__buf_unref(buf);
+        overflow(conn, tag);
+    }
+}
+
+static bool is_caught_up(const struct ss_conn *conn)
+{
+    return !conn->blocked && ss__send_queue_charged(&conn->queue) <=
+                                 conn->gateway->options.client_queue_bytes / 4;
+}
+
+/* A stale subscription that is not being answered already, or SS_NO_TAG; *ret_asking tells if
+ * one is. */
+static uint32_t next_stale(const struct ss_conn *conn, bool *ret_asking)
+{
+    uint32_t found = SS_NO_TAG;
+    for (uint32_t tag = 0; tag < conn->subscriptions_cap; tag++) {
+        const struct ss_subscription *subscription = &conn->subscriptions[tag];
+        if (subscription->stale && subscription->number != 0) {
+            *ret_asking = true;
+        } else if (subscription->stale && found == SS_NO_TAG) {
+            found = tag;
+        }
+    }
+    return found;
+}
+
+uint64_t ss__follow_catch_up(struct ss_conn *conn)
+{
+    if (conn->state != SS_CONN_WEBSOCKET || conn->stale_count == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t now = ss__gateway_now_ms(conn->gateway);
+    uint64_t due = conn->resync_ms == 0 ? now : conn->resync_ms + SS_RESYNC_PAUSE_MS;
+    bool asking = false;
+    uint32_t tag = next_stale(conn, &asking);
+    if (!is_caught_up(conn) || asking || tag == SS_NO_TAG) {
+        return UINT64_MAX;    /* a write or an answer wakes us */
+    }
+    if (now < due) {
+        return due;
+    }
+    if (conn->overflowed) {
+        conn->rounds = now - conn->resync_ms > QUIET_MS ? 1 : (uint8_t)(conn->rounds + 1);
+        conn->overflowed = false;
+        if (conn->rounds > SS_RESYNC_ROUNDS_MAX) {
+            (void)ss__conn_drop_frames(conn);
+            ss__count_error(conn->gateway->options.stats->errors, SS_E_SLOW);
+            ss__conn_finish_websocket(conn, SS_WS_STATUS_TRY_AGAIN, "client reads too slowly");
+            return UINT64_MAX;
+        }
+    }
+    conn->resync_ms = now;
+    (void)ask(conn, (uint16_t)tag, 0, true);    /* refused: it stays stale and comes again */
+    return now + SS_RESYNC_PAUSE_MS;
+}
+
+void ss__follow_resync(struct ss_gateway *gateway, struct ss_session_handle handle)
+{
+    const struct ss_followed *session = ss__followers_get(&gateway->followers, handle);
+    for (uint32_t i = 0; session != NULL && i < session->count; i++) {
+        const struct ss_follower *follower = &session->followers[i];
+        struct ss_conn *conn = gateway->conns.slots[follower->connection].conn;
+        ss__subscriptions_set_stale(conn, follower->subscription, true);
+        ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));
+    }
+}
+
+/* ---- from the shard ---- */
+
+void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *frame)
+{
+    const struct ss_followed *session = ss__followers_get(&gateway->followers, frame->handle);
+    for (uint32_t i = 0; session != NULL && i < session->count; i++) {
+        const struct ss_follower *follower = &session->followers[i];
+        struct ss_conn *conn = gateway->conns.slots[follower->connection].conn;
+        const struct ss_subscription *subscription =
+            &conn->subscriptions[follower->subscription];
+        struct ss_buf *buf = frame->bufs[follower->encoding];
+        /* Several frames may share an ordinal: only the answer's own position is a bound. */
+        if (buf == NULL || subscription->stale || frame->ordinal <= subscription->ordinal) {
+            continue;
+        }
+        send_frame(conn, buf, follower->subscription);
+    }
+}
+
+static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss_str cause)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    subscription->number = 0;
+    if (subscription->internal) {
+        ss__conn_wake_at(conn, conn->resync_ms + SS_RESYNC_PAUSE_MS);
+        return;
+    }
+    struct ss_str session_id = subscription->session->id;
+    if (cause.len == 0) {
+        cause = ss_str(ss_error_text(err));
+    }
+    struct ss_failure failure = { .text = "" };
+    struct ss_error_frame frame = { .session_id = session_id, .message = cause };
+    if (err != SS_E_BUSY && err != SS_E_STOPPING) {
+        (void)ss__fail(&failure, err, "load snapshot for \"%.*s\": %.*s", (int)session_id.len,
+                       session_id.data, (int)cause.len, cause.data);
+        frame.code = ss_str(ss_error_wire_name(SS_E_PROTO));    /* the contract's code for this */
+        frame.message = ss_str(failure.text);
+        frame.detail = ss_str(ss_error_wire_name(err));
+    }
+    ss__answer_error(conn, err, &frame);
+    if (!subscription->live) {
+        ss__subscriptions_remove(conn, tag);
+    }
+}
+
+static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    int err = ss__snapshot_budget_hold(&gateway->snapshots, request->snapshot);
+    if (err == 0) {
+        err = ss__subscriptions_go_live(conn, tag);
+        if (err != 0) {
+            ss__snapshot_budget_release(&gateway->snapshots, request->snapshot);
+        }
+    }
+    if (err != 0) {
+        answer_failed(conn, tag, err, ss_str(NULL));
+        return;
+    }
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    bool internal = subscription->internal;
+    subscription->number = 0;
+    subscription->internal = false;
+    subscription->ordinal = request->ordinal;
+    ss__subscriptions_set_stale(conn, tag, false);
+    ss__conn_send(conn, ss__buf_ref(request->snapshot), SS_SEND_SNAPSHOT);
+    for (uint32_t i = 0; i < request->frames_count && !subscription->stale; i++) {
+        send_frame(conn, request->frames[i], tag);
+    }
+    if (!internal) {
+        ss__answer_subscribed(conn, subscription->session->id, request->since);
+        return;
+    }
+    ss__count(&gateway->options.stats->resyncs, 1);
+    if (conn->stale_count > 0) {
+        ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));
+    }
+}
+
+/* What the answer says in words. */
+static struct ss_str text_of(const struct ss_request *request)
+{
+    if (request->text == NULL || request->text->len == 0) {
+        return ss_str(NULL);
+    }
+    return ss_str_of(request->text->data, request->text->len - 1);    /* ends with NUL */
+}
+
+void ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
+                       struct ss_request *request)
+{
+    struct ss_followed *session = ss__followers_get(&gateway->followers, request->handle);
+    SS_INSIST(session != NULL && session->asking > 0);
+    if (conn != NULL && conn->state == SS_CONN_WEBSOCKET) {
+        uint32_t tag = ss__subscriptions_find(conn, session);
+        if (tag != SS_NO_TAG && conn->subscriptions[tag].number == request->number) {
+            int err = request->err;
+            if (err == 0 && request->snapshot == NULL) {
+                err = SS_E_INTERNAL;
+            }
+            if (err == 0) {
+                answer_succeeded(conn, (uint16_t)tag, request);
+            } else {
+                answer_failed(conn, (uint16_t)tag, err, text_of(request));
+            }
+        }
+    }
+    session->asking--;
+    ss__subscriptions_settle(gateway, session);
+}

@@ -1,0 +1,42 @@
+/* follow.h - subscribing: the request to the shard and what its answer does. Gateway thread.
+ *
+ * A client's subscribe is answered by snapshot, frames after it, subscribed; one of our own (after
+ * frames were dropped) by snapshot and frames. Until the answer an older subscription stays as it
+ * was. Frames reach a connection only while its subscription is live and not stale. */
+#ifndef SS_GATEWAY_FOLLOW_H
+#define SS_GATEWAY_FOLLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/conn.h"
+#include "message/message.h"
+
+/* Overflows without a quiet time between them before a connection is given up. */
+#define SS_RESYNC_ROUNDS_MAX 30
+
+/* Two resyncs of one connection are at least so far apart. */
+#define SS_RESYNC_PAUSE_MS 1000
+
+/* The client's subscribe frame, with a valid session id. Answers errors itself. */
+void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id, uint64_t since);
+
+/* The client's unsubscribe frame; always answered. */
+void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id);
+
+/* A REPLY to a subscribe; @conn is NULL if the connection is gone. */
+void ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
+                       struct ss_request *request);
+
+/* A FRAME: to every follower of its session. */
+void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *frame);
+
+/* A RESYNC: every follower of the session needs a new snapshot. */
+void ss__follow_resync(struct ss_gateway *gateway, struct ss_session_handle handle);
+
+/* Subscribes one stale session of the connection again, if its queue and the pace allow it. Gives
+ * the connection up after too many rounds. Returns when to look again; UINT64_MAX: not because of
+ * stale sessions. */
+uint64_t ss__follow_catch_up(struct ss_conn *conn);
+
+#endif

@@ -1,0 +1,166 @@
+#include "gateway/followers.h"
+
+#include <stdlib.h>
+
+#include <sessionstream/error.h>
+
+#include "core/contract.h"
+
+#define NO_SLOT UINT32_MAX
+
+static bool matches_id(const void *value, struct ss_str key)
+{
+    const struct ss_followed *session = value;
+    return ss_str_equal(session->id, key);
+}
+
+void ss__followers_init(struct ss_followers *table, uint16_t gateway)
+{
+    *table = (struct ss_followers){ .gateway = gateway, .free_slot = NO_SLOT };
+    ss__map_init(&table->by_id, matches_id);
+}
+
+static void free_session(struct ss_followed *session)
+{
+    if (session->farewell != NULL) {
+        ss__msg_free(&session->farewell->base);
+    }
+    free(session->followers);
+    free(session);
+}
+
+void ss__followers_deinit(struct ss_followers *table)
+{
+    for (uint32_t i = 0; i < table->slots_count; i++) {
+        if (table->slots[i].session != NULL) {
+            free_session(table->slots[i].session);
+        }
+    }
+    free(table->slots);
+    ss__map_deinit(&table->by_id);
+}
+
+struct ss_followed *ss__followers_find(const struct ss_followers *table, struct ss_str id,
+                                       uint64_t hash)
+{
+    return ss__map_get(&table->by_id, hash, id);
+}
+
+static uint32_t take_slot(struct ss_followers *table)
+{
+    if (table->free_slot != NO_SLOT) {
+        uint32_t slot = table->free_slot;
+        table->free_slot = table->slots[slot].next_free;
+        return slot;
+    }
+    if (table->slots_count == table->slots_cap) {
+        uint32_t cap = table->slots_cap == 0 ? 64 : table->slots_cap * 2;
+        struct ss_followed_slot *slots = realloc(table->slots, cap * sizeof *slots);
+        if (slots == NULL) {
+            return NO_SLOT;
+        }
+        table->slots = slots;
+        table->slots_cap = cap;
+    }
+    table->slots[table->slots_count] = (struct ss_followed_slot){ .generation = 1 };
+    return table->slots_count++;
+}
+
+static void return_slot(struct ss_followers *table, uint32_t slot)
+{
+    table->slots[slot].session = NULL;
+    table->slots[slot].generation++;
+    table->slots[slot].next_free = table->free_slot;
+    table->free_slot = slot;
+}
+
+struct ss_followed *ss__followers_enter(struct ss_followers *table, struct ss_str id,
+                                        uint64_t hash)
+{
+    struct ss_followed *session = ss__followers_find(table, id, hash);
+    if (session != NULL) {
+        return session;
+    }
+    session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return NULL;
+    }
+    uint32_t slot = take_slot(table);
+    if (slot == NO_SLOT) {
+        free(session);
+        return NULL;
+    }
+    session->hash = hash;
+    session->handle = (struct ss_session_handle){ slot, table->slots[slot].generation };
+    session->farewell = ss__uninterested_new(table->gateway, session->handle, id);
+    if (session->farewell != NULL) {
+        session->id = session->farewell->session_id;
+        if (ss__map_put(&table->by_id, hash, session) == 0) {
+            table->slots[slot].session = session;
+            return session;
+        }
+    }
+    free_session(session);
+    return_slot(table, slot);
+    return NULL;
+}
+
+struct ss_followed *ss__followers_get(const struct ss_followers *table,
+                                      struct ss_session_handle handle)
+{
+    if (handle.slot >= table->slots_count ||
+        table->slots[handle.slot].generation != handle.generation) {
+        return NULL;
+    }
+    return table->slots[handle.slot].session;
+}
+
+int ss__followers_add(struct ss_followers *table, struct ss_followed *session,
+                      struct ss_follower follower, uint32_t *ret_place)
+{
+    if (session->count == session->cap) {
+        uint32_t cap = session->cap == 0 ? 1 : session->cap * 2;
+        struct ss_follower *followers =
+            realloc(session->followers, cap * sizeof *session->followers);
+        if (followers == NULL) {
+            return SS_E_NOMEM;
+        }
+        session->followers = followers;
+        session->cap = cap;
+    }
+    *ret_place = session->count;
+    session->followers[session->count++] = follower;
+    table->total++;
+    return 0;
+}
+
+bool ss__followers_remove(struct ss_followers *table, struct ss_followed *session, uint32_t place,
+                          struct ss_follower *ret_moved)
+{
+    SS_REQUIRE(place < session->count);
+    session->count--;
+    table->total--;
+    if (place == session->count) {
+        return false;
+    }
+    session->followers[place] = session->followers[session->count];
+    *ret_moved = session->followers[place];
+    return true;
+}
+
+struct ss_msg_uninterested *ss__followers_settle(struct ss_followers *table,
+                                                 struct ss_followed *session)
+{
+    if (session->count > 0 || session->asking > 0) {
+        return NULL;
+    }
+    struct ss_msg_uninterested *farewell = NULL;
+    SS_INSIST(ss__map_remove(&table->by_id, session->hash, session));
+    return_slot(table, session->handle.slot);
+    if (session->known) {
+        farewell = session->farewell;
+        session->farewell = NULL;
+    }
+    free_session(session);
+    return farewell;
+}

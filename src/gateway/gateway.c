@@ -1,0 +1,277 @@
+#include "gateway/gateway.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <sessionstream/error.h>
+#include <sessionstream/limits.h>
+
+#include "core/contract.h"
+#include "core/hash.h"
+#include "gateway/conn.h"
+#include "gateway/egress.h"
+#include "gateway/listener.h"
+#include "gateway/reader.h"
+#include "gateway/requests.h"
+#include "gateway/respond.h"
+#include "gateway/sweep.h"
+
+/* Messages handled in one turn of the loop. */
+#define BATCH_MESSAGES_MAX 1024
+
+#define ARENA_CHUNK_BYTES ((size_t)16 << 10)
+
+enum { FIRST_STEP, SECOND_STEP };
+
+/* ---- the stop ---- */
+
+static void stop_reading(struct ss_gateway *gateway)
+{
+    if (gateway->reading_stopped) {
+        return;
+    }
+    gateway->reading_stopped = true;
+    ss__listener_stop(gateway);
+    for (uint32_t slot = 0; slot < gateway->conns.slots_count; slot++) {
+        struct ss_conn *conn = gateway->conns.slots[slot].conn;
+        if (conn == NULL) {
+            continue;
+        }
+        ss__conn_pause(conn, SS_PAUSE_STOPPING);
+        if (conn->state == SS_CONN_HTTP && conn->number == 0) {
+            ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
+        }
+    }
+}
+
+static void close_connections(struct ss_gateway *gateway)
+{
+    stop_reading(gateway);
+    if (gateway->closing) {
+        return;
+    }
+    gateway->closing = true;
+    gateway->stop_due_ms = ss__gateway_now_ms(gateway) + gateway->options.stop_timeout_ms;
+    ss__conn_arm(gateway, gateway->stop_due_ms);
+    for (uint32_t slot = 0; slot < gateway->conns.slots_count; slot++) {
+        struct ss_conn *conn = gateway->conns.slots[slot].conn;
+        if (conn == NULL) {
+            continue;
+        }
+        if (conn->state == SS_CONN_HTTP) {
+            ss__respond_error(conn, SS_E_STOPPING, ss_str(NULL), ss_str(NULL));
+        }
+        ss__conn_finish_websocket(conn, SS_WS_STATUS_GOING_AWAY, "the server is stopping");
+    }
+}
+
+static void post_stop(struct ss_gateway *gateway, unsigned step)
+{
+    struct ss_msg_stop *stop = atomic_exchange(&gateway->stop_messages[step], NULL);
+    if (stop != NULL && ss__inbox_post(gateway->inbox, &stop->base.node, SS_POST_INSIDE) != 0) {
+        ss__msg_free(&stop->base);    /* it has ended already */
+    }
+}
+
+void ss__gateway_stop_listening(struct ss_gateway *gateway)
+{
+    post_stop(gateway, FIRST_STEP);
+}
+
+void ss__gateway_stop(struct ss_gateway *gateway)
+{
+    post_stop(gateway, SECOND_STEP);
+}
+
+/* ---- on the thread ---- */
+
+static int on_enter(void *context)
+{
+    struct ss_gateway *gateway = context;
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGPIPE);    /* a closed socket is an error code for us */
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    ss__timers_init(&gateway->timers, ss__gateway_now_ms(gateway));
+    return ss__listener_start(gateway);
+}
+
+static void handle(struct ss_gateway *gateway, struct ss_msg *msg)
+{
+    if (msg->kind != SS_MSG_STOP) {
+        ss__egress_message(gateway, msg);
+        return;
+    }
+    bool now = ((const struct ss_msg_stop *)(const void *)msg)->now;
+    ss__msg_free(msg);
+    if (now) {
+        close_connections(gateway);
+    } else {
+        stop_reading(gateway);
+    }
+}
+
+static bool on_work(void *context)
+{
+    struct ss_gateway *gateway = context;
+    unsigned count = 0;
+    struct ss_inbox_node *node;
+    while (count < BATCH_MESSAGES_MAX && (node = ss__inbox_take(gateway->inbox)) != NULL) {
+        handle(gateway, ss__msg_of(node));
+        count++;
+    }
+    (void)ss__requests_relieve(gateway);    /* the timer comes back for the others */
+    ss__reader_settle(gateway);
+    return count == BATCH_MESSAGES_MAX;
+}
+
+static void on_timer(void *context)
+{
+    struct ss_gateway *gateway = context;
+    ss__sweep(gateway);
+    ss__conn_arm(gateway, ss__listener_look(gateway));
+}
+
+static void on_leave(void *context)
+{
+    struct ss_gateway *gateway = context;
+    ss__inbox_close(gateway->inbox);
+}
+
+static const struct ss_loop_ops loop_ops = {
+    .enter = on_enter,
+    .work = on_work,
+    .timer = on_timer,
+    .leave = on_leave,
+};
+
+/* ---- life ---- */
+
+static void init_state(struct ss_gateway *gateway)
+{
+    ss__conn_table_init(&gateway->conns);
+    ss__followers_init(&gateway->followers, (uint16_t)gateway->options.index);
+    ss__snapshot_budget_init(&gateway->snapshots, SS_SNAPSHOT_BUDGET_BYTES);
+    ss__ws_decoder_pool_init(&gateway->decoders, SS_UNFINISHED_BYTES_MAX);
+    ss__timers_init(&gateway->timers, 0);
+    ss__list_init(&gateway->dirty);
+    ss__list_init(&gateway->resumable);
+    ss__list_init(&gateway->pressed);
+    ss__arena_init(&gateway->arena, ARENA_CHUNK_BYTES);
+    ss__bytes_init(&gateway->scratch, 0);
+    ss__bytes_init(&gateway->text, 0);
+    gateway->armed_ms = UINT64_MAX;
+    gateway->random = UINT64_C(0x9e3779b97f4a7c15) ^ gateway->options.index;
+    for (unsigned step = FIRST_STEP; step <= SECOND_STEP; step++) {
+        atomic_init(&gateway->stop_messages[step], NULL);
+    }
+}
+
+static int make_parts(struct ss_gateway *gateway)
+{
+    uint8_t ping[SS_WS_HEADER_BYTES_MAX];
+    gateway->ping = ss__buf_copy(ping, ss__ws_header_write(SS_WS_PING, 0, ping));
+    gateway->read_buffer = malloc(SS_READ_BYTES);
+    gateway->dropped = calloc(1, gateway->options.subscriptions_max / 8 + 1);
+    if (gateway->ping == NULL || gateway->read_buffer == NULL || gateway->dropped == NULL) {
+        return SS_E_NOMEM;
+    }
+    for (unsigned step = FIRST_STEP; step <= SECOND_STEP; step++) {
+        struct ss_msg_stop *stop = ss__msg_new(SS_MSG_STOP, sizeof *stop);
+        if (stop == NULL) {
+            return SS_E_NOMEM;
+        }
+        stop->now = step == SECOND_STEP;
+        atomic_store(&gateway->stop_messages[step], stop);
+    }
+    return ss__inbox_new(SS_INBOX_MESSAGES_MAX, SS_INBOX_BYTES_MAX, &gateway->inbox);
+}
+
+static void free_parts(struct ss_gateway *gateway)
+{
+    struct ss_inbox_node *node;
+    while (gateway->inbox != NULL && (node = ss__inbox_take(gateway->inbox)) != NULL) {
+        ss__msg_free(ss__msg_of(node));
+    }
+    for (unsigned step = FIRST_STEP; step <= SECOND_STEP; step++) {
+        struct ss_msg_stop *stop = atomic_exchange(&gateway->stop_messages[step], NULL);
+        ss__msg_free(stop == NULL ? NULL : &stop->base);
+    }
+    ss__inbox_unref(gateway->inbox);
+    ss__listener_unbind(&gateway->listener);
+    ss__followers_deinit(&gateway->followers);
+    ss__conn_table_deinit(&gateway->conns);
+    ss__snapshot_budget_deinit(&gateway->snapshots);
+    ss__ws_decoder_pool_deinit(&gateway->decoders);
+    ss__arena_deinit(&gateway->arena);
+    ss__bytes_deinit(&gateway->scratch);
+    ss__bytes_deinit(&gateway->text);
+    ss__buf_unref(gateway->ping);
+    free(gateway->read_buffer);
+    free(gateway->dropped);
+    free(gateway);
+}
+
+int ss__gateway_new(const struct ss_gateway_options *options, struct ss_gateway **ret_gateway,
+                    struct ss_failure *failure)
+{
+    SS_REQUIRE(options->subscriptions_max > 0 && options->subscriptions_max <= UINT16_MAX);
+    SS_REQUIRE(options->index < SS_GATEWAYS_MAX && options->connections_max > 0);
+    struct ss_gateway *gateway = calloc(1, sizeof *gateway);
+    if (gateway == NULL) {
+        return ss__fail(failure, SS_E_NOMEM, "out of memory for a gateway");
+    }
+    gateway->options = *options;
+    gateway->listener.fd = gateway->listener.reserve_fd = -1;
+    init_state(gateway);
+    int err = make_parts(gateway);
+    if (err != 0) {
+        (void)ss__fail(failure, err, "cannot make a gateway: %s", ss_error_text(err));
+    } else {
+        err = ss__listener_bind(&gateway->listener, options->listen_host, options->listen_port,
+                                options->index == 0, &gateway->port, failure);
+    }
+    if (err == 0) {
+        err = ss__loop_init(&gateway->loop, gateway->inbox, &loop_ops, gateway, SS_ROLE_GATEWAY,
+                            options->index);
+        if (err != 0) {
+            (void)ss__fail(failure, err, "cannot make an event loop: %s", ss_error_text(err));
+        }
+    }
+    if (err != 0) {
+        free_parts(gateway);
+        return err;
+    }
+    *ret_gateway = gateway;
+    return 0;
+}
+
+uint16_t ss__gateway_port(const struct ss_gateway *gateway)
+{
+    return gateway->port;
+}
+
+struct ss_inbox *ss__gateway_inbox(struct ss_gateway *gateway)
+{
+    return gateway->inbox;
+}
+
+int ss__gateway_start(struct ss_gateway *gateway)
+{
+    return ss__loop_start(&gateway->loop);
+}
+
+void ss__gateway_join(struct ss_gateway *gateway)
+{
+    ss__loop_join(&gateway->loop);
+}
+
+void ss__gateway_free(struct ss_gateway *gateway)
+{
+    if (gateway == NULL) {
+        return;
+    }
+    ss__loop_deinit(&gateway->loop);
+    free_parts(gateway);
+}

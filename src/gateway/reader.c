@@ -1,0 +1,205 @@
+#include "gateway/reader.h"
+
+#include <sessionstream/error.h>
+
+#include "core/contract.h"
+#include "gateway/ingress.h"
+#include "gateway/respond.h"
+#include "gateway/routes.h"
+
+/* A connection may have to stop in the middle of what was read; a piece it has begun is finished.
+ * So this bounds what a client gets through beyond its limits. */
+#define PIECE_BYTES 4096
+
+/* What callbacks of the decoder ask for, done when it has returned. */
+struct reading {
+    struct ss_conn *conn;
+    bool over;
+};
+
+static int on_message(void *ctx, enum ss_ws_opcode opcode, struct ss_str bytes)
+{
+    struct reading *reading = ctx;
+    reading->conn->unfinished_ms = 0;
+    ss__ingress_message(reading->conn, opcode == SS_WS_BINARY, bytes);
+    return 0;
+}
+
+static void on_reply(void *ctx, struct ss_str frames)
+{
+    struct reading *reading = ctx;
+    ss__conn_send_control(reading->conn, ss__buf_copy(frames.data, frames.len));
+}
+
+static void on_close(void *ctx, bool by_peer, uint16_t status, struct ss_str reason)
+{
+    (void)status;
+    (void)reason;
+    struct reading *reading = ctx;
+    if (!by_peer) {
+        ss__count_error(reading->conn->gateway->options.stats->errors, SS_E_PROTO);
+    }
+    reading->over = true;
+}
+
+static const struct ss_ws_callbacks callbacks = {
+    .on_message = on_message,
+    .on_reply = on_reply,
+    .on_close = on_close,
+};
+
+static void feed_websocket(struct ss_conn *conn, const uint8_t *data, size_t len)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    struct reading reading = { .conn = conn };
+    int err = ss__ws_feed(&conn->in.ws, &gateway->decoders, data, len, &callbacks, &reading);
+    if (err != 0 || reading.over) {
+        ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
+        return;
+    }
+    if (!ss__ws_unfinished(&conn->in.ws)) {
+        conn->unfinished_ms = 0;
+    } else if (conn->unfinished_ms == 0) {
+        conn->unfinished_ms = ss__gateway_now_ms(gateway);
+    }
+}
+
+static size_t feed_http(struct ss_conn *conn, const uint8_t *data, size_t len)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct ss_http_parser *parser = &conn->in.http;
+    size_t consumed = 0;
+    int progress = ss__http_parser_feed(parser, data, len, &consumed);
+    if (progress < 0) {
+        ss__routes_malformed(conn, progress);
+        return len;
+    }
+    if (progress == SS_HTTP_DONE) {
+        conn->deadline_ms = 0;
+        ss__routes_request(conn, ss__http_parser_request(parser));
+        if (conn->state == SS_CONN_HTTP) {
+            ss__http_parser_reset(parser);
+        }
+        return consumed;
+    }
+    if (ss__http_parser_take_continue(parser)) {
+        ss__conn_send(conn, ss__buf_copy(go_on, sizeof go_on - 1), SS_SEND_ANSWER);
+    }
+    if (conn->deadline_ms == 0 && !ss__http_parser_idle(parser)) {
+        struct ss_gateway *gateway = conn->gateway;
+        conn->deadline_ms =
+            ss__gateway_now_ms(gateway) + gateway->options.handshake_timeout_ms;
+        ss__conn_wake_at(conn, conn->deadline_ms);
+    }
+    return consumed;
+}
+
+/* Looks at bytes as long as the connection may; returns how many it took. */
+static size_t consume(struct ss_conn *conn, const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+    while (at < len && ss__conn_is_open(conn) && conn->pause == 0 && !conn->failed) {
+        if (conn->state == SS_CONN_HTTP) {
+            at += feed_http(conn, data + at, len - at);
+            continue;
+        }
+        size_t piece = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
+        feed_websocket(conn, data + at, piece);
+        at += piece;
+    }
+    return at;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+    (void)suggested;
+    const struct ss_conn *conn = handle->data;
+    *ret_buf = uv_buf_init((char *)conn->gateway->read_buffer, SS_READ_BYTES);
+}
+
+/* The other side has ended; what is queued for it may still be wanted. */
+static void on_end(struct ss_conn *conn)
+{
+    conn->ended = true;
+    if (conn->state == SS_CONN_HTTP && conn->queue.count > 0) {
+        ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
+    } else if (conn->state != SS_CONN_FLUSHING || conn->queue.count == 0) {
+        ss__conn_close(conn);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    struct ss_conn *conn = stream->data;
+    struct ss_gateway *gateway = conn->gateway;
+    ss__role_assert(SS_ROLE_GATEWAY, gateway->options.index);
+    if (len < 0) {
+        conn->reading = false;
+        if (len == UV_EOF) {
+            on_end(conn);
+        } else {
+            ss__conn_close(conn);
+        }
+    } else if (len > 0) {
+        ss__count(&gateway->options.stats->bytes_in, (uint64_t)len);
+        conn->heard_ms = ss__gateway_now_ms(gateway);
+        const uint8_t *data = (const uint8_t *)buf->base;
+        size_t took = consume(conn, data, (size_t)len);
+        if (took < (size_t)len && ss__conn_is_open(conn) &&
+            ss__conn_hold(conn, data + took, (size_t)len - took) != 0) {
+            ss__conn_fail(conn);
+        }
+    }
+    ss__reader_settle(gateway);
+}
+
+int ss__reader_start(struct ss_conn *conn)
+{
+    if (conn->reading) {
+        return 0;
+    }
+    if (uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read) != 0) {
+        return SS_E_IO;
+    }
+    conn->reading = true;
+    return 0;
+}
+
+static void resume(struct ss_conn *conn)
+{
+    if (conn->held != NULL) {
+        conn->held_at += (uint32_t)consume(conn, conn->held + conn->held_at,
+                                           conn->held_len - conn->held_at);
+        if (!ss__conn_is_open(conn) || conn->held_at < conn->held_len) {
+            return;    /* held bytes are gone with the protocol, or it waits again */
+        }
+        ss__conn_drop_held(conn);
+    }
+    if (conn->pause != 0 || conn->ended || conn->failed || conn->state == SS_CONN_CLOSED) {
+        return;
+    }
+    conn->heard_ms = ss__gateway_now_ms(conn->gateway);    /* silence counts while we listen */
+    if (ss__reader_start(conn) != 0) {
+        ss__conn_fail(conn);
+    }
+}
+
+void ss__reader_resume_all(struct ss_gateway *gateway)
+{
+    while (!ss__list_empty(&gateway->resumable)) {
+        struct ss_conn *conn = ss__conn_of_waiting(gateway->resumable.next);
+        ss__list_remove(&conn->waiting);
+        resume(conn);
+    }
+}
+
+void ss__reader_settle(struct ss_gateway *gateway)
+{
+    do {
+        ss__conn_flush_all(gateway);
+        ss__reader_resume_all(gateway);
+    } while (!ss__list_empty(&gateway->dirty));
+    if (gateway->closing && gateway->conns.count == 0) {
+        ss__loop_stop(&gateway->loop);
+    }
+}

@@ -1,0 +1,105 @@
+#include "gateway/respond.h"
+
+#include <sessionstream/error.h>
+
+/* The answer in gateway->text is complete. */
+static void end_request(struct ss_conn *conn, struct ss_buf *body)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    ss__count(&gateway->options.stats->requests, 1);
+    if (gateway->text.err != 0) {
+        ss__buf_unref(body);
+        ss__conn_fail(conn);
+        return;
+    }
+    ss__conn_send(conn, ss__buf_copy(gateway->text.data, gateway->text.len), SS_SEND_ANSWER);
+    if (body != NULL) {
+        ss__conn_send(conn, body, SS_SEND_ANSWER);
+    }
+    conn->number = 0;
+    conn->deadline_ms = 0;
+    if (!conn->keep_alive) {
+        ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
+        return;
+    }
+    conn->heard_ms = ss__gateway_now_ms(gateway);    /* from now on it is idle */
+    ss__conn_unpause(conn, SS_PAUSE_ANSWER);
+}
+
+static bool keeps_alive(struct ss_conn *conn)
+{
+    if (conn->gateway->reading_stopped) {
+        conn->keep_alive = false;
+    }
+    return conn->keep_alive;
+}
+
+void ss__respond(struct ss_conn *conn, const struct ss_http_response *response)
+{
+    struct ss_http_response filled = *response;
+    filled.keep_alive = keeps_alive(conn);
+    filled.head_only = conn->head_only;
+    ss__bytes_clear(&conn->gateway->text);
+    ss__http_response_write(&conn->gateway->text, &filled);
+    end_request(conn, NULL);
+}
+
+void ss__respond_buf(struct ss_conn *conn, const struct ss_http_response *response,
+                     struct ss_buf *body)
+{
+    struct ss_http_response filled = *response;
+    filled.keep_alive = keeps_alive(conn);
+    filled.head_only = true;    /* the body follows as it is */
+    filled.body = ss_str_of(body->data, body->len);
+    ss__bytes_clear(&conn->gateway->text);
+    ss__http_response_write(&conn->gateway->text, &filled);
+    end_request(conn, conn->head_only ? NULL : ss__buf_ref(body));
+}
+
+static void respond_problem(struct ss_conn *conn, struct ss_http_problem *problem)
+{
+    problem->keep_alive = keeps_alive(conn);
+    problem->head_only = conn->head_only;
+    ss__bytes_clear(&conn->gateway->text);
+    ss__http_problem_write(&conn->gateway->text, problem);
+    end_request(conn, NULL);
+}
+
+void ss__respond_error(struct ss_conn *conn, int err, struct ss_str detail,
+                       struct ss_str session_id)
+{
+    ss__count_error(conn->gateway->options.stats->errors, err);
+    struct ss_http_problem problem = {
+        .status = ss__http_status_of(err),
+        .code = ss_error_wire_name(err),
+        .detail = detail.len > 0 ? detail : ss_str(ss_error_text(err)),
+        .session_id = session_id,
+    };
+    respond_problem(conn, &problem);
+}
+
+void ss__respond_status(struct ss_conn *conn, unsigned status, int err, const char *detail,
+                        const char *allow)
+{
+    ss__count_error(conn->gateway->options.stats->errors, err);
+    struct ss_http_extra extra = { "Allow", ss_str(allow) };
+    struct ss_http_problem problem = {
+        .status = status,
+        .code = ss_error_wire_name(err),
+        .detail = ss_str(detail),
+        .extra = &extra,
+        .extra_count = allow != NULL,
+    };
+    respond_problem(conn, &problem);
+}
+
+void ss__respond_last(struct ss_conn *conn, const struct ss_bytes *response)
+{
+    ss__count(&conn->gateway->options.stats->requests, 1);
+    if (response->err != 0) {
+        ss__conn_fail(conn);
+        return;
+    }
+    ss__conn_send(conn, ss__buf_copy(response->data, response->len), SS_SEND_ANSWER);
+    ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
+}

@@ -1,0 +1,311 @@
+#include "gateway/routes.h"
+
+#include <sessionstream/error.h>
+
+#include "core/utf8.h"
+#include "gateway/answer.h"
+#include "gateway/ingress.h"
+#include "gateway/requests.h"
+#include "gateway/respond.h"
+#include "http/upgrade.h"
+#include "schema/json.h"
+
+#define TEXT_PLAIN "text/plain; charset=utf-8"
+#define APPLICATION_JSON "application/json"
+
+static bool is_read(const struct ss_http_request *request)
+{
+    return request->method == SS_HTTP_GET || request->method == SS_HTTP_HEAD;
+}
+
+static void respond_text(struct ss_conn *conn, const char *content_type, struct ss_str body)
+{
+    struct ss_http_response response = { .status = 200, .content_type = content_type,
+                                         .body = body };
+    ss__respond(conn, &response);
+}
+
+/* ---- pages ---- */
+
+static void respond_metrics(struct ss_conn *conn)
+{
+    struct ss_bytes *scratch = &conn->gateway->scratch;
+    ss__bytes_clear(scratch);
+    ss__stats_text(conn->gateway->options.stats_table, scratch);
+    if (scratch->err != 0) {
+        ss__respond_error(conn, scratch->err, ss_str(NULL), ss_str(NULL));
+        return;
+    }
+    respond_text(conn, "text/plain; version=0.0.4; charset=utf-8", ss__bytes_view(scratch));
+}
+
+static void respond_ready(struct ss_conn *conn)
+{
+    const struct ss_gateway *gateway = conn->gateway;
+    if (gateway->reading_stopped) {
+        ss__respond_error(conn, SS_E_STOPPING, ss_str(NULL), ss_str(NULL));
+    } else if (!atomic_load_explicit(gateway->options.ready, memory_order_acquire)) {
+        ss__respond_status(conn, 503, SS_E_BUSY, "not ready", NULL);
+    } else {
+        respond_text(conn, TEXT_PLAIN, ss_str("ready\n"));
+    }
+}
+
+static const struct ss_asset *find_asset(const struct ss_gateway *gateway, struct ss_str path)
+{
+    const struct ss_asset *asset = gateway->options.registry->assets;
+    while (asset != NULL && !ss_str_equal(asset->path, path)) {
+        asset = asset->next;
+    }
+    return asset;
+}
+
+static void respond_asset(struct ss_conn *conn, const struct ss_asset *asset)
+{
+    struct ss_http_response response = { .status = 200, .cache_control = "no-cache",
+                                         .body = asset->data };
+    char content_type[128];
+    size_t len = asset->content_type.len;
+    if (len > 0 && len < sizeof content_type) {
+        memcpy(content_type, asset->content_type.data, len);
+        content_type[len] = '\0';
+        response.content_type = content_type;
+    }
+    ss__respond(conn, &response);
+}
+
+/* ---- sessions ---- */
+
+static void respond_failure(struct ss_conn *conn, int err, const struct ss_failure *failure,
+                            struct ss_str session_id)
+{
+    bool echoed = session_id.len <= SS_SESSION_ID_BYTES_MAX &&
+                  ss__utf8_valid(session_id.data, session_id.len);
+    ss__respond_error(conn, err, ss_str(failure->text), echoed ? session_id : ss_str(NULL));
+}
+
+static void pass_on(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
+                    const struct ss_name *command, struct ss_str payload)
+{
+    struct ss_failure failure = { .text = "" };
+    struct ss_request *request = ss__request_new(kind, session_id, ss_str(NULL), payload);
+    int err = SS_E_NOMEM;
+    if (request != NULL) {
+        request->name = command;
+        err = ss__requests_post(conn, request, &conn->number);
+    }
+    if (err != 0) {
+        respond_failure(conn, err, &failure, session_id);
+        return;
+    }
+    ss__conn_pause(conn, SS_PAUSE_ANSWER);
+}
+
+static int read_command(struct ss_conn *conn, const struct ss_http_request *request,
+                        const struct ss_name **ret_command, struct ss_failure *failure)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    const struct ss_name *command;
+    int err = ss__requests_check_session(request->segments[2], failure);
+    if (err == 0) {
+        err = ss__ingress_find_command(gateway, request->segments[4], &command, failure);
+    }
+    if (err != 0) {
+        return err;
+    }
+    ss__bytes_clear(&gateway->scratch);
+    if (request->body.len > 0) {
+        err = ss__json_decode(gateway->options.transport->schema, command->type, request->body,
+                              &gateway->scratch, failure);
+    }
+    if (err == 0) {
+        err = ss__ingress_check_payload(command, ss__bytes_view(&gateway->scratch), failure);
+    }
+    if (err == 0) {
+        *ret_command = command;
+    }
+    return err;
+}
+
+static void post_command(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    struct ss_failure failure = { .text = "" };
+    const struct ss_name *command = NULL;
+    int err = read_command(conn, request, &command, &failure);
+    if (err != 0) {
+        respond_failure(conn, err, &failure, request->segments[2]);
+        return;
+    }
+    pass_on(conn, SS_REQUEST_SUBMIT, request->segments[2], command,
+            ss__bytes_view(&conn->gateway->scratch));
+}
+
+static void get_snapshot(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    struct ss_failure failure = { .text = "" };
+    int err = ss__requests_check_session(request->segments[2], &failure);
+    if (err != 0) {
+        respond_failure(conn, err, &failure, request->segments[2]);
+        return;
+    }
+    pass_on(conn, SS_REQUEST_SNAPSHOT, request->segments[2], NULL, ss_str(NULL));
+}
+
+void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
+{
+    struct ss_bytes *scratch = &conn->gateway->scratch;
+    if (request->err != 0) {
+        struct ss_str text = { NULL, 0 };
+        if (request->text != NULL && request->text->len > 0) {
+            text = ss_str_of(request->text->data, request->text->len - 1);
+        }
+        ss__respond_error(conn, request->err, text, request->session_id);
+        return;
+    }
+    if (request->request == SS_REQUEST_SNAPSHOT) {
+        struct ss_http_response response = { .status = 200, .content_type = APPLICATION_JSON };
+        if (request->snapshot == NULL) {
+            ss__respond_error(conn, SS_E_INTERNAL, ss_str(NULL), request->session_id);
+        } else {
+            ss__respond_buf(conn, &response, request->snapshot);
+        }
+        return;
+    }
+    ss__bytes_clear(scratch);
+    ss__bytes_text(scratch, "{\"sessionId\":");
+    ss__json_string(scratch, request->session_id);
+    ss__bytes_text(scratch, ",\"ordinal\":\"");
+    ss__bytes_u64(scratch, request->ordinal);
+    ss__bytes_text(scratch, "\"}");
+    if (scratch->err != 0) {
+        ss__respond_error(conn, scratch->err, ss_str(NULL), request->session_id);
+        return;
+    }
+    respond_text(conn, APPLICATION_JSON, ss__bytes_view(scratch));
+}
+
+/* ---- websocket ---- */
+
+static enum ss_encoding encoding_for(enum ss_http_subprotocol subprotocol)
+{
+    switch (subprotocol) {
+    case SS_HTTP_SUBPROTOCOL_V2_JSON:
+        return SS_ENCODING_V2_JSON;
+    case SS_HTTP_SUBPROTOCOL_V2_PROTOBUF:
+        return SS_ENCODING_V2_PROTOBUF;
+    case SS_HTTP_SUBPROTOCOL_NONE:
+    case SS_HTTP_SUBPROTOCOL_V1_JSON:
+        break;
+    }
+    return SS_ENCODING_V1_JSON;
+}
+
+static void upgrade(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    struct ss_gateway_stats *stats = gateway->options.stats;
+    struct ss_http_upgrade judged;
+    int err = ss__http_upgrade(request, &judged);
+    ss__bytes_clear(&gateway->text);
+    ss__http_upgrade_response(&judged, &gateway->text);
+    if (err != 0 || gateway->text.err != 0) {
+        ss__count(&stats->handshakes_refused, 1);
+        ss__count_error(stats->errors, err != 0 ? err : SS_E_NOMEM);
+        ss__respond_last(conn, &gateway->text);
+        return;
+    }
+    ss__count(&stats->requests, 1);
+    ss__conn_send(conn, ss__buf_copy(gateway->text.data, gateway->text.len), SS_SEND_ANSWER);
+    ss__http_parser_deinit(&conn->in.http);
+    ss__ws_init(&conn->in.ws, gateway->options.client_frame_bytes);
+    conn->state = SS_CONN_WEBSOCKET;
+    conn->encoding = (uint8_t)encoding_for(judged.subprotocol);
+    conn->ping_ms = 0;
+    ss__gauge_set(&stats->websockets,
+                  atomic_load_explicit(&stats->websockets, memory_order_relaxed) + 1);
+    ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));    /* plans the first ping */
+    if (ss__answer_hello(conn) != 0) {
+        ss__conn_fail(conn);
+    }
+}
+
+static bool wants_websocket(const struct ss_http_request *request)
+{
+    struct ss_str value;
+    return ss__http_field_has_token(request, "Upgrade", "websocket") ||
+           ss__http_field(request, "Sec-WebSocket-Key", &value) ||
+           ss__http_field(request, "Sec-WebSocket-Version", &value);
+}
+
+/* ---- which ---- */
+
+static bool is_path(const struct ss_http_request *request, const char *path)
+{
+    return ss_str_equal(request->path, ss_str(path));
+}
+
+static bool is_session_path(const struct ss_http_request *request, size_t count, const char *last)
+{
+    return request->segment_count == count && ss_str_equal(request->segments[0], ss_str("v1")) &&
+           ss_str_equal(request->segments[1], ss_str("sessions")) &&
+           ss_str_equal(request->segments[3], ss_str(last));
+}
+
+static void refuse_method(struct ss_conn *conn, const char *allow)
+{
+    ss__count(&conn->gateway->options.stats->handshakes_refused, 1);
+    ss__respond_status(conn, 405, SS_E_INVAL, "this path does not answer this method", allow);
+}
+
+static void route(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    const struct ss_asset *asset = find_asset(conn->gateway, request->path);
+    bool command = is_session_path(request, 5, "commands");
+    bool snapshot = is_session_path(request, 4, "snapshot");
+    bool health = is_path(request, "/healthz");
+    bool ready = is_path(request, "/readyz");
+    bool metrics = is_path(request, "/metrics");
+    if (command) {
+        if (request->method == SS_HTTP_POST) {
+            post_command(conn, request);
+        } else {
+            refuse_method(conn, "POST");
+        }
+    } else if (asset == NULL && !snapshot && !health && !ready && !metrics) {
+        ss__count(&conn->gateway->options.stats->handshakes_refused, 1);
+        ss__respond_status(conn, 404, SS_E_NOTFOUND,
+                           "nothing here; for a websocket send its handshake", NULL);
+    } else if (!is_read(request)) {
+        refuse_method(conn, "GET, HEAD");
+    } else if (snapshot) {
+        get_snapshot(conn, request);
+    } else if (health) {
+        respond_text(conn, TEXT_PLAIN, ss_str("ok\n"));
+    } else if (ready) {
+        respond_ready(conn);
+    } else if (metrics) {
+        respond_metrics(conn);
+    } else {
+        respond_asset(conn, asset);
+    }
+}
+
+void ss__routes_request(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    conn->keep_alive = request->keep_alive;
+    conn->head_only = request->method == SS_HTTP_HEAD;
+    if (wants_websocket(request)) {
+        upgrade(conn, request);
+    } else {
+        route(conn, request);
+    }
+}
+
+void ss__routes_malformed(struct ss_conn *conn, int err)
+{
+    unsigned status = conn->in.http.status == 0 ? 400 : conn->in.http.status;
+    ss__count(&conn->gateway->options.stats->handshakes_refused, 1);
+    conn->keep_alive = false;
+    conn->head_only = false;
+    ss__respond_status(conn, status, err, conn->in.http.error, NULL);
+}

@@ -1,0 +1,28 @@
+/* routes.h - HTTP: who answers which request. Gateway thread.
+ *
+ *   GET  PATH of a registered asset            the asset
+ *   POST /v1/sessions/{id}/commands/{name}     runs a command; body: ProtoJSON of its type, or
+ *                                              nothing for an empty message. 200 when durable:
+ *                                              {"sessionId":"...","ordinal":"..."}
+ *   GET  /v1/sessions/{id}/snapshot            the SnapshotFrame document
+ *   GET  /healthz, /readyz, /metrics
+ *   GET  any path with a websocket handshake   101, then frames
+ *
+ * HEAD works where GET does. Errors are problem documents. */
+#ifndef SS_GATEWAY_ROUTES_H
+#define SS_GATEWAY_ROUTES_H
+
+#include "gateway/conn.h"
+#include "message/message.h"
+
+/* Answers a complete request, passes it on (then the connection waits for the answer) or turns
+ * the connection into a websocket. */
+void ss__routes_request(struct ss_conn *conn, const struct ss_http_request *request);
+
+/* The parser gave up: answers with its status and closes. */
+void ss__routes_malformed(struct ss_conn *conn, int err);
+
+/* The shard's answer to what was passed on. */
+void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request);
+
+#endif

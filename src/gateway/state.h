@@ -1,0 +1,82 @@
+/* state.h - what one gateway thread owns. For src/gateway only.
+ *
+ * Layers inside the folder, each using only those before it: send_queue, snapshot_budget,
+ * followers, conn_table | subscriptions (data) | conn | answer, respond, requests | follow |
+ * ingress | routes | reader | egress, sweep, listener | gateway. */
+#ifndef SS_GATEWAY_STATE_H
+#define SS_GATEWAY_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "core/arena.h"
+#include "core/bytes.h"
+#include "core/list.h"
+#include "gateway/conn_table.h"
+#include "gateway/followers.h"
+#include "gateway/gateway.h"
+#include "gateway/snapshot_budget.h"
+#include "runtime/loop.h"
+#include "runtime/timer.h"
+#include "wire/ws.h"
+
+/* One read of a socket; the buffer is shared by all connections of the gateway. */
+#define SS_READ_BYTES (64u << 10)
+
+/* Bytes read from sockets but not looked at, because their connection has to wait. */
+#define SS_HELD_BYTES_MAX ((uint64_t)64 << 20)
+
+/* Unfinished websocket messages. */
+#define SS_UNFINISHED_BYTES_MAX ((size_t)64 << 20)
+
+struct ss_listener {
+    uv_poll_t poll;
+    int fd;               /* -1: closed */
+    int reserve_fd;       /* given up for a moment when descriptors run out; -1: none */
+    uint64_t warned_ms;   /* last warning about descriptors */
+    uint64_t again_ms;    /* accepting is suspended until then; 0: it is not */
+    bool open;            /* poll is an active handle */
+};
+
+struct ss_gateway {
+    /* --- fixed after new --- */
+    struct ss_gateway_options options;
+    uint16_t port;
+    struct ss_inbox *inbox;
+    /* --- any thread --- */
+    _Atomic(struct ss_msg_stop *) stop_messages[2];    /* first step, second step; NULL once sent */
+    /* --- gateway thread --- */
+    struct ss_loop loop;
+    struct ss_listener listener;
+    struct ss_conn_table conns;
+    struct ss_followers followers;
+    struct ss_snapshot_budget snapshots;
+    struct ss_ws_decoder_pool decoders;
+    struct ss_timers timers;
+    uint64_t armed_ms;                /* when the loop's timer will call; UINT64_MAX: never */
+    struct ss_list dirty;             /* connections with something new to write */
+    struct ss_list resumable;         /* may read again */
+    struct ss_list pressed;           /* wait until an inbox is relieved */
+    struct ss_arena arena;            /* one client message */
+    struct ss_bytes scratch;          /* of encoders */
+    struct ss_bytes text;             /* of HTTP answers */
+    struct ss_buf *ping;              /* a websocket ping, shared */
+    uint64_t requests;                /* number of the newest request */
+    uint64_t held_bytes;
+    uint64_t stop_due_ms;             /* second step: when patience ends */
+    uint64_t random;                  /* jitter */
+    bool reading_stopped;
+    bool closing;
+    uint8_t *read_buffer;             /* SS_READ_BYTES */
+    uint8_t *dropped;                 /* bit per subscription of one connection */
+};
+
+/* Milliseconds of the loop's clock at the start of this turn. */
+static inline uint64_t ss__gateway_now_ms(const struct ss_gateway *gateway)
+{
+    return uv_now(&gateway->loop.uv);
+}
+
+#endif

@@ -1,0 +1,129 @@
+#include "gateway/subscriptions.h"
+
+#include <stdlib.h>
+
+#include <sessionstream/error.h>
+
+#include "core/contract.h"
+
+uint32_t ss__subscriptions_find(const struct ss_conn *conn, const struct ss_followed *session)
+{
+    for (uint32_t tag = 0; tag < conn->subscriptions_cap; tag++) {
+        if (conn->subscriptions[tag].session == session) {
+            return tag;
+        }
+    }
+    return SS_NO_TAG;
+}
+
+static int grow(struct ss_conn *conn)
+{
+    uint32_t cap = conn->subscriptions_cap == 0 ? 1 : (uint32_t)conn->subscriptions_cap * 2;
+    uint32_t max = conn->gateway->options.subscriptions_max;
+    cap = cap > max ? max : cap;
+    struct ss_subscription *subscriptions =
+        realloc(conn->subscriptions, cap * sizeof *subscriptions);
+    if (subscriptions == NULL) {
+        return SS_E_NOMEM;
+    }
+    for (uint32_t tag = conn->subscriptions_cap; tag < cap; tag++) {
+        subscriptions[tag] = (struct ss_subscription){ .session = NULL };
+    }
+    conn->subscriptions = subscriptions;
+    conn->subscriptions_cap = (uint16_t)cap;
+    return 0;
+}
+
+int ss__subscriptions_add(struct ss_conn *conn, struct ss_followed *session, uint16_t *ret_tag)
+{
+    if (conn->subscriptions_count >= conn->gateway->options.subscriptions_max) {
+        return SS_E_SUBSCRIPTIONS;
+    }
+    if (conn->subscriptions_count == conn->subscriptions_cap && grow(conn) != 0) {
+        return SS_E_NOMEM;
+    }
+    uint32_t tag = ss__subscriptions_find(conn, NULL);
+    SS_INSIST(tag != SS_NO_TAG);
+    conn->subscriptions[tag] = (struct ss_subscription){ .session = session };
+    conn->subscriptions_count++;
+    *ret_tag = (uint16_t)tag;
+    return 0;
+}
+
+int ss__subscriptions_go_live(struct ss_conn *conn, uint16_t tag)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    if (subscription->live) {
+        return 0;
+    }
+    struct ss_gateway *gateway = conn->gateway;
+    struct ss_follower follower = { .connection = conn->slot, .subscription = tag,
+                                    .encoding = conn->encoding };
+    int err = ss__followers_add(&gateway->followers, subscription->session, follower,
+                                &subscription->place);
+    if (err != 0) {
+        return err;
+    }
+    subscription->live = true;
+    ss__gauge_set(&gateway->options.stats->followers, gateway->followers.total);
+    return 0;
+}
+
+void ss__subscriptions_set_stale(struct ss_conn *conn, uint16_t tag, bool stale)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    if (subscription->stale != stale) {
+        subscription->stale = stale;
+        conn->stale_count = (uint16_t)(stale ? conn->stale_count + 1 : conn->stale_count - 1);
+    }
+}
+
+void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session)
+{
+    struct ss_inbox *inbox = ss__router_inbox(gateway->options.router, session->id);
+    struct ss_msg_uninterested *farewell =
+        ss__followers_settle(&gateway->followers, session);
+    ss__gauge_set(&gateway->options.stats->sessions, gateway->followers.by_id.count);
+    if (farewell != NULL &&
+        ss__inbox_post(inbox, &farewell->base.node, SS_POST_INSIDE) != 0) {
+        ss__msg_free(&farewell->base);    /* the shard is gone, and its followers with it */
+    }
+}
+
+static void stop_following(struct ss_conn *conn, struct ss_subscription *subscription)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    struct ss_follower moved;
+    if (ss__followers_remove(&gateway->followers, subscription->session, subscription->place,
+                             &moved)) {
+        struct ss_conn *other = gateway->conns.slots[moved.connection].conn;
+        other->subscriptions[moved.subscription].place = subscription->place;
+    }
+    ss__gauge_set(&gateway->options.stats->followers, gateway->followers.total);
+}
+
+void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    struct ss_followed *session = subscription->session;
+    SS_REQUIRE(session != NULL);
+    ss__subscriptions_set_stale(conn, tag, false);
+    if (subscription->live) {
+        stop_following(conn, subscription);
+    }
+    *subscription = (struct ss_subscription){ .session = NULL };
+    conn->subscriptions_count--;
+    ss__subscriptions_settle(conn->gateway, session);
+}
+
+void ss__subscriptions_clear(struct ss_conn *conn)
+{
+    for (uint32_t tag = 0; tag < conn->subscriptions_cap; tag++) {
+        if (conn->subscriptions[tag].session != NULL) {
+            ss__subscriptions_remove(conn, (uint16_t)tag);
+        }
+    }
+    free(conn->subscriptions);
+    conn->subscriptions = NULL;
+    conn->subscriptions_cap = 0;
+}

@@ -1,0 +1,35 @@
+/* subscriptions.h - what one connection follows, as data. Gateway thread.
+ *
+ * A subscription is named by its place in the connection (a tag), which does not change while it
+ * lives. */
+#ifndef SS_GATEWAY_SUBSCRIPTIONS_H
+#define SS_GATEWAY_SUBSCRIPTIONS_H
+
+#include <stdint.h>
+
+#include "gateway/conn.h"
+
+#define SS_NO_TAG UINT32_MAX
+
+/* The tag of the connection's subscription of @session, or SS_NO_TAG. */
+uint32_t ss__subscriptions_find(const struct ss_conn *conn, const struct ss_followed *session);
+
+/* Adds one that is not live. Errors: SS_E_SUBSCRIPTIONS, SS_E_NOMEM. */
+int ss__subscriptions_add(struct ss_conn *conn, struct ss_followed *session, uint16_t *ret_tag);
+
+/* Makes it live; fine if it is. SS_E_NOMEM. */
+int ss__subscriptions_go_live(struct ss_conn *conn, uint16_t tag);
+
+/* Removes it, and the session from the gateway if nobody else is interested. */
+void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag);
+
+/* Removes all. */
+void ss__subscriptions_clear(struct ss_conn *conn);
+
+/* Counts it in or out of the stale ones. */
+void ss__subscriptions_set_stale(struct ss_conn *conn, uint16_t tag, bool stale);
+
+/* If nobody is interested in @session any more: takes it out of the gateway and tells its shard. */
+void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session);
+
+#endif

@@ -1,0 +1,103 @@
+#include "message/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/contract.h"
+#include "core/map.h"
+
+static struct ss_str place(char **at, struct ss_str text)
+{
+    struct ss_str copy = { *at, text.len };
+    if (text.len > 0) {
+        memcpy(*at, text.data, text.len);
+    }
+    *at += text.len;
+    return copy;
+}
+
+void *ss__msg_new(enum ss_msg_kind kind, size_t bytes)
+{
+    SS_REQUIRE(bytes >= sizeof(struct ss_msg) && bytes <= UINT32_MAX);
+    struct ss_msg *msg = calloc(1, bytes);
+    if (msg != NULL) {
+        msg->kind = (uint8_t)kind;
+        msg->node.bytes = (uint32_t)bytes;
+    }
+    return msg;
+}
+
+struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str session_id,
+                                   struct ss_str request_id, struct ss_str payload)
+{
+    size_t bytes = sizeof(struct ss_request) + session_id.len + request_id.len + payload.len;
+    struct ss_request *request = malloc(bytes);
+    if (request == NULL) {
+        return NULL;
+    }
+    memset(request, 0, sizeof *request);
+    request->base.kind = SS_MSG_REQUEST;
+    request->base.node.bytes = (uint32_t)bytes;
+    request->request = kind;
+    request->memory_bytes = bytes;
+    request->connection.gateway = SS_GATEWAY_NONE;
+    char *at = request->memory;
+    request->session_id = place(&at, session_id);
+    request->session_hash = ss__map_hash(session_id);
+    request->request_id = place(&at, request_id);
+    request->payload = place(&at, payload);
+    return request;
+}
+
+void ss__request_fail(struct ss_request *request, int err, const char *text)
+{
+    if (request->err != 0) {
+        return;
+    }
+    request->err = err;
+    if (text != NULL && text[0] != '\0') {
+        request->text = ss__buf_copy(text, strlen(text) + 1);    /* NULL: the code must do */
+    }
+}
+
+struct ss_msg_uninterested *ss__uninterested_new(uint16_t gateway, struct ss_session_handle handle,
+                                                 struct ss_str session_id)
+{
+    struct ss_msg_uninterested *msg =
+        ss__msg_new(SS_MSG_UNINTERESTED, sizeof *msg + session_id.len);
+    if (msg == NULL) {
+        return NULL;
+    }
+    char *at = msg->memory;
+    msg->gateway = gateway;
+    msg->handle = handle;
+    msg->session_hash = ss__map_hash(session_id);
+    msg->session_id = place(&at, session_id);
+    return msg;
+}
+
+static void release_request(struct ss_request *request)
+{
+    ss__buf_unref(request->text);
+    ss__buf_unref(request->snapshot);
+    for (uint32_t i = 0; i < request->frames_count; i++) {
+        ss__buf_unref(request->frames[i]);
+    }
+    free(request->frames);
+}
+
+void ss__msg_free(struct ss_msg *msg)
+{
+    if (msg == NULL) {
+        return;
+    }
+    if (msg->kind == SS_MSG_REQUEST || msg->kind == SS_MSG_REPLY) {
+        release_request((struct ss_request *)(void *)msg);
+    } else if (msg->kind == SS_MSG_FRAME) {
+        struct ss_msg_frame *frame = (struct ss_msg_frame *)(void *)msg;
+        for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
+            ss__buf_unref(frame->bufs[i]);
+        }
+    }
+    free(msg);
+}

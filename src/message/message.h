@@ -1,0 +1,154 @@
+/* message.h - what gateways, shards and the engine say to each other.
+ *
+ * kind             from             to        handled by               answered with
+ * REQUEST          gateway, engine  shard     shard/dispatch.c         itself, turned round
+ * UNINTERESTED     gateway          shard     shard/channel.c          -
+ * LOADED           reader pool      shard     shard/load.c             -
+ * FRAME            shard            gateway   gateway/egress.c         -
+ * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
+ * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
+ * STOP             engine           both      their life cycle         -
+ *
+ * Messages are heap objects with one owner; posting gives them away. A request keeps its memory on
+ * the way back, so that an answer needs no allocation. Ids cross threads, pointers do not, but for
+ * the message itself and struct ss_buf. */
+#ifndef SS_MESSAGE_MESSAGE_H
+#define SS_MESSAGE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sessionstream/engine.h>
+#include <sessionstream/types.h>
+
+#include "core/buf.h"
+#include "core/list.h"
+#include "runtime/inbox.h"
+
+/* Encodings of frames, as wire/encoding.h counts them: v1 JSON, v2 JSON, v2 protobuf. */
+#define SS_MESSAGE_ENCODINGS 3
+
+enum ss_msg_kind {
+    SS_MSG_REQUEST,
+    SS_MSG_UNINTERESTED,
+    SS_MSG_LOADED,
+    SS_MSG_FRAME,
+    SS_MSG_REPLY,
+    SS_MSG_RESYNC,
+    SS_MSG_STOP,
+};
+
+struct ss_msg {
+    struct ss_inbox_node node;    /* first: a node is its message */
+    uint8_t kind;                 /* enum ss_msg_kind */
+};
+
+#define SS_GATEWAY_NONE UINT16_MAX
+
+/* A connection as others know it: the gateway drops what names an older generation. */
+struct ss_connection_id {
+    uint16_t gateway;             /* SS_GATEWAY_NONE: the caller is in this process */
+    uint32_t slot;
+    uint32_t generation;
+};
+
+/* A followed session as its gateway counts it. */
+struct ss_session_handle {
+    uint32_t slot;
+    uint32_t generation;
+};
+
+enum ss_request_kind {
+    SS_REQUEST_SUBMIT,       /* run a command */
+    SS_REQUEST_PUBLISH,      /* publish an event past any handler */
+    SS_REQUEST_BARRIER,
+    SS_REQUEST_SUBSCRIBE,    /* answer: snapshot and the frames after it; then FRAMEs follow */
+    SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */
+    SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
+};
+
+struct ss_request {
+    struct ss_msg base;
+    enum ss_request_kind request;
+    struct ss_list link;                 /* shard: waiting for a load, or in the batch */
+
+    /* Who asked; comes back unchanged. */
+    struct ss_connection_id connection;
+    uint64_t number;                     /* of the asker: names this request */
+    ss_done_fn *done;                    /* in-process callers: called on the shard thread */
+    void *ctx;
+
+    /* What. The strings lie in the message's own memory. */
+    struct ss_str session_id;
+    uint64_t session_hash;               /* ss__map_hash of the id */
+    struct ss_str request_id;            /* of the client, for its answer */
+    const void *name;                    /* struct ss_name: command or event, from the registry */
+    struct ss_str payload;               /* packed and validated */
+    struct ss_session_handle handle;     /* SUBSCRIBE: where frames go */
+    uint8_t encoding;                    /* SUBSCRIBE: enum ss_encoding */
+    uint64_t since;                      /* SUBSCRIBE: echoed */
+
+    /* Answer. */
+    int err;
+    uint64_t ordinal;                    /* highest published; SUBSCRIBE: of the snapshot */
+    struct ss_buf *text;                 /* sentence of an error, or NULL */
+    struct ss_buf *snapshot;             /* SUBSCRIBE: websocket message; SNAPSHOT: JSON */
+    struct ss_buf **frames;              /* SUBSCRIBE: frames after the snapshot */
+    uint32_t frames_count;
+
+    size_t memory_bytes;                 /* of this object */
+    char memory[];
+};
+
+/* The last follower of a session on this gateway is gone. */
+struct ss_msg_uninterested {
+    struct ss_msg base;
+    uint16_t gateway;
+    struct ss_session_handle handle;
+    uint64_t session_hash;
+    struct ss_str session_id;
+    char memory[];
+};
+
+/* One frame for all followers of a session on one gateway. */
+struct ss_msg_frame {
+    struct ss_msg base;
+    struct ss_session_handle handle;
+    uint64_t ordinal;
+    struct ss_buf *bufs[SS_MESSAGE_ENCODINGS];    /* NULL: no follower with that encoding */
+};
+
+/* Frames of this session were dropped on the way (overflow, reload): subscribe again. */
+struct ss_msg_resync {
+    struct ss_msg base;
+    struct ss_session_handle handle;
+};
+
+struct ss_msg_stop {
+    struct ss_msg base;
+    bool now;
+};
+
+/* A request with room for its strings, which are copied in; NULL when out of memory. The other
+ * fields are zero and the connection is SS_GATEWAY_NONE. Any thread. */
+struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str session_id,
+                                   struct ss_str request_id, struct ss_str payload);
+
+/* Gives a request its error; @text may be NULL. Keeps the first error. */
+void ss__request_fail(struct ss_request *request, int err, const char *text);
+
+struct ss_msg_uninterested *ss__uninterested_new(uint16_t gateway, struct ss_session_handle handle,
+                                                 struct ss_str session_id);
+
+/* A zeroed message of @bytes bytes (>= sizeof struct ss_msg); NULL when out of memory. */
+void *ss__msg_new(enum ss_msg_kind kind, size_t bytes);
+
+/* Frees any message with what it holds. Does not call done callbacks. NULL is fine. */
+void ss__msg_free(struct ss_msg *msg);
+
+static inline struct ss_msg *ss__msg_of(struct ss_inbox_node *node)
+{
+    return (struct ss_msg *)(void *)node;
+}
+
+#endif

@@ -1,0 +1,114 @@
+#include "runtime/pool.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include <uv.h>
+
+#include <sessionstream/error.h>
+
+#include "core/contract.h"
+
+#define THREADS_MAX 16
+
+struct ss_pool {
+    uv_mutex_t lock;
+    uv_cond_t posted;
+    struct ss_pool_job *first;
+    struct ss_pool_job **last;
+    unsigned waiting;
+    bool ending;
+    unsigned threads_count;
+    uv_thread_t threads[THREADS_MAX];
+};
+
+static struct ss_pool_job *wait_for_job(struct ss_pool *pool)
+{
+    uv_mutex_lock(&pool->lock);
+    while (pool->first == NULL && !pool->ending) {
+        uv_cond_wait(&pool->posted, &pool->lock);
+    }
+    struct ss_pool_job *job = pool->first;
+    if (job != NULL) {
+        pool->first = job->next;
+        pool->waiting--;
+        if (pool->first == NULL) {
+            pool->last = &pool->first;
+        }
+    }
+    uv_mutex_unlock(&pool->lock);
+    return job;
+}
+
+static void run_thread(void *argument)
+{
+    struct ss_pool *pool = argument;
+    struct ss_pool_job *job;
+    while ((job = wait_for_job(pool)) != NULL) {
+        job->run(job);
+    }
+}
+
+int ss__pool_new(unsigned threads, struct ss_pool **ret_pool)
+{
+    SS_REQUIRE(threads > 0 && threads <= THREADS_MAX);
+    struct ss_pool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL) {
+        return SS_E_NOMEM;
+    }
+    pool->last = &pool->first;
+    if (uv_mutex_init(&pool->lock) != 0) {
+        goto fail_memory;
+    }
+    if (uv_cond_init(&pool->posted) != 0) {
+        goto fail_lock;
+    }
+    for (; pool->threads_count < threads; pool->threads_count++) {
+        if (uv_thread_create(&pool->threads[pool->threads_count], run_thread, pool) != 0) {
+            ss__pool_free(pool);
+            return SS_E_IO;
+        }
+    }
+    *ret_pool = pool;
+    return 0;
+
+fail_lock:
+    uv_mutex_destroy(&pool->lock);
+fail_memory:
+    free(pool);
+    return SS_E_NOMEM;
+}
+
+int ss__pool_post(struct ss_pool *pool, struct ss_pool_job *job)
+{
+    int err = 0;
+    job->next = NULL;
+    uv_mutex_lock(&pool->lock);
+    if (pool->waiting >= SS_POOL_JOBS_MAX) {
+        err = SS_E_BUSY;
+    } else {
+        *pool->last = job;
+        pool->last = &job->next;
+        pool->waiting++;
+        uv_cond_signal(&pool->posted);
+    }
+    uv_mutex_unlock(&pool->lock);
+    return err;
+}
+
+void ss__pool_free(struct ss_pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    uv_mutex_lock(&pool->lock);
+    pool->ending = true;
+    uv_cond_broadcast(&pool->posted);
+    uv_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->threads_count; i++) {
+        SS_INSIST(uv_thread_join(&pool->threads[i]) == 0);
+    }
+    uv_cond_destroy(&pool->posted);
+    uv_mutex_destroy(&pool->lock);
+    free(pool);
+}

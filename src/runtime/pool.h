@@ -1,0 +1,29 @@
+/* pool.h - a few threads for blocking reads, shared by all shards.
+ *
+ * A job runs once on some thread of the pool. The queue is bounded. The lock in here is the one of
+ * the queue; jobs are whole-session reads, so it is taken rarely. */
+#ifndef SS_RUNTIME_POOL_H
+#define SS_RUNTIME_POOL_H
+
+#include <stdint.h>
+
+#define SS_POOL_JOBS_MAX 4096
+
+struct ss_pool;
+
+struct ss_pool_job {
+    struct ss_pool_job *next;
+    void (*run)(struct ss_pool_job *job);    /* on a pool thread; owns the job from then on */
+};
+
+/* Starts @threads threads. Errors: SS_E_NOMEM, SS_E_IO. */
+int ss__pool_new(unsigned threads, struct ss_pool **ret_pool);
+
+/* Any thread; blocks never. SS_E_BUSY: SS_POOL_JOBS_MAX jobs wait. The job stays the caller's on
+ * error. */
+int ss__pool_post(struct ss_pool *pool, struct ss_pool_job *job);
+
+/* Runs what was posted, ends the threads, frees. Nobody may post any more. NULL is fine. */
+void ss__pool_free(struct ss_pool *pool);
+
+#endif

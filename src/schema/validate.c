@@ -1,0 +1,301 @@
+#include "schema/validate.h"
+
+#include <stdio.h>
+
+#include "core/utf8.h"
+#include "schema/descriptor.h"
+#include "schema/scan.h"
+
+/* protobuf-c merges a singular message that occurs again into the first, copying all its lists:
+ * quadratic when it occurs often. No encoder repeats one; a few are tolerated. */
+#define SINGULAR_MESSAGE_REPEATS_MAX 8u
+
+/* A message or group that has begun and not ended. */
+struct level {
+    const struct ss_type *type;      /* NULL: an unknown group */
+    const uint8_t *end;              /* of the enclosing length-delimited message */
+    const struct ss_field *field;    /* that led here; NULL at the top and in unknown groups */
+    uint32_t group;                  /* field number of the group; 0: length-delimited */
+    uint32_t singular_left;          /* singular messages that may still come */
+    uint64_t required;               /* bits of the required fields seen */
+};
+
+struct walk {
+    struct level levels[SS_NESTING_MAX];
+    struct level *level;             /* the innermost */
+    const uint8_t *at;
+    size_t unpacked;                 /* bytes protobuf-c would allocate for what was read */
+    size_t unpacked_max;
+    struct ss_failure *failure;
+};
+
+/* "a.b.c: WHAT in message TYPE"; @field may be NULL. */
+static int bad(const struct walk *walk, const struct ss_field *field, const char *what)
+{
+    char path[SS_FAILURE_TEXT_BYTES / 2];
+    size_t len = 0;
+    path[0] = '\0';
+    const struct level *last = walk->level;
+    for (const struct level *level = walk->levels + 1; level <= last + 1; level++) {
+        const struct ss_field *step = level <= last ? level->field : field;
+        if (step != NULL && len < sizeof path) {
+            int more = snprintf(path + len, sizeof path - len, "%s%s", len > 0 ? "." : "",
+                                step->name.data);
+            len += more > 0 ? (size_t)more : 0;
+        }
+    }
+    return ss__fail(walk->failure, SS_E_PAYLOAD, "%s%s%s in message %s", path,
+                    path[0] != '\0' ? ": " : "", what, walk->levels[0].type->name.data);
+}
+
+static int account(struct walk *walk, const struct ss_field *field, size_t bytes)
+{
+    walk->unpacked += bytes;
+    if (walk->unpacked > walk->unpacked_max) {
+        return bad(walk, field, "far more memory than bytes needed");
+    }
+    return 0;
+}
+
+/* Bytes of one element in the array of a repeated field. */
+static size_t element_size(enum ss_kind kind)
+{
+    switch (kind) {
+    case SS_KIND_DOUBLE:
+    case SS_KIND_INT64:
+    case SS_KIND_UINT64:
+    case SS_KIND_FIXED64:
+    case SS_KIND_SFIXED64:
+    case SS_KIND_SINT64:
+        return 8;
+    case SS_KIND_STRING:
+    case SS_KIND_MESSAGE:
+    case SS_KIND_GROUP:
+        return sizeof(void *);
+    case SS_KIND_BYTES:
+        return sizeof(ProtobufCBinaryData);
+    default:
+        return 4;
+    }
+}
+
+static int enter(struct walk *walk, const struct ss_type *type, const struct ss_field *field,
+                 const uint8_t *end, uint32_t group)
+{
+    struct level *level = walk->level;
+    if (level == &walk->levels[SS_NESTING_MAX - 1]) {
+        return bad(walk, field, "nesting is too deep");
+    }
+    size_t bytes = sizeof(ProtobufCMessageUnknownField);
+    if (type != NULL) {
+        if (field->label != SS_LABEL_REPEATED && level->singular_left-- == 0) {
+            return bad(walk, field, "a field that is no list occurs too often");
+        }
+        bytes = type->built.sizeof_message +
+                (field->label == SS_LABEL_REPEATED ? sizeof(void *) : 0);
+    }
+    int err = account(walk, field, bytes);
+    if (err != 0) {
+        return err;
+    }
+    uint32_t singular =
+        type == NULL ? 0 : type->singular_message_count + SINGULAR_MESSAGE_REPEATS_MAX;
+    walk->level = level + 1;
+    *walk->level = (struct level){ type, end, field, group, singular, 0 };
+    return 0;
+}
+
+/* Of a level that ends. */
+static int check_required(const struct walk *walk, const struct level *level)
+{
+    if (level->type != NULL && level->required != level->type->required_mask) {
+        uint64_t missing = level->type->required_mask & ~level->required;
+        for (uint32_t i = 0; i < level->type->field_count; i++) {
+            const struct ss_field *field = &level->type->fields[i];
+            if ((field->required_bit & missing) != 0) {
+                return bad(walk, field, "a required field is missing");
+            }
+        }
+    }
+    return 0;
+}
+
+static int check_packed(struct walk *walk, const struct ss_field *field, struct ss_str bytes)
+{
+    const uint8_t *at = (const uint8_t *)bytes.data;
+    const uint8_t *end = at + bytes.len;
+    size_t size = element_size(field->kind);
+    size_t count = 0;
+    if (field->wire != SS_PB_VARINT) {
+        if (bytes.len % size != 0) {
+            return bad(walk, field, "a packed list is cut off");
+        }
+        return account(walk, field, bytes.len);
+    }
+    while (at < end) {
+        uint64_t value;
+        at = ss__scan_varint(at, end, &value);
+        if (at == NULL) {
+            return bad(walk, field, "a packed list is malformed");
+        }
+        /* Other parsers take any varint here; protobuf-c would refuse the whole message. */
+        if (field->kind == SS_KIND_BOOL && (value > 1 || at[-1] != value)) {
+            return bad(walk, field, "a packed bool is neither 0 nor 1");
+        }
+        count++;
+    }
+    return account(walk, field, count * size);
+}
+
+static int check_text(struct walk *walk, const struct ss_field *field, struct ss_str text)
+{
+    if (text.len > 0) {
+        if (memchr(text.data, '\0', text.len) != NULL) {
+            return bad(walk, field, "NUL in a string");
+        }
+        if (!ss__utf8_valid(text.data, text.len)) {
+            return bad(walk, field, "invalid UTF-8");
+        }
+    }
+    return account(walk, field, text.len + 1);
+}
+
+/* A known length-delimited field; walk->at stands behind it, or at the first byte of a message. */
+static int check_bytes(struct walk *walk, const struct ss_field *field, struct ss_str bytes)
+{
+    const uint8_t *end = (const uint8_t *)bytes.data + bytes.len;
+    walk->at = end;
+    if (field->kind == SS_KIND_MESSAGE) {
+        walk->at = (const uint8_t *)bytes.data;
+        return enter(walk, field->message, field, end, 0);
+    }
+    if (field->packable) {
+        return check_packed(walk, field, bytes);
+    }
+    if (field->label == SS_LABEL_REPEATED) {
+        int err = account(walk, field, element_size(field->kind));
+        if (err != 0) {
+            return err;
+        }
+    }
+    return field->kind == SS_KIND_STRING ? check_text(walk, field, bytes)
+                                         : account(walk, field, bytes.len);
+}
+
+static int check_known(struct walk *walk, const uint8_t *value_at, const struct ss_field *field,
+                       enum ss_pb_wire wire)
+{
+    struct level *level = walk->level;
+    level->required |= field->required_bit;
+    /* Google's parsers would keep a field of the wrong wire type as an unknown one; protobuf-c
+     * refuses the message. So do we, or what passed here could not be unpacked later. */
+    if (wire != field->wire && !(wire == SS_PB_LEN && field->packable)) {
+        return bad(walk, field, "the wire type does not fit the field");
+    }
+    uint64_t value;
+    struct ss_str bytes;
+    const uint8_t *next = NULL;
+    switch (wire) {
+    case SS_PB_VARINT:
+        next = ss__scan_varint(value_at, level->end, &value);
+        break;
+    case SS_PB_I64:
+        next = ss__scan_fixed64(value_at, level->end, &value);
+        break;
+    case SS_PB_I32:
+        next = ss__scan_fixed32(value_at, level->end, &value);
+        break;
+    case SS_PB_LEN:
+        if (ss__scan_bytes(value_at, level->end, &bytes) != NULL) {
+            return check_bytes(walk, field, bytes);
+        }
+        break;
+    default:    /* SGROUP: EGROUP fits no field */
+        walk->at = value_at;
+        return enter(walk, field->message, field, level->end, field->number);
+    }
+    if (next == NULL) {
+        return bad(walk, field, "the value is cut off or malformed");
+    }
+    walk->at = next;
+    return field->packable ? account(walk, field, element_size(field->kind)) : 0;
+}
+
+static int check_unknown(struct walk *walk, const uint8_t *value_at, uint32_t number,
+                         enum ss_pb_wire wire)
+{
+    struct level *level = walk->level;
+    uint64_t value;
+    struct ss_str bytes;
+    const uint8_t *next = NULL;
+    switch (wire) {
+    case SS_PB_VARINT:
+        next = ss__scan_varint(value_at, level->end, &value);
+        break;
+    case SS_PB_I64:
+        next = ss__scan_fixed64(value_at, level->end, &value);
+        break;
+    case SS_PB_I32:
+        next = ss__scan_fixed32(value_at, level->end, &value);
+        break;
+    case SS_PB_LEN:
+        next = ss__scan_bytes(value_at, level->end, &bytes);
+        break;
+    case SS_PB_SGROUP:
+        walk->at = value_at;
+        return enter(walk, NULL, NULL, level->end, number);
+    case SS_PB_EGROUP:
+        if (level->group != number) {
+            return bad(walk, NULL, "a group ends that did not begin");
+        }
+        int err = check_required(walk, level);
+        walk->at = value_at;
+        walk->level--;
+        return err;
+    }
+    if (next == NULL) {
+        return bad(walk, NULL, "an unknown field is cut off or malformed");
+    }
+    walk->at = next;
+    return account(walk, NULL,
+                   sizeof(ProtobufCMessageUnknownField) + (size_t)(next - value_at));
+}
+
+int ss__validate(const struct ss_type *type, struct ss_str packed, struct ss_failure *failure)
+{
+    struct walk walk;
+    walk.failure = failure;
+    walk.at = (const uint8_t *)packed.data;
+    walk.unpacked = 0;
+    walk.unpacked_max = type->built.sizeof_message + packed.len * SS_UNPACKED_FACTOR_MAX +
+                        SS_UNPACKED_SLACK_BYTES;
+    walk.level = walk.levels;
+    *walk.level = (struct level){
+        type, walk.at + packed.len, NULL, 0,
+        type->singular_message_count + SINGULAR_MESSAGE_REPEATS_MAX, 0,
+    };
+    int err = account(&walk, NULL, type->built.sizeof_message);
+    while (err == 0) {
+        const struct level *level = walk.level;
+        if (walk.at == level->end && level->group == 0) {
+            err = check_required(&walk, level);
+            if (level == walk.levels) {
+                break;
+            }
+            walk.level--;
+            continue;
+        }
+        uint32_t number;
+        enum ss_pb_wire wire;
+        const uint8_t *value_at = ss__scan_tag(walk.at, level->end, &number, &wire);
+        if (value_at == NULL) {
+            return bad(&walk, NULL, "a tag is cut off or malformed");
+        }
+        const struct ss_field *field =
+            level->type == NULL || wire == SS_PB_EGROUP ? NULL
+                                                        : ss__type_field(level->type, number);
+        err = field != NULL ? check_known(&walk, value_at, field, wire)
+                            : check_unknown(&walk, value_at, number, wire);
+    }
+    return err;
+}

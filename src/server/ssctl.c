@@ -1,0 +1,243 @@
+#include "server/ssctl.h"
+
+#include <string.h>
+
+#include "server/option_value.h"
+
+#define DEFAULT_URL "http://127.0.0.1:8080"
+#define ARGUMENTS_MAX 3
+
+static const struct ss_ctl_command commands[] = {
+    { "submit", "SESSION COMMAND JSON", 3, " url ",
+      "Sends a command and prints the result. JSON is the payload object of the command's type;\n"
+      "'-' reads it from standard input.\n",
+      ss__ctl_submit },
+    { "snapshot", "SESSION", 1, " url ", "Prints the session's entities as JSON.\n",
+      ss__ctl_snapshot },
+    { "tail", "SESSION", 1, " url count since no-reconnect ",
+      "Follows a session and prints every frame of the server as one line of JSON. Connects again\n"
+      "when the connection is lost; every connection begins with a snapshot.\n",
+      ss__ctl_tail },
+    { "store check", "DIR", 1, " ",
+      "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
+      "2: it cannot be opened.\n",
+      ss__ctl_store_check },
+};
+
+struct flag_help {
+    const char *name;
+    const char *placeholder;
+    const char *help;
+};
+
+static const struct flag_help flags[] = {
+    { "url", "URL", "address of the server, http:// or ws:// [default " DEFAULT_URL "]" },
+    { "count", "N", "stop after N uiEvent frames" },
+    { "since", "ORDINAL", "what the client has seen already (advisory)" },
+    { "no-reconnect", "", "end with status 1 when the connection is lost" },
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* True if @command takes the flag; NULL: any command. */
+static bool takes_flag(const struct ss_ctl_command *command, struct ss_str name)
+{
+    char spaced[32];
+    if (name.len == 0 || name.len + 3 > sizeof spaced) {
+        return false;
+    }
+    (void)snprintf(spaced, sizeof spaced, " %.*s ", (int)name.len, name.data);
+    return strstr(command->flags, spaced) != NULL;
+}
+
+static void print_command_help(FILE *out, const struct ss_ctl_command *command)
+{
+    fprintf(out, "Usage: ssctl %s %s\n%s", command->name, command->arguments, command->help);
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        if (takes_flag(command, ss_str(flags[i].name))) {
+            char left[32];
+            (void)snprintf(left, sizeof left, "--%s %s", flags[i].name, flags[i].placeholder);
+            fprintf(out, "  %-18s %s\n", left, flags[i].help);
+        }
+    }
+}
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "Usage: ssctl [--url URL] COMMAND ARGUMENT...\n\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        fprintf(out, "  ssctl %s %s\n", commands[i].name, commands[i].arguments);
+    }
+    fprintf(out, "\nThe server is at --url [default " DEFAULT_URL "]. ssctl COMMAND --help tells "
+                 "more.\nErrors go to standard error with the server's code; the exit status is "
+                 "then 1.\n");
+}
+
+static int refuse(FILE *err, const char *what, const char *sentence)
+{
+    fprintf(err, "ssctl: %s: %s\n", what, sentence);
+    return SS_CTL_USAGE;
+}
+
+/* The words of the command line that are no flags: the command and its arguments. */
+struct words {
+    const char *items[ARGUMENTS_MAX + 3];
+    size_t count;
+};
+
+static const struct ss_ctl_command *find_command(const struct words *words, size_t *ret_used)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        const char *name = commands[i].name;
+        const char *space = strchr(name, ' ');
+        size_t first_len = space == NULL ? strlen(name) : (size_t)(space - name);
+        if (words->count == 0 || strlen(words->items[0]) != first_len ||
+            strncmp(words->items[0], name, first_len) != 0) {
+            continue;
+        }
+        if (space == NULL) {
+            *ret_used = 1;
+            return &commands[i];
+        }
+        if (words->count > 1 && strcmp(words->items[1], space + 1) == 0) {
+            *ret_used = 2;
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+struct parsed {
+    struct words words;
+    const char *flag_values[COUNT_OF(flags)];    /* NULL: not given */
+    bool help;
+};
+
+/* Stores the flag at argv[*at] and moves behind it and its value. */
+static int parse_flag(char *const *argv, size_t *at, struct parsed *parsed, FILE *err)
+{
+    const char *arg = argv[(*at)++];
+    const char *equals = strchr(arg, '=');
+    size_t name_len = (equals == NULL ? strlen(arg) : (size_t)(equals - arg)) - 2;
+    if (strcmp(arg, "--help") == 0) {
+        parsed->help = true;
+        return 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        if (!ss_str_equal(ss_str(flags[i].name), ss_str_of(arg + 2, name_len))) {
+            continue;
+        }
+        if (flags[i].placeholder[0] == '\0') {
+            parsed->flag_values[i] = "";
+            return equals == NULL ? 0 : refuse(err, arg, "takes no value");
+        }
+        parsed->flag_values[i] = equals != NULL ? equals + 1 : argv[*at];
+        if (parsed->flag_values[i] == NULL) {
+            return refuse(err, arg, "needs a value");
+        }
+        *at += equals == NULL;
+        return 0;
+    }
+    return refuse(err, arg, "unknown flag; see --help");
+}
+
+static int parse_arguments(char *const *argv, struct parsed *parsed, FILE *err)
+{
+    bool only_words = false;
+    for (size_t at = 1; argv[at] != NULL;) {
+        const char *arg = argv[at];
+        if (!only_words && strcmp(arg, "--") == 0) {
+            only_words = true;
+            at++;
+        } else if (!only_words && strcmp(arg, "-h") == 0) {
+            parsed->help = true;
+            at++;
+        } else if (!only_words && strncmp(arg, "--", 2) == 0) {
+            int status = parse_flag(argv, &at, parsed, err);
+            if (status != 0) {
+                return status;
+            }
+        } else if (!only_words && arg[0] == '-' && arg[1] != '\0') {
+            return refuse(err, arg, "unknown flag; see --help");
+        } else if (parsed->words.count == COUNT_OF(parsed->words.items)) {
+            return refuse(err, arg, "too many arguments; see --help");
+        } else {
+            parsed->words.items[parsed->words.count++] = arg;
+            at++;
+        }
+    }
+    return 0;
+}
+
+static int read_flags(const struct ss_ctl_command *command, const struct parsed *parsed,
+                      struct ss_ctl *ctl)
+{
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        if (parsed->flag_values[i] != NULL && !takes_flag(command, ss_str(flags[i].name))) {
+            fprintf(ctl->err, "ssctl: --%s: not a flag of %s; see ssctl %s --help\n",
+                    flags[i].name, command->name, command->name);
+            return SS_CTL_USAGE;
+        }
+    }
+    struct ss_failure failure = { 0 };
+    const char *url = parsed->flag_values[0] != NULL ? parsed->flag_values[0] : DEFAULT_URL;
+    if (ss__url_parse(url, &ctl->url, &failure) != 0) {
+        return refuse(ctl->err, "--url", failure.text);
+    }
+    if (parsed->flag_values[1] != NULL &&
+        ss__option_parse_number(ss_str(parsed->flag_values[1]), 1, UINT64_MAX, &ctl->count,
+                                &failure) != 0) {
+        return refuse(ctl->err, "--count", failure.text);
+    }
+    if (parsed->flag_values[2] != NULL &&
+        ss__option_parse_number(ss_str(parsed->flag_values[2]), 0, UINT64_MAX, &ctl->since,
+                                &failure) != 0) {
+        return refuse(ctl->err, "--since", failure.text);
+    }
+    ctl->no_reconnect = parsed->flag_values[3] != NULL;
+    return 0;
+}
+
+int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
+{
+    struct parsed parsed = { 0 };
+    struct ss_ctl ctl = { .out = out, .err = err };
+    int status = parse_arguments(argv, &parsed, err);
+    if (status != 0) {
+        return status;
+    }
+    size_t used = 0;
+    const struct ss_ctl_command *command = find_command(&parsed.words, &used);
+    if (command == NULL && parsed.help && parsed.words.count == 0) {
+        print_help(out);
+        return SS_CTL_OK;
+    }
+    if (command == NULL) {
+        return parsed.words.count == 0
+                   ? refuse(err, "no command", "one of submit, snapshot, tail, store check")
+                   : refuse(err, parsed.words.items[0],
+                            "unknown command; there are submit, snapshot, tail, store check");
+    }
+    if (parsed.help) {
+        print_command_help(out, command);
+        return SS_CTL_OK;
+    }
+    status = read_flags(command, &parsed, &ctl);
+    if (status != 0) {
+        return status;
+    }
+    if (parsed.words.count - used != command->argument_count) {
+        fprintf(err, "ssctl: %s takes %zu argument%s: %s\n", command->name,
+                command->argument_count, command->argument_count == 1 ? "" : "s",
+                command->arguments);
+        return SS_CTL_USAGE;
+    }
+    ctl.args = parsed.words.items + used;
+    return command->run(&ctl);
+}
+
+int ss__ctl_fail(const struct ss_ctl *ctl, const struct ss_failure *failure)
+{
+    fprintf(ctl->err, "ssctl: %s: %s\n", ss_error_wire_name(failure->code), failure->text);
+    return SS_CTL_FAILED;
+}

@@ -1,0 +1,50 @@
+/* ssctl.h - the commands of ssctl. One thread; blocking. */
+#ifndef SS_SERVER_SSCTL_H
+#define SS_SERVER_SSCTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/failure.h"
+#include "server/url.h"
+
+/* Longest silence of a server that was asked something. */
+#define SS_CTL_ANSWER_TIMEOUT_MS 30000
+
+enum ss_ctl_exit { SS_CTL_OK = 0, SS_CTL_FAILED = 1, SS_CTL_USAGE = 2 };
+
+struct ss_ctl {
+    struct ss_url url;
+    const char *const *args;    /* positional arguments behind the command's name */
+    uint64_t count;             /* tail: uiEvent frames to print, 0: endless */
+    uint64_t since;             /* tail: sinceSnapshotOrdinal */
+    bool no_reconnect;
+    FILE *out;
+    FILE *err;
+};
+
+struct ss_ctl_command {
+    const char *name;           /* "store check" is two words */
+    const char *arguments;      /* "SESSION COMMAND JSON" */
+    size_t argument_count;
+    const char *flags;          /* names of its own flags between spaces: " count since " */
+    const char *help;
+    int (*run)(const struct ss_ctl *ctl);    /* enum ss_ctl_exit */
+};
+
+/* Parses @argv (from [1] on) and runs the command. Returns the exit status. */
+int ss__ctl_main(char *const *argv, FILE *out, FILE *err);
+
+int ss__ctl_submit(const struct ss_ctl *ctl);
+int ss__ctl_snapshot(const struct ss_ctl *ctl);
+int ss__ctl_tail(const struct ss_ctl *ctl);
+
+/* Exit status 0: clean; 1: findings; 2: the store cannot be opened. */
+int ss__ctl_store_check(const struct ss_ctl *ctl);
+
+/* Writes "ssctl: CODE: DETAIL" and returns SS_CTL_FAILED. */
+int ss__ctl_fail(const struct ss_ctl *ctl, const struct ss_failure *failure);
+
+#endif

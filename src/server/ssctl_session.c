@@ -1,0 +1,122 @@
+/* submit and snapshot: one HTTP request each. */
+#include "server/file_bytes.h"
+#include "server/http_exchange.h"
+#include "server/json_members.h"
+#include "server/ssctl.h"
+
+#include <string.h>
+
+#include <sessionstream/limits.h>
+
+/* Prints what the server said instead of a result, from a problem document (RFC 9457) or from
+ * whatever a proxy sent. */
+static int fail_answer(const struct ss_ctl *ctl, const struct ss_http_answer *answer)
+{
+    struct ss_bytes code;
+    struct ss_bytes detail;
+    ss__bytes_init(&code, 0);
+    ss__bytes_init(&detail, 0);
+    if (!ss__json_string_member(answer->body, "code", &code)) {
+        ss__bytes_text(&code, "http_");
+        ss__bytes_u64(&code, answer->status);
+    }
+    if (!ss__json_string_member(answer->body, "detail", &detail) &&
+        !ss__json_string_member(answer->body, "title", &detail)) {
+        ss__bytes_text(&detail, "the server answered with status ");
+        ss__bytes_u64(&detail, answer->status);
+    }
+    fprintf(ctl->err, "ssctl: %.*s: %.*s\n", (int)code.len, (const char *)code.data,
+            (int)detail.len, (const char *)detail.data);
+    ss__bytes_deinit(&code);
+    ss__bytes_deinit(&detail);
+    return SS_CTL_FAILED;
+}
+
+static int print_answer(const struct ss_ctl *ctl, const struct ss_http_answer *answer)
+{
+    if (answer->status >= 300) {
+        return fail_answer(ctl, answer);
+    }
+    struct ss_str body = answer->body;
+    bool ended = body.len > 0 && body.data[body.len - 1] == '\n';
+    if (fwrite(body.data, 1, body.len, ctl->out) != body.len ||
+        (!ended && fputc('\n', ctl->out) == EOF) || fflush(ctl->out) != 0) {
+        struct ss_failure failure;
+        (void)ss__fail(&failure, SS_E_IO, "cannot write to standard output");
+        return ss__ctl_fail(ctl, &failure);
+    }
+    return SS_CTL_OK;
+}
+
+static int exchange(const struct ss_ctl *ctl, const char *method, struct ss_str target,
+                    struct ss_str body)
+{
+    struct ss_failure failure = { 0 };
+    struct ss_http_answer answer;
+    struct ss_bytes request;
+    struct ss_bytes in;
+    ss__bytes_init(&request, 0);
+    ss__bytes_init(&in, 0);
+    ss__http_request_write(&request, method, target, &ctl->url, body);
+    int err = request.err;
+    if (err != 0) {
+        (void)ss__fail(&failure, err, "out of memory");
+    } else {
+        err = ss__http_exchange(&ctl->url, ss__bytes_view(&request), SS_CTL_ANSWER_TIMEOUT_MS,
+                                &in, &answer, &failure);
+    }
+    int status = err != 0 ? ss__ctl_fail(ctl, &failure) : print_answer(ctl, &answer);
+    ss__bytes_deinit(&request);
+    ss__bytes_deinit(&in);
+    return status;
+}
+
+/* "/v1/sessions/ID/" */
+static void write_session_path(struct ss_bytes *out, const char *session_id)
+{
+    ss__bytes_text(out, "/v1/sessions/");
+    ss__url_segment(out, ss_str(session_id));
+    ss__bytes_byte(out, '/');
+}
+
+int ss__ctl_submit(const struct ss_ctl *ctl)
+{
+    struct ss_failure failure = { 0 };
+    struct ss_bytes target;
+    struct ss_bytes payload;
+    ss__bytes_init(&target, 0);
+    ss__bytes_init(&payload, SS_PAYLOAD_BYTES_MAX * 4ull);    /* JSON is wider */
+    write_session_path(&target, ctl->args[0]);
+    ss__bytes_text(&target, "commands/");
+    ss__url_segment(&target, ss_str(ctl->args[1]));
+    int err = 0;
+    if (strcmp(ctl->args[2], "-") == 0) {
+        struct ss_failure reason = { 0 };
+        err = ss__file_bytes_read(stdin, &payload, &reason);
+        if (err != 0) {
+            (void)ss__fail(&failure, err, "standard input %.200s", reason.text);
+        }
+    } else {
+        ss__bytes_text(&payload, ctl->args[2]);
+    }
+    if (err == 0 && payload.len == 0) {
+        err = ss__fail(&failure, SS_E_JSON, "the payload is empty; {} is an empty message");
+    }
+    int status = err != 0 ? ss__ctl_fail(ctl, &failure)
+                          : exchange(ctl, "POST", ss__bytes_view(&target),
+                                     ss__bytes_view(&payload));
+    ss__bytes_deinit(&target);
+    ss__bytes_deinit(&payload);
+    return status;
+}
+
+int ss__ctl_snapshot(const struct ss_ctl *ctl)
+{
+    struct ss_bytes target;
+    ss__bytes_init(&target, 0);
+    write_session_path(&target, ctl->args[0]);
+    ss__bytes_text(&target, "snapshot");
+    int status = exchange(ctl, "GET", ss__bytes_view(&target), (struct ss_str){ 0 });
+    ss__bytes_deinit(&target);
+    return status;
+}

@@ -1,0 +1,112 @@
+/* The channel half of shard/session.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shard/session.h"
+#include "shard/shard_state.h"
+
+struct ss_channel *ss__channel_get(struct ss_shard *shard, struct ss_str id, uint64_t hash,
+                                   bool create)
+{
+    struct ss_channel *channel = ss__map_get(&shard->channels, hash, id);
+    if (channel != NULL || !create) {
+        return channel;
+    }
+    channel = calloc(1, sizeof *channel + id.len);
+    if (channel == NULL) {
+        return NULL;
+    }
+    memcpy(channel->memory, id.data, id.len);
+    channel->id = ss_str_of(channel->memory, id.len);
+    channel->hash = hash;
+    ss__list_init(&channel->tasks);
+    ss__list_init(&channel->waiting);
+    if (ss__map_put(&shard->channels, hash, channel) != 0) {
+        free(channel);
+        return NULL;
+    }
+    ss__gauge_set(&ss__stats(shard)->sessions, shard->channels.count);
+    return channel;
+}
+
+void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel)
+{
+    if (channel->state != NULL || channel->interests_count > 0 || channel->loading ||
+        channel->data != NULL || channel->tasks_count > 0 || channel->waiting_count > 0 ||
+        channel->batch == shard->batch) {
+        return;
+    }
+    (void)ss__map_remove(&shard->channels, channel->hash, channel);
+    ss__gauge_set(&ss__stats(shard)->sessions, shard->channels.count);
+    ss__ring_free(channel->ring);
+    free(channel->interests);
+    free(channel);
+}
+
+static struct ss_interest *find_interest(struct ss_channel *channel, uint16_t gateway)
+{
+    for (uint32_t i = 0; i < channel->interests_count; i++) {
+        if (channel->interests[i].gateway == gateway) {
+            return &channel->interests[i];
+        }
+    }
+    return NULL;
+}
+
+int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
+                       struct ss_session_handle handle, uint8_t encoding)
+{
+    struct ss_interest *interest = find_interest(channel, gateway);
+    if (interest == NULL) {
+        size_t count = channel->interests_count + 1;
+        struct ss_interest *grown = realloc(channel->interests, count * sizeof *grown);
+        if (grown == NULL) {
+            return SS_E_NOMEM;
+        }
+        channel->interests = grown;
+        interest = &grown[channel->interests_count++];
+        *interest = (struct ss_interest){ handle, gateway, 0 };
+        if (channel->interests_count == 1) {
+            ss__count(&ss__stats(shard)->followed, 1);
+        }
+    }
+    /* A newer generation means the gateway forgot the session in between. */
+    if (interest->handle.slot != handle.slot || interest->handle.generation != handle.generation) {
+        interest->handle = handle;
+        interest->encodings = 0;
+    }
+    interest->encodings |= (uint8_t)(1u << encoding);
+    if (channel->ring == NULL) {
+        /* Without memory for the ring every subscribe encodes a snapshot: slower, not wrong. */
+        channel->ring = ss__ring_new(channel->state == NULL ? 0 : channel->state->ordinal);
+    }
+    return 0;
+}
+
+void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
+                          struct ss_session_handle handle)
+{
+    struct ss_interest *interest = find_interest(channel, gateway);
+    if (interest == NULL || interest->handle.slot != handle.slot ||
+        interest->handle.generation != handle.generation) {
+        return;
+    }
+    *interest = channel->interests[--channel->interests_count];
+    if (channel->interests_count == 0) {
+        free(channel->interests);
+        channel->interests = NULL;
+        ss__ring_free(channel->ring);
+        channel->ring = NULL;
+        ss__gauge_set(&ss__stats(shard)->followed,
+                      atomic_load_explicit(&ss__stats(shard)->followed, memory_order_relaxed) - 1);
+    }
+}
+
+uint8_t ss__channel_encodings(const struct ss_channel *channel)
+{
+    uint8_t encodings = 0;
+    for (uint32_t i = 0; i < channel->interests_count; i++) {
+        encodings |= channel->interests[i].encodings;
+    }
+    return encodings;
+}

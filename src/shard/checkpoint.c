@@ -1,0 +1,59 @@
+#include "shard/checkpoint.h"
+
+#include "core/contract.h"
+#include "shard/shard_state.h"
+
+bool ss__checkpoint_due(const struct ss_state *state)
+{
+    if (state->stored == NULL) {
+        return false;
+    }
+    uint64_t events = ss__store_replay_count(state->stored);
+    return events >= SS_CHECKPOINT_EVENTS_MAX ||
+           (events >= SS_CHECKPOINT_EVENTS_MIN &&
+            events >= (uint64_t)SS_CHECKPOINT_EVENTS_PER_ENTITY * state->dirty_count);
+}
+
+int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state)
+{
+    struct ss_entity_row *rows =
+        ss__arena_alloc(&shard->arena, (state->dirty_count + 1) * sizeof *rows);
+    if (rows == NULL) {
+        return SS_E_NOMEM;
+    }
+    size_t count = 0;
+    for (struct ss_list *link = state->dirty.next; link != &state->dirty; link = link->next) {
+        const struct ss_entity_slot *slot = ss__container_of(link, struct ss_entity_slot, dirty);
+        rows[count++] = (struct ss_entity_row){
+            .kind = slot->kind->name,
+            .id = slot->id,
+            .created_ordinal = slot->created_ordinal,
+            .last_ordinal = slot->last_ordinal,
+            .time_us = slot->time_us,
+            .type_id = shard->entity_type_ids[slot->kind->index],
+            .tombstone = slot->payload == NULL,
+            .payload = slot->payload == NULL
+                           ? (struct ss_str){ NULL, 0 }
+                           : ss_str_of(slot->payload->data, slot->payload->len),
+        };
+    }
+    int err = ss__store_stage_checkpoint(shard->store, state->stored, rows, count, state->ordinal,
+                                         shard->options.registry->timeline_version);
+    if (err == 0) {
+        state->checkpoint_staged = true;
+        ss__state_touch(shard, state);
+    }
+    return err;
+}
+
+void ss__checkpoint_committed(struct ss_state *state)
+{
+    if (!state->checkpoint_staged) {
+        return;
+    }
+    state->checkpoint_staged = false;
+    while (!ss__list_empty(&state->dirty)) {
+        ss__list_remove(state->dirty.next);
+    }
+    state->dirty_count = 0;
+}

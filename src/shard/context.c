@@ -1,0 +1,168 @@
+#include "shard/context.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <sessionstream/limits.h>
+
+#include "schema/validate.h"
+#include "shard/pipeline.h"
+#include "shard/shard_state.h"
+
+void ss__context_init(struct ss_context *context, struct ss_shard *shard,
+                      struct ss_channel *channel)
+{
+    *context = (struct ss_context){ .view = { shard, channel->state }, .channel = channel };
+}
+
+static void *arena_alloc(void *allocator_data, size_t size)
+{
+    return ss__arena_alloc(allocator_data, size);
+}
+
+static void arena_free(void *allocator_data, void *pointer)
+{
+    (void)allocator_data;    /* the batch frees everything at once */
+    (void)pointer;
+}
+
+const ProtobufCMessage *ss__unpack(struct ss_shard *shard, const struct ss_type *type,
+                                   struct ss_str packed)
+{
+    ProtobufCAllocator allocator = { arena_alloc, arena_free, &shard->arena };
+    return protobuf_c_message_unpack(ss__type_descriptor(type), &allocator, packed.len,
+                                     (const uint8_t *)packed.data);
+}
+
+int ss__pack(struct ss_shard *shard, const struct ss_name *name, const char *what,
+             const ProtobufCMessage *message, struct ss_str *ret_packed,
+             struct ss_failure *failure)
+{
+    const char *text = name->name.data;
+    if (message == NULL) {
+        return ss__fail(failure, SS_E_PAYLOAD, "%s \"%s\" payload is nil", what, text);
+    }
+    struct ss_str want = ss__type_name(name->type);
+    if (message->descriptor != ss__type_descriptor(name->type) &&
+        !ss_str_equal(ss_str(message->descriptor->name), want)) {
+        return ss__fail(failure, SS_E_TYPE, "%s \"%s\" payload type mismatch: got %s want %.*s",
+                        what, text, message->descriptor->name, (int)want.len, want.data);
+    }
+    size_t len = protobuf_c_message_get_packed_size(message);
+    if (len > SS_PAYLOAD_BYTES_MAX) {
+        return ss__fail(failure, SS_E_TOOBIG, "%s \"%s\" payload has %zu bytes, the limit is %u",
+                        what, text, len, SS_PAYLOAD_BYTES_MAX);
+    }
+    uint8_t *packed = ss__arena_alloc(&shard->arena, len + 1);
+    if (packed == NULL) {
+        return ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
+    struct ss_str bytes = ss_str_of(packed, protobuf_c_message_pack(message, packed));
+    int err = ss__validate(name->type, bytes, failure);
+    if (err == 0) {
+        *ret_packed = bytes;
+    }
+    return err;
+}
+
+struct ss_str ss_context_session_id(const struct ss_context *context)
+{
+    return context->channel->id;
+}
+
+uint64_t ss_context_time_us(const struct ss_context *context)
+{
+    return context->view.shard->now_us;
+}
+
+uint64_t ss_context_ordinal(const struct ss_context *context)
+{
+    return context->view.state->ordinal;
+}
+
+const struct ss_view *ss_context_view(struct ss_context *context)
+{
+    return &context->view;
+}
+
+void *ss_context_data(const struct ss_context *context)
+{
+    return context->channel->data;
+}
+
+void ss_context_set_data(struct ss_context *context, void *data)
+{
+    context->channel->data = data;
+}
+
+void ss_set_running(struct ss_context *context, bool running)
+{
+    context->channel->running = running;
+}
+
+int ss_fail(struct ss_context *context, int code, const char *format, ...)
+{
+    char text[SS_FAILURE_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return ss__fail(&context->failure, code, "%s", len < 0 ? "" : text);
+}
+
+static int publish(struct ss_context *context, const char *event, const struct ss_name *name,
+                   struct ss_str packed)
+{
+    if (context->events >= SS_HANDLER_EVENTS_MAX ||
+        context->bytes + packed.len > SS_HANDLER_BYTES_MAX) {
+        return ss__fail(&context->failure, SS_E_LIMIT,
+                        "event \"%s\": one call may publish %d events and %u bytes", event,
+                        SS_HANDLER_EVENTS_MAX, SS_HANDLER_BYTES_MAX);
+    }
+    uint64_t ordinal = 0;
+    int err = ss__pipeline_publish(context->view.shard, context->channel, name, packed, &ordinal,
+                                   &context->failure);
+    if (ordinal != 0) {
+        context->ordinal_max = ordinal;
+        context->events++;
+        context->bytes += packed.len;
+    }
+    return err;
+}
+
+static const struct ss_name *find_event(struct ss_context *context, const char *event)
+{
+    const struct ss_name *name =
+        ss__registry_find(context->view.shard->options.registry, SS_SPACE_EVENT, ss_str(event));
+    if (name == NULL) {
+        (void)ss__fail(&context->failure, SS_E_UNKNOWN_EVENT, "unknown event \"%s\"",
+                       event == NULL ? "" : event);
+    }
+    return name;
+}
+
+int ss_publish(struct ss_context *context, const char *event, const ProtobufCMessage *payload)
+{
+    const struct ss_name *name = find_event(context, event);
+    if (name == NULL) {
+        return SS_E_UNKNOWN_EVENT;
+    }
+    struct ss_str packed;
+    int err = ss__pack(context->view.shard, name, "event", payload, &packed, &context->failure);
+    return err != 0 ? err : publish(context, event, name, packed);
+}
+
+int ss_publish_packed(struct ss_context *context, const char *event, struct ss_str payload)
+{
+    const struct ss_name *name = find_event(context, event);
+    if (name == NULL) {
+        return SS_E_UNKNOWN_EVENT;
+    }
+    if (payload.len > SS_PAYLOAD_BYTES_MAX) {
+        return ss__fail(&context->failure, SS_E_TOOBIG,
+                        "event \"%s\" payload has %zu bytes, the limit is %u", event, payload.len,
+                        SS_PAYLOAD_BYTES_MAX);
+    }
+    int err = ss__validate(name->type, payload, &context->failure);
+    return err != 0 ? err : publish(context, event, name, payload);
+}

@@ -1,0 +1,218 @@
+#include "shard/dispatch.h"
+
+#include <stdlib.h>
+
+#include <sessionstream/limits.h>
+
+#include "core/contract.h"
+#include "core/log.h"
+#include "shard/context.h"
+#include "shard/effect.h"
+#include "shard/load.h"
+#include "shard/pipeline.h"
+#include "shard/shard_state.h"
+#include "shard/snapshot.h"
+
+void ss__handler_took(struct ss_shard *shard, const struct ss_channel *channel, const char *what,
+                      uint64_t begin_ns)
+{
+    uint64_t took = ss__clock_monotonic_ns(shard->options.clock) - begin_ns;
+    shard->handler_ns += took;
+    if (took > SS_SLOW_HANDLER_NS) {
+        char id[SS_SESSION_ID_BYTES_MAX + 3];
+        ss__count(&ss__stats(shard)->slow_handlers, 1);
+        ss__log(SS_LOG_WARN, "a handler held its shard", "shard=%u handler=%s session=%s ms=%llu",
+                shard->options.index, what, ss__log_quote(id, sizeof id, channel->id),
+                (unsigned long long)(took / 1000000));
+    }
+}
+
+static void submit(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
+{
+    const struct ss_name *name = request->name;
+    struct ss_context context;
+    ss__context_init(&context, shard, channel);
+    struct ss_command command = { .session_id = channel->id, .name = name->name,
+                                  .payload = ss__unpack(shard, name->type, request->payload),
+                                  .packed = request->payload };
+    ss__count(&ss__stats(shard)->commands, 1);
+    int err = SS_E_NOMEM;
+    if (command.payload != NULL) {
+        uint64_t begin = ss__clock_monotonic_ns(shard->options.clock);
+        err = name->handler(&context, &command, name->ctx);
+        ss__handler_took(shard, channel, name->name.data, begin);
+    }
+    request->ordinal = context.ordinal_max;
+    if (err < 0) {
+        ss__count(&ss__stats(shard)->command_errors, 1);
+        ss__request_fail(request, err,
+                         context.failure.code == err ? context.failure.text : ss_error_text(err));
+    }
+    ss__effect_answer(shard, request);
+}
+
+static void publish(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
+{
+    struct ss_failure failure = { 0 };
+    int err = ss__pipeline_publish(shard, channel, request->name, request->payload,
+                                   &request->ordinal, &failure);
+    if (err != 0) {
+        ss__request_fail(request, err, failure.text);
+    }
+    ss__effect_answer(shard, request);
+}
+
+static void subscribe(struct ss_shard *shard, struct ss_channel *channel,
+                      struct ss_request *request)
+{
+    int err = ss__snapshot_answer(shard, channel, request);
+    if (err == 0) {
+        err = ss__channel_follow(shard, channel, request->connection.gateway, request->handle,
+                                 request->encoding);
+    }
+    struct ss_effect *effect = err == 0 ? ss__effect_add(shard, SS_EFFECT_SUBSCRIBED) : NULL;
+    if (effect == NULL) {
+        ss__request_fail(request, err == 0 ? SS_E_NOMEM : err, "the snapshot cannot be made");
+        ss__effect_answer(shard, request);
+        return;
+    }
+    effect->channel = channel;
+    effect->request = request;
+}
+
+static void snapshot(struct ss_shard *shard, struct ss_channel *channel,
+                     struct ss_request *request)
+{
+    int err = ss__snapshot_document(shard, channel, request);
+    if (err != 0) {
+        ss__request_fail(request, err, "the snapshot cannot be made");
+    }
+    ss__effect_answer(shard, request);
+}
+
+static bool wants_whole(const struct ss_request *request)
+{
+    return request->request == SS_REQUEST_SUBSCRIBE || request->request == SS_REQUEST_SNAPSHOT;
+}
+
+static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
+{
+    ss__list_remove(&channel->state->recent);
+    ss__list_push_back(&shard->recent, &channel->state->recent);
+    switch (request->request) {
+    case SS_REQUEST_SUBMIT:
+        submit(shard, channel, request);
+        break;
+    case SS_REQUEST_PUBLISH:
+        publish(shard, channel, request);
+        break;
+    case SS_REQUEST_SUBSCRIBE:
+        subscribe(shard, channel, request);
+        break;
+    case SS_REQUEST_SNAPSHOT:
+        snapshot(shard, channel, request);
+        break;
+    case SS_REQUEST_BARRIER:
+    case SS_REQUEST_RECOVER:
+        ss__effect_answer(shard, request);
+        break;
+    }
+}
+
+/* Fairness: one session may not fill a batch. Later messages of it wait for the next one. */
+static bool had_its_share(struct ss_shard *shard, struct ss_channel *channel)
+{
+    if (channel->batch != shard->batch) {
+        channel->batch = shard->batch;
+        channel->batch_messages = 0;
+    }
+    return ++channel->batch_messages > SS_BATCH_SESSION_MESSAGES_MAX;
+}
+
+void ss__dispatch_request(struct ss_shard *shard, struct ss_request *request)
+{
+    ss__list_init(&request->link);
+    if (request->err != 0) {
+        ss__effect_answer(shard, request);    /* withdrawn while it waited */
+        return;
+    }
+    struct ss_channel *channel =
+        ss__channel_get(shard, request->session_id, request->session_hash, true);
+    if (channel == NULL) {
+        ss__request_fail(request, SS_E_NOMEM, NULL);
+        ss__effect_answer(shard, request);
+        return;
+    }
+    if (had_its_share(shard, channel)) {
+        ss__list_push_back(&shard->again, &request->link);
+        return;
+    }
+    int err;
+    switch (ss__load(shard, channel, wants_whole(request), request, &err)) {
+    case SS_LOAD_READY:
+        handle(shard, channel, request);
+        break;
+    case SS_LOAD_WAIT:
+        break;
+    case SS_LOAD_FAILED:
+        ss__request_fail(request, err, ss_error_text(err));
+        ss__effect_answer(shard, request);
+        break;
+    }
+}
+
+static bool same_follower(const struct ss_request *request,
+                          const struct ss_msg_uninterested *msg)
+{
+    return request->request == SS_REQUEST_SUBSCRIBE &&
+           request->connection.gateway == msg->gateway &&
+           request->handle.slot == msg->handle.slot &&
+           request->handle.generation == msg->handle.generation;
+}
+
+/* A subscribe that still waits must not bring the interest back afterwards. */
+static void withdraw(struct ss_list *list, const struct ss_msg_uninterested *msg)
+{
+    for (struct ss_list *link = list->next; link != list; link = link->next) {
+        struct ss_request *request = ss__container_of(link, struct ss_request, link);
+        if (same_follower(request, msg)) {
+            ss__request_fail(request, SS_E_CANCELED, NULL);
+        }
+    }
+}
+
+static void uninterested(struct ss_shard *shard, struct ss_msg_uninterested *msg)
+{
+    struct ss_channel *channel =
+        ss__channel_get(shard, msg->session_id, msg->session_hash, false);
+    if (channel != NULL) {
+        withdraw(&channel->waiting, msg);
+        withdraw(&shard->again, msg);
+        ss__channel_unfollow(shard, channel, msg->gateway, msg->handle);
+        ss__channel_release(shard, channel);
+    }
+    ss__msg_free(&msg->base);
+}
+
+void ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
+{
+    switch (msg->kind) {
+    case SS_MSG_REQUEST:
+        ss__dispatch_request(shard, (struct ss_request *)(void *)msg);
+        break;
+    case SS_MSG_UNINTERESTED:
+        uninterested(shard, (struct ss_msg_uninterested *)(void *)msg);
+        break;
+    case SS_MSG_LOADED:
+        ss__load_done(shard, msg);
+        break;
+    case SS_MSG_STOP:
+        if (shard->phase == SS_SHARD_RUNNING) {
+            shard->phase = SS_SHARD_DRAINING;
+        }
+        ss__msg_free(msg);
+        break;
+    default:
+        SS_INSIST(false);    /* posted by our own code only */
+    }
+}

@@ -1,0 +1,190 @@
+#include "shard/effect.h"
+
+#include <stdlib.h>
+
+#include "shard/shard_state.h"
+#include "shard/task.h"
+
+void ss__effects_init(struct ss_effects *effects)
+{
+    effects->first = NULL;
+    effects->last = &effects->first;
+    effects->events = 0;
+}
+
+struct ss_effect *ss__effect_add(struct ss_shard *shard, enum ss_effect_kind kind)
+{
+    struct ss_effect *effect = ss__arena_calloc(&shard->arena, sizeof *effect);
+    if (effect != NULL) {
+        effect->kind = kind;
+        *shard->effects.last = effect;
+        shard->effects.last = &effect->next;
+    }
+    return effect;
+}
+
+void ss__effect_answer(struct ss_shard *shard, struct ss_request *request)
+{
+    struct ss_effect *effect = ss__effect_add(shard, SS_EFFECT_ANSWER);
+    if (effect == NULL) {
+        request->err = 0;    /* what it published may still be committed: say so */
+        ss__request_fail(request, SS_E_COMMIT, NULL);
+        ss__answer_now(shard, request);
+        return;
+    }
+    effect->request = request;
+}
+
+void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
+{
+    if (request->err != 0) {
+        ss__count_error(ss__stats(shard)->errors, request->err);
+    }
+    uint16_t gateway = request->connection.gateway;
+    if (gateway != SS_GATEWAY_NONE && gateway < shard->options.gateways_count) {
+        request->base.kind = SS_MSG_REPLY;
+        request->base.node.bytes =
+            (uint32_t)request->memory_bytes +
+            (request->snapshot == NULL ? 0 : request->snapshot->len);
+        ss__outbox_push(&shard->outboxes[gateway], &request->base);
+        return;
+    }
+    if (request->done != NULL) {
+        struct ss_result result = { request->err,
+                                    request->text == NULL ? ss_error_text(request->err)
+                                                          : (const char *)request->text->data,
+                                    request->ordinal };
+        if (request->err == 0) {
+            result.message = "";
+        }
+        request->done(&result, request->ctx);
+    }
+    ss__msg_free(&request->base);
+}
+
+static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
+{
+    struct ss_channel *channel = effect->channel;
+    ss__count(&ss__stats(shard)->frames, 1);
+    if (channel->ring != NULL) {
+        ss__ring_push(channel->ring, effect->ordinal, effect->bufs);
+    }
+    for (uint32_t i = 0; i < channel->interests_count; i++) {
+        struct ss_interest *interest = &channel->interests[i];
+        struct ss_buf *bufs[SS_MESSAGE_ENCODINGS] = { NULL };
+        for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+            if ((interest->encodings & (1u << encoding)) != 0 && effect->bufs[encoding] != NULL) {
+                bufs[encoding] = ss__buf_ref(effect->bufs[encoding]);
+            }
+        }
+        if (!ss__outbox_frame(&shard->outboxes[interest->gateway], interest->handle,
+                              effect->ordinal, bufs)) {
+            ss__count(&ss__stats(shard)->overflows, 1);
+        }
+    }
+}
+
+static void release_bufs(struct ss_effect *effect)
+{
+    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+        ss__buf_unref(effect->bufs[encoding]);
+    }
+}
+
+/* Adds the frames between the snapshot and now. False: the ring no longer reaches back. */
+static bool add_ring_frames(struct ss_channel *channel, struct ss_request *request)
+{
+    uint32_t count = 0;
+    if (channel->ring == NULL || request->ordinal >= channel->ring->newest) {
+        return true;
+    }
+    if (!ss__ring_reaches(channel->ring, request->ordinal, request->encoding, &count)) {
+        return false;
+    }
+    if (count == 0) {
+        return true;
+    }
+    request->frames = malloc(count * sizeof(*request->frames));
+    if (request->frames == NULL) {
+        ss__request_fail(request, SS_E_NOMEM, NULL);
+        return true;
+    }
+    ss__ring_copy(channel->ring, request->encoding, count, request->frames);
+    request->frames_count = count;
+    return true;
+}
+
+static void release_subscribed(struct ss_shard *shard, struct ss_effect *effect)
+{
+    struct ss_request *request = effect->request;
+    if (request->err == 0 && !add_ring_frames(effect->channel, request)) {
+        /* More frames than the ring holds came in one batch: begin again with a new snapshot. */
+        ss__list_push_back(&shard->again, &request->link);
+        return;
+    }
+    ss__answer_now(shard, request);
+}
+
+void ss__effects_release(struct ss_shard *shard)
+{
+    ss__count(&ss__stats(shard)->events, shard->effects.events);
+    struct ss_effect *effect = shard->effects.first;
+    ss__effects_init(&shard->effects);
+    for (; effect != NULL; effect = effect->next) {
+        switch (effect->kind) {
+        case SS_EFFECT_FRAME:
+            release_frame(shard, effect);
+            release_bufs(effect);
+            break;
+        case SS_EFFECT_ANSWER:
+            ss__answer_now(shard, effect->request);
+            break;
+        case SS_EFFECT_SUBSCRIBED:
+            release_subscribed(shard, effect);
+            break;
+        case SS_EFFECT_ARM:
+            if (effect->task != NULL) {
+                ss__task_arm(shard, effect->task);
+            }
+            break;
+        }
+    }
+}
+
+static bool is_read(const struct ss_request *request)
+{
+    return request->request == SS_REQUEST_SUBSCRIBE || request->request == SS_REQUEST_SNAPSHOT;
+}
+
+static void fail_request(struct ss_shard *shard, struct ss_request *request, int err)
+{
+    if (request->err == 0 && is_read(request)) {
+        ss__buf_unref(request->snapshot);
+        request->snapshot = NULL;
+        ss__list_push_back(&shard->again, &request->link);
+        return;
+    }
+    if (request->err == 0) {
+        request->ordinal = 0;
+        ss__request_fail(request, err, ss_error_text(err));
+    }
+    ss__answer_now(shard, request);
+}
+
+void ss__effects_fail(struct ss_shard *shard, int err)
+{
+    /* What certainly did not happen may be retried; the rest is unknown. */
+    int answer = err == SS_E_STOREFULL ? SS_E_STOREFULL : SS_E_COMMIT;
+    struct ss_effect *effect = shard->effects.first;
+    ss__effects_init(&shard->effects);
+    for (; effect != NULL; effect = effect->next) {
+        release_bufs(effect);
+        if (effect->request != NULL) {
+            fail_request(shard, effect->request, answer);
+        }
+        if (effect->task != NULL) {
+            effect->task->armed = false;
+            ss__task_cancel(shard, effect->task, SS_E_COMMIT);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/* effect.h - what a batch wants to happen outside, in order, after its commit.
+ *
+ * Everything a message causes is staged here and nowhere else: frames, answers, timers. A commit
+ * that fails releases none of it. Shard thread. */
+#ifndef SS_SHARD_EFFECT_H
+#define SS_SHARD_EFFECT_H
+
+#include <stdint.h>
+
+#include "message/message.h"
+
+struct ss_shard;
+struct ss_channel;
+struct ss_task;
+
+enum ss_effect_kind {
+    SS_EFFECT_FRAME,        /* to the ring and all followers */
+    SS_EFFECT_ANSWER,       /* a request goes back */
+    SS_EFFECT_SUBSCRIBED,   /* the same, with ring frames added at release */
+    SS_EFFECT_ARM,          /* a task begins to wait */
+};
+
+struct ss_effect {
+    struct ss_effect *next;
+    enum ss_effect_kind kind;
+    struct ss_channel *channel;     /* FRAME, SUBSCRIBED */
+    struct ss_request *request;     /* ANSWER, SUBSCRIBED */
+    struct ss_task *task;           /* ARM */
+    uint64_t ordinal;               /* FRAME */
+    struct ss_buf *bufs[SS_MESSAGE_ENCODINGS];
+};
+
+struct ss_effects {
+    struct ss_effect *first;
+    struct ss_effect **last;
+    uint64_t events;                /* published in this batch */
+};
+
+void ss__effects_init(struct ss_effects *effects);
+
+/* Appends an effect from the batch arena; NULL when out of memory. */
+struct ss_effect *ss__effect_add(struct ss_shard *shard, enum ss_effect_kind kind);
+
+/* Sends the answer of a request after the commit. Without memory it goes now, as an error. */
+void ss__effect_answer(struct ss_shard *shard, struct ss_request *request);
+
+/* The commit returned: everything leaves, in order. */
+void ss__effects_release(struct ss_shard *shard);
+
+/* The commit failed with @err: nothing leaves; subscribes are handled again, callers get an error,
+ * tasks are cancelled. */
+void ss__effects_fail(struct ss_shard *shard, int err);
+
+/* Hands a request back to whoever asked, at once. */
+void ss__answer_now(struct ss_shard *shard, struct ss_request *request);
+
+#endif

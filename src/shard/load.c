@@ -1,0 +1,317 @@
+#include "shard/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/contract.h"
+#include "shard/context.h"
+#include "shard/dispatch.h"
+#include "shard/pipeline.h"
+#include "shard/shard_state.h"
+
+/* Events that are replayed on the shard thread while others wait: some 100 microseconds. */
+#define REPLAY_INLINE_MAX 128
+
+struct load_job {
+    struct ss_pool_job base;
+    struct ss_store *store;
+    struct ss_inbox *inbox;
+    struct ss_image_request *request;
+    struct load_done *done;      /* made beforehand, so that the answer cannot fail */
+};
+
+struct load_done {
+    struct ss_msg base;
+    struct ss_channel *channel;  /* pinned by channel->loading */
+    struct ss_image image;
+    int err;
+};
+
+static int open_state(struct ss_shard *shard, struct ss_channel *channel)
+{
+    struct ss_store_session *stored = NULL;
+    int err = ss__store_get_session(shard->store, channel->id, &stored);
+    if (err != 0 && err != SS_E_NOTFOUND) {
+        return err;
+    }
+    struct ss_state *state = ss__state_new(shard, channel);
+    if (state == NULL) {
+        if (stored != NULL) {
+            ss__store_put_session(shard->store, stored);
+        }
+        return SS_E_NOMEM;
+    }
+    state->stored = stored;
+    if (stored == NULL) {
+        state->whole = true;
+        return 0;
+    }
+    const struct ss_session_row *row = ss__store_row(stored);
+    state->epoch = row->epoch;
+    state->whole = row->timeline_ordinal == 0;
+    ss__count(&ss__stats(shard)->sessions_loaded, 1);
+    return 0;
+}
+
+static int install(struct ss_shard *shard, struct ss_channel *channel,
+                   const struct ss_image *image, bool entities, bool replay)
+{
+    struct ss_state *state = channel->state;
+    int err = 0;
+    for (size_t i = 0; entities && i < image->entities_count && err == 0; i++) {
+        err = ss__state_add_stored(shard, state, &image->entities[i]);
+    }
+    state->whole |= entities && err == 0;
+    if (!replay) {
+        return err;
+    }
+    state->ordinal = state->timeline_ordinal = image->row.timeline_ordinal;
+    for (size_t i = 0; i < image->records_count && err == 0; i++) {
+        err = ss__pipeline_replay(shard, channel, &image->records[i]);
+    }
+    return err;
+}
+
+/* True while the recover hook of a session with events has not run in this process. */
+static bool must_recover(struct ss_shard *shard, const struct ss_state *state)
+{
+    if (!shard->options.registry->has_hooks ||
+        shard->options.registry->hooks.recover == NULL || state->stored == NULL) {
+        return false;
+    }
+    const struct ss_session_row *row = ss__store_row(state->stored);
+    uint64_t sid = row->sid;
+    return row->ordinal > 0 && (sid >= shard->recovered_bits ||
+                                (shard->recovered[sid / 8] & (1u << (sid % 8))) == 0);
+}
+
+static int mark_recovered(struct ss_shard *shard, uint64_t sid)
+{
+    if (sid >= shard->recovered_bits) {
+        uint64_t bits = (sid + 1024) * 2 & ~UINT64_C(7);
+        uint8_t *grown = realloc(shard->recovered, bits / 8);
+        if (grown == NULL) {
+            return SS_E_NOMEM;
+        }
+        memset(grown + shard->recovered_bits / 8, 0, (bits - shard->recovered_bits) / 8);
+        shard->recovered = grown;
+        shard->recovered_bits = bits;
+    }
+    shard->recovered[sid / 8] |= (uint8_t)(1u << (sid % 8));
+    return 0;
+}
+
+static int run_recover(struct ss_shard *shard, struct ss_channel *channel)
+{
+    if (!must_recover(shard, channel->state)) {
+        return 0;
+    }
+    const struct ss_session_row *row = ss__store_row(channel->state->stored);
+    int err = mark_recovered(shard, row->sid);
+    if (err != 0) {
+        return err;
+    }
+    struct ss_context context;
+    ss__context_init(&context, shard, channel);
+    uint64_t begin = ss__clock_monotonic_ns(shard->options.clock);
+    shard->options.registry->hooks.recover(&context, row->was_running,
+                                           shard->options.registry->hooks_ctx);
+    ss__handler_took(shard, channel, "recover", begin);
+    return 0;
+}
+
+/* Reads on this thread what the state lacks. */
+static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool entities,
+                       bool replay)
+{
+    struct ss_state *state = channel->state;
+    if (state->stored == NULL) {
+        return 0;
+    }
+    struct ss_image_request *request;
+    int err = ss__store_image_request(state->stored, entities, &request);
+    if (err != 0) {
+        return err;
+    }
+    struct ss_image image;
+    err = ss__store_read_image(shard->store, request, &image);
+    ss__store_image_request_free(request);
+    if (err == 0) {
+        err = install(shard, channel, &image, entities, replay);
+        ss__image_deinit(&image);
+    }
+    return err;
+}
+
+static void run_job(struct ss_pool_job *base)
+{
+    struct load_job *job = ss__container_of(base, struct load_job, base);
+    struct load_done *done = job->done;
+    done->err = ss__store_read_image(job->store, job->request, &done->image);
+    ss__store_image_request_free(job->request);
+    /* The shard waits for its loads before it closes the inbox, so this is always taken. */
+    SS_INSIST(ss__inbox_post(job->inbox, &done->base.node, SS_POST_INSIDE) == 0);
+    ss__inbox_unref(job->inbox);
+    free(job);
+}
+
+static int start_job(struct ss_shard *shard, struct ss_channel *channel)
+{
+    struct load_job *job = calloc(1, sizeof *job);
+    struct load_done *done = ss__msg_new(SS_MSG_LOADED, sizeof *done);
+    int err = job == NULL || done == NULL ? SS_E_NOMEM : 0;
+    if (err == 0) {
+        err = ss__store_image_request(channel->state->stored, true, &job->request);
+    }
+    if (err == 0) {
+        done->channel = channel;
+        *job = (struct load_job){ .base.run = run_job,
+                                  .store = shard->store,
+                                  .inbox = ss__inbox_ref(shard->inbox),
+                                  .request = job->request,
+                                  .done = done };
+        err = ss__pool_post(shard->options.pool, &job->base);
+        if (err != 0) {
+            ss__inbox_unref(job->inbox);
+            ss__store_image_request_free(job->request);
+        }
+    }
+    if (err != 0) {
+        free(job);
+        free(done);
+        return err;
+    }
+    channel->loading = true;
+    shard->loads++;
+    return 0;
+}
+
+static enum ss_load_result wait(struct ss_channel *channel, struct ss_request *request,
+                                int *ret_err)
+{
+    if (channel->waiting_count >= SS_LOAD_WAITING_MAX) {
+        *ret_err = SS_E_BUSY;
+        return SS_LOAD_FAILED;
+    }
+    ss__list_push_back(&channel->waiting, &request->link);
+    channel->waiting_count++;
+    return SS_LOAD_WAIT;
+}
+
+/* What is missing: the replay of a fresh state, all entities, or nothing. */
+static int load_missing(struct ss_shard *shard, struct ss_channel *channel, bool fresh, bool whole,
+                        bool *ret_started)
+{
+    struct ss_state *state = channel->state;
+    bool entities = whole && !state->whole;
+    uint64_t replay = fresh && state->stored != NULL ? ss__store_replay_count(state->stored) : 0;
+    *ret_started = false;
+    if (!fresh && !entities) {
+        return 0;
+    }
+    if (shard->options.pool != NULL && state->stored != NULL && !state->touched &&
+        (entities || replay > REPLAY_INLINE_MAX)) {
+        *ret_started = true;
+        return start_job(shard, channel);
+    }
+    return read_inline(shard, channel, entities, fresh);
+}
+
+static void drop_fresh(struct ss_shard *shard, struct ss_channel *channel)
+{
+    if (channel->state != NULL && !channel->state->touched) {
+        ss__state_free(shard, channel->state);
+    }
+}
+
+enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel, bool whole,
+                             struct ss_request *request, int *ret_err)
+{
+    if (channel->loading) {
+        return wait(channel, request, ret_err);
+    }
+    bool fresh = channel->state == NULL;
+    int err = fresh ? open_state(shard, channel) : 0;
+    if (err == 0) {
+        bool started;
+        whole |= fresh && must_recover(shard, channel->state) &&
+                 ss__store_row(channel->state->stored)->was_running;
+        err = load_missing(shard, channel, fresh, whole, &started);
+        if (err == 0 && started) {
+            enum ss_load_result result = wait(channel, request, ret_err);
+            SS_INSIST(result == SS_LOAD_WAIT);    /* the list was empty */
+            return result;
+        }
+    }
+    if (err == 0 && fresh) {
+        err = run_recover(shard, channel);
+    }
+    if (err != 0) {
+        if (fresh) {
+            drop_fresh(shard, channel);
+        }
+        *ret_err = err;
+        return SS_LOAD_FAILED;
+    }
+    return SS_LOAD_READY;
+}
+
+int ss__load_now(struct ss_shard *shard, struct ss_channel *channel)
+{
+    if (channel->state != NULL && !channel->loading) {
+        return 0;
+    }
+    if (channel->loading) {
+        /* The pool is reading it: what it brings is dropped when it finds the state complete. */
+        return read_inline(shard, channel, false, true);
+    }
+    int err = open_state(shard, channel);
+    if (err == 0) {
+        err = read_inline(shard, channel, false, true);
+    }
+    if (err != 0) {
+        drop_fresh(shard, channel);
+    }
+    return err;
+}
+
+/* Requests that waited go before what the inbox holds, in their order. */
+static void release_waiting(struct ss_shard *shard, struct ss_channel *channel, int err)
+{
+    while (!ss__list_empty(&channel->waiting)) {
+        struct ss_list *link = err == 0 ? channel->waiting.prev : channel->waiting.next;
+        struct ss_request *request = ss__container_of(link, struct ss_request, link);
+        ss__list_remove(link);
+        channel->waiting_count--;
+        if (err == 0) {
+            ss__list_push_front(&shard->again, link);
+        } else {
+            ss__request_fail(request, err, ss_error_text(err));
+            ss__effect_answer(shard, request);
+        }
+    }
+}
+
+void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
+{
+    struct load_done *done = (struct load_done *)(void *)msg;
+    struct ss_channel *channel = done->channel;
+    int err = done->err;
+    channel->loading = false;
+    shard->loads--;
+    if (err == 0) {
+        /* A state with events of its own was only lacking entities. */
+        bool replay = channel->state->ordinal == 0;
+        err = install(shard, channel, &done->image, true, replay);
+        ss__image_deinit(&done->image);
+    }
+    if (err == 0) {
+        err = run_recover(shard, channel);
+    }
+    if (err != 0) {
+        drop_fresh(shard, channel);
+    }
+    release_waiting(shard, channel, err);
+    ss__channel_release(shard, channel);
+    free(done);
+}

@@ -1,0 +1,303 @@
+#include "shard/pipeline.h"
+
+#include <sessionstream/limits.h>
+
+#include "core/utf8.h"
+#include "shard/context.h"
+#include "shard/effect.h"
+#include "shard/shard_state.h"
+#include "wire/server_frame.h"
+
+/* What the projections of one event emitted, in order, in the batch arena. */
+struct emitted {
+    struct emitted *next;
+    const struct ss_name *name;
+    struct ss_str id;          /* entities */
+    struct ss_str payload;
+    bool has_payload;          /* entities: false is a tombstone */
+};
+
+struct ss_ui {
+    struct ss_shard *shard;
+    struct emitted *first;
+    struct emitted **last;
+    uint32_t count;
+    struct ss_failure failure;
+};
+
+struct ss_timeline {
+    struct ss_shard *shard;
+    struct emitted *first;
+    struct emitted **last;
+    struct ss_failure failure;
+};
+
+static int append(struct ss_shard *shard, struct emitted ***last, const struct emitted *value)
+{
+    struct emitted *entry = ss__arena_alloc(&shard->arena, sizeof *entry);
+    if (entry == NULL) {
+        return SS_E_NOMEM;
+    }
+    *entry = *value;
+    entry->next = NULL;
+    **last = entry;
+    *last = &entry->next;
+    return 0;
+}
+
+int ss_emit_ui(struct ss_ui *ui, const char *name, const ProtobufCMessage *payload)
+{
+    const struct ss_name *entry =
+        ss__registry_find(ui->shard->options.registry, SS_SPACE_UI, ss_str(name));
+    if (entry == NULL) {
+        return ss__fail(&ui->failure, SS_E_UNKNOWN_UI, "unknown UI event \"%s\"", name);
+    }
+    struct emitted value = { .name = entry, .has_payload = payload != NULL };
+    if (payload != NULL) {
+        int err = ss__pack(ui->shard, entry, "UI event", payload, &value.payload, &ui->failure);
+        if (err != 0) {
+            return err;
+        }
+    }
+    ui->count++;
+    return append(ui->shard, &ui->last, &value);
+}
+
+static int find_kind(struct ss_timeline *timeline, const char *kind, struct ss_str id,
+                     const struct ss_name **ret_kind)
+{
+    const struct ss_name *entry =
+        ss__registry_find(timeline->shard->options.registry, SS_SPACE_ENTITY, ss_str(kind));
+    if (entry == NULL) {
+        return ss__fail(&timeline->failure, SS_E_UNKNOWN_KIND, "unknown timeline entity \"%s\"",
+                        kind);
+    }
+    if (id.len == 0 || id.len > SS_ENTITY_ID_BYTES_MAX || !ss__utf8_valid(id.data, id.len)) {
+        return ss__fail(&timeline->failure, SS_E_INVAL,
+                        "entity \"%s\": the id must be 1 to %d bytes of UTF-8", kind,
+                        SS_ENTITY_ID_BYTES_MAX);
+    }
+    *ret_kind = entry;
+    return 0;
+}
+
+int ss_put_entity(struct ss_timeline *timeline, const char *kind, struct ss_str id,
+                  const ProtobufCMessage *payload)
+{
+    struct emitted value = { .has_payload = true };
+    int err = find_kind(timeline, kind, id, &value.name);
+    if (err == 0) {
+        err = ss__pack(timeline->shard, value.name, "timeline entity", payload, &value.payload,
+                       &timeline->failure);
+    }
+    if (err != 0) {
+        return err;
+    }
+    value.id = ss__arena_str(&timeline->shard->arena, id);
+    return value.id.data == NULL ? SS_E_NOMEM : append(timeline->shard, &timeline->last, &value);
+}
+
+int ss_tombstone(struct ss_timeline *timeline, const char *kind, struct ss_str id)
+{
+    struct emitted value = { 0 };
+    int err = find_kind(timeline, kind, id, &value.name);
+    if (err != 0) {
+        return err;
+    }
+    value.id = ss__arena_str(&timeline->shard->arena, id);
+    return value.id.data == NULL ? SS_E_NOMEM : append(timeline->shard, &timeline->last, &value);
+}
+
+static int run_ui(struct ss_shard *shard, const struct ss_event *event, const struct ss_view *view,
+                  struct ss_ui *ui)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    *ui = (struct ss_ui){ .shard = shard };
+    ui->last = &ui->first;
+    return registry->ui == NULL ? 0 : registry->ui(ui, event, view, registry->ui_ctx);
+}
+
+static int run_timeline(struct ss_shard *shard, const struct ss_event *event,
+                        const struct ss_view *view, struct ss_timeline *timeline)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    *timeline = (struct ss_timeline){ .shard = shard };
+    timeline->last = &timeline->first;
+    return registry->timeline == NULL
+               ? 0
+               : registry->timeline(timeline, event, view, registry->timeline_ctx);
+}
+
+static int apply(struct ss_shard *shard, struct ss_state *state, const struct emitted *changes,
+                 uint64_t ordinal, uint64_t time_us)
+{
+    int err = 0;
+    for (const struct emitted *at = changes; at != NULL && err == 0; at = at->next) {
+        struct ss_str payload = at->payload;
+        err = ss__state_put(shard, state, at->name, at->id, at->has_payload ? &payload : NULL,
+                            ordinal, time_us);
+    }
+    return err;
+}
+
+static void encode_frame(struct ss_shard *shard, const struct ss_ui_frame *frame,
+                         uint8_t encodings, struct ss_buf *bufs[SS_MESSAGE_ENCODINGS])
+{
+    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+        if ((encodings & (1u << encoding)) != 0) {
+            bufs[encoding] = ss__frame_ui_event(shard->options.transport,
+                                                (enum ss_encoding)encoding, frame,
+                                                &shard->scratch, NULL);
+            ss__count(&ss__stats(shard)->frames_encoded, 1);
+        }
+    }
+}
+
+static int stage_frames(struct ss_shard *shard, struct ss_channel *channel, const struct ss_ui *ui,
+                        uint64_t ordinal)
+{
+    uint8_t encodings = ss__channel_encodings(channel);
+    if (encodings == 0) {
+        return 0;
+    }
+    struct ss_ui_frame frame = { .session_id = channel->id, .ordinal = ordinal,
+                                 .epoch = channel->state->epoch,
+                                 .time_us = (int64_t)shard->now_us };
+    for (const struct emitted *at = ui->first; at != NULL; at = at->next) {
+        struct ss_effect *effect = ss__effect_add(shard, SS_EFFECT_FRAME);
+        if (effect == NULL) {
+            return SS_E_NOMEM;
+        }
+        frame.last = at->next == NULL;
+        frame.name = at->name->name;
+        frame.type = at->has_payload ? at->name->type : NULL;
+        frame.payload = at->payload;
+        effect->channel = channel;
+        effect->ordinal = ordinal;
+        encode_frame(shard, &frame, encodings, effect->bufs);
+        frame.index++;
+    }
+    return 0;
+}
+
+static int ensure_stored(struct ss_shard *shard, struct ss_channel *channel)
+{
+    struct ss_state *state = channel->state;
+    if (state->stored != NULL) {
+        return 0;
+    }
+    int err = ss__store_stage_session(shard->store, channel->id, shard->now_us, &state->stored);
+    if (err == 0) {
+        state->epoch = ss__store_row(state->stored)->epoch;
+        ss__state_touch(shard, state);
+    }
+    return err;
+}
+
+static int stage_record(struct ss_shard *shard, struct ss_channel *channel,
+                        const struct ss_name *event, const struct ss_event *value,
+                        uint32_t flags)
+{
+    struct ss_record record = {
+        .ordinal = value->ordinal,
+        .time_us = value->time_us,
+        .type_id = shard->event_type_ids[event->index],
+        .flags = flags | (channel->running ? (uint32_t)SS_RECORD_RUNNING : 0),
+        .payload = value->packed,
+    };
+    int err = ss__store_stage_event(shard->store, channel->state->stored, &record);
+    if (err == 0) {
+        channel->state->ordinal = value->ordinal;
+        shard->effects.events++;
+        ss__state_touch(shard, channel->state);
+    }
+    return err;
+}
+
+/* Default policies, fail and fail: see docs/architecture.md, "When a projection fails". */
+static int finish(struct ss_shard *shard, struct ss_channel *channel, const struct ss_event *event,
+                  const struct ss_ui *ui, const struct ss_timeline *timeline, uint32_t flags,
+                  struct ss_failure *failure)
+{
+    if (flags != 0) {
+        const struct ss_failure *cause =
+            (flags & SS_RECORD_UI_FAILED) != 0 ? &ui->failure : &timeline->failure;
+        ss__count(&ss__stats(shard)->projection_errors, 1);
+        return ss__fail(failure, SS_E_PROJECTION, "%s projection failed for event \"%.*s\": %s",
+                        (flags & SS_RECORD_UI_FAILED) != 0 ? "UI" : "timeline",
+                        (int)event->name.len, event->name.data,
+                        cause->code != 0 ? cause->text : "the projection returned an error");
+    }
+    struct ss_state *state = channel->state;
+    int err = apply(shard, state, timeline->first, event->ordinal, event->time_us);
+    state->timeline_ordinal = event->ordinal;
+    if (err == 0) {
+        err = stage_frames(shard, channel, ui, event->ordinal);
+    }
+    return err == 0 ? 0 : ss__fail(failure, err, "%s", ss_error_text(err));
+}
+
+int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
+                         const struct ss_name *name, struct ss_str packed, uint64_t *ret_ordinal,
+                         struct ss_failure *failure)
+{
+    int err = ss__store_writable(shard->store);
+    if (err == 0) {
+        err = ensure_stored(shard, channel);
+    }
+    if (err == 0 && ss__store_row(channel->state->stored)->quarantined) {
+        err = SS_E_CORRUPT;
+    }
+    if (err != 0) {
+        return ss__fail(failure, err, "%s", ss_error_text(err));
+    }
+    struct ss_event_private inside = { shard, name->type, NULL };
+    struct ss_event event = { .session_id = channel->id,
+                              .name = name->name,
+                              .ordinal = channel->state->ordinal + 1,
+                              .time_us = shard->now_us,
+                              .packed = packed,
+                              .inside = &inside };
+    struct ss_view view = { shard, channel->state };
+    struct ss_ui ui;
+    struct ss_timeline timeline;
+    uint32_t flags = 0;
+    flags |= run_ui(shard, &event, &view, &ui) < 0 ? (uint32_t)SS_RECORD_UI_FAILED : 0;
+    flags |= run_timeline(shard, &event, &view, &timeline) < 0
+                 ? (uint32_t)SS_RECORD_TIMELINE_FAILED
+                 : 0;
+    err = stage_record(shard, channel, name, &event, flags);
+    if (err != 0) {
+        return ss__fail(failure, err, "%s", ss_error_text(err));
+    }
+    *ret_ordinal = event.ordinal;
+    return finish(shard, channel, &event, &ui, &timeline, flags, failure);
+}
+
+int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
+                        const struct ss_record *record)
+{
+    struct ss_state *state = channel->state;
+    const struct ss_name *name = record->type_id < shard->names_by_type_count
+                                     ? shard->names_by_type[record->type_id]
+                                     : NULL;
+    bool skip = (record->flags & (SS_RECORD_TIMELINE_FAILED | SS_RECORD_UI_FAILED)) != 0;
+    state->ordinal = record->ordinal;
+    if (skip || name == NULL) {
+        return 0;
+    }
+    struct ss_event_private inside = { shard, name->type, NULL };
+    struct ss_event event = { .session_id = channel->id,
+                              .name = name->name,
+                              .ordinal = record->ordinal,
+                              .time_us = record->time_us,
+                              .packed = record->payload,
+                              .inside = &inside };
+    struct ss_view view = { shard, state };
+    struct ss_timeline timeline;
+    if (run_timeline(shard, &event, &view, &timeline) < 0) {
+        return SS_E_PROJECTION;
+    }
+    state->timeline_ordinal = record->ordinal;
+    return apply(shard, state, timeline.first, record->ordinal, record->time_us);
+}

@@ -1,0 +1,128 @@
+/* session.h - a session in memory: the channel, and the state that comes and goes.
+ *
+ * The channel says who is interested, keeps recent frames, tasks and waiting requests: what has
+ * left after a commit. The state holds ordinal and entities, those of the open batch included; it
+ * is dropped when a commit fails or memory is short, and loaded again. Followers pin the channel
+ * only. */
+#ifndef SS_SHARD_SESSION_H
+#define SS_SHARD_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/list.h"
+#include "core/map.h"
+#include "message/message.h"
+#include "schema/registry.h"
+#include "shard/ring.h"
+#include "store/store.h"
+
+struct ss_shard;
+
+/* A gateway with followers of the session. */
+struct ss_interest {
+    struct ss_session_handle handle;
+    uint16_t gateway;
+    uint8_t encodings;    /* bit per enum ss_encoding */
+};
+
+struct ss_channel {
+    struct ss_str id;                  /* in memory[] */
+    uint64_t hash;
+    struct ss_state *state;            /* NULL: not in memory */
+    struct ss_interest *interests;
+    struct ss_ring *ring;              /* NULL without followers */
+    struct ss_list tasks;
+    struct ss_list waiting;            /* requests, while loading */
+    void *data;                        /* of the application */
+    uint32_t interests_count;
+    uint32_t waiting_count;
+    uint32_t tasks_count;
+    uint32_t batch;                    /* number of the batch that batch_messages counts for */
+    uint16_t batch_messages;
+    bool loading;
+    bool running;                      /* said by the application; goes out with the next event */
+    char memory[];
+};
+
+/* One entity as of the newest event. Payload memory of replaced versions is kept until the batch
+ * ends, so that what a handler was shown stays valid. */
+struct ss_entity_slot {
+    struct ss_list dirty;              /* in state->dirty; linked to itself when clean */
+    const struct ss_name *kind;
+    struct ss_str id;                  /* in memory[] */
+    uint64_t created_ordinal;
+    uint64_t last_ordinal;
+    uint64_t time_us;
+    struct ss_buf *payload;            /* packed; NULL for a tombstone */
+    char memory[];
+};
+
+struct ss_snapshot_cache {
+    struct ss_buf *buf;
+    uint64_t ordinal;
+    uint64_t made_ns;
+};
+
+struct ss_state {
+    struct ss_channel *channel;
+    struct ss_store_session *stored;   /* NULL until the first event */
+    uint64_t ordinal;                  /* of the newest event */
+    uint64_t timeline_ordinal;         /* newest event the entities show: position of a snapshot */
+    uint64_t epoch;                    /* 0 until the first event */
+    struct ss_map entities;            /* kind, 0, id -> struct ss_entity_slot */
+    struct ss_list dirty;              /* slots changed since the last checkpoint */
+    uint32_t dirty_count;
+    uint32_t live_count;               /* slots that are no tombstones */
+    bool whole;                        /* every entity is in memory */
+    bool touched;                      /* changed since the last commit: in shard->touched */
+    bool checkpoint_staged;
+    size_t bytes;
+    struct ss_list touched_link;
+    struct ss_list recent;             /* in shard->recent, newest last */
+    struct ss_snapshot_cache snapshots[SS_MESSAGE_ENCODINGS];
+};
+
+/* Finds or makes the channel of a session; NULL when out of memory. */
+struct ss_channel *ss__channel_get(struct ss_shard *shard, struct ss_str id, uint64_t hash,
+                                   bool create);
+
+/* Frees the channel if nothing needs it any more. */
+void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel);
+
+/* Adds or widens a gateway's interest. SS_E_NOMEM. */
+int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
+                       struct ss_session_handle handle, uint8_t encoding);
+void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
+                          struct ss_session_handle handle);
+
+/* Union of the encodings followers want. */
+uint8_t ss__channel_encodings(const struct ss_channel *channel);
+
+/* An empty state for the channel; NULL when out of memory. */
+struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channel);
+
+/* Drops the state; the channel stays. Staged changes of it must be gone already. */
+void ss__state_free(struct ss_shard *shard, struct ss_state *state);
+
+/* The slot, tombstones included, from memory or the store. 0 and NULL if there is none. Errors:
+ * SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
+int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
+                   struct ss_str id, struct ss_entity_slot **ret_slot);
+
+/* Creates or changes an entity; @payload NULL: tombstone. SS_E_NOMEM, SS_E_LIMIT. */
+int ss__state_put(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
+                  struct ss_str id, struct ss_str *payload, uint64_t ordinal, uint64_t time_us);
+
+/* Adds an entity read from the store unless memory knows a newer one. SS_E_NOMEM. */
+int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
+                         const struct ss_entity_row *row);
+
+/* Reads all entities into memory, on this thread. SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
+int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state);
+
+/* Puts the state on the list of those the open batch changed. */
+void ss__state_touch(struct ss_shard *shard, struct ss_state *state);
+
+#endif

@@ -1,0 +1,326 @@
+#include "shard/shard.h"
+
+#include <stdlib.h>
+
+#include <sessionstream/limits.h>
+
+#include "core/contract.h"
+#include "core/log.h"
+#include "shard/batch.h"
+#include "shard/dispatch.h"
+#include "shard/shard_state.h"
+#include "shard/task.h"
+
+#define ARENA_CHUNK_BYTES (256u << 10)
+
+static bool channel_matches(const void *value, struct ss_str key)
+{
+    return ss_str_equal(((const struct ss_channel *)value)->id, key);
+}
+
+static size_t collect_types(const struct ss_registry *registry, enum ss_name_space space,
+                            enum ss_type_space type_space, struct ss_type_entry *entries)
+{
+    size_t at = 0;
+    size_t count = 0;
+    for (const struct ss_name *name; (name = ss__registry_next(registry, space, &at)) != NULL;) {
+        entries[name->index] = (struct ss_type_entry){
+            .space = type_space,
+            .name = name->name,
+            .full_name = ss__type_name(name->type),
+            .fingerprint = ss__type_fingerprint(name->type),
+        };
+        count++;
+    }
+    return count;
+}
+
+/* Numbers for the names of this application, and the way back for replay. */
+static int intern_names(struct ss_shard *shard)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    size_t events = registry->names_count[SS_SPACE_EVENT];
+    size_t entities = registry->names_count[SS_SPACE_ENTITY];
+    struct ss_type_entry *entries = calloc(events + entities + 1, sizeof *entries);
+    shard->event_type_ids = calloc(events + 1, sizeof *shard->event_type_ids);
+    shard->entity_type_ids = calloc(entities + 1, sizeof *shard->entity_type_ids);
+    int err = entries == NULL || shard->event_type_ids == NULL || shard->entity_type_ids == NULL
+                  ? SS_E_NOMEM
+                  : 0;
+    if (err == 0) {
+        (void)collect_types(registry, SS_SPACE_EVENT, SS_TYPE_EVENT, entries);
+        (void)collect_types(registry, SS_SPACE_ENTITY, SS_TYPE_ENTITY, entries + events);
+        err = ss__store_intern_types(shard->store, entries, events + entities);
+    }
+    uint32_t newest = 0;
+    for (size_t i = 0; err == 0 && i < events + entities; i++) {
+        uint32_t id = entries[i].ret_type_id;
+        newest = id > newest ? id : newest;
+        if (i < events) {
+            shard->event_type_ids[i] = id;
+        } else {
+            shard->entity_type_ids[i - events] = id;
+        }
+    }
+    free(entries);
+    if (err != 0) {
+        return err;
+    }
+    shard->names_by_type_count = newest + 1;
+    shard->names_by_type = calloc(newest + 1, sizeof *shard->names_by_type);
+    if (shard->names_by_type == NULL) {
+        return SS_E_NOMEM;
+    }
+    size_t at = 0;
+    for (const struct ss_name *name;
+         (name = ss__registry_next(registry, SS_SPACE_EVENT, &at)) != NULL;) {
+        shard->names_by_type[shard->event_type_ids[name->index]] = name;
+    }
+    return 0;
+}
+
+static void queue_recover(struct ss_str session_id, void *context)
+{
+    struct ss_shard *shard = context;
+    struct ss_str none = { NULL, 0 };
+    struct ss_request *request = ss__request_new(SS_REQUEST_RECOVER, session_id, none, none);
+    if (request != NULL) {    /* else it is recovered when someone asks for it */
+        ss__list_push_back(&shard->background, &request->link);
+    }
+}
+
+static void init_fields(struct ss_shard *shard, const struct ss_shard_options *options)
+{
+    shard->options = *options;
+    ss__map_init(&shard->channels, channel_matches);
+    ss__list_init(&shard->recent);
+    ss__list_init(&shard->again);
+    ss__list_init(&shard->background);
+    ss__list_init(&shard->touched);
+    ss__arena_init(&shard->arena, ARENA_CHUNK_BYTES);
+    ss__bytes_init(&shard->scratch, 0);
+    ss__effects_init(&shard->effects);
+    shard->now_ns = ss__clock_monotonic_ns(options->clock);
+    shard->active_ns = shard->now_ns;
+    ss__timers_init(&shard->timers, shard->now_ns / 1000000);
+    shard->batch = 1;
+}
+
+int ss__shard_new(const struct ss_shard_options *options, struct ss_shard **ret_shard,
+                  struct ss_failure *failure)
+{
+    struct ss_shard *shard = calloc(1, sizeof *shard);
+    if (shard == NULL) {
+        return ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
+    init_fields(shard, options);
+    int err = ss__inbox_new(SS_INBOX_MESSAGES_MAX, SS_INBOX_BYTES_MAX, &shard->inbox);
+    if (err == 0) {
+        shard->outboxes = calloc(options->gateways_count + 1, sizeof *shard->outboxes);
+        err = shard->outboxes == NULL ? SS_E_NOMEM : 0;
+    }
+    if (err != 0) {
+        (void)ss__fail(failure, err, "shard %u: %s", options->index, ss_error_text(err));
+        ss__shard_free(shard);
+        return err;
+    }
+    for (uint32_t i = 0; i < options->gateways_count; i++) {
+        ss__outbox_init(&shard->outboxes[i], options->gateways[i]);
+    }
+    err = ss__store_open(&options->store, &shard->store, &shard->report, failure);
+    if (err == 0) {
+        err = intern_names(shard);
+        if (err != 0) {
+            (void)ss__fail(failure, err, "shard %u: the names of the application cannot be "
+                           "recorded: %s", options->index, ss_error_text(err));
+        }
+    }
+    if (err == 0 && options->registry->has_hooks) {
+        err = ss__store_each_was_running(shard->store, queue_recover, shard);
+    }
+    if (err != 0) {
+        ss__shard_free(shard);
+        return err;
+    }
+    *ret_shard = shard;
+    return 0;
+}
+
+const struct ss_store_report *ss__shard_report(const struct ss_shard *shard)
+{
+    return &shard->report;
+}
+
+struct ss_inbox *ss__shard_inbox(struct ss_shard *shard)
+{
+    return shard->inbox;
+}
+
+/* ---- with a thread ---- */
+
+static int enter(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static bool drained(const struct ss_shard *shard)
+{
+    return shard->loads == 0 && ss__list_empty(&shard->again) &&
+           ss__inbox_depth(shard->inbox) == 0;
+}
+
+static bool work(void *context)
+{
+    struct ss_shard *shard = context;
+    bool more = ss__batch_run(shard);
+    if (shard->phase == SS_SHARD_DRAINING && !more && drained(shard)) {
+        ss__shard_close(shard);
+        ss__loop_stop(&shard->loop);
+        return false;
+    }
+    if (!more) {
+        ss__loop_wake_in(&shard->loop, ss__batch_wait_ms(shard));
+    }
+    return more;
+}
+
+static void on_timer(void *context)
+{
+    struct ss_shard *shard = context;
+    uint64_t now_ns = ss__clock_monotonic_ns(shard->options.clock);
+    if (!shard->rested && now_ns - shard->active_ns >= SS_REST_AFTER_NS) {
+        shard->rested = !ss__batch_rest(shard);
+    }
+    /* The loop runs work next, which expires tasks and sets the next wake-up. */
+}
+
+static void leave(void *context)
+{
+    (void)context;
+}
+
+static const struct ss_loop_ops loop_ops = { enter, work, on_timer, leave };
+
+int ss__shard_start(struct ss_shard *shard)
+{
+    int err = ss__loop_init(&shard->loop, shard->inbox, &loop_ops, shard, SS_ROLE_SHARD,
+                            shard->options.index);
+    if (err != 0) {
+        return err;
+    }
+    shard->threaded = true;
+    err = ss__loop_start(&shard->loop);
+    if (err != 0) {
+        ss__loop_deinit(&shard->loop);
+        shard->threaded = false;
+    }
+    return err;
+}
+
+void ss__shard_stop(struct ss_shard *shard)
+{
+    ss__inbox_refuse(shard->inbox);
+    struct ss_msg_stop *stop = ss__msg_new(SS_MSG_STOP, sizeof *stop);
+    SS_INSIST(stop != NULL);    /* without a few bytes there is no orderly end */
+    SS_INSIST(ss__inbox_post(shard->inbox, &stop->base.node, SS_POST_INSIDE) == 0);
+}
+
+void ss__shard_join(struct ss_shard *shard)
+{
+    if (shard->threaded) {
+        ss__loop_join(&shard->loop);
+    }
+}
+
+/* ---- without a thread ---- */
+
+bool ss__shard_step(struct ss_shard *shard)
+{
+    SS_REQUIRE(!shard->threaded);
+    return ss__batch_run(shard);
+}
+
+void ss__shard_close(struct ss_shard *shard)
+{
+    if (shard->phase == SS_SHARD_ENDED) {
+        return;
+    }
+    shard->phase = SS_SHARD_ENDED;
+    uint64_t end_ns = ss__clock_monotonic_ns(shard->options.clock) +
+                      (uint64_t)shard->options.stop_timeout_ms * 500000;    /* half of it */
+    ss__tasks_cancel_all(shard, SS_E_STOPPING);
+    (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
+    while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
+    }
+    for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
+        (void)ss__outbox_flush(&shard->outboxes[i]);
+    }
+    ss__inbox_close(shard->inbox);
+}
+
+static void free_requests(struct ss_list *list)
+{
+    while (!ss__list_empty(list)) {
+        struct ss_request *request = ss__container_of(list->next, struct ss_request, link);
+        ss__list_remove(&request->link);
+        ss__msg_free(&request->base);
+    }
+}
+
+static void free_channels(struct ss_shard *shard)
+{
+    size_t at = 0;
+    for (struct ss_channel *channel; (channel = ss__map_next(&shard->channels, &at)) != NULL;) {
+        free_requests(&channel->waiting);
+        ss__tasks_cancel_session(shard, channel, SS_E_STOPPING);
+        if (channel->state != NULL) {
+            ss__state_free(shard, channel->state);
+        }
+        ss__ring_free(channel->ring);
+        free(channel->interests);
+        free(channel);
+    }
+    ss__map_deinit(&shard->channels);
+}
+
+static void free_inbox(struct ss_shard *shard)
+{
+    if (shard->inbox == NULL) {
+        return;
+    }
+    ss__inbox_close(shard->inbox);
+    for (struct ss_inbox_node *node; (node = ss__inbox_take(shard->inbox)) != NULL;) {
+        ss__msg_free(ss__msg_of(node));
+    }
+    ss__inbox_unref(shard->inbox);
+}
+
+void ss__shard_free(struct ss_shard *shard)
+{
+    if (shard == NULL) {
+        return;
+    }
+    if (shard->store != NULL) {
+        ss__store_abort(shard->store);
+    }
+    free_channels(shard);
+    free_requests(&shard->again);
+    free_requests(&shard->background);
+    if (shard->threaded) {
+        ss__loop_deinit(&shard->loop);
+    }
+    ss__store_close(shard->store);
+    for (uint32_t i = 0; shard->outboxes != NULL && i < shard->options.gateways_count; i++) {
+        ss__outbox_deinit(&shard->outboxes[i]);
+    }
+    free(shard->outboxes);
+    free_inbox(shard);
+    ss__arena_deinit(&shard->arena);
+    ss__bytes_deinit(&shard->scratch);
+    free(shard->event_type_ids);
+    free(shard->entity_type_ids);
+    free(shard->names_by_type);
+    free(shard->recovered);
+    free(shard);
+}

@@ -1,0 +1,67 @@
+/* shard_state.h - the inside of a shard, for src/shard only. Shard thread. */
+#ifndef SS_SHARD_SHARD_STATE_H
+#define SS_SHARD_SHARD_STATE_H
+
+#include "core/arena.h"
+#include "core/bytes.h"
+#include "runtime/loop.h"
+#include "runtime/timer.h"
+#include "shard/effect.h"
+#include "shard/outbox.h"
+#include "shard/session.h"
+#include "shard/shard.h"
+
+enum ss_shard_phase { SS_SHARD_RUNNING, SS_SHARD_DRAINING, SS_SHARD_ENDED };
+
+struct ss_shard {
+    struct ss_shard_options options;
+    struct ss_inbox *inbox;
+    struct ss_loop loop;
+    bool threaded;
+    enum ss_shard_phase phase;
+
+    struct ss_store *store;
+    struct ss_store_report report;
+    uint32_t *event_type_ids;              /* by ss_name.index */
+    uint32_t *entity_type_ids;
+    const struct ss_name **names_by_type;  /* by type id; NULL: unknown to this application */
+    uint32_t names_by_type_count;
+
+    struct ss_map channels;
+    struct ss_list recent;                 /* states, least recently used first */
+    size_t state_bytes;
+    uint32_t states_count;
+    uint8_t *recovered;                    /* bit per sid: the recover hook has run */
+    uint64_t recovered_bits;
+    uint32_t loads;                        /* reads under way in the pool */
+
+    struct ss_timers timers;               /* waiting tasks */
+    struct ss_list again;                  /* requests to handle before the inbox */
+    struct ss_list background;             /* sessions to recover, when idle */
+
+    /* The open batch. */
+    uint32_t batch;                        /* its number */
+    uint64_t now_ns;
+    uint64_t now_us;                       /* wall */
+    uint64_t handler_ns;                   /* spent in handlers so far */
+    struct ss_arena arena;
+    struct ss_bytes scratch;
+    struct ss_effects effects;
+    struct ss_list touched;                /* states changed since the last commit */
+    struct ss_retired *retired;            /* payloads replaced in this batch */
+
+    uint64_t interval_due_ns;              /* interval mode: next commit */
+    uint64_t active_ns;                    /* when the last message was handled */
+    bool rested;                           /* nothing left to write since the last batch */
+    struct ss_outbox *outboxes;            /* one per gateway */
+};
+
+/* Keeps @buf until the end of the batch. */
+void ss__shard_retire(struct ss_shard *shard, struct ss_buf *buf);
+
+static inline struct ss_shard_stats *ss__stats(struct ss_shard *shard)
+{
+    return shard->options.stats;
+}
+
+#endif

@@ -1,0 +1,153 @@
+#include "shard/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sessionstream/limits.h>
+
+#include "core/log.h"
+#include "shard/shard_state.h"
+#include "wire/server_frame.h"
+
+static int compare_str(struct ss_str a, struct ss_str b)
+{
+    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* The contract's order: created, last, kind, id. */
+static int compare_entities(const void *left, const void *right)
+{
+    const struct ss_snapshot_entity *a = left;
+    const struct ss_snapshot_entity *b = right;
+    if (a->created_ordinal != b->created_ordinal) {
+        return a->created_ordinal < b->created_ordinal ? -1 : 1;
+    }
+    if (a->last_ordinal != b->last_ordinal) {
+        return a->last_ordinal < b->last_ordinal ? -1 : 1;
+    }
+    int order = compare_str(a->kind, b->kind);
+    return order != 0 ? order : compare_str(a->id, b->id);
+}
+
+/* Fills @frame from the state; the list is the caller's to free. */
+static int collect(const struct ss_channel *channel, struct ss_snapshot_frame *frame,
+                   struct ss_snapshot_entity **ret_list)
+{
+    const struct ss_state *state = channel->state;
+    struct ss_snapshot_entity *list = malloc((state->entities.count + 1) * sizeof *list);
+    if (list == NULL) {
+        return SS_E_NOMEM;
+    }
+    size_t count = 0;
+    size_t at = 0;
+    for (struct ss_entity_slot *slot; (slot = ss__map_next(&state->entities, &at)) != NULL;) {
+        if (slot->payload == NULL) {
+            continue;
+        }
+        list[count++] = (struct ss_snapshot_entity){
+            .kind = slot->kind->name,
+            .id = slot->id,
+            .created_ordinal = slot->created_ordinal,
+            .last_ordinal = slot->last_ordinal,
+            .type = slot->kind->type,
+            .payload = ss_str_of(slot->payload->data, slot->payload->len),
+        };
+    }
+    qsort(list, count, sizeof *list, compare_entities);
+    *frame = (struct ss_snapshot_frame){ .session_id = channel->id,
+                                         .ordinal = state->timeline_ordinal,
+                                         .epoch = state->epoch,
+                                         .entities = list,
+                                         .count = count };
+    *ret_list = list;
+    return 0;
+}
+
+static void report_left_out(struct ss_shard *shard, const struct ss_channel *channel, size_t count)
+{
+    if (count > 0) {
+        char id[SS_SESSION_ID_BYTES_MAX + 3];
+        ss__log(SS_LOG_WARN, "entities have payloads that cannot be shown",
+                "shard=%u session=%s entities=%zu", shard->options.index,
+                ss__log_quote(id, sizeof id, channel->id), count);
+    }
+}
+
+static bool reusable(struct ss_shard *shard, const struct ss_channel *channel, uint8_t encoding)
+{
+    const struct ss_state *state = channel->state;
+    const struct ss_snapshot_cache *cache = &state->snapshots[encoding];
+    if (cache->buf == NULL) {
+        return false;
+    }
+    if (cache->ordinal == state->timeline_ordinal) {
+        return true;
+    }
+    /* Frames of this batch reach the ring before the answer does; they count as reachable only if
+     * this encoding was wanted when they were made. */
+    uint32_t count;
+    return channel->ring != NULL &&
+           (ss__channel_encodings(channel) & (1u << encoding)) != 0 &&
+           shard->now_ns - cache->made_ns < SS_SNAPSHOT_REUSE_NS &&
+           ss__ring_reaches(channel->ring, cache->ordinal, encoding, &count);
+}
+
+int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
+                        struct ss_request *request)
+{
+    struct ss_snapshot_cache *cache = &channel->state->snapshots[request->encoding];
+    if (reusable(shard, channel, request->encoding)) {
+        ss__count(&ss__stats(shard)->snapshot_hits, 1);
+    } else {
+        struct ss_snapshot_frame frame;
+        struct ss_snapshot_entity *list;
+        size_t left_out = 0;
+        int err = collect(channel, &frame, &list);
+        if (err != 0) {
+            return err;
+        }
+        struct ss_buf *buf =
+            ss__frame_snapshot(shard->options.transport, (enum ss_encoding)request->encoding,
+                               &frame, &shard->scratch, &left_out);
+        free(list);
+        if (buf == NULL) {
+            return SS_E_NOMEM;
+        }
+        report_left_out(shard, channel, left_out);
+        ss__count(&ss__stats(shard)->snapshots, 1);
+        ss__buf_unref(cache->buf);
+        *cache = (struct ss_snapshot_cache){ buf, frame.ordinal, shard->now_ns };
+    }
+    ss__buf_unref(request->snapshot);
+    request->snapshot = ss__buf_ref(cache->buf);
+    request->ordinal = cache->ordinal;
+    return 0;
+}
+
+int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
+                          struct ss_request *request)
+{
+    struct ss_snapshot_frame frame;
+    struct ss_snapshot_entity *list;
+    size_t left_out = 0;
+    int err = collect(channel, &frame, &list);
+    if (err != 0) {
+        return err;
+    }
+    ss__bytes_clear(&shard->scratch);
+    err = ss__snapshot_json(shard->options.transport, &frame, &shard->scratch, &left_out);
+    free(list);
+    report_left_out(shard, channel, left_out);
+    if (err == 0) {
+        err = shard->scratch.err;
+    }
+    if (err == 0) {
+        ss__count(&ss__stats(shard)->snapshots, 1);
+        ss__buf_unref(request->snapshot);
+        request->snapshot = ss__buf_copy(shard->scratch.data, shard->scratch.len);
+        request->ordinal = frame.ordinal;
+        err = request->snapshot == NULL ? SS_E_NOMEM : 0;
+    }
+    return err;
+}

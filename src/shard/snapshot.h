@@ -1,0 +1,20 @@
+/* snapshot.h - the entities of a session as one frame. Shard thread. */
+#ifndef SS_SHARD_SNAPSHOT_H
+#define SS_SHARD_SNAPSHOT_H
+
+#include "message/message.h"
+#include "shard/session.h"
+
+/* A snapshot this young may be answered again, with the frames after it from the ring. */
+#define SS_SNAPSHOT_REUSE_NS 100000000u
+
+/* Sets request->snapshot (websocket message) and request->ordinal, from the cache when the ring
+ * reaches back to it, else encoded now. The state is whole. SS_E_NOMEM. */
+int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
+                        struct ss_request *request);
+
+/* Sets request->snapshot to the SnapshotFrame document as JSON. SS_E_NOMEM. */
+int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
+                          struct ss_request *request);
+
+#endif

@@ -1,0 +1,247 @@
+/* The state half of shard/session.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sessionstream/limits.h>
+
+#include "core/contract.h"
+#include "shard/session.h"
+#include "shard/shard_state.h"
+
+/* (kind, id) as one key; the kind's registration stands for its name. */
+struct key {
+    uint8_t bytes[sizeof(void *) + SS_ENTITY_ID_BYTES_MAX];
+    size_t len;
+};
+
+static struct ss_str make_key(struct key *key, const struct ss_name *kind, struct ss_str id)
+{
+    memcpy(key->bytes, &kind, sizeof kind);
+    memcpy(key->bytes + sizeof kind, id.data, id.len);
+    key->len = sizeof kind + id.len;
+    return ss_str_of(key->bytes, key->len);
+}
+
+static bool slot_matches(const void *value, struct ss_str key)
+{
+    const struct ss_entity_slot *slot = value;
+    const struct ss_name *kind;
+    memcpy(&kind, key.data, sizeof kind);
+    return slot->kind == kind &&
+           ss_str_equal(slot->id, ss_str_of(key.data + sizeof kind, key.len - sizeof kind));
+}
+
+struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channel)
+{
+    SS_REQUIRE(channel->state == NULL);
+    struct ss_state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        return NULL;
+    }
+    state->channel = channel;
+    state->bytes = sizeof *state;
+    ss__map_init(&state->entities, slot_matches);
+    ss__list_init(&state->dirty);
+    ss__list_init(&state->touched_link);
+    ss__list_push_back(&shard->recent, &state->recent);
+    shard->state_bytes += state->bytes;
+    shard->states_count++;
+    channel->state = state;
+    return state;
+}
+
+void ss__state_free(struct ss_shard *shard, struct ss_state *state)
+{
+    size_t at = 0;
+    for (struct ss_entity_slot *slot; (slot = ss__map_next(&state->entities, &at)) != NULL;) {
+        ss__buf_unref(slot->payload);
+        free(slot);
+    }
+    ss__map_deinit(&state->entities);
+    for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
+        ss__buf_unref(state->snapshots[i].buf);
+    }
+    ss__list_remove(&state->touched_link);
+    ss__list_remove(&state->recent);
+    shard->state_bytes -= state->bytes;
+    shard->states_count--;
+    if (state->stored != NULL) {
+        ss__store_put_session(shard->store, state->stored);
+    }
+    state->channel->state = NULL;
+    free(state);
+}
+
+static void account(struct ss_shard *shard, struct ss_state *state, ptrdiff_t more)
+{
+    state->bytes = (size_t)((ptrdiff_t)state->bytes + more);
+    shard->state_bytes = (size_t)((ptrdiff_t)shard->state_bytes + more);
+}
+
+static struct ss_entity_slot *add_slot(struct ss_shard *shard, struct ss_state *state,
+                                       const struct ss_name *kind, struct ss_str id)
+{
+    struct ss_entity_slot *slot = calloc(1, sizeof *slot + id.len);
+    if (slot == NULL) {
+        return NULL;
+    }
+    ss__list_init(&slot->dirty);
+    slot->kind = kind;
+    memcpy(slot->memory, id.data, id.len);
+    slot->id = ss_str_of(slot->memory, id.len);
+    struct key key;
+    uint64_t hash = ss__map_hash(make_key(&key, kind, id));
+    if (ss__map_put(&state->entities, hash, slot) != 0) {
+        free(slot);
+        return NULL;
+    }
+    account(shard, state, (ptrdiff_t)(sizeof *slot + id.len + 2 * sizeof(struct ss_map_slot)));
+    return slot;
+}
+
+static struct ss_entity_slot *find_slot(struct ss_state *state, const struct ss_name *kind,
+                                        struct ss_str id)
+{
+    struct key key;
+    struct ss_str bytes = make_key(&key, kind, id);
+    return ss__map_get(&state->entities, ss__map_hash(bytes), bytes);
+}
+
+int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
+                         const struct ss_entity_row *row)
+{
+    const struct ss_name *kind =
+        ss__registry_find(shard->options.registry, SS_SPACE_ENTITY, row->kind);
+    if (kind == NULL || row->id.len > SS_ENTITY_ID_BYTES_MAX) {
+        return 0;    /* of a kind this application no longer has: kept on disk, not shown */
+    }
+    if (find_slot(state, kind, row->id) != NULL) {
+        return 0;
+    }
+    struct ss_buf *payload = ss__buf_copy(row->payload.data, row->payload.len);
+    struct ss_entity_slot *slot = payload == NULL ? NULL : add_slot(shard, state, kind, row->id);
+    if (slot == NULL) {
+        ss__buf_unref(payload);
+        return SS_E_NOMEM;
+    }
+    slot->payload = payload;
+    slot->created_ordinal = row->created_ordinal;
+    slot->last_ordinal = row->last_ordinal;
+    slot->time_us = row->time_us;
+    account(shard, state, (ptrdiff_t)row->payload.len);
+    state->live_count++;
+    return 0;
+}
+
+int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
+                   struct ss_str id, struct ss_entity_slot **ret_slot)
+{
+    struct ss_entity_slot *slot = find_slot(state, kind, id);
+    if (slot == NULL && !state->whole && state->stored != NULL) {
+        struct ss_entity_row row;
+        int err = ss__store_read_entity(shard->store, state->stored, kind->name, id, &row);
+        if (err == 0) {
+            err = ss__state_add_stored(shard, state, &row);
+            slot = err == 0 ? find_slot(state, kind, id) : NULL;
+        }
+        if (err != 0 && err != SS_E_NOTFOUND) {
+            return err;
+        }
+    }
+    *ret_slot = slot;
+    return 0;
+}
+
+static void mark_dirty(struct ss_state *state, struct ss_entity_slot *slot)
+{
+    if (ss__list_empty(&slot->dirty)) {
+        ss__list_push_back(&state->dirty, &slot->dirty);
+        state->dirty_count++;
+    }
+}
+
+static int change(struct ss_shard *shard, struct ss_state *state, struct ss_entity_slot *slot,
+                  struct ss_str *payload)
+{
+    struct ss_buf *buf = NULL;
+    if (payload != NULL) {
+        buf = ss__buf_copy(payload->data, payload->len);
+        if (buf == NULL) {
+            return SS_E_NOMEM;
+        }
+    }
+    ptrdiff_t more = (buf == NULL ? 0 : (ptrdiff_t)buf->len) -
+                     (slot->payload == NULL ? 0 : (ptrdiff_t)slot->payload->len);
+    account(shard, state, more);
+    state->live_count += buf != NULL && slot->payload == NULL;
+    state->live_count -= buf == NULL && slot->payload != NULL;
+    ss__shard_retire(shard, slot->payload);
+    slot->payload = buf;
+    return 0;
+}
+
+int ss__state_put(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
+                  struct ss_str id, struct ss_str *payload, uint64_t ordinal, uint64_t time_us)
+{
+    struct ss_entity_slot *slot;
+    int err = ss__state_find(shard, state, kind, id, &slot);
+    if (err != 0) {
+        return err;
+    }
+    if (slot == NULL && payload == NULL) {
+        return 0;
+    }
+    bool is_new = slot == NULL || slot->payload == NULL;
+    if (payload != NULL && is_new && (state->live_count >= SS_SESSION_ENTITIES_MAX ||
+                                      state->bytes + payload->len > SS_SESSION_STATE_BYTES_MAX)) {
+        return SS_E_LIMIT;
+    }
+    if (slot == NULL) {
+        slot = add_slot(shard, state, kind, id);
+    }
+    if (slot == NULL || change(shard, state, slot, payload) != 0) {
+        return SS_E_NOMEM;
+    }
+    if (is_new) {
+        slot->created_ordinal = ordinal;
+    }
+    slot->last_ordinal = ordinal;
+    slot->time_us = time_us;
+    mark_dirty(state, slot);
+    return 0;
+}
+
+int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state)
+{
+    if (state->whole || state->stored == NULL) {
+        state->whole = true;
+        return 0;
+    }
+    struct ss_image_request *request;
+    int err = ss__store_image_request(state->stored, true, &request);
+    if (err != 0) {
+        return err;
+    }
+    struct ss_image image;
+    err = ss__store_read_image(shard->store, request, &image);
+    ss__store_image_request_free(request);
+    if (err != 0) {
+        return err;
+    }
+    for (size_t i = 0; i < image.entities_count && err == 0; i++) {
+        err = ss__state_add_stored(shard, state, &image.entities[i]);
+    }
+    ss__image_deinit(&image);
+    state->whole = err == 0;
+    return err;
+}
+
+void ss__state_touch(struct ss_shard *shard, struct ss_state *state)
+{
+    if (!state->touched) {
+        state->touched = true;
+        ss__list_push_back(&shard->touched, &state->touched_link);
+    }
+    ss__list_remove(&state->recent);
+    ss__list_push_back(&shard->recent, &state->recent);
+}

@@ -1,0 +1,479 @@
+/* Staging and the one transaction that makes a batch durable. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/contract.h"
+#include "core/fault.h"
+#include "core/log.h"
+#include "store/bytes_order.h"
+#include "store/record.h"
+#include "store/store_state.h"
+
+#define SID_BLOCK 1024u
+#define TRIM_IDLE 64u
+#define TRIM_REST 4096u
+#define SPACE_CHECK_NS UINT64_C(1000000000)
+#define GROW_PERCENT 80u
+#define FULL_PERCENT 95u
+
+/* ---- staging ---- */
+
+int ss__store_stage_event(struct ss_store *store, struct ss_store_session *session,
+                          const struct ss_record *record)
+{
+    SS_REQUIRE(!session->closed && record->ordinal == session->now.row.ordinal + 1);
+    size_t len = ss__log_record_bytes(record);
+    struct ss_staged_record *staged = ss__arena_alloc(&store->arena, sizeof *staged + len);
+    if (staged == NULL) {
+        return SS_E_NOMEM;
+    }
+    ss__session_change(store, session);
+    int err = ss__session_push(session, store->log.next, (uint32_t)len);
+    if (err != 0) {
+        return err;
+    }
+    staged->next = NULL;
+    staged->sequence = store->log.next++;
+    staged->len = (uint32_t)len;
+    ss__log_record_encode(staged->value, staged->sequence, session->now.row.sid, record);
+    *store->records_end = staged;
+    store->records_end = &staged->next;
+    store->staged_bytes += len;
+    store->staged_records++;
+    store->log.records++;
+    store->log.bytes += len;
+    store->log.unflushed_bytes += len;
+    session->now.row.ordinal = record->ordinal;
+    session->now.row.updated_us = record->time_us;
+    session->now.row.running = (record->flags & SS_RECORD_RUNNING) != 0;
+    session->now.row.was_running = false;
+    return 0;
+}
+
+int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
+                               const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
+                               uint32_t timeline_version)
+{
+    SS_REQUIRE(!session->closed && ordinal <= session->now.row.ordinal);
+    struct ss_staged_checkpoint *staged = ss__arena_alloc(&store->arena, sizeof *staged);
+    if (staged == NULL) {
+        return SS_E_NOMEM;
+    }
+    *staged = (struct ss_staged_checkpoint){ NULL, session, rows, count };
+    *store->checkpoints_end = staged;
+    store->checkpoints_end = &staged->next;
+    ss__session_change(store, session);
+    session->now.row.timeline_ordinal = ordinal;
+    session->now.row.timeline_version = timeline_version;
+    session->row_due = true;
+    store->staged_bytes += SS_ROW_BYTES_MAX;
+    return 0;
+}
+
+size_t ss__store_staged_bytes(const struct ss_store *store)
+{
+    return store->staged_bytes;
+}
+
+static void forget_staged(struct ss_store *store)
+{
+    ss__arena_reset(&store->arena);
+    store->records = NULL;
+    store->records_end = &store->records;
+    store->checkpoints = NULL;
+    store->checkpoints_end = &store->checkpoints;
+    store->staged_bytes = 0;
+    store->staged_records = 0;
+}
+
+/* ---- writing ---- */
+
+static int put_created(struct ss_store *store, MDB_txn *txn)
+{
+    int code = 0;
+    for (struct ss_list *link = store->changed.next; link != &store->changed && code == 0;
+         link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, link);
+        if (!session->created) {
+            continue;
+        }
+        uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+        uint8_t value_bytes[SS_CATALOG_VALUE_BYTES];
+        ss__catalog_encode(value_bytes, session->now.row.sid);
+        MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, session->id));
+        MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
+        code = mdb_put(txn, store->env.dbi[SS_DB_CATALOG], &key, &value, MDB_NOOVERWRITE);
+    }
+    if (code == 0 && store->log.next_sid > store->log.stored_next_sid) {
+        uint8_t bytes[SS_META_BYTES_MAX];
+        uint64_t next = store->log.next_sid + SID_BLOCK;
+        MDB_val key = ss__val_of(META_SID, sizeof META_SID - 1);
+        MDB_val value = ss__val_of(bytes, ss__meta_sid_encode(bytes, next));
+        code = mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0);
+        store->log.stored_next_sid = next;
+    }
+    return ss__err_from_lmdb(code);
+}
+
+static int put_records(struct ss_store *store, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(txn, store->env.dbi[SS_DB_LOG], &cursor);
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    for (const struct ss_staged_record *at = store->records; at != NULL && code == 0;
+         at = at->next) {
+        uint8_t key_bytes[8];
+        ss__put_be64(key_bytes, at->sequence);
+        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+        MDB_val value = ss__val_of(at->value, at->len);
+        code = mdb_cursor_put(cursor, &key, &value, MDB_APPEND);
+    }
+    mdb_cursor_close(cursor);
+    return ss__err_from_lmdb(code);
+}
+
+static int put_entity(struct ss_store *store, MDB_txn *txn, uint64_t sid,
+                      const struct ss_entity_row *row)
+{
+    uint8_t key_bytes[SS_KEY_BYTES_MAX];
+    int len = ss__entity_key(key_bytes, sid, row->kind, row->id);
+    if (len < 0) {
+        return len;
+    }
+    MDB_val key = ss__val_of(key_bytes, (size_t)len);
+    if (row->tombstone) {
+        int code = mdb_del(txn, store->env.dbi[SS_DB_ENTITY], &key, NULL);
+        return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+    }
+    MDB_val value = { SS_ENTITY_FIXED_BYTES + row->payload.len, NULL };
+    int code = mdb_put(txn, store->env.dbi[SS_DB_ENTITY], &key, &value, MDB_RESERVE);
+    if (code == 0) {
+        ss__entity_encode(value.mv_data, row);
+        if (row->payload.len > 0) {
+            memcpy((uint8_t *)value.mv_data + SS_ENTITY_FIXED_BYTES, row->payload.data,
+                   row->payload.len);
+        }
+    }
+    return ss__err_from_lmdb(code);
+}
+
+static int put_checkpoints(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    for (const struct ss_staged_checkpoint *at = store->checkpoints; at != NULL && err == 0;
+         at = at->next) {
+        for (size_t i = 0; i < at->count && err == 0; i++) {
+            err = put_entity(store, txn, at->session->now.row.sid, &at->rows[i]);
+        }
+    }
+    return err;
+}
+
+static int flush_full_tails(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    for (struct ss_list *link = store->changed.next; link != &store->changed && err == 0;
+         link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, link);
+        const struct ss_session_values *now = &session->now;
+        if (!now->row.quarantined && now->tail_count > now->tail_flushed &&
+            (now->tail_count >= SS_SEGMENT_RECORDS_MAX ||
+             now->tail_bytes >= SS_SEGMENT_BYTES_MAX)) {
+            err = ss__flush_tail(store, txn, session);
+            err = err == SS_E_CORRUPT ? 0 : err;    /* set aside; the others go on */
+        }
+    }
+    return err;
+}
+
+static int put_row(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session)
+{
+    uint8_t key_bytes[8];
+    uint8_t value_bytes[SS_ROW_BYTES_MAX];
+    struct ss_row_value row = ss__session_row_value(session);
+    ss__put_be64(key_bytes, session->now.row.sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value = ss__val_of(value_bytes, ss__row_encode(value_bytes, &row));
+    int code = mdb_put(txn, store->env.dbi[SS_DB_SESSION], &key, &value, 0);
+    if (code == 0 && row.running != session->now.index_running) {
+        uint8_t version = SS_VALUE_VERSION;
+        MDB_val mark = ss__val_of(&version, 1);
+        code = row.running ? mdb_put(txn, store->env.dbi[SS_DB_RUNNING], &key, &mark, 0)
+                           : mdb_del(txn, store->env.dbi[SS_DB_RUNNING], &key, NULL);
+        code = code == MDB_NOTFOUND ? 0 : code;
+        session->now.index_running = row.running;
+    }
+    return ss__err_from_lmdb(code);
+}
+
+static int put_rows(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    for (struct ss_list *link = store->changed.next; link != &store->changed && err == 0;
+         link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, link);
+        if (session->row_due) {
+            err = put_row(store, txn, session);
+        }
+    }
+    return err;
+}
+
+/* How far a transaction goes: without its second half when space is short. */
+struct extent {
+    bool flush;
+    unsigned forced;
+    uint64_t trim_max;
+};
+
+static int write_all(struct ss_store *store, MDB_txn *txn, const struct extent *extent,
+                     unsigned *ret_flushed)
+{
+    int err = SS_FAULT("store.commit.write");
+    err = err != 0 ? err : SS_FAULT("store.mapfull");
+    err = err != 0 ? err : put_created(store, txn);
+    err = err != 0 ? err : put_records(store, txn);
+    err = err != 0 ? err : put_checkpoints(store, txn);
+    if (extent->flush) {
+        err = err != 0 ? err : flush_full_tails(store, txn);
+        err = err != 0 ? err
+                       : ss__flush_head(store, txn, extent->forced, extent->trim_max, ret_flushed);
+    }
+    return err != 0 ? err : put_rows(store, txn);
+}
+
+/* ---- success and failure in memory ---- */
+
+static void drop_flushed_tail(struct ss_store_session *session)
+{
+    struct ss_session_values *now = &session->now;
+    if (now->tail_flushed == 0) {
+        return;
+    }
+    now->tail_count -= now->tail_flushed;
+    memmove(session->tail, session->tail + now->tail_flushed,
+            now->tail_count * sizeof *session->tail);
+    now->tail_flushed = 0;
+    now->tail_bytes = 0;    /* a flush always takes the whole tail */
+}
+
+static struct ss_store_session *take_changed(struct ss_store *store)
+{
+    if (ss__list_empty(&store->changed)) {
+        return NULL;
+    }
+    struct ss_store_session *session =
+        ss__container_of(store->changed.next, struct ss_store_session, link);
+    ss__list_remove(&session->link);
+    session->changed = false;
+    session->row_due = false;
+    return session;
+}
+
+static void settle(struct ss_store *store)
+{
+    for (struct ss_store_session *session; (session = take_changed(store)) != NULL;) {
+        store->sessions += session->created;
+        session->created = false;
+        drop_flushed_tail(session);
+        ss__session_release(store, session);
+    }
+    store->stats.events += store->staged_records;
+    store->log_saved = store->log;
+    forget_staged(store);
+}
+
+/* Takes back what a failed transaction did in memory, but not what was staged. */
+static void undo_flush(struct ss_store *store)
+{
+    for (struct ss_list *link = store->changed.next; link != &store->changed; link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, link);
+        struct ss_session_values *now = &session->now;
+        now->flushed_ordinal = session->saved.flushed_ordinal;
+        now->flushed_us = session->saved.flushed_us;
+        now->flushed_running = session->saved.flushed_running;
+        now->index_running = session->saved.index_running;
+        now->tip = session->saved.tip;
+        now->tail_flushed = 0;
+    }
+    struct ss_log_values *log = &store->log;
+    const struct ss_log_values *saved = &store->log_saved;
+    log->head = saved->head;
+    log->records = saved->records + store->staged_records;
+    log->stored_next_sid = saved->stored_next_sid;
+    log->segments_written = saved->segments_written;
+    log->stragglers = saved->stragglers;
+    log->trimmed = saved->trimmed;
+    log->bytes = saved->bytes;
+    log->unflushed_bytes = saved->unflushed_bytes;
+    for (const struct ss_staged_record *at = store->records; at != NULL; at = at->next) {
+        log->bytes += at->len;
+        log->unflushed_bytes += at->len;
+    }
+}
+
+void ss__store_abort(struct ss_store *store)
+{
+    for (struct ss_store_session *session; (session = take_changed(store)) != NULL;) {
+        bool quarantined = session->now.row.quarantined;
+        session->now = session->saved;
+        session->now.row.quarantined = quarantined;
+        if (session->created) {
+            session->closed = true;
+            session->now.tail_count = 0;
+            (void)ss__map_remove(&store->by_sid, session->sid_hash, session);
+            (void)ss__map_remove(&store->by_id, session->id_hash, session);
+        }
+        ss__session_release(store, session);
+    }
+    store->log = store->log_saved;
+    forget_staged(store);
+}
+
+/* ---- committing ---- */
+
+static bool short_of_space(struct ss_store *store)
+{
+    return ss__env_free_disk(&store->env) < store->options.min_free_bytes ||
+           ss__env_used(&store->env) * 100 >= store->env.map_bytes * FULL_PERCENT;
+}
+
+/* Ends @txn. An error here may come from the sync: what is on disk is then unknown. */
+static int commit_txn(struct ss_store *store, MDB_txn *txn)
+{
+    int err = SS_FAULT("store.commit.sync");
+    if (err != 0) {
+        mdb_txn_abort(txn);
+    } else {
+        err = ss__err_from_lmdb(mdb_txn_commit(txn));
+    }
+    if (err != 0 && err != SS_E_STOREFULL && short_of_space(store)) {
+        return SS_E_STOREFULL;    /* LMDB says EIO for a full disk */
+    }
+    if (err != 0 && err != SS_E_STOREFULL) {
+        store->failed = true;
+        ss__log(SS_LOG_ERROR, "the disk failed a commit: no more commits until restart",
+                "shard=%u dir=%s", store->options.shard_index, store->dir);
+        return SS_E_STOREIO;
+    }
+    return err;
+}
+
+static int try_commit(struct ss_store *store, const struct extent *extent, unsigned *ret_flushed)
+{
+    MDB_txn *txn;
+    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
+    if (err != 0) {
+        return err;
+    }
+    err = write_all(store, txn, extent, ret_flushed);
+    if (err != 0) {
+        mdb_txn_abort(txn);
+        return err;
+    }
+    return commit_txn(store, txn);
+}
+
+static void make_room(struct ss_store *store)
+{
+    uint64_t used = ss__env_used(&store->env);
+    if (used * 100 < store->env.map_bytes * GROW_PERCENT || store->options.map_bytes != 0) {
+        return;
+    }
+    if (ss__env_free_disk(&store->env) > store->env.map_bytes - used + store->options.min_free_bytes) {
+        int err = ss__env_grow(&store->env);
+        ss__log(err == 0 ? SS_LOG_INFO : SS_LOG_WARN, "store map grown", "shard=%u bytes=%llu",
+                store->options.shard_index, (unsigned long long)store->env.map_bytes);
+    }
+}
+
+static void check_space(struct ss_store *store)
+{
+    uint64_t now_ns = ss__clock_monotonic_ns(store->options.clock);
+    uint64_t every_ns = store->refusal != 0 ? SPACE_CHECK_NS / 10 : SPACE_CHECK_NS;
+    if (now_ns - store->space_checked_ns >= every_ns) {
+        store->space_checked_ns = now_ns;
+        store->refusal = short_of_space(store) ? SS_E_STOREFULL : 0;
+    }
+}
+
+static int commit(struct ss_store *store, struct extent extent, unsigned *ret_flushed)
+{
+    if (store->failed) {
+        return SS_E_STOREIO;
+    }
+    make_room(store);
+    uint64_t begin_ns = ss__clock_monotonic_ns(store->options.clock);
+    ss__env_reader_stale(&store->env);
+    int err = SS_FAULT("store.commit.before");
+    err = err != 0 ? err : try_commit(store, &extent, ret_flushed);
+    if (err != 0 && !store->failed) {
+        undo_flush(store);
+        /* A full map may still hold the events alone; another error gets a second chance. */
+        extent.flush = extent.flush && err != SS_E_STOREFULL;
+        *ret_flushed = 0;
+        err = try_commit(store, &extent, ret_flushed);
+    }
+    if (err == 0 && SS_FAULT("store.commit.after") != 0) {
+        store->failed = true;    /* as if the answer of the disk had been lost */
+        err = SS_E_STOREIO;
+    }
+    store->stats.last_commit_ns = ss__clock_monotonic_ns(store->options.clock) - begin_ns;
+    if (err != 0) {
+        store->stats.commit_errors++;
+        store->refusal = err == SS_E_STOREFULL ? err : store->refusal;
+        ss__store_abort(store);
+        return err;
+    }
+    store->stats.commits++;
+    settle(store);
+    check_space(store);
+    return 0;
+}
+
+int ss__store_commit(struct ss_store *store)
+{
+    struct extent extent = { true, 0, store->staged_records == 0
+                                          ? TRIM_IDLE
+                                          : 2 * (uint64_t)store->staged_records };
+    unsigned flushed = 0;
+    return commit(store, extent, &flushed);
+}
+
+int ss__store_flush(struct ss_store *store, unsigned tails_max)
+{
+    SS_REQUIRE(store->staged_bytes == 0);
+    if (store->log.records == 0 || store->failed) {
+        return 0;
+    }
+    unsigned flushed = 0;
+    uint64_t trimmed = store->log.trimmed;
+    struct extent extent = { true, tails_max, TRIM_REST };
+    int err = commit(store, extent, &flushed);
+    if (err != 0) {
+        return err;
+    }
+    return flushed > 0 ? (int)flushed : store->log.trimmed > trimmed ? 1 : 0;
+}
+
+int ss__store_sync(struct ss_store *store)
+{
+    return ss__err_from_lmdb(mdb_env_sync(store->env.env, 1));
+}
+
+int ss__store_writable(struct ss_store *store)
+{
+    if (store->failed) {
+        return SS_E_STOREIO;
+    }
+    if (store->refusal != 0) {
+        check_space(store);
+    }
+    return store->refusal;
+}

@@ -1,0 +1,265 @@
+#include "store/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/bytes_order.h"
+
+/* Identity file, little-endian: magic 8, format u32, shards u32, directory id u64, routing key,
+ * checksum u64 of all before. */
+#define MAGIC "sessstrm"
+#define IDENTITY_BYTES (8 + 4 + 4 + 8 + SS_HASH_KEY_BYTES + 8)
+#define PATH_BYTES 4096
+
+static int make_path(const char *directory, const char *name, char out[PATH_BYTES],
+                     struct ss_failure *failure)
+{
+    int len = snprintf(out, PATH_BYTES, "%s/%s", directory, name);
+    if (len < 0 || len >= PATH_BYTES) {
+        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
+    }
+    return 0;
+}
+
+static int take_lock(struct ss_directory *directory, struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    int err = make_path(directory->path, "LOCK", path, failure);
+    if (err != 0) {
+        return err;
+    }
+    directory->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (directory->lock_fd < 0) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be opened: %s", path, strerror(errno));
+    }
+    if (flock(directory->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        char owner[24] = "";
+        ssize_t len = pread(directory->lock_fd, owner, sizeof owner - 1, 0);
+        owner[len > 0 ? strcspn(owner, "\n") : 0] = '\0';
+        return ss__fail(failure, SS_E_LOCKED, "the data directory \"%s\" is in use by process %s; "
+                        "stop it, or give this one a directory of its own with --data",
+                        directory->path, owner[0] != '\0' ? owner : "(unknown)");
+    }
+    char pid[24];
+    int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    if (ftruncate(directory->lock_fd, 0) != 0 ||
+        pwrite(directory->lock_fd, pid, (size_t)len, 0) != len) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+static int sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    int result = fsync(fd);
+    (void)close(fd);    /* nothing was written through it */
+    return result;
+}
+
+static void encode(const struct ss_directory *directory, uint8_t out[IDENTITY_BYTES])
+{
+    memcpy(out, MAGIC, 8);
+    ss__put_le32(out + 8, directory->format);
+    ss__put_le32(out + 12, directory->shard_count);
+    ss__put_le64(out + 16, directory->directory_id);
+    memcpy(out + 24, directory->routing_key.bytes, SS_HASH_KEY_BYTES);
+    ss__put_le64(out + IDENTITY_BYTES - 8, ss__checksum(out, IDENTITY_BYTES - 8));
+}
+
+/* Through a second file and a rename: a crash leaves none or all of it. */
+static int write_identity(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    char temporary[PATH_BYTES];
+    uint8_t bytes[IDENTITY_BYTES];
+    int err = make_path(directory->path, "sessionstream", path, failure);
+    err = err != 0 ? err : make_path(directory->path, "sessionstream.new", temporary, failure);
+    if (err != 0) {
+        return err;
+    }
+    encode(directory, bytes);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    bool good = fd >= 0 && write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes &&
+                fsync(fd) == 0;
+    if (fd >= 0) {
+        good = close(fd) == 0 && good;
+    }
+    if (!good || rename(temporary, path) != 0 || sync_directory(directory->path) != 0) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
+                  struct ss_failure *failure)
+{
+    if (len < 12 || memcmp(in, MAGIC, 8) != 0) {
+        return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is not the identity file of a "
+                        "data directory; put it back from a backup", directory->path);
+    }
+    directory->format = ss__get_le32(in + 8);
+    if (directory->format > SS_STORE_FORMAT) {
+        return ss__fail(failure, SS_E_VERSION, "the data directory \"%s\" has format %u, this "
+                        "program reads up to %u; use a newer version of it", directory->path,
+                        directory->format, SS_STORE_FORMAT);
+    }
+    if (len != IDENTITY_BYTES || directory->format == 0 ||
+        ss__get_le64(in + IDENTITY_BYTES - 8) != ss__checksum(in, IDENTITY_BYTES - 8)) {
+        return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is damaged; put it back from "
+                        "a backup", directory->path);
+    }
+    directory->shard_count = ss__get_le32(in + 12);
+    directory->directory_id = ss__get_le64(in + 16);
+    memcpy(directory->routing_key.bytes, in + 24, SS_HASH_KEY_BYTES);
+    return 0;
+}
+
+static int read_identity(struct ss_directory *directory, struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    uint8_t bytes[IDENTITY_BYTES + 1];
+    int err = make_path(directory->path, "sessionstream", path, failure);
+    if (err != 0) {
+        return err;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        int code = errno == ENOENT ? SS_E_NOTFOUND : SS_E_IO;
+        return ss__fail(failure, code, "\"%s\" cannot be read: %s", path, strerror(errno));
+    }
+    ssize_t len = read(fd, bytes, sizeof bytes);
+    (void)close(fd);
+    if (len < 0) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
+    }
+    return decode(directory, bytes, (size_t)len, failure);
+}
+
+static int create_identity(struct ss_directory *directory, uint32_t shard_count,
+                           struct ss_failure *failure)
+{
+    directory->created = true;
+    directory->format = SS_STORE_FORMAT;
+    directory->shard_count = shard_count;
+    if (ss__random_bytes(&directory->directory_id, sizeof directory->directory_id) != 0 ||
+        ss__random_bytes(directory->routing_key.bytes, SS_HASH_KEY_BYTES) != 0) {
+        return ss__fail(failure, SS_E_IO, "the kernel gives no random bytes");
+    }
+    return write_identity(directory, failure);
+}
+
+static int make_directories(const char *path, struct ss_failure *failure)
+{
+    char part[PATH_BYTES];
+    size_t len = strlen(path);
+    if (len >= sizeof part) {
+        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
+    }
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0') {
+            continue;
+        }
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0750) != 0 && errno != EEXIST) {
+            return ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", part,
+                            strerror(errno));
+        }
+    }
+    return 0;
+}
+
+static int begin(const char *path, struct ss_directory **ret_directory, struct ss_failure *failure)
+{
+    struct ss_directory *directory = calloc(1, sizeof *directory);
+    if (directory == NULL || (directory->path = strdup(path)) == NULL) {
+        free(directory);
+        return ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
+    directory->lock_fd = -1;
+    *ret_directory = directory;
+    return 0;
+}
+
+int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_explicit,
+                       struct ss_directory **ret_directory, struct ss_failure *failure)
+{
+    struct ss_directory *directory;
+    struct ss_failure missing = { 0 };
+    int err = make_directories(path, failure);
+    err = err != 0 ? err : begin(path, &directory, failure);
+    if (err != 0) {
+        return err;
+    }
+    err = take_lock(directory, failure);
+    if (err == 0) {
+        err = read_identity(directory, &missing);
+        if (err == SS_E_NOTFOUND) {
+            err = create_identity(directory, shard_count, failure);
+        } else if (err != 0) {
+            (void)ss__fail(failure, err, "%s", missing.text);
+        }
+    }
+    if (err == 0 && shard_count_explicit && directory->shard_count != shard_count) {
+        err = ss__fail(failure, SS_E_SHARDS, "the data directory \"%s\" has %u shards, not %u; "
+                       "leave --shards out, or change their number with `ssctl reshard`",
+                       path, directory->shard_count, shard_count);
+    }
+    if (err != 0) {
+        ss__directory_close(directory);
+        return err;
+    }
+    *ret_directory = directory;
+    return 0;
+}
+
+int ss__directory_open_existing(const char *path, struct ss_directory **ret_directory,
+                                struct ss_failure *failure)
+{
+    struct ss_directory *directory;
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return ss__fail(failure, SS_E_NOTFOUND, "there is no data directory \"%s\"", path);
+    }
+    int err = begin(path, &directory, failure);
+    if (err != 0) {
+        return err;
+    }
+    err = take_lock(directory, failure);
+    err = err != 0 ? err : read_identity(directory, failure);
+    if (err != 0) {
+        ss__directory_close(directory);
+        return err;
+    }
+    *ret_directory = directory;
+    return 0;
+}
+
+void ss__directory_close(struct ss_directory *directory)
+{
+    if (directory == NULL) {
+        return;
+    }
+    if (directory->lock_fd >= 0) {
+        (void)close(directory->lock_fd);    /* gives the lock back */
+    }
+    free(directory->path);
+    free(directory);
+}
+
+int ss__directory_shard_path(const struct ss_directory *directory, uint32_t shard, char *out,
+                             size_t out_bytes)
+{
+    int len = snprintf(out, out_bytes, "%s/shard-%04u", directory->path, shard);
+    return len < 0 || (size_t)len >= out_bytes ? SS_E_TOOBIG : 0;
+}

@@ -1,0 +1,216 @@
+#include "store/env.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/contract.h"
+
+#define MAP_BYTES_MAX (UINT64_C(64) << 30)
+#define MAP_BYTES_MIN (UINT64_C(16) << 20)
+#define GROW_STEP_MAX (UINT64_C(16) << 30)
+
+static const char *const db_names[SS_DB_COUNT] = { "meta",    "catalog", "session", "log",
+                                                   "segment", "entity",  "types",   "running" };
+
+int ss__err_from_lmdb(int code)
+{
+    switch (code) {
+    case 0:
+        return 0;
+    case MDB_NOTFOUND:
+        return SS_E_NOTFOUND;
+    case MDB_KEYEXIST:
+        return SS_E_EXISTS;
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case ENOSPC:
+    case EDQUOT:
+        return SS_E_STOREFULL;
+    case ENOMEM:
+        return SS_E_NOMEM;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_INCOMPATIBLE:
+        return SS_E_CORRUPT;
+    case MDB_VERSION_MISMATCH:
+        return SS_E_VERSION;
+    default:
+        return SS_E_STOREIO;
+    }
+}
+
+static uint64_t free_disk(const char *path)
+{
+    struct statvfs info;
+    if (statvfs(path, &info) != 0) {
+        return UINT64_MAX;
+    }
+    return (uint64_t)info.f_bavail * info.f_frsize;
+}
+
+static uint64_t choose_map_bytes(const char *dir, uint64_t wanted)
+{
+    char path[4096];
+    struct stat data;
+    uint64_t current = 0;
+    int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
+    if (len > 0 && (size_t)len < sizeof path && stat(path, &data) == 0) {
+        current = (uint64_t)data.st_size;
+    }
+    uint64_t bytes = wanted;
+    if (bytes == 0) {
+        uint64_t room = free_disk(dir);
+        bytes = room == UINT64_MAX ? MAP_BYTES_MAX : room / 4 + current;
+        bytes = bytes > MAP_BYTES_MAX ? MAP_BYTES_MAX : bytes;
+    }
+    bytes = bytes < MAP_BYTES_MIN ? MAP_BYTES_MIN : bytes;
+    bytes = bytes < current ? current : bytes;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return (bytes + page - 1) / page * page;
+}
+
+static int open_databases(struct ss_env *env, bool read_only)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(env->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
+    if (code != 0) {
+        return code;
+    }
+    for (int i = 0; i < SS_DB_COUNT && code == 0; i++) {
+        code = mdb_dbi_open(txn, db_names[i], read_only ? 0 : MDB_CREATE, &env->dbi[i]);
+    }
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    return mdb_txn_commit(txn);
+}
+
+int ss__env_open(const char *dir, uint64_t map_bytes, enum ss_durability durability,
+                 bool read_only, struct ss_env *ret_env, struct ss_failure *failure)
+{
+    struct ss_env env = { .map_bytes = choose_map_bytes(dir, map_bytes) };
+    /* Interval mode keeps synchronous commits: its shard commits rarely instead, so that a crash
+     * loses an interval and never the structure of the store. */
+    unsigned flags = MDB_NOTLS | (durability == SS_DURABILITY_NONE ? (unsigned)MDB_NOSYNC : 0) |
+                     (read_only ? (unsigned)MDB_RDONLY : 0);
+    int code = mdb_env_create(&env.env);
+    if (code == 0) {
+        code = mdb_env_set_mapsize(env.env, env.map_bytes);
+    }
+    if (code == 0) {
+        code = mdb_env_set_maxdbs(env.env, SS_DB_MAX);
+    }
+    if (code == 0) {
+        code = mdb_env_open(env.env, dir, flags, 0640);
+    }
+    if (code == 0) {
+        code = open_databases(&env, read_only);
+    }
+    MDB_stat stat;
+    if (code == 0) {
+        code = mdb_env_stat(env.env, &stat);
+    }
+    if (code != 0) {
+        mdb_env_close(env.env);
+        return ss__fail(failure, ss__err_from_lmdb(code), "the store in \"%s\" cannot be opened: %s",
+                        dir, mdb_strerror(code));
+    }
+    env.page_bytes = stat.ms_psize;
+    *ret_env = env;
+    return 0;
+}
+
+void ss__env_close(struct ss_env *env)
+{
+    if (env->env == NULL) {
+        return;
+    }
+    if (env->reader != NULL) {
+        mdb_txn_abort(env->reader);
+    }
+    mdb_env_close(env->env);
+    *env = (struct ss_env){ 0 };
+}
+
+int ss__env_reader(struct ss_env *env, MDB_txn **ret_txn)
+{
+    int code = 0;
+    if (!env->reader_live) {
+        code = env->reader == NULL ? mdb_txn_begin(env->env, NULL, MDB_RDONLY, &env->reader)
+                                   : mdb_txn_renew(env->reader);
+    }
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    env->reader_live = true;
+    *ret_txn = env->reader;
+    return 0;
+}
+
+void ss__env_reader_stale(struct ss_env *env)
+{
+    if (env->reader_live) {
+        mdb_txn_reset(env->reader);
+        env->reader_live = false;
+    }
+}
+
+int ss__env_read_begin(struct ss_env *env, MDB_txn **ret_txn)
+{
+    for (;;) {
+        atomic_fetch_add(&env->readers, 1);
+        if (!atomic_load(&env->gate_closed)) {
+            break;
+        }
+        atomic_fetch_sub(&env->readers, 1);
+        sched_yield();
+    }
+    int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, ret_txn);
+    if (code != 0) {
+        atomic_fetch_sub(&env->readers, 1);
+    }
+    return ss__err_from_lmdb(code);
+}
+
+void ss__env_read_end(struct ss_env *env, MDB_txn *txn)
+{
+    mdb_txn_abort(txn);
+    atomic_fetch_sub(&env->readers, 1);
+}
+
+uint64_t ss__env_used(struct ss_env *env)
+{
+    MDB_envinfo info;
+    if (mdb_env_info(env->env, &info) != 0) {
+        return 0;
+    }
+    return ((uint64_t)info.me_last_pgno + 1) * env->page_bytes;
+}
+
+int ss__env_grow(struct ss_env *env)
+{
+    uint64_t step = env->map_bytes > GROW_STEP_MAX ? GROW_STEP_MAX : env->map_bytes;
+    ss__env_reader_stale(env);
+    atomic_store(&env->gate_closed, true);
+    while (atomic_load(&env->readers) != 0) {
+        sched_yield();
+    }
+    int code = mdb_env_set_mapsize(env->env, env->map_bytes + step);
+    if (code == 0) {
+        env->map_bytes += step;
+    }
+    atomic_store(&env->gate_closed, false);
+    return ss__err_from_lmdb(code);
+}
+
+uint64_t ss__env_free_disk(const struct ss_env *env)
+{
+    const char *path;
+    return mdb_env_get_path(env->env, &path) == 0 ? free_disk(path) : UINT64_MAX;
+}

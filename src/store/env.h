@@ -1,0 +1,84 @@
+/* env.h - the LMDB environment of one shard: databases, errors, map size, the cached reader.
+ *
+ * The only place that translates LMDB's codes and sets LMDB's knobs. */
+#ifndef SS_STORE_ENV_H
+#define SS_STORE_ENV_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lmdb.h>
+
+#include <sessionstream/durability.h>
+#include <sessionstream/types.h>
+
+#include "core/failure.h"
+
+enum ss_db {
+    SS_DB_META,
+    SS_DB_CATALOG,
+    SS_DB_SESSION,
+    SS_DB_LOG,
+    SS_DB_SEGMENT,
+    SS_DB_ENTITY,
+    SS_DB_TYPES,
+    SS_DB_RUNNING,
+    SS_DB_COUNT,
+};
+
+/* Room for the databases to come: producers, commands, checkpoints, errors, trash. */
+#define SS_DB_MAX 16
+
+struct ss_env {
+    MDB_env *env;
+    MDB_dbi dbi[SS_DB_COUNT];
+    uint64_t map_bytes;
+    uint64_t page_bytes;
+    /* Owner's reader, renewed once per batch. */
+    MDB_txn *reader;
+    bool reader_live;
+    /* Readers of other threads, and the gate that keeps them out while the map moves. */
+    atomic_uint readers;
+    atomic_bool gate_closed;
+};
+
+/* LMDB or errno code to ours; SS_E_STOREFULL for a full map or disk. */
+int ss__err_from_lmdb(int code);
+
+/* Opens DIR with all databases. @map_bytes 0: by free disk. @read_only: for tools. */
+int ss__env_open(const char *dir, uint64_t map_bytes, enum ss_durability durability,
+                 bool read_only, struct ss_env *ret_env, struct ss_failure *failure);
+void ss__env_close(struct ss_env *env);
+
+/* The owner's read transaction, as of the last commit before the first call since
+ * ss__env_reader_stale. Errors: SS_E_STOREIO, SS_E_NOMEM. */
+int ss__env_reader(struct ss_env *env, MDB_txn **ret_txn);
+void ss__env_reader_stale(struct ss_env *env);
+
+/* A read transaction of any thread; waits while the map is moved. */
+int ss__env_read_begin(struct ss_env *env, MDB_txn **ret_txn);
+void ss__env_read_end(struct ss_env *env, MDB_txn *txn);
+
+/* Bytes of the map in use. */
+uint64_t ss__env_used(struct ss_env *env);
+
+/* Doubles the map (in steps of at most 16 GiB) after waiting for readers of other threads, which
+ * are short. No transaction of the owner may be open. */
+int ss__env_grow(struct ss_env *env);
+
+/* Free bytes of the file system under the environment; UINT64_MAX if it cannot be told. */
+uint64_t ss__env_free_disk(const struct ss_env *env);
+
+static inline struct ss_str ss__str_of_val(MDB_val val)
+{
+    return ss_str_of(val.mv_data, val.mv_size);
+}
+
+static inline MDB_val ss__val_of(const void *data, size_t len)
+{
+    MDB_val val = { len, (void *)(uintptr_t)data };
+    return val;
+}
+
+#endif

@@ -1,0 +1,308 @@
+/* Reading a session: one entity on the owner's thread, the whole of it on any. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/bytes_order.h"
+#include "store/record.h"
+#include "store/store_state.h"
+
+struct ss_image_request {
+    struct ss_session_row row;
+    bool entities;
+    uint64_t tail_first;     /* ordinal of the first sequence below */
+    uint32_t tail_count;
+    uint64_t tail[];
+};
+
+int ss__store_read_entity(struct ss_store *store, const struct ss_store_session *session,
+                          struct ss_str kind, struct ss_str id, struct ss_entity_row *ret_entity)
+{
+    uint8_t key_bytes[SS_KEY_BYTES_MAX];
+    int len = ss__entity_key(key_bytes, session->now.row.sid, kind, id);
+    if (len < 0) {
+        return len;
+    }
+    MDB_txn *txn;
+    int err = ss__env_reader(&store->env, &txn);
+    if (err != 0) {
+        return err;
+    }
+    MDB_val key = ss__val_of(key_bytes, (size_t)len);
+    MDB_val value;
+    err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_ENTITY], &key, &value));
+    struct ss_entity_row row = { .kind = kind, .id = id };
+    err = err != 0 ? err : ss__entity_decode(ss__str_of_val(value), &row);
+    if (err == 0) {
+        *ret_entity = row;
+    }
+    return err;
+}
+
+int ss__store_image_request(const struct ss_store_session *session, bool entities,
+                            struct ss_image_request **ret_request)
+{
+    const struct ss_session_values *now = &session->now;
+    struct ss_image_request *request =
+        malloc(sizeof *request + now->tail_count * sizeof *request->tail);
+    if (request == NULL) {
+        return SS_E_NOMEM;
+    }
+    request->row = now->row;
+    request->entities = entities;
+    request->tail_first = now->flushed_ordinal + 1;
+    request->tail_count = now->tail_count;
+    if (now->tail_count > 0) {
+        memcpy(request->tail, session->tail, now->tail_count * sizeof *request->tail);
+    }
+    *ret_request = request;
+    return 0;
+}
+
+void ss__store_image_request_free(struct ss_image_request *request)
+{
+    free(request);
+}
+
+/* What a read collects; strings go to the arena. */
+struct reading {
+    struct ss_store *store;
+    MDB_txn *txn;
+    const struct ss_image_request *request;
+    struct ss_arena arena;
+    struct ss_entity_row *entities;
+    size_t entities_count;
+    size_t entities_slots;
+    struct ss_record *records;
+    size_t records_count;
+    size_t records_slots;
+    uint64_t ordinal;           /* of the newest record taken */
+};
+
+static int grow(void **list, size_t *slots, size_t count, size_t item_bytes)
+{
+    if (count < *slots) {
+        return 0;
+    }
+    size_t more = *slots == 0 ? 16 : *slots * 2;
+    void *grown = realloc(*list, more * item_bytes);
+    if (grown == NULL) {
+        return SS_E_NOMEM;
+    }
+    *list = grown;
+    *slots = more;
+    return 0;
+}
+
+static int take_entity(struct reading *reading, MDB_val key, MDB_val value)
+{
+    uint64_t sid;
+    struct ss_str kind;
+    struct ss_str id;
+    struct ss_entity_row row = { 0 };
+    int err = ss__entity_key_decode(ss__str_of_val(key), &sid, &kind, &id);
+    err = err != 0 ? err : ss__entity_decode(ss__str_of_val(value), &row);
+    void *list = reading->entities;
+    err = err != 0 ? err
+                   : grow(&list, &reading->entities_slots, reading->entities_count, sizeof row);
+    reading->entities = list;
+    if (err != 0) {
+        return err;
+    }
+    row.kind = ss__arena_str(&reading->arena, kind);
+    row.id = ss__arena_str(&reading->arena, id);
+    row.payload = ss__arena_str(&reading->arena, row.payload);
+    if (row.kind.data == NULL || row.id.data == NULL || row.payload.data == NULL) {
+        return SS_E_NOMEM;
+    }
+    reading->entities[reading->entities_count++] = row;
+    return 0;
+}
+
+static bool has_prefix(MDB_val key, const uint8_t *prefix, size_t len)
+{
+    return key.mv_size >= len && memcmp(key.mv_data, prefix, len) == 0;
+}
+
+static int read_entities(struct reading *reading)
+{
+    uint8_t prefix[8];
+    MDB_cursor *cursor;
+    ss__put_be64(prefix, reading->request->row.sid);
+    int err = ss__err_from_lmdb(
+        mdb_cursor_open(reading->txn, reading->store->env.dbi[SS_DB_ENTITY], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    MDB_val key = ss__val_of(prefix, sizeof prefix);
+    MDB_val value;
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && err == 0 && has_prefix(key, prefix, sizeof prefix)) {
+        err = take_entity(reading, key, value);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+static int take_record(struct reading *reading, struct ss_record record)
+{
+    void *list = reading->records;
+    int err = grow(&list, &reading->records_slots, reading->records_count, sizeof record);
+    reading->records = list;
+    if (err != 0) {
+        return err;
+    }
+    record.header = ss__arena_str(&reading->arena, record.header);
+    record.payload = ss__arena_str(&reading->arena, record.payload);
+    if (record.header.data == NULL || record.payload.data == NULL) {
+        return SS_E_NOMEM;
+    }
+    reading->records[reading->records_count++] = record;
+    reading->ordinal = record.ordinal;
+    return 0;
+}
+
+static int take_segment(struct reading *reading, MDB_val key, MDB_val value)
+{
+    struct ss_segment segment;
+    int err = ss__segment_decode(ss__str_of_val(key), ss__str_of_val(value), &segment);
+    size_t at = 0;
+    for (uint32_t i = 0; i < segment.count && err == 0; i++) {
+        struct ss_record record = { 0 };
+        err = ss__segment_entry_next(segment.entries, &at, &record);
+        record.ordinal = segment.first + i;
+        if (err == 0 && record.ordinal > reading->ordinal) {
+            err = record.ordinal == reading->ordinal + 1 ? take_record(reading, record)
+                                                         : SS_E_CORRUPT;
+        }
+    }
+    return err;
+}
+
+/* From the segment that holds the next ordinal on, which may begin before it. */
+static int read_segments(struct reading *reading)
+{
+    uint8_t key_bytes[16];
+    uint64_t sid = reading->request->row.sid;
+    MDB_cursor *cursor;
+    int err = ss__err_from_lmdb(
+        mdb_cursor_open(reading->txn, reading->store->env.dbi[SS_DB_SEGMENT], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    ss__segment_key(key_bytes, sid, reading->ordinal + 1);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value;
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    bool exact = code == 0 && key.mv_size == 16 && memcmp(key.mv_data, key_bytes, 16) == 0;
+    if (!exact) {
+        uint8_t first[16];
+        ss__segment_key(first, sid, 0);
+        int back = mdb_cursor_get(cursor, &key, &value, code == 0 ? MDB_PREV : MDB_LAST);
+        if (back == 0 && !has_prefix(key, first, 8)) {
+            back = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        } else if (back == MDB_NOTFOUND && code == 0) {
+            back = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        }
+        code = back;
+    }
+    while (code == 0 && err == 0 && has_prefix(key, key_bytes, 8)) {
+        err = take_segment(reading, key, value);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+/* What is in no segment yet is in the log: nothing is trimmed before it is in a segment. */
+static int read_tail(struct reading *reading)
+{
+    const struct ss_image_request *request = reading->request;
+    int err = 0;
+    for (uint32_t i = 0; i < request->tail_count && err == 0; i++) {
+        if (request->tail_first + i <= reading->ordinal) {
+            continue;
+        }
+        uint8_t key_bytes[8];
+        ss__put_be64(key_bytes, request->tail[i]);
+        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+        MDB_val value;
+        uint64_t sid;
+        struct ss_record record;
+        err = ss__err_from_lmdb(
+            mdb_get(reading->txn, reading->store->env.dbi[SS_DB_LOG], &key, &value));
+        err = err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
+        err = err != 0 ? err
+                       : ss__log_record_decode(ss__str_of_val(value), request->tail[i], &sid,
+                                               &record);
+        if (err == 0 && (sid != request->row.sid || record.ordinal != reading->ordinal + 1)) {
+            err = SS_E_CORRUPT;
+        }
+        err = err != 0 ? err : take_record(reading, record);
+    }
+    return err;
+}
+
+struct memory {
+    struct ss_arena arena;
+    void *entities;
+    void *records;
+};
+
+static void free_reading(struct reading *reading)
+{
+    ss__arena_deinit(&reading->arena);
+    free(reading->entities);
+    free(reading->records);
+}
+
+int ss__store_read_image(struct ss_store *store, const struct ss_image_request *request,
+                         struct ss_image *ret_image)
+{
+    if (request->row.quarantined) {
+        return SS_E_CORRUPT;
+    }
+    struct reading reading = { .store = store, .request = request,
+                               .ordinal = request->row.timeline_ordinal };
+    struct memory *memory = malloc(sizeof *memory);
+    if (memory == NULL) {
+        return SS_E_NOMEM;
+    }
+    ss__arena_init(&reading.arena, 16384);
+    int err = ss__env_read_begin(&store->env, &reading.txn);
+    if (err == 0) {
+        err = request->entities ? read_entities(&reading) : 0;
+        err = err != 0 ? err : read_segments(&reading);
+        err = err != 0 ? err : read_tail(&reading);
+        ss__env_read_end(&store->env, reading.txn);
+    }
+    if (err == 0 && reading.ordinal < request->row.ordinal) {
+        err = SS_E_CORRUPT;    /* events that were acknowledged are missing */
+    }
+    if (err != 0) {
+        free_reading(&reading);
+        free(memory);
+        return err;
+    }
+    *memory = (struct memory){ reading.arena, reading.entities, reading.records };
+    *ret_image = (struct ss_image){ .row = request->row,
+                                    .entities = reading.entities,
+                                    .entities_count = reading.entities_count,
+                                    .records = reading.records,
+                                    .records_count = reading.records_count,
+                                    .bytes = reading.arena.total_bytes,
+                                    .memory = memory };
+    return 0;
+}
+
+void ss__image_deinit(struct ss_image *image)
+{
+    struct memory *memory = image->memory;
+    if (memory != NULL) {
+        ss__arena_deinit(&memory->arena);
+        free(memory->entities);
+        free(memory->records);
+        free(memory);
+    }
+    *image = (struct ss_image){ 0 };
+}

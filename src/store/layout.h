@@ -1,0 +1,159 @@
+/* layout.h - keys and values of everything but single events (record.h). Pure functions.
+ *
+ * Keys: big-endian integers, so that LMDB's byte order is the logical order.
+ *
+ *     meta      name                       see the META_ names below
+ *     catalog   namespace u32, id          version u8, sid u64
+ *     session   sid                        struct ss_row_value
+ *     log       sequence                   record.h
+ *     segment   sid, first ordinal         head of 16 bytes, entries of record.h
+ *     entity    sid, kind, 0, id           version u8, type u32, created, last, time u64, payload
+ *     types     type id u32                struct ss_type_value
+ *     running   sid                        version u8
+ *
+ * Decoders judge bytes from disk: they return SS_E_CORRUPT and never abort. Decoded strings borrow
+ * the value. */
+#ifndef SS_STORE_LAYOUT_H
+#define SS_STORE_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sessionstream/limits.h>
+#include <sessionstream/types.h>
+
+#include "core/bytes.h"
+#include "store/store.h"
+
+#define SS_VALUE_VERSION 1
+#define SS_KEY_BYTES_MAX 511u    /* LMDB's own limit */
+
+/* The newest segment of a session, which may still grow. */
+struct ss_segment_tip {
+    uint64_t first;    /* ordinal; 0: no segment yet */
+    uint32_t count;
+    uint32_t bytes;    /* of its entries */
+};
+
+/* ---- session rows ---- */
+
+struct ss_row_value {
+    uint64_t ordinal;             /* of the newest event in a segment */
+    uint64_t first_retained;
+    uint64_t timeline_ordinal;
+    uint64_t created_us;
+    uint64_t updated_us;
+    uint32_t timeline_version;
+    uint32_t epoch_counter;       /* of this session; part of the epoch on the wire */
+    struct ss_segment_tip tip;
+    bool running;
+    struct ss_str id;
+};
+
+#define SS_ROW_FIXED_BYTES 68u
+#define SS_ROW_BYTES_MAX (SS_ROW_FIXED_BYTES + SS_SESSION_ID_BYTES_MAX)
+
+/* Writes @row to @out[SS_ROW_BYTES_MAX]; returns the bytes written. */
+size_t ss__row_encode(uint8_t *out, const struct ss_row_value *row);
+int ss__row_decode(struct ss_str value, struct ss_row_value *ret_row);
+
+/* The epoch clients see: changes with the directory, a lossy restart and a new life. Never 0. */
+uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t sid,
+                       uint32_t epoch_counter);
+
+/* ---- segments ---- */
+
+#define SS_SEGMENT_HEAD_BYTES 16u
+#define SS_CODEC_RAW 0
+
+struct ss_segment {
+    uint64_t sid;
+    uint64_t first;
+    uint32_t count;
+    struct ss_str entries;
+};
+
+void ss__segment_key(uint8_t out[16], uint64_t sid, uint64_t first);
+
+/* Fills the 16 bytes that stand before the entries in @value, which holds head and entries. */
+void ss__segment_seal(uint8_t *value, size_t len, uint64_t sid, uint64_t first, uint32_t count);
+
+/* Splits and verifies key and value of a segment. */
+int ss__segment_decode(struct ss_str key, struct ss_str value, struct ss_segment *ret_segment);
+
+/* ---- entities ---- */
+
+#define SS_ENTITY_FIXED_BYTES 29u
+
+/* Writes the key to @out[SS_KEY_BYTES_MAX] and returns its length, or SS_E_TOOBIG / SS_E_INVAL
+ * (empty kind, NUL in the kind). */
+int ss__entity_key(uint8_t *out, uint64_t sid, struct ss_str kind, struct ss_str id);
+int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, struct ss_str *ret_kind,
+                          struct ss_str *ret_id);
+
+/* Writes the fixed part; the payload follows it. */
+void ss__entity_encode(uint8_t *out, const struct ss_entity_row *row);
+/* Fills all but kind and id. */
+int ss__entity_decode(struct ss_str value, struct ss_entity_row *ret_row);
+
+/* ---- catalog ---- */
+
+#define SS_CATALOG_KEY_BYTES_MAX (4u + SS_SESSION_ID_BYTES_MAX)
+#define SS_CATALOG_VALUE_BYTES 9u
+
+size_t ss__catalog_key(uint8_t *out, struct ss_str id);
+int ss__catalog_key_decode(struct ss_str key, struct ss_str *ret_id);
+void ss__catalog_encode(uint8_t out[SS_CATALOG_VALUE_BYTES], uint64_t sid);
+int ss__catalog_decode(struct ss_str value, uint64_t *ret_sid);
+
+/* ---- types ---- */
+
+struct ss_type_value {
+    uint8_t space;
+    uint64_t fingerprint;
+    struct ss_str name;
+    struct ss_str full_name;
+};
+
+void ss__type_encode(struct ss_bytes *out, const struct ss_type_value *type);
+int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type);
+
+/* ---- meta ---- */
+
+#define META_SHARD "shard"    /* struct ss_meta_shard, written once */
+#define META_RUN "run"        /* struct ss_meta_run, at open and close */
+#define META_SID "sid"        /* u64: no session has this sid or a greater one */
+#define META_LOG "log"        /* struct ss_meta_log, at a clean close */
+
+#define SS_META_BYTES_MAX 40u
+
+struct ss_meta_shard {
+    uint32_t index;
+    uint32_t count;
+    uint64_t directory_id;
+};
+
+struct ss_meta_run {
+    bool clean;                    /* set only between a clean close and the next open */
+    uint8_t durability;            /* enum ss_durability of the last run */
+    uint64_t incarnation;
+};
+
+/* Everything before @scan_sequence is in segments; valid only with a clean mark. */
+struct ss_meta_log {
+    uint64_t scan_sequence;
+    uint64_t records_before;
+    uint64_t bytes_before;
+};
+
+size_t ss__meta_shard_encode(uint8_t *out, const struct ss_meta_shard *shard);
+int ss__meta_shard_decode(struct ss_str value, struct ss_meta_shard *ret_shard);
+size_t ss__meta_run_encode(uint8_t *out, const struct ss_meta_run *run);
+int ss__meta_run_decode(struct ss_str value, struct ss_meta_run *ret_run);
+size_t ss__meta_sid_encode(uint8_t *out, uint64_t next_sid);
+int ss__meta_sid_decode(struct ss_str value, uint64_t *ret_next_sid);
+size_t ss__meta_log_encode(uint8_t *out, const struct ss_meta_log *log);
+int ss__meta_log_decode(struct ss_str value, struct ss_meta_log *ret_log);
+
+#endif

@@ -1,0 +1,175 @@
+#include "store/record.h"
+
+#include <sessionstream/error.h>
+
+#include "core/hash.h"
+#include "store/bytes_order.h"
+
+#define FIXED_HEAD 36u
+#define CHECKSUM_BYTES 8u
+
+void ss__header_append(struct ss_bytes *out, uint8_t tag, struct ss_str value)
+{
+    ss__bytes_byte(out, tag);
+    ss__bytes_varint(out, value.len);
+    ss__bytes_str(out, value);
+}
+
+static int read_varint(struct ss_str section, size_t *at, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 35 && *at < section.len; shift += 7) {
+        uint8_t byte = (uint8_t)section.data[(*at)++];
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0) {
+            *ret_value = value;
+            return 0;
+        }
+    }
+    return SS_E_CORRUPT;
+}
+
+int ss__header_next(struct ss_str section, size_t *at, uint8_t *ret_tag, struct ss_str *ret_value)
+{
+    if (*at >= section.len) {
+        return 0;
+    }
+    size_t pos = *at;
+    uint8_t tag = (uint8_t)section.data[pos++];
+    uint64_t len = 0;
+    if (tag == 0 || read_varint(section, &pos, &len) != 0 || len > section.len - pos) {
+        return SS_E_CORRUPT;
+    }
+    *ret_tag = tag;
+    *ret_value = ss_str_of(section.data + pos, (size_t)len);
+    *at = pos + (size_t)len;
+    return 1;
+}
+
+int ss__header_find(struct ss_str section, uint8_t tag, struct ss_str *ret_value)
+{
+    size_t at = 0;
+    uint8_t found = 0;
+    struct ss_str value;
+    int more;
+    while ((more = ss__header_next(section, &at, &found, &value)) == 1) {
+        if (found == tag) {
+            *ret_value = value;
+            return 0;
+        }
+    }
+    return more == 0 ? SS_E_NOTFOUND : more;
+}
+
+int ss__header_check(struct ss_str section)
+{
+    if (section.len > SS_HEADER_BYTES_MAX) {
+        return SS_E_CORRUPT;
+    }
+    size_t at = 0;
+    uint8_t tag;
+    struct ss_str value;
+    int more;
+    while ((more = ss__header_next(section, &at, &tag, &value)) == 1) {
+    }
+    return more;
+}
+
+static void copy(uint8_t *out, struct ss_str bytes)
+{
+    if (bytes.len > 0) {
+        memcpy(out, bytes.data, bytes.len);
+    }
+}
+
+void ss__log_record_encode(uint8_t *out, uint64_t sequence, uint64_t sid,
+                           const struct ss_record *record)
+{
+    size_t len = ss__log_record_bytes(record);
+    out[0] = SS_LOG_RECORD_VERSION;
+    out[1] = 0;
+    ss__put_le16(out + 2, (uint16_t)record->flags);
+    ss__put_le32(out + 4, record->type_id);
+    ss__put_le64(out + 8, sid);
+    ss__put_le64(out + 16, record->ordinal);
+    ss__put_le64(out + 24, record->time_us);
+    ss__put_le32(out + 32, (uint32_t)record->header.len);
+    copy(out + FIXED_HEAD, record->header);
+    copy(out + FIXED_HEAD + record->header.len, record->payload);
+    ss__put_le64(out + len - CHECKSUM_BYTES,
+                 ss__checksum_seeded(sequence, out, len - CHECKSUM_BYTES));
+}
+
+int ss__log_record_peek(struct ss_str value, uint64_t *ret_sid, uint64_t *ret_ordinal)
+{
+    if (value.len < SS_LOG_RECORD_FIXED_BYTES) {
+        return SS_E_CORRUPT;
+    }
+    const uint8_t *in = (const uint8_t *)value.data;
+    *ret_sid = ss__get_le64(in + 8);
+    *ret_ordinal = ss__get_le64(in + 16);
+    return 0;
+}
+
+int ss__log_record_decode(struct ss_str value, uint64_t sequence, uint64_t *ret_sid,
+                          struct ss_record *ret_record)
+{
+    *ret_sid = 0;
+    *ret_record = (struct ss_record){ 0 };
+    if (value.len < SS_LOG_RECORD_FIXED_BYTES) {
+        return SS_E_CORRUPT;
+    }
+    const uint8_t *in = (const uint8_t *)value.data;
+    *ret_sid = ss__get_le64(in + 8);
+    ret_record->flags = ss__get_le16(in + 2);
+    ret_record->type_id = ss__get_le32(in + 4);
+    ret_record->ordinal = ss__get_le64(in + 16);
+    ret_record->time_us = ss__get_le64(in + 24);
+    size_t room = value.len - SS_LOG_RECORD_FIXED_BYTES;
+    size_t header_bytes = ss__get_le32(in + 32);
+    size_t checked = value.len - CHECKSUM_BYTES;
+    if (in[0] != SS_LOG_RECORD_VERSION || header_bytes > room ||
+        ss__get_le64(in + checked) != ss__checksum_seeded(sequence, in, checked)) {
+        return SS_E_CORRUPT;
+    }
+    ret_record->header = ss_str_of(in + FIXED_HEAD, header_bytes);
+    ret_record->payload = ss_str_of(in + FIXED_HEAD + header_bytes, room - header_bytes);
+    return 0;
+}
+
+void ss__segment_entry_append(struct ss_bytes *out, const struct ss_record *record)
+{
+    uint8_t *at = ss__bytes_extend(out, ss__segment_entry_bytes(record));
+    if (at == NULL) {
+        return;
+    }
+    ss__put_le16(at, (uint16_t)record->flags);
+    ss__put_le32(at + 2, record->type_id);
+    ss__put_le64(at + 6, record->time_us);
+    ss__put_le32(at + 14, (uint32_t)record->header.len);
+    ss__put_le32(at + 18, (uint32_t)record->payload.len);
+    copy(at + SS_SEGMENT_ENTRY_FIXED_BYTES, record->header);
+    copy(at + SS_SEGMENT_ENTRY_FIXED_BYTES + record->header.len, record->payload);
+}
+
+int ss__segment_entry_next(struct ss_str entries, size_t *at, struct ss_record *ret_record)
+{
+    if (entries.len - *at < SS_SEGMENT_ENTRY_FIXED_BYTES) {
+        return SS_E_CORRUPT;
+    }
+    const uint8_t *in = (const uint8_t *)entries.data + *at;
+    size_t room = entries.len - *at - SS_SEGMENT_ENTRY_FIXED_BYTES;
+    size_t header_bytes = ss__get_le32(in + 14);
+    size_t payload_bytes = ss__get_le32(in + 18);
+    if (header_bytes > room || payload_bytes > room - header_bytes) {
+        return SS_E_CORRUPT;
+    }
+    const uint8_t *bytes = in + SS_SEGMENT_ENTRY_FIXED_BYTES;
+    ret_record->flags = ss__get_le16(in);
+    ret_record->type_id = ss__get_le32(in + 2);
+    ret_record->time_us = ss__get_le64(in + 6);
+    ret_record->header = ss_str_of(bytes, header_bytes);
+    ret_record->payload = ss_str_of(bytes + header_bytes, payload_bytes);
+    *at += SS_SEGMENT_ENTRY_FIXED_BYTES + header_bytes + payload_bytes;
+    return 0;
+}

@@ -1,0 +1,233 @@
+/* Session handles: found by id or sid, kept while referenced or while events are unflushed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/contract.h"
+#include "store/bytes_order.h"
+#include "store/store_state.h"
+
+#define TAIL_SLOTS_MIN 8u
+
+static struct ss_str sid_key(const uint64_t *sid)
+{
+    return ss_str_of(sid, sizeof *sid);
+}
+
+struct ss_store_session *ss__session_by_sid(struct ss_store *store, uint64_t sid)
+{
+    struct ss_str key = sid_key(&sid);
+    return ss__map_get(&store->by_sid, ss__map_hash(key), key);
+}
+
+static int add_to_maps(struct ss_store *store, struct ss_store_session *session)
+{
+    int err = ss__map_put(&store->by_sid, session->sid_hash, session);
+    if (err != 0) {
+        return err;
+    }
+    err = ss__map_put(&store->by_id, session->id_hash, session);
+    if (err != 0) {
+        (void)ss__map_remove(&store->by_sid, session->sid_hash, session);
+    }
+    return err;
+}
+
+struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
+                                         const struct ss_row_value *row)
+{
+    struct ss_store_session *session = calloc(1, sizeof *session + row->id.len);
+    if (session == NULL) {
+        return NULL;
+    }
+    memcpy(session->memory, row->id.data, row->id.len);
+    session->id = ss_str_of(session->memory, row->id.len);
+    session->epoch_counter = row->epoch_counter;
+    session->now = (struct ss_session_values){
+        .row = { .sid = sid,
+                 .epoch = ss__row_epoch(store->options.directory_id, store->incarnation, sid,
+                                        row->epoch_counter),
+                 .ordinal = row->ordinal,
+                 .first_retained = row->first_retained,
+                 .timeline_ordinal = row->timeline_ordinal,
+                 .timeline_version = row->timeline_version,
+                 .created_us = row->created_us,
+                 .updated_us = row->updated_us,
+                 .running = row->running },
+        .flushed_ordinal = row->ordinal,
+        .flushed_us = row->updated_us,
+        .tip = row->tip,
+        .flushed_running = row->running,
+        .index_running = row->running,
+    };
+    ss__list_init(&session->link);
+    session->sid_hash = ss__map_hash(sid_key(&session->now.row.sid));
+    session->id_hash = ss__map_hash(session->id);
+    if (add_to_maps(store, session) != 0) {
+        free(session);
+        return NULL;
+    }
+    return session;
+}
+
+static void free_session(struct ss_store *store, struct ss_store_session *session)
+{
+    if (!session->closed) {
+        (void)ss__map_remove(&store->by_sid, session->sid_hash, session);
+        (void)ss__map_remove(&store->by_id, session->id_hash, session);
+    }
+    ss__list_remove(&session->link);
+    free(session->tail);
+    free(session);
+}
+
+void ss__session_release(struct ss_store *store, struct ss_store_session *session)
+{
+    bool keep = session->refs > 0 || session->now.tail_count > 0 || session->changed ||
+                session->now.row.quarantined;
+    if (!keep || (session->closed && session->refs == 0)) {
+        free_session(store, session);
+    }
+}
+
+void ss__session_change(struct ss_store *store, struct ss_store_session *session)
+{
+    if (!session->changed) {
+        session->changed = true;
+        session->saved = session->now;
+        ss__list_push_back(&store->changed, &session->link);
+    }
+}
+
+int ss__session_push(struct ss_store_session *session, uint64_t sequence, uint32_t bytes)
+{
+    struct ss_session_values *now = &session->now;
+    if (now->tail_count == session->tail_slots) {
+        uint32_t slots = session->tail_slots == 0 ? TAIL_SLOTS_MIN : session->tail_slots * 2;
+        uint64_t *tail = realloc(session->tail, slots * sizeof *tail);
+        if (tail == NULL) {
+            return SS_E_NOMEM;
+        }
+        session->tail = tail;
+        session->tail_slots = slots;
+    }
+    session->tail[now->tail_count++] = sequence;
+    now->tail_bytes += bytes;
+    return 0;
+}
+
+struct ss_row_value ss__session_row_value(const struct ss_store_session *session)
+{
+    const struct ss_session_values *now = &session->now;
+    return (struct ss_row_value){ .ordinal = now->flushed_ordinal,
+                                  .first_retained = now->row.first_retained,
+                                  .timeline_ordinal = now->row.timeline_ordinal,
+                                  .created_us = now->row.created_us,
+                                  .updated_us = now->flushed_us,
+                                  .timeline_version = now->row.timeline_version,
+                                  .epoch_counter = session->epoch_counter,
+                                  .tip = now->tip,
+                                  .running = now->flushed_running,
+                                  .id = session->id };
+}
+
+void ss__sessions_free(struct ss_store *store)
+{
+    size_t at = 0;
+    for (struct ss_store_session *session;
+         (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
+        free(session->tail);
+        free(session);
+    }
+    ss__map_deinit(&store->by_sid);
+    ss__map_deinit(&store->by_id);
+}
+
+/* ---- public ---- */
+
+static int read_row(struct ss_store *store, MDB_txn *txn, uint64_t sid,
+                    struct ss_row_value *ret_row)
+{
+    uint8_t key_bytes[8];
+    ss__put_be64(key_bytes, sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &key, &value));
+    if (err != 0) {
+        return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
+    }
+    return ss__row_decode(ss__str_of_val(value), ret_row);
+}
+
+int ss__store_get_session(struct ss_store *store, struct ss_str id,
+                          struct ss_store_session **ret_session)
+{
+    SS_REQUIRE(id.len > 0 && id.len <= SS_SESSION_ID_BYTES_MAX);
+    struct ss_store_session *session = ss__map_get(&store->by_id, ss__map_hash(id), id);
+    if (session == NULL) {
+        MDB_txn *txn;
+        int err = ss__env_reader(&store->env, &txn);
+        if (err != 0) {
+            return err;
+        }
+        uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+        MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, id));
+        MDB_val value;
+        uint64_t sid;
+        struct ss_row_value row;
+        err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_CATALOG], &key, &value));
+        err = err != 0 ? err : ss__catalog_decode(ss__str_of_val(value), &sid);
+        err = err != 0 ? err : read_row(store, txn, sid, &row);
+        if (err != 0) {
+            return err;
+        }
+        session = ss__session_add(store, sid, &row);
+        if (session == NULL) {
+            return SS_E_NOMEM;
+        }
+    }
+    session->refs++;
+    *ret_session = session;
+    return 0;
+}
+
+int ss__store_stage_session(struct ss_store *store, struct ss_str id, uint64_t now_us,
+                            struct ss_store_session **ret_session)
+{
+    SS_REQUIRE(id.len > 0 && id.len <= SS_SESSION_ID_BYTES_MAX);
+    struct ss_row_value row = { .first_retained = 1, .created_us = now_us, .updated_us = now_us,
+                                .id = id };
+    struct ss_store_session *session = ss__session_add(store, store->log.next_sid, &row);
+    if (session == NULL) {
+        return SS_E_NOMEM;
+    }
+    store->log.next_sid++;
+    session->refs = 1;
+    session->created = true;
+    session->row_due = true;
+    ss__session_change(store, session);
+    store->staged_bytes += SS_ROW_FIXED_BYTES + 2 * id.len;
+    *ret_session = session;
+    return 0;
+}
+
+void ss__store_put_session(struct ss_store *store, struct ss_store_session *session)
+{
+    SS_REQUIRE(session->refs > 0);
+    session->refs--;
+    ss__session_release(store, session);
+}
+
+const struct ss_session_row *ss__store_row(const struct ss_store_session *session)
+{
+    return &session->now.row;
+}
+
+struct ss_str ss__store_session_id(const struct ss_store_session *session)
+{
+    return session->id;
+}
+
+uint64_t ss__store_replay_count(const struct ss_store_session *session)
+{
+    return session->now.row.ordinal - session->now.row.timeline_ordinal;
+}

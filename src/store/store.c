@@ -1,0 +1,255 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/contract.h"
+#include "core/log.h"
+#include "store/bytes_order.h"
+#include "store/store_state.h"
+
+#define ARENA_CHUNK_BYTES (256u << 10)
+
+void ss__store_options_init(struct ss_store_options *options)
+{
+    *options = (struct ss_store_options){
+        .shard_count = 1,
+        .durability = SS_DURABILITY_FSYNC,
+        .log_window_bytes = UINT64_C(512) << 20,
+        .log_window_bytes_max = UINT64_C(2) << 30,
+        .min_free_bytes = UINT64_C(256) << 20,
+        .clock = &ss__system_clock,
+    };
+}
+
+static bool sid_matches(const void *value, struct ss_str key)
+{
+    const struct ss_store_session *session = value;
+    return ss_str_equal(key, ss_str_of(&session->now.row.sid, sizeof session->now.row.sid));
+}
+
+static bool id_matches(const void *value, struct ss_str key)
+{
+    return ss_str_equal(((const struct ss_store_session *)value)->id, key);
+}
+
+static int get_meta(struct ss_store *store, MDB_txn *txn, const char *name, struct ss_str *ret)
+{
+    MDB_val key = ss__val_of(name, strlen(name));
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_META], &key, &value));
+    if (err == 0) {
+        *ret = ss__str_of_val(value);
+    }
+    return err;
+}
+
+static int put_meta(struct ss_store *store, MDB_txn *txn, const char *name, const uint8_t *bytes,
+                    size_t len)
+{
+    MDB_val key = ss__val_of(name, strlen(name));
+    MDB_val value = ss__val_of(bytes, len);
+    return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0));
+}
+
+static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report,
+                          struct ss_failure *failure)
+{
+    struct ss_str value;
+    struct ss_meta_shard shard;
+    uint8_t bytes[SS_META_BYTES_MAX];
+    int err = get_meta(store, txn, META_SHARD, &value);
+    if (err == SS_E_NOTFOUND) {
+        shard = (struct ss_meta_shard){ store->options.shard_index, store->options.shard_count,
+                                        store->options.directory_id };
+        report->created = true;
+        return put_meta(store, txn, META_SHARD, bytes, ss__meta_shard_encode(bytes, &shard));
+    }
+    err = err != 0 ? err : ss__meta_shard_decode(value, &shard);
+    if (err != 0) {
+        return ss__fail(failure, err, "\"%s\" is not a store of this program: %s", store->dir,
+                        ss_error_text(err));
+    }
+    if (shard.index != store->options.shard_index || shard.count != store->options.shard_count ||
+        shard.directory_id != store->options.directory_id) {
+        return ss__fail(failure, SS_E_SHARDS, "\"%s\" holds shard %u of %u of another data "
+                        "directory; put back the directory it belongs to", store->dir,
+                        shard.index, shard.count);
+    }
+    return 0;
+}
+
+/* An unclean end in a mode that may have lost acknowledged events changes every epoch. */
+static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
+{
+    struct ss_str value;
+    struct ss_meta_run run = { .clean = true, .incarnation = 1 };
+    int err = get_meta(store, txn, META_RUN, &value);
+    if (err == 0) {
+        err = ss__meta_run_decode(value, &run);
+    } else if (err == SS_E_NOTFOUND) {
+        err = 0;
+    }
+    if (err != 0) {
+        return err;
+    }
+    report->clean = run.clean;
+    if (!run.clean && run.durability != SS_DURABILITY_FSYNC) {
+        run.incarnation++;
+    }
+    store->incarnation = report->incarnation = run.incarnation;
+    run.clean = false;
+    run.durability = (uint8_t)store->options.durability;
+    uint8_t bytes[SS_META_BYTES_MAX];
+    err = put_meta(store, txn, META_RUN, bytes, ss__meta_run_encode(bytes, &run));
+    struct ss_str sid;
+    uint64_t next_sid = 1;
+    int found = err == 0 ? get_meta(store, txn, META_SID, &sid) : SS_E_NOTFOUND;
+    if (found == 0) {
+        err = ss__meta_sid_decode(sid, &next_sid);
+    }
+    store->log.next_sid = store->log.stored_next_sid = next_sid;
+    return err;
+}
+
+static int open_meta(struct ss_store *store, struct ss_store_report *report,
+                     struct ss_failure *failure)
+{
+    MDB_txn *txn;
+    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
+    if (err == 0) {
+        err = check_identity(store, txn, report, failure);
+        err = err != 0 ? err : begin_run(store, txn, report);
+        if (err == 0) {
+            err = ss__err_from_lmdb(mdb_txn_commit(txn));
+        } else {
+            mdb_txn_abort(txn);
+        }
+    }
+    if (err == 0 && store->options.durability == SS_DURABILITY_NONE) {
+        err = ss__store_sync(store);    /* the open mark must reach the disk even so */
+    }
+    if (err != 0 && (failure == NULL || failure->code == 0)) {
+        return ss__fail(failure, err, "the store in \"%s\" cannot be written: %s", store->dir,
+                        ss_error_text(err));
+    }
+    return err;
+}
+
+static int count_sessions(struct ss_store *store)
+{
+    MDB_txn *txn;
+    MDB_stat stat;
+    int err = ss__env_reader(&store->env, &txn);
+    if (err == 0) {
+        err = ss__err_from_lmdb(mdb_stat(txn, store->env.dbi[SS_DB_CATALOG], &stat));
+    }
+    if (err == 0) {
+        store->sessions = stat.ms_entries;
+    }
+    ss__env_reader_stale(&store->env);
+    return err;
+}
+
+int ss__store_open(const struct ss_store_options *options, struct ss_store **ret_store,
+                   struct ss_store_report *ret_report, struct ss_failure *failure)
+{
+    struct ss_store_report report = { 0 };
+    struct ss_store *store = calloc(1, sizeof *store);
+    if (store == NULL || (store->dir = strdup(options->dir)) == NULL) {
+        free(store);
+        return ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
+    store->options = *options;
+    store->options.dir = store->dir;
+    ss__map_init(&store->by_sid, sid_matches);
+    ss__map_init(&store->by_id, id_matches);
+    ss__list_init(&store->changed);
+    ss__arena_init(&store->arena, ARENA_CHUNK_BYTES);
+    ss__arena_init(&store->types_arena, 4096);
+    ss__bytes_init(&store->scratch, 0);
+    store->records_end = &store->records;
+    store->checkpoints_end = &store->checkpoints;
+    if (mkdir(store->dir, 0750) != 0 && errno != EEXIST) {
+        (void)ss__fail(failure, SS_E_STOREIO, "\"%s\" cannot be created: %s", store->dir,
+                       strerror(errno));
+        ss__store_close(store);
+        return SS_E_STOREIO;
+    }
+    int err = ss__env_open(store->dir, options->map_bytes, options->durability, false, &store->env,
+                           failure);
+    err = err != 0 ? err : open_meta(store, &report, failure);
+    err = err != 0 ? err : ss__types_load(store);
+    err = err != 0 ? err : ss__recover(store, &report, failure);
+    err = err != 0 ? err : count_sessions(store);
+    if (err != 0) {
+        if (failure != NULL && failure->code == 0) {
+            (void)ss__fail(failure, err, "the store in \"%s\" cannot be opened: %s", store->dir,
+                           ss_error_text(err));
+        }
+        store->failed = true;    /* no clean mark */
+        ss__store_close(store);
+        return err;
+    }
+    report.sessions = store->sessions;
+    *ret_report = report;
+    *ret_store = store;
+    return 0;
+}
+
+static void end_run(struct ss_store *store)
+{
+    MDB_txn *txn;
+    uint8_t bytes[SS_META_BYTES_MAX];
+    struct ss_meta_run run = { true, (uint8_t)store->options.durability, store->incarnation };
+    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
+    if (err == 0) {
+        err = put_meta(store, txn, META_RUN, bytes, ss__meta_run_encode(bytes, &run));
+        if (err == 0) {
+            err = ss__err_from_lmdb(mdb_txn_commit(txn));
+        } else {
+            mdb_txn_abort(txn);
+        }
+    }
+    err = err != 0 ? err : ss__store_sync(store);
+    if (err != 0) {
+        ss__log(SS_LOG_WARN, "the store could not be marked as closed in order",
+                "shard=%u error=%s", store->options.shard_index, ss_error_name(err));
+    }
+}
+
+void ss__store_close(struct ss_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    SS_REQUIRE(store->staged_bytes == 0);
+    if (store->env.env != NULL) {
+        ss__env_reader_stale(&store->env);
+        if (!store->failed) {
+            end_run(store);
+        }
+    }
+    ss__env_close(&store->env);
+    ss__sessions_free(store);
+    ss__arena_deinit(&store->arena);
+    ss__arena_deinit(&store->types_arena);
+    ss__bytes_deinit(&store->scratch);
+    free(store->types);
+    free(store->dir);
+    free(store);
+}
+
+void ss__store_stats(const struct ss_store *store, struct ss_store_stats *ret_stats)
+{
+    *ret_stats = store->stats;
+    ret_stats->segments_written = store->log.segments_written;
+    ret_stats->stragglers_flushed = store->log.stragglers;
+    ret_stats->records_trimmed = store->log.trimmed;
+    ret_stats->log_records = store->log.records;
+    ret_stats->log_bytes = store->log.bytes;
+    ret_stats->tails = store->by_sid.count;
+    ret_stats->map_bytes = store->env.map_bytes;
+}

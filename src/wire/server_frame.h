@@ -1,0 +1,97 @@
+/* server_frame.h - the server's messages, each encoded once and shared by all followers.
+ *
+ * An encoder returns one whole websocket message: header (unmasked, FIN, text or binary by
+ * encoding) and body in one immutable buffer with one reference, or NULL when out of memory (or
+ * over @scratch's max). JSON is in field number order without white space, defaults left out.
+ * Strings must be valid UTF-8. @scratch is the caller's, cleared here and reused from call to
+ * call, so that an encoder allocates the buffer and nothing else. Any thread with a scratch of
+ * its own; blocks never. */
+#ifndef SS_WIRE_SERVER_FRAME_H
+#define SS_WIRE_SERVER_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sessionstream/types.h>
+
+#include "core/buf.h"
+#include "core/bytes.h"
+#include "wire/encoding.h"
+#include "wire/transport.h"
+
+/* Empty strings are left out. request_id is written whenever set: only a client that used
+ * submit gets one. */
+struct ss_error_frame {
+    struct ss_str code;
+    struct ss_str message;
+    struct ss_str session_id;
+    struct ss_str detail;
+    struct ss_str request_id;
+};
+
+struct ss_ui_frame {
+    struct ss_str session_id;
+    uint64_t ordinal;
+    uint64_t epoch;
+    uint64_t live;
+    int64_t time_us;
+    uint32_t index;
+    bool last;
+    struct ss_str name;
+    const struct ss_type *type;     /* NULL: no payload */
+    struct ss_str payload;          /* packed, valid for type */
+};
+
+struct ss_snapshot_entity {
+    struct ss_str kind;
+    struct ss_str id;
+    uint64_t created_ordinal;
+    uint64_t last_ordinal;
+    bool tombstone;
+    const struct ss_type *type;     /* NULL: no payload */
+    struct ss_str payload;          /* packed, valid for type */
+};
+
+struct ss_snapshot_frame {
+    struct ss_str session_id;
+    uint64_t ordinal;
+    uint64_t epoch;
+    const struct ss_snapshot_entity *entities;
+    size_t count;
+};
+
+struct ss_buf *ss__frame_hello(const struct ss_transport *transport, enum ss_encoding encoding,
+                               struct ss_str connection_id, struct ss_bytes *scratch);
+struct ss_buf *ss__frame_subscribed(const struct ss_transport *transport,
+                                    enum ss_encoding encoding, struct ss_str session_id,
+                                    uint64_t since, struct ss_bytes *scratch);
+struct ss_buf *ss__frame_unsubscribed(const struct ss_transport *transport,
+                                      enum ss_encoding encoding, struct ss_str session_id,
+                                      struct ss_bytes *scratch);
+struct ss_buf *ss__frame_pong(const struct ss_transport *transport, enum ss_encoding encoding,
+                              struct ss_str nonce, struct ss_bytes *scratch);
+struct ss_buf *ss__frame_error(const struct ss_transport *transport, enum ss_encoding encoding,
+                               const struct ss_error_frame *frame, struct ss_bytes *scratch);
+struct ss_buf *ss__frame_accepted(const struct ss_transport *transport, enum ss_encoding encoding,
+                                  struct ss_str request_id, struct ss_str session_id,
+                                  uint64_t ordinal, struct ss_bytes *scratch);
+
+/* A payload that cannot be written as JSON (an Any of an unknown type inside it) is left out and
+ * counted in *ret_left_out (may be NULL): log it, the frame itself is fine. */
+struct ss_buf *ss__frame_ui_event(const struct ss_transport *transport, enum ss_encoding encoding,
+                                  const struct ss_ui_frame *frame, struct ss_bytes *scratch,
+                                  size_t *ret_left_out);
+struct ss_buf *ss__frame_snapshot(const struct ss_transport *transport, enum ss_encoding encoding,
+                                  const struct ss_snapshot_frame *frame, struct ss_bytes *scratch,
+                                  size_t *ret_left_out);
+
+/* Appends the SnapshotFrame document itself (v2 fields included) for HTTP. Errors: SS_E_NOMEM,
+ * SS_E_TOOBIG. */
+int ss__snapshot_json(const struct ss_transport *transport, const struct ss_snapshot_frame *frame,
+                      struct ss_bytes *out, size_t *ret_left_out);
+
+/* The body behind the websocket header of a buffer made here. */
+struct ss_str ss__ws_payload(const struct ss_buf *buf);
+
+#endif

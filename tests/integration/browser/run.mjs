@@ -1,0 +1,95 @@
+// The chat page in a real browser against a real server.
+//
+//   node run.mjs --daemon build/bin/sessionstreamd [--out DIR] [--only NAME]
+//
+// Exits 0 if every scenario passed, 1 if one failed, 77 if there is no browser to test with.
+// Screenshots are left in DIR.
+
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { Daemon, freePort } from "./daemon.mjs";
+import { scenarios } from "./scenarios.mjs";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+              "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const SKIPPED = 77;
+const STEP_TIMEOUT_MS = 15000;
+
+// Slow enough to act in the middle of an answer.
+const APP_OPTIONS = ["chunk_ms=60", "chunk_bytes=4"];
+
+const { values: flags } = parseArgs({ options: {
+  daemon: { type: "string" },
+  out: { type: "string", default: "screenshots" },
+  only: { type: "string" },
+} });
+
+async function loadBrowser() {
+  if (!existsSync(CHROMIUM)) return `no browser at ${CHROMIUM}; install chromium`;
+  try {
+    return (await import("playwright-core")).chromium;
+  } catch {
+    return "playwright-core is not installed; run npm install --no-package-lock here";
+  }
+}
+
+async function runScenario(browser, scenario) {
+  const daemon = new Daemon(flags.daemon, await freePort(), APP_OPTIONS);
+  const problems = [];
+  const contexts = [];
+  const open = async (session, { width = 1280, height = 800, query = "", ...rest } = {}) => {
+    const context = await browser.newContext({ viewport: { width, height }, ...rest });
+    contexts.push(context);
+    const page = await context.newPage();
+    page.setDefaultTimeout(STEP_TIMEOUT_MS);
+    page.on("pageerror", (error) => problems.push(`page error: ${error}`));
+    page.on("console", (message) => {
+      const expected = /WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text());
+      if (message.type() === "error" && !expected) problems.push(`console: ${message.text()}`);
+    });
+    await page.goto(`${daemon.origin}/?session=${session}${query}`);
+    return page;
+  };
+  const shot = (page, name) => page.screenshot({ path: join(flags.out, `${name}.png`) });
+  try {
+    await daemon.start();
+    await scenario.run({ daemon, open, shot });
+    if (problems.length > 0) throw new Error(problems.join("\n"));
+  } catch (error) {
+    const page = contexts.at(-1)?.pages()[0];
+    if (page) await shot(page, `failed-${scenario.name}`).catch(() => {});
+    throw new Error(`${error.stack}\n--- server:\n${daemon.log.slice(-4000)}`);
+  } finally {
+    await Promise.all(contexts.map((context) => context.close()));
+    await daemon.kill();
+    daemon.remove();
+  }
+}
+
+const chromium = await loadBrowser();
+if (typeof chromium === "string") {
+  console.log(`skipped: ${chromium}`);
+  process.exit(SKIPPED);
+}
+if (!flags.daemon) {
+  console.error("--daemon PATH is missing");
+  process.exit(1);
+}
+mkdirSync(flags.out, { recursive: true });
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+let failed = 0;
+for (const scenario of scenarios.filter(({ name }) => !flags.only || name === flags.only)) {
+  const began = Date.now();
+  try {
+    await runScenario(browser, scenario);
+    console.log(`ok    ${scenario.name} (${Date.now() - began} ms)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${scenario.name}\n${error.message}`);
+  }
+}
+await browser.close();
+process.exit(failed === 0 ? 0 : 1);

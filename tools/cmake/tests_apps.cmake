@@ -1,0 +1,18 @@
+# Tests of the built-in applications.
+
+# fake_session.c brings the ss_* functions: no engine is linked.
+ss_add_test(apps_test_chat ${CMAKE_SOURCE_DIR}/tests/unit/apps/test_chat.c
+            SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_session.c LIBS ss_app_chat)
+
+# The chat page in a browser; skipped (77) without chromium or without npm install in its folder.
+find_program(NODE node)
+if(NODE AND TARGET sessionstreamd)
+  add_test(NAME browser_chat
+    COMMAND ${NODE} ${CMAKE_SOURCE_DIR}/tests/integration/browser/run.mjs
+            --daemon $<TARGET_FILE:sessionstreamd> --out ${CMAKE_BINARY_DIR}/screenshots)
+  set_tests_properties(browser_chat PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+endif()
+if(NODE)
+  add_test(NAME browser_timeline COMMAND ${NODE} --test
+           ${CMAKE_SOURCE_DIR}/tests/integration/browser/timeline.test.mjs)
+endif()

@@ -1,0 +1,11 @@
+# Descriptor sets and generated code for the tests of src/schema.
+set(SS_SCHEMA_PROTOS ${CMAKE_SOURCE_DIR}/tests/unit/schema)
+file(GLOB sources CONFIGURE_DEPENDS ${SS_SCHEMA_PROTOS}/test_*.c)
+foreach(source IN LISTS sources)
+  get_filename_component(name ${source} NAME_WE)
+  sessionstream_add_proto(schema_${name} ${SS_SCHEMA_PROTOS}/kinds.proto DESCRIPTOR_ONLY)
+  sessionstream_add_proto(schema_${name} ${SS_SCHEMA_PROTOS}/kinds2.proto DESCRIPTOR_ONLY)
+endforeach()
+if(TARGET schema_test_attach)
+  sessionstream_add_proto(schema_test_attach ${SS_SCHEMA_PROTOS}/attach.proto)
+endif()
