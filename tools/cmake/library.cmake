@@ -15,9 +15,9 @@ foreach(layer IN LISTS layers)
 endforeach()
 
 # What a program needs besides the library: the public headers include protobuf-c's.
-set(SS_LIBRARY_DEPS deps::uv deps::lmdb deps::wslay deps::http_parser Threads::Threads)
+set(SS_LIBRARY_DEPS deps::uv deps::lmdb deps::wslay deps::http_parser Threads::Threads m)
 set(SS_INSTALLED_DEPS PkgConfig::SESSIONSTREAM_LIBUV PkgConfig::SESSIONSTREAM_LMDB
-    wslay http_parser Threads::Threads)
+    wslay http_parser Threads::Threads m)
 
 foreach(kind static shared)
   string(TOUPPER ${kind} KIND)

@@ -53,6 +53,7 @@ export class Daemon {
     this.#child = child;
     child.stdout.on("data", (data) => { this.log += data; });
     child.stderr.on("data", (data) => { this.log += data; });
+    child.on("exit", (code, signal) => { this.log += `[ended: ${signal ?? code}]\n`; });
     child.on("error", (error) => { this.log += `${error}\n`; });
     const deadline = Date.now() + READY_TIMEOUT_MS;
     for (;;) {

@@ -36,15 +36,31 @@ async function loadBrowser() {
   }
 }
 
+// What went over the wire, for the report of a failure.
+function recordFrames(page, number, frames) {
+  const record = (what, text = "") => {
+    frames.push(`${Date.now() % 100000} page ${number} ${what} ${String(text).slice(0, 200)}`);
+  };
+  page.on("websocket", (socket) => {
+    record("open");
+    socket.on("framesent", ({ payload }) => record("->", payload));
+    socket.on("framereceived", ({ payload }) => record("<-", payload));
+    socket.on("socketerror", (error) => record("error", error));
+    socket.on("close", () => record("close"));
+  });
+}
+
 async function runScenario(browser, scenario) {
   const daemon = new Daemon(flags.daemon, await freePort(), APP_OPTIONS);
   const problems = [];
   const contexts = [];
+  const frames = [];
   const open = async (session, { width = 1280, height = 800, query = "", ...rest } = {}) => {
     const context = await browser.newContext({ viewport: { width, height }, ...rest });
     contexts.push(context);
     const page = await context.newPage();
     page.setDefaultTimeout(STEP_TIMEOUT_MS);
+    recordFrames(page, contexts.length, frames);
     page.on("pageerror", (error) => problems.push(`page error: ${error}`));
     page.on("console", (message) => {
       const expected = /WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text());
@@ -61,7 +77,8 @@ async function runScenario(browser, scenario) {
   } catch (error) {
     const page = contexts.at(-1)?.pages()[0];
     if (page) await shot(page, `failed-${scenario.name}`).catch(() => {});
-    throw new Error(`${error.stack}\n--- server:\n${daemon.log.slice(-4000)}`);
+    throw new Error(`${error.stack}\n--- latest frames:\n${frames.slice(-30).join("\n")}` +
+                    `\n--- server:\n${daemon.log.slice(-4000)}`);
   } finally {
     await Promise.all(contexts.map((context) => context.close()));
     await daemon.kill();

@@ -1,0 +1,219 @@
+#include "store/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/bytes_order.h"
+#include "store/check_state.h"
+#include "store/directory.h"
+
+void ss__check_found(struct ss_check *check, const char *db, uint64_t number, const char *format,
+                     ...)
+{
+    char place[64];
+    char text[SS_FAILURE_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);    /* cutting it is fine */
+    va_end(args);
+    (void)snprintf(place, sizeof place, "%s %llu", db, (unsigned long long)number);
+    check->summary->findings++;
+    check->report(check->shard, place, text, check->ctx);
+}
+
+int ss__check_each(struct ss_check *check, enum ss_db db, ss_check_row_fn *visit)
+{
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_cursor_open(check->txn, check->env.dbi[db], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+    while (code == 0 && err == 0) {
+        check->summary->bytes += key.mv_size + value.mv_size;
+        err = visit(check, key, value);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != 0 ? err : code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+int ss__check_row(struct ss_check *check, uint64_t sid, struct ss_row_value *ret_row)
+{
+    uint8_t bytes[8];
+    ss__put_be64(bytes, sid);
+    MDB_val key = ss__val_of(bytes, sizeof bytes);
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_get(check->txn, check->env.dbi[SS_DB_SESSION], &key, &value));
+    return err != 0 ? err : ss__row_decode(ss__str_of_val(value), ret_row);
+}
+
+static int get(struct ss_check *check, enum ss_db db, const void *key_bytes, size_t len,
+               struct ss_str *ret_value)
+{
+    MDB_val key = ss__val_of(key_bytes, len);
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_get(check->txn, check->env.dbi[db], &key, &value));
+    if (err == 0) {
+        *ret_value = ss__str_of_val(value);
+    }
+    return err;
+}
+
+static int check_meta(struct ss_check *check, const struct ss_directory *directory)
+{
+    struct ss_str value;
+    struct ss_meta_shard shard;
+    int err = get(check, SS_DB_META, META_SHARD, strlen(META_SHARD), &value);
+    if (err != 0 || ss__meta_shard_decode(value, &shard) != 0) {
+        ss__check_found(check, "meta", 0, "the identity of the shard is missing or damaged");
+    } else if (shard.index != check->shard || shard.count != directory->shard_count ||
+               shard.directory_id != directory->directory_id) {
+        ss__check_found(check, "meta", 0, "holds shard %u of %u of another directory",
+                        shard.index, shard.count);
+    }
+    err = get(check, SS_DB_META, META_SID, strlen(META_SID), &value);
+    check->next_sid = 1;
+    if (err == 0 && ss__meta_sid_decode(value, &check->next_sid) != 0) {
+        ss__check_found(check, "meta", 0, "the next session number is damaged");
+    }
+    return 0;
+}
+
+static int visit_type(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    struct ss_type_value type;
+    uint32_t id = key.mv_size == 4 ? ss__get_be32(key.mv_data) : 0;
+    if (id != check->types + 1 || ss__type_decode(ss__str_of_val(value), &type) != 0) {
+        ss__check_found(check, "types", id, "type %u is missing or damaged", check->types + 1);
+    }
+    check->types++;
+    return 0;
+}
+
+static int visit_catalog(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    struct ss_str id;
+    uint64_t sid = 0;
+    struct ss_row_value row;
+    if (ss__catalog_key_decode(ss__str_of_val(key), &id) != 0 ||
+        ss__catalog_decode(ss__str_of_val(value), &sid) != 0) {
+        ss__check_found(check, "catalog", sid, "entry is damaged");
+        return 0;
+    }
+    check->summary->sessions++;
+    if (sid >= check->next_sid) {
+        ss__check_found(check, "catalog", sid, "session number was never handed out");
+    }
+    if (ss__check_row(check, sid, &row) != 0) {
+        ss__check_found(check, "catalog", sid, "session row is missing or damaged");
+    } else if (!ss_str_equal(row.id, id)) {
+        ss__check_found(check, "catalog", sid, "session row belongs to another session id");
+    }
+    return 0;
+}
+
+static int visit_session(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    struct ss_row_value row;
+    uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+    if (ss__row_decode(ss__str_of_val(value), &row) != 0) {
+        ss__check_found(check, "session", sid, "row is damaged");
+        return 0;
+    }
+    uint8_t bytes[SS_CATALOG_KEY_BYTES_MAX];
+    struct ss_str entry;
+    uint64_t listed = 0;
+    int err = get(check, SS_DB_CATALOG, bytes, ss__catalog_key(bytes, row.id), &entry);
+    if (err != 0 || ss__catalog_decode(entry, &listed) != 0 || listed != sid) {
+        ss__check_found(check, "session", sid, "the catalog does not list it");
+    }
+    struct ss_str mark;
+    bool indexed = get(check, SS_DB_RUNNING, key.mv_data, key.mv_size, &mark) == 0;
+    if (indexed != row.running) {
+        ss__check_found(check, "running", sid, "index and row disagree");
+    }
+    return ss__check_segments(check, sid, &row);
+}
+
+static int visit_running(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    (void)value;
+    struct ss_row_value row;
+    uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+    if (ss__check_row(check, sid, &row) != 0) {
+        ss__check_found(check, "running", sid, "names a session that does not exist");
+    }
+    return 0;
+}
+
+static bool sid_matches(const void *value, struct ss_str key)
+{
+    return memcmp(value, key.data, key.len) == 0;    /* a tail begins with its sid */
+}
+
+static int check_databases(struct ss_check *check, const struct ss_directory *directory)
+{
+    static const struct {
+        enum ss_db db;
+        ss_check_row_fn *visit;
+    } steps[] = {
+        { SS_DB_TYPES, visit_type },        { SS_DB_CATALOG, visit_catalog },
+        { SS_DB_SESSION, visit_session },   { SS_DB_RUNNING, visit_running },
+        { SS_DB_SEGMENT, ss__check_segment }, { SS_DB_ENTITY, ss__check_entity },
+        { SS_DB_LOG, ss__check_log },
+    };
+    int err = check_meta(check, directory);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && err == 0; i++) {
+        err = ss__check_each(check, steps[i].db, steps[i].visit);
+    }
+    return err;
+}
+
+static int check_shard(struct ss_check *check, const struct ss_directory *directory,
+                       struct ss_failure *failure)
+{
+    char path[4096];
+    int err = ss__directory_shard_path(directory, check->shard, path, sizeof path);
+    err = err != 0 ? err
+                   : ss__env_open(path, 0, SS_DURABILITY_FSYNC, true, &check->env, failure);
+    if (err != 0) {
+        return err;
+    }
+    ss__map_init(&check->tails, sid_matches);
+    err = ss__env_read_begin(&check->env, &check->txn);
+    if (err == 0) {
+        err = check_databases(check, directory);
+        ss__env_read_end(&check->env, check->txn);
+    }
+    ss__check_tails_free(check);
+    ss__env_close(&check->env);
+    return err == 0 ? 0
+                    : ss__fail(failure, err, "shard %u cannot be read: %s", check->shard,
+                               ss_error_text(err));
+}
+
+int ss__store_check(const char *data_dir, ss_check_fn *report, void *ctx,
+                    struct ss_check_summary *ret_summary, struct ss_failure *failure)
+{
+    struct ss_directory *directory;
+    struct ss_check_summary summary = { 0 };
+    int err = ss__directory_open_existing(data_dir, &directory, failure);
+    if (err != 0) {
+        return err;
+    }
+    for (uint32_t i = 0; i < directory->shard_count && err == 0; i++) {
+        struct ss_check check = { .shard = i, .summary = &summary, .report = report, .ctx = ctx };
+        err = check_shard(&check, directory, failure);
+        summary.shards++;
+    }
+    ss__directory_close(directory);
+    if (err == 0) {
+        *ret_summary = summary;
+    }
+    return err;
+}

@@ -1,0 +1,201 @@
+/* Segments, entities and the log of a shard, for the check. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/bytes_order.h"
+#include "store/check_state.h"
+#include "store/record.h"
+
+/* What the log says of a session so far; begins with its sid, which is its key. */
+struct tail {
+    uint64_t sid;
+    uint64_t flushed;     /* newest ordinal in segments */
+    uint64_t newest;      /* newest ordinal seen, in segments or log */
+};
+
+static bool starts_with(MDB_val key, const uint8_t *prefix, size_t len)
+{
+    return key.mv_size >= len && memcmp(key.mv_data, prefix, len) == 0;
+}
+
+static void check_entries(struct ss_check *check, const struct ss_segment *segment)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < segment->count; i++) {
+        struct ss_record record = { 0 };
+        if (ss__segment_entry_next(segment->entries, &at, &record) != 0) {
+            ss__check_found(check, "segment", segment->sid, "event %llu is malformed",
+                            (unsigned long long)(segment->first + i));
+            return;
+        }
+        if (record.type_id == 0 || record.type_id > check->types) {
+            ss__check_found(check, "segment", segment->sid, "event %llu has unknown type %u",
+                            (unsigned long long)(segment->first + i), record.type_id);
+        }
+        if (ss__header_check(record.header) != 0) {
+            ss__check_found(check, "segment", segment->sid, "event %llu has a malformed header",
+                            (unsigned long long)(segment->first + i));
+        }
+    }
+    if (at != segment->entries.len) {
+        ss__check_found(check, "segment", segment->sid, "bytes behind the last event");
+    }
+}
+
+int ss__check_segment(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    struct ss_segment segment;
+    check->summary->segments++;
+    uint64_t sid = key.mv_size == 16 ? ss__get_be64(key.mv_data) : 0;
+    if (ss__segment_decode(ss__str_of_val(key), ss__str_of_val(value), &segment) != 0) {
+        ss__check_found(check, "segment", sid, "checksum or shape is wrong");
+        return 0;
+    }
+    struct ss_row_value row;
+    if (ss__check_row(check, sid, &row) != 0) {
+        ss__check_found(check, "segment", sid, "belongs to no session");
+    }
+    check->summary->events += segment.count;
+    check_entries(check, &segment);
+    return 0;
+}
+
+int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row_value *row)
+{
+    uint8_t from[16];
+    MDB_cursor *cursor;
+    uint64_t next = row->first_retained;
+    struct ss_segment last = { 0 };
+    int err = ss__err_from_lmdb(
+        mdb_cursor_open(check->txn, check->env.dbi[SS_DB_SEGMENT], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    ss__segment_key(from, sid, 0);
+    MDB_val key = ss__val_of(from, sizeof from);
+    MDB_val value;
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && starts_with(key, from, 8)) {
+        struct ss_segment segment;
+        if (ss__segment_decode(ss__str_of_val(key), ss__str_of_val(value), &segment) == 0) {
+            if (segment.first != next) {
+                ss__check_found(check, "session", sid, "events %llu to %llu are missing",
+                                (unsigned long long)next,
+                                (unsigned long long)(segment.first - 1));
+            }
+            next = segment.first + segment.count;
+            last = segment;
+        }
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    if (next != row->ordinal + 1) {
+        ss__check_found(check, "session", sid, "row counts %llu events in segments, there are %llu",
+                        (unsigned long long)row->ordinal, (unsigned long long)(next - 1));
+    } else if (last.count != row->tip.count || last.first != row->tip.first) {
+        ss__check_found(check, "session", sid, "row and newest segment disagree");
+    }
+    return 0;
+}
+
+int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    uint64_t sid = 0;
+    struct ss_str kind;
+    struct ss_str id;
+    struct ss_entity_row entity = { 0 };
+    struct ss_row_value row;
+    check->summary->entities++;
+    if (ss__entity_key_decode(ss__str_of_val(key), &sid, &kind, &id) != 0 ||
+        ss__entity_decode(ss__str_of_val(value), &entity) != 0) {
+        ss__check_found(check, "entity", sid, "row is damaged");
+        return 0;
+    }
+    if (ss__check_row(check, sid, &row) != 0) {
+        ss__check_found(check, "entity", sid, "belongs to no session");
+        return 0;
+    }
+    if (entity.created_ordinal == 0 || entity.created_ordinal > entity.last_ordinal ||
+        entity.last_ordinal > row.timeline_ordinal) {
+        ss__check_found(check, "entity", sid, "%.*s %.*s: ordinals %llu and %llu do not fit the "
+                        "timeline at %llu", (int)kind.len, kind.data, (int)id.len, id.data,
+                        (unsigned long long)entity.created_ordinal,
+                        (unsigned long long)entity.last_ordinal,
+                        (unsigned long long)row.timeline_ordinal);
+    }
+    if (entity.type_id == 0 || entity.type_id > check->types) {
+        ss__check_found(check, "entity", sid, "%.*s %.*s: unknown type %u", (int)kind.len,
+                        kind.data, (int)id.len, id.data, entity.type_id);
+    }
+    return 0;
+}
+
+static int get_tail(struct ss_check *check, uint64_t sid, struct tail **ret_tail)
+{
+    struct ss_str key = ss_str_of(&sid, sizeof sid);
+    uint64_t hash = ss__map_hash(key);
+    struct tail *tail = ss__map_get(&check->tails, hash, key);
+    if (tail == NULL) {
+        struct ss_row_value row;
+        int err = ss__check_row(check, sid, &row);
+        if (err != 0) {
+            return err;
+        }
+        tail = malloc(sizeof *tail);
+        if (tail == NULL) {
+            return SS_E_NOMEM;
+        }
+        *tail = (struct tail){ sid, row.ordinal, row.ordinal };
+        err = ss__map_put(&check->tails, hash, tail);
+        if (err != 0) {
+            free(tail);
+            return err;
+        }
+    }
+    *ret_tail = tail;
+    return 0;
+}
+
+int ss__check_log(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    uint64_t sequence = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+    uint64_t sid = 0;
+    struct ss_record record;
+    struct tail *tail;
+    check->summary->log_records++;
+    if (ss__log_record_decode(ss__str_of_val(value), sequence, &sid, &record) != 0) {
+        ss__check_found(check, "log", sequence, "checksum or shape is wrong (session %llu)",
+                        (unsigned long long)sid);
+        return 0;
+    }
+    int err = get_tail(check, sid, &tail);
+    if (err == SS_E_NOMEM) {
+        return err;
+    }
+    if (err != 0) {
+        ss__check_found(check, "log", sequence, "belongs to no session");
+        return 0;
+    }
+    if (record.type_id == 0 || record.type_id > check->types) {
+        ss__check_found(check, "log", sequence, "unknown type %u", record.type_id);
+    }
+    if (record.ordinal > tail->flushed) {
+        check->summary->events++;
+        if (record.ordinal != tail->newest + 1) {
+            ss__check_found(check, "log", sequence, "event %llu of session %llu follows event %llu",
+                            (unsigned long long)record.ordinal, (unsigned long long)sid,
+                            (unsigned long long)tail->newest);
+        }
+        tail->newest = record.ordinal;
+    }
+    return 0;
+}
+
+void ss__check_tails_free(struct ss_check *check)
+{
+    size_t at = 0;
+    for (void *tail; (tail = ss__map_next(&check->tails, &at)) != NULL;) {
+        free(tail);
+    }
+    ss__map_deinit(&check->tails);
+}

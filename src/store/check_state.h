@@ -1,0 +1,44 @@
+/* check_state.h - the check of one shard: for check*.c only. */
+#ifndef SS_STORE_CHECK_STATE_H
+#define SS_STORE_CHECK_STATE_H
+
+#include "core/map.h"
+#include "store/check.h"
+#include "store/env.h"
+#include "store/layout.h"
+
+struct ss_check {
+    struct ss_env env;
+    MDB_txn *txn;
+    uint32_t shard;
+    uint32_t types;              /* ids 1 to this are known */
+    uint64_t next_sid;
+    struct ss_map tails;         /* sessions met in the log, by sid */
+    struct ss_check_summary *summary;
+    ss_check_fn *report;
+    void *ctx;
+};
+
+typedef int ss_check_row_fn(struct ss_check *check, MDB_val key, MDB_val value);
+
+/* Reports one finding at @db and @sid (or another number of the key). */
+void ss__check_found(struct ss_check *check, const char *db, uint64_t number, const char *format,
+                     ...) SS_PRINTF(4, 5);
+
+/* Calls @visit for each row of a database. SS_E_STOREIO, or what @visit returned. */
+int ss__check_each(struct ss_check *check, enum ss_db db, ss_check_row_fn *visit);
+
+/* The row of a session, or SS_E_NOTFOUND / SS_E_CORRUPT. */
+int ss__check_row(struct ss_check *check, uint64_t sid, struct ss_row_value *ret_row);
+
+/* Segments of one session against its row. */
+int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row_value *row);
+
+/* One row of segment, entity and log. */
+int ss__check_segment(struct ss_check *check, MDB_val key, MDB_val value);
+int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value);
+int ss__check_log(struct ss_check *check, MDB_val key, MDB_val value);
+
+void ss__check_tails_free(struct ss_check *check);
+
+#endif
