@@ -61,7 +61,7 @@ static int check_submit(const struct ss_conn *conn, const struct ss_client_frame
     if (err != 0) {
         return err;
     }
-    const struct ss_name *command;
+    const struct ss_name *command = NULL;
     err = ss__ingress_find_command(conn->gateway, frame->name, &command, failure);
     if (err != 0) {
         return err;

@@ -105,7 +105,7 @@ static int read_command(struct ss_conn *conn, const struct ss_http_request *requ
                         const struct ss_name **ret_command, struct ss_failure *failure)
 {
     struct ss_gateway *gateway = conn->gateway;
-    const struct ss_name *command;
+    const struct ss_name *command = NULL;
     int err = ss__requests_check_session(request->segments[2], failure);
     if (err == 0) {
         err = ss__ingress_find_command(gateway, request->segments[4], &command, failure);

@@ -49,7 +49,8 @@ int ss__loop_init(struct ss_loop *loop, struct ss_inbox *inbox, const struct ss_
  * gone. */
 int ss__loop_start(struct ss_loop *loop);
 
-/* On the loop's thread: calls timer after @delay_ms, replacing an earlier wish; UINT64_MAX: never. */
+/* On the loop's thread: calls timer after @delay_ms, replacing an earlier wish. UINT64_MAX:
+ * never. */
 void ss__loop_wake_in(struct ss_loop *loop, uint64_t delay_ms);
 
 /* On the loop's thread: no more callbacks; the thread ends when all other handles are closed. */

@@ -329,7 +329,8 @@ static int decode_field_mask(struct ss_json_decoder *decoder, const struct ss_js
         const char *comma = memchr(text.data, ',', text.len);
         size_t len = comma == NULL ? text.len : (size_t)(comma - text.data);
         ss__bytes_clear(&path);
-        if (!write_snake(&path, ss_str_of(text.data, len)) || (comma != NULL && len + 1 == text.len)) {
+        bool last_empty = comma != NULL && len + 1 == text.len;
+        if (last_empty || !write_snake(&path, ss_str_of(text.data, len))) {
             err = ss__json_decode_fail(decoder, SS_E_JSON, token->at, "malformed FieldMask");
         } else {
             ss__pb_bytes(out, 1, ss__bytes_view(&path));

@@ -202,7 +202,7 @@ int ss__load_parse_enum(struct ss_load *load, struct ss_parsed_file *parsed, str
     if (enumeration == NULL) {
         return SS_E_NOMEM;
     }
-    bool alias;
+    bool alias = false;
     int err = scan_enum(load, parsed->file, scope, packed, enumeration, &alias);
     if (err != 0) {
         return err;

@@ -245,7 +245,7 @@ static void evict(struct ss_shard *shard)
             continue;
         }
         if (state->dirty_count > 0 && ss__store_writable(shard->store) == 0) {
-            (void)ss__checkpoint_stage(shard, state);    /* goes with the next commit, then evicted */
+            (void)ss__checkpoint_stage(shard, state);    /* evicted after the next commit */
             continue;
         }
         ss__state_free(shard, state);

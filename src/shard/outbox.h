@@ -1,8 +1,8 @@
 /* outbox.h - the ordered way from a shard to one gateway.
  *
  * Messages of a batch are chained here and posted with one exchange. While the gateway's inbox is
- * over its limit they wait in the chain; beyond SS_INBOX_BYTES_MAX frames of a session collapse into
- * one RESYNC. Nothing blocks, nothing reorders. Shard thread. */
+ * over its limit they wait in the chain; beyond SS_INBOX_BYTES_MAX frames of a session collapse
+ * into one RESYNC. Nothing blocks, nothing reorders. Shard thread. */
 #ifndef SS_SHARD_OUTBOX_H
 #define SS_SHARD_OUTBOX_H
 

@@ -386,7 +386,8 @@ static void make_room(struct ss_store *store)
     if (used * 100 < store->env.map_bytes * GROW_PERCENT || store->options.map_bytes != 0) {
         return;
     }
-    if (ss__env_free_disk(&store->env) > store->env.map_bytes - used + store->options.min_free_bytes) {
+    uint64_t wanted = store->env.map_bytes - used + store->options.min_free_bytes;
+    if (ss__env_free_disk(&store->env) > wanted) {
         int err = ss__env_grow(&store->env);
         ss__log(err == 0 ? SS_LOG_INFO : SS_LOG_WARN, "store map grown", "shard=%u bytes=%llu",
                 store->options.shard_index, (unsigned long long)store->env.map_bytes);

@@ -194,7 +194,7 @@ static int begin(const char *path, struct ss_directory **ret_directory, struct s
 int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_explicit,
                        struct ss_directory **ret_directory, struct ss_failure *failure)
 {
-    struct ss_directory *directory;
+    struct ss_directory *directory = NULL;
     struct ss_failure missing = { 0 };
     int err = make_directories(path, failure);
     err = err != 0 ? err : begin(path, &directory, failure);
@@ -226,7 +226,7 @@ int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_
 int ss__directory_open_existing(const char *path, struct ss_directory **ret_directory,
                                 struct ss_failure *failure)
 {
-    struct ss_directory *directory;
+    struct ss_directory *directory = NULL;
     struct stat info;
     if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
         return ss__fail(failure, SS_E_NOTFOUND, "there is no data directory \"%s\"", path);

@@ -118,8 +118,8 @@ int ss__env_open(const char *dir, uint64_t map_bytes, enum ss_durability durabil
     }
     if (code != 0) {
         mdb_env_close(env.env);
-        return ss__fail(failure, ss__err_from_lmdb(code), "the store in \"%s\" cannot be opened: %s",
-                        dir, mdb_strerror(code));
+        return ss__fail(failure, ss__err_from_lmdb(code),
+                        "the store in \"%s\" cannot be opened: %s", dir, mdb_strerror(code));
     }
     env.page_bytes = stat.ms_psize;
     *ret_env = env;

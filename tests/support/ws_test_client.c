@@ -164,17 +164,14 @@ void ws_test_send_text(struct ws_test_client *client, const char *text)
     ws_test_send(client, SS_WS_TEXT, text, strlen(text));
 }
 
-bool ws_test_receive(struct ws_test_client *client, struct ss_ws_client_message *ret_message)
+/* The next message of any kind. */
+static bool receive_any(struct ws_test_client *client, struct ss_ws_client_message *ret_message)
 {
     for (;;) {
         int taken = ss__ws_client_take(&client->ws, ret_message);
         ss_check(taken >= 0);
-        if (taken == 1 && ret_message->opcode != SS_WS_PING) {
-            return true;
-        }
         if (taken == 1) {
-            ws_test_send(client, SS_WS_PONG, ret_message->bytes.data, ret_message->bytes.len);
-            continue;
+            return true;
         }
         uint8_t data[16384];
         size_t got = read_some(client, data, sizeof data);
@@ -182,6 +179,32 @@ bool ws_test_receive(struct ws_test_client *client, struct ss_ws_client_message 
             return false;
         }
         ss_check(ss__ws_client_feed(&client->ws, data, got) == 0);
+    }
+}
+
+static void answer_ping(struct ws_test_client *client, const struct ss_ws_client_message *ping)
+{
+    ws_test_send(client, SS_WS_PONG, ping->bytes.data, ping->bytes.len);
+}
+
+bool ws_test_receive(struct ws_test_client *client, struct ss_ws_client_message *ret_message)
+{
+    while (receive_any(client, ret_message)) {
+        if (ret_message->opcode != SS_WS_PING) {
+            return true;
+        }
+        answer_ping(client, ret_message);
+    }
+    return false;
+}
+
+void ws_test_answer_pings(struct ws_test_client *client, unsigned count)
+{
+    struct ss_ws_client_message message;
+    for (unsigned i = 0; i < count; i++) {
+        ss_check(receive_any(client, &message));
+        ss_check(message.opcode == SS_WS_PING);
+        answer_ping(client, &message);
     }
 }
 

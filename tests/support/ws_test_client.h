@@ -45,6 +45,9 @@ void ws_test_send_text(struct ws_test_client *client, const char *text);
 /* Receives the next message that is no ping (pings are answered). False: the connection ended. */
 bool ws_test_receive(struct ws_test_client *client, struct ss_ws_client_message *ret_message);
 
+/* Receives and answers @count pings; nothing else may arrive. */
+void ws_test_answer_pings(struct ws_test_client *client, unsigned count);
+
 /* Receives a text message and compares it whole. */
 void ws_test_expect(struct ws_test_client *client, const char *text);
 

@@ -117,7 +117,7 @@ export class Link {
     this.#attempt++;
     this.#timer = setTimeout(() => this.connect(), delay);
     this.#setState({ name: "reconnecting", retryAt: Date.now() + delay, attempt: this.#attempt,
-                     reason: event.reason || "" });
+                     reason: event.reason || `closed with ${event.code}` });
   }
 
   #setState(state) {

@@ -5,6 +5,7 @@ import { Timeline } from "./timeline.js";
 
 const TYPE_PREFIX = "type.googleapis.com/sessionstream.examples.chatdemo.v1.";
 const NEAR_BOTTOM_PX = 48;
+const COUNTDOWN_STEP_MS = 100;
 
 const EXAMPLES = [
   "Explain ordinals",
@@ -196,18 +197,9 @@ export class Pane {
   }
 
   #linkChanged(state) {
-    const parts = this.#parts;
     clearInterval(this.#countdown);
-    this.element.dataset.link = parts.link.dataset.state = state.name;
-    parts.retry.hidden = state.name !== "reconnecting" && state.name !== "refused";
-    parts.linkText.textContent = state.name;
     if (state.name === "reconnecting") {
-      const tick = () => {
-        const left = Math.max(0, state.retryAt - Date.now());
-        parts.linkText.textContent = `reconnecting in ${(left / 1000).toFixed(1)} s`;
-      };
-      tick();
-      this.#countdown = setInterval(tick, 100);
+      this.#countdown = setInterval(() => this.#schedule(), COUNTDOWN_STEP_MS);
       if (state.attempt === 1) this.on.announce(`View ${this.tag} lost its connection`);
       this.#forgetRequests();
     } else if (state.name === "refused") {
@@ -245,6 +237,7 @@ export class Pane {
     parts.last.textContent = timeline.loaded ? String(timeline.lastOrdinal) : "–";
     parts.empty.hidden = !timeline.loaded || timeline.messages.size > 0;
     this.#renderMessages();
+    this.#renderLink(this.#link.state);
     const live = this.#link.state.name === "live";
     const starting = this.#pending("start");
     parts.send.disabled = !live || starting || parts.input.value.trim() === "";
@@ -255,6 +248,18 @@ export class Pane {
     for (const button of parts.examples.querySelectorAll("button")) button.disabled = !live;
     this.#announceAnswer(timeline.streaming);
     this.#stickToBottom();
+  }
+
+  #renderLink(state) {
+    const { link, linkText, retry } = this.#parts;
+    const left = Math.max(0, (state.retryAt ?? 0) - Date.now());
+    const text = state.name === "reconnecting" ? `reconnecting in ${(left / 1000).toFixed(1)} s`
+                                               : state.name;
+    if (linkText.textContent !== text) linkText.textContent = text;
+    link.title = state.reason ?? "";
+    link.dataset.state = state.name;
+    retry.hidden = state.name !== "reconnecting" && state.name !== "refused";
+    this.element.dataset.link = state.name;
   }
 
   #announceAnswer(streaming) {

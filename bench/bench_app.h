@@ -1,0 +1,11 @@
+/* bench_app.h - the application of the benchmarks: one event makes one frame and one entity. */
+#ifndef SS_BENCH_BENCH_APP_H
+#define SS_BENCH_BENCH_APP_H
+
+#include "schema/registry.h"
+#include "wire/transport.h"
+
+/* A frozen registry and its transport types; ends the program on failure. */
+struct ss_registry *ss__bench_registry(struct ss_transport *ret_transport);
+
+#endif

@@ -1,0 +1,353 @@
+#include "gateway_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ss_test.h"
+
+#define EVENT(ordinal, name) \
+    "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"" ordinal "\",\"name\":\"" name "\"}}"
+#define SUBSCRIBE "{\"subscribe\":{\"sessionId\":\"s\"}}"
+#define UNSUBSCRIBE "{\"unsubscribe\":{\"sessionId\":\"s\"}}"
+#define SUBSCRIBED "{\"subscribed\":{\"sessionId\":\"s\"}}"
+#define UNSUBSCRIBED "{\"unsubscribed\":{\"sessionId\":\"s\"}}"
+#define SNAPSHOT(ordinal) "{\"snapshot\":{\"sessionId\":\"s\",\"snapshotOrdinal\":\"" ordinal "\"}}"
+
+static struct ss_request *take_subscribe(struct fixture *fixture)
+{
+    return fixture_take_request(fixture, SS_REQUEST_SUBSCRIBE, "s");
+}
+
+/* The gateway has handled everything sent before. */
+static void sync_client(struct ws_test_client *client)
+{
+    ws_test_send_text(client, "{\"ping\":{\"nonce\":\"sync\"}}");
+    ws_test_expect(client, "{\"pong\":{\"nonce\":\"sync\"}}");
+}
+
+static void take_uninterested(struct fixture *fixture, struct ss_session_handle handle)
+{
+    struct ss_msg *msg = fixture_take(fixture);
+    ss_check(msg->kind == SS_MSG_UNINTERESTED);
+    const struct ss_msg_uninterested *farewell = (const void *)msg;
+    ss_check(farewell->handle.slot == handle.slot &&
+             farewell->handle.generation == handle.generation);
+    ss_check(ss_str_equal(farewell->session_id, ss_str("s")));
+    ss__msg_free(msg);
+}
+
+SS_TEST(follow, snapshot_then_frames_after_it_then_subscribed_then_live)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_session_handle handle = request->handle;
+    request->frames = calloc(2, sizeof *request->frames);
+    request->frames_count = 2;
+    request->frames[0] = fixture_frame(&fixture, "s", 6, "A");
+    request->frames[1] = fixture_frame(&fixture, "s", 7, "B");
+    fixture_reply_snapshot(&fixture, request, 5);
+    fixture_post_frame(&fixture, handle, "s", 8, "C");
+    fixture_post_frame(&fixture, handle, "s", 8, "D");
+    ws_test_expect(&client, SNAPSHOT("5"));
+    ws_test_expect(&client, EVENT("6", "A"));
+    ws_test_expect(&client, EVENT("7", "B"));
+    ws_test_expect(&client, SUBSCRIBED);
+    ws_test_expect(&client, EVENT("8", "C"));
+    ws_test_expect(&client, EVENT("8", "D"));
+    ws_test_close(&client);
+    take_uninterested(&fixture, handle);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, frames_before_the_first_answer_or_inside_it_are_not_delivered)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_session_handle handle = request->handle;
+    fixture_post_frame(&fixture, handle, "s", 4, "early");
+    fixture_reply_snapshot(&fixture, request, 5);
+    fixture_post_frame(&fixture, handle, "s", 5, "contained");
+    fixture_post_frame(&fixture, handle, "s", 6, "new");
+    ws_test_expect(&client, SNAPSHOT("5"));
+    ws_test_expect(&client, SUBSCRIBED);
+    ws_test_expect(&client, EVENT("6", "new"));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, an_answer_with_an_older_number_is_dropped)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_text(&client, SUBSCRIBE);
+    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\",\"sinceSnapshotOrdinal\":\"2\"}}");
+    struct ss_request *first = take_subscribe(&fixture);
+    struct ss_request *second = take_subscribe(&fixture);
+    ss_check(first->number != second->number);
+    fixture_reply_snapshot(&fixture, first, 1);
+    fixture_reply_snapshot(&fixture, second, 2);
+    ws_test_expect(&client, SNAPSHOT("2"));
+    ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\",\"sinceSnapshotOrdinal\":\"2\"}}");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, an_old_subscription_stays_live_until_the_new_answer)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    ss_check(request->handle.generation == handle.generation);
+    fixture_post_frame(&fixture, handle, "s", 2, "meanwhile");
+    fixture_reply_snapshot(&fixture, request, 2);
+    fixture_post_frame(&fixture, handle, "s", 3, "after");
+    ws_test_expect(&client, EVENT("2", "meanwhile"));
+    ws_test_expect(&client, SNAPSHOT("2"));
+    ws_test_expect(&client, SUBSCRIBED);
+    ws_test_expect(&client, EVENT("3", "after"));
+    ss_check(atomic_load(&fixture.stats.followers) == 1);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, a_failed_resubscribe_leaves_the_old_one)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    ss__request_fail(request, SS_E_STOREIO, "disk");
+    fixture_reply(&fixture, request);
+    fixture_post_frame(&fixture, handle, "s", 2, "still");
+    ws_test_expect(&client, "{\"error\":{\"code\":\"protocol_error\",\"message\":\"load snapshot for "
+                            "\\\"s\\\": disk\",\"sessionId\":\"s\",\"detail\":\"store_io\"}}");
+    ws_test_expect(&client, EVENT("2", "still"));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, a_failed_first_subscribe_leaves_nothing)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_session_handle handle = request->handle;
+    ss__request_fail(request, SS_E_STOPPING, NULL);
+    fixture_reply(&fixture, request);
+    ws_test_expect_part(&client, "{\"error\":{\"code\":\"stopping\"");
+    take_uninterested(&fixture, handle);
+    ss_check(atomic_load(&fixture.stats.sessions) == 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, unsubscribe_cancels_a_pending_subscribe)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_text(&client, SUBSCRIBE);
+    ws_test_send_text(&client, UNSUBSCRIBE);
+    ws_test_expect(&client, UNSUBSCRIBED);
+    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_session_handle handle = request->handle;
+    ss_check(fixture_is_quiet(&fixture));    /* not before the answer: it may come after us */
+    fixture_reply_snapshot(&fixture, request, 1);
+    take_uninterested(&fixture, handle);
+    sync_client(&client);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, unsubscribe_is_always_answered_and_stops_frames)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_text(&client, UNSUBSCRIBE);
+    ws_test_expect(&client, UNSUBSCRIBED);
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    ws_test_send_text(&client, UNSUBSCRIBE);
+    ws_test_expect(&client, UNSUBSCRIBED);
+    take_uninterested(&fixture, handle);
+    fixture_post_frame(&fixture, handle, "s", 2, "late");
+    sync_client(&client);
+    ss_check(atomic_load(&fixture.stats.followers) == 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, uninterested_once_when_the_last_follower_goes)
+{
+    struct fixture fixture;
+    struct ws_test_client a;
+    struct ws_test_client b;
+    fixture_open(&fixture);
+    ws_test_open(&a, fixture.port, "");
+    ws_test_open(&b, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &a, "s", 1);
+    struct ss_session_handle same = fixture_follow(&fixture, &b, "s", 1);
+    ss_check(handle.slot == same.slot && handle.generation == same.generation);
+    fixture_post_frame(&fixture, handle, "s", 2, "both");
+    ws_test_expect(&a, EVENT("2", "both"));
+    ws_test_expect(&b, EVENT("2", "both"));
+    ws_test_close(&a);
+    fixture_await_gauge(&fixture.stats.followers, 1);
+    fixture_post_frame(&fixture, handle, "s", 3, "one");
+    ws_test_expect(&b, EVENT("3", "one"));
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_send_text(&b, UNSUBSCRIBE);
+    ws_test_expect(&b, UNSUBSCRIBED);
+    take_uninterested(&fixture, handle);
+    ws_test_send_text(&b, UNSUBSCRIBE);
+    ws_test_expect(&b, UNSUBSCRIBED);
+    ws_test_close(&b);
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    ss_check(fixture_is_quiet(&fixture));
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, a_session_followed_again_has_another_generation)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle old = fixture_follow(&fixture, &client, "s", 1);
+    ws_test_send_text(&client, UNSUBSCRIBE);
+    ws_test_expect(&client, UNSUBSCRIBED);
+    take_uninterested(&fixture, old);
+    struct ss_session_handle new = fixture_follow(&fixture, &client, "s", 1);
+    ss_check(new.slot == old.slot && new.generation != old.generation);
+    fixture_post_frame(&fixture, old, "s", 2, "stale");
+    fixture_post_frame(&fixture, new, "s", 3, "fresh");
+    ws_test_expect(&client, EVENT("3", "fresh"));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, an_answer_for_a_gone_connection_does_not_reach_its_successor)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_session_handle handle = request->handle;
+    ws_test_close(&client);
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    ws_test_open(&client, fixture.port, "");
+    fixture_reply_snapshot(&fixture, request, 1);
+    take_uninterested(&fixture, handle);
+    sync_client(&client);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, one_subscription_too_many_is_an_error_only)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_prepare(&fixture);
+    fixture.options.subscriptions_max = 2;
+    fixture_start(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    (void)fixture_follow(&fixture, &client, "a", 1);
+    (void)fixture_follow(&fixture, &client, "b", 1);
+    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"c\"}}");
+    ws_test_expect_part(&client, "{\"error\":{\"code\":\"too_many_subscriptions\"");
+    (void)fixture_follow(&fixture, &client, "b", 2);
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, a_shard_that_stops_refuses_subscribes)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ss__inbox_refuse(fixture.shard);
+    ws_test_send_text(&client, SUBSCRIBE);
+    ws_test_expect_part(&client, "{\"error\":{\"code\":\"stopping\"");
+    ss_check(fixture_is_quiet(&fixture));
+    ss_check(atomic_load(&fixture.stats.sessions) == 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, resync_of_the_shard_brings_a_new_snapshot_without_subscribed)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    struct ss_msg_resync *resync = ss__msg_new(SS_MSG_RESYNC, sizeof *resync);
+    resync->handle = handle;
+    fixture_post(&fixture, &resync->base);
+    fixture_post_frame(&fixture, handle, "s", 2, "skipped");
+    struct ss_request *request = take_subscribe(&fixture);
+    fixture_reply_snapshot(&fixture, request, 2);
+    fixture_post_frame(&fixture, handle, "s", 3, "next");
+    ws_test_expect(&client, SNAPSHOT("2"));
+    ws_test_expect(&client, EVENT("3", "next"));
+    ss_check(atomic_load(&fixture.stats.resyncs) == 1);
+    ws_test_close(&client);
+    take_uninterested(&fixture, handle);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, enough_unanswered_requests_stop_the_reading)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_request *requests[SS_CONNECTION_REQUESTS_MAX];
+    for (int i = 0; i < SS_CONNECTION_REQUESTS_MAX; i++) {
+        ws_test_send_text(&client, SUBSCRIBE);
+        requests[i] = take_subscribe(&fixture);
+    }
+    ws_test_send_text(&client, "{\"ping\":{\"nonce\":\"waits\"}}");
+    fixture_post_frame(&fixture, requests[0]->handle, "s", 1, "nobody");
+    ss_check(atomic_load(&fixture.stats.frames_in) == SS_CONNECTION_REQUESTS_MAX);
+    for (int i = 0; i < SS_CONNECTION_REQUESTS_MAX; i++) {
+        fixture_reply_snapshot(&fixture, requests[i], 9);
+    }
+    /* The ping is read as soon as one is answered; only the newest answer is delivered. */
+    struct ss_ws_client_message message;
+    bool ponged = false;
+    for (int i = 0; i < 3; i++) {
+        ss_check(ws_test_receive(&client, &message));
+        ponged = ponged || memmem(message.bytes.data, message.bytes.len, "waits", 5) != NULL;
+    }
+    ss_check(ponged);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}

@@ -1,0 +1,328 @@
+#include "gateway_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ss_test.h"
+
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define ASK "Host: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+
+static void send_text(struct ws_test_client *client, const char *text)
+{
+    ws_test_send_raw(client, text, strlen(text));
+}
+
+/* One response with its status and a part of it. */
+static void expect(struct ws_test_client *client, int status, const char *part)
+{
+    struct ss_bytes response;
+    ss__bytes_init(&response, 0);
+    int got = ws_test_http_response(client, false, &response);
+    ss_check_msg(got == status && strstr((const char *)response.data, part) != NULL,
+                 "status %d, want %d with %s: %s", got, status, part,
+                 (const char *)response.data);
+    ss__bytes_deinit(&response);
+}
+
+static void expect_end(struct ws_test_client *client)
+{
+    ss_check(ws_test_http_response(client, false, NULL) == 0);
+}
+
+/* A request with @body on an open connection. */
+static void post(struct ws_test_client *client, const char *path, const char *body)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof text, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n%s",
+                   path, strlen(body), body);
+    send_text(client, text);
+}
+
+static void get(struct ws_test_client *client, const char *path)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
+    send_text(client, text);
+}
+
+SS_TEST(routes, pages_on_one_connection)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/healthz");
+    expect(&client, 200, "ok\n");
+    get(&client, "/readyz");
+    expect(&client, 200, "ready\n");
+    atomic_store(&fixture.ready, false);
+    get(&client, "/readyz");
+    expect(&client, 503, "Retry-After: 1");
+    get(&client, "/");
+    expect(&client, 200, "<h1>page</h1>");
+    get(&client, "/metrics");
+    expect(&client, 200, "sessionstream_http_requests_total{gateway=\"0\"} 4\n");
+    get(&client, "/metrics");
+    expect(&client, 200, "sessionstream_connections{gateway=\"0\"} 1\n");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, head_sends_the_length_and_no_body)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ss_bytes response;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    ss__bytes_init(&response, 0);
+    send_text(&client, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    ss_check(ws_test_http_response(&client, true, &response) == 200);
+    ss_check(strstr((const char *)response.data, "Content-Length: 13\r\n") != NULL);
+    get(&client, "/healthz");
+    expect(&client, 200, "ok\n");
+    ss__bytes_deinit(&response);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, unknown_paths_and_methods)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/nowhere");
+    expect(&client, 404, "\"code\":\"not_found\"");
+    post(&client, "/healthz", "");
+    expect(&client, 405, "Allow: GET, HEAD\r\n");
+    get(&client, "/v1/sessions/s/commands/Note");
+    expect(&client, 405, "Allow: POST\r\n");
+    send_text(&client, "DELETE / HTTP/1.1\r\nHost: h\r\n\r\n");
+    expect(&client, 405, "Allow: GET, HEAD\r\n");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, a_command_is_answered_when_the_shard_has_answered)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    post(&client, "/v1/sessions/a%20b/commands/Note", "{\"nonce\":\"x\"}");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "a b");
+    ss_check(ss_str_equal(request->payload, ss_str("\x0a\x01x")));
+    request->ordinal = 12;
+    fixture_reply(&fixture, request);
+    expect(&client, 200, "{\"sessionId\":\"a b\",\"ordinal\":\"12\"}");
+    post(&client, "/v1/sessions/s/commands/Note", "");
+    request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    ss_check(request->payload.len == 0);
+    ss__request_fail(request, SS_E_HANDLER, "no such thing");
+    fixture_reply(&fixture, request);
+    expect(&client, 422, "\"detail\":\"no such thing\"");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, commands_that_cannot_be_right_are_refused_here)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    post(&client, "/v1/sessions/s/commands/No", "{}");
+    expect(&client, 404, "\"code\":\"unknown_command\"");
+    post(&client, "/v1/sessions/s/commands/Note", "{\"nope\":1}");
+    expect(&client, 400, "\"code\":\"invalid_json\"");
+    post(&client, "/v1/sessions//commands/Note", "{}");
+    expect(&client, 400, "\"code\":\"invalid_session_id\"");
+    post(&client, "/v1/sessions/%ff/commands/Note", "{}");
+    expect(&client, 400, "\"code\":\"invalid_session_id\"");
+    post(&client, "/v1/sessions/s/commands/Note", "{\"nonce\":\"a\\u0000b\"}");
+    expect(&client, 400, "\"code\":\"invalid_payload\"");
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, snapshot_as_the_shard_gave_it)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/v1/sessions/s/snapshot");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
+    request->snapshot = ss__buf_copy("{\"sessionId\":\"s\"}", 17);
+    fixture_reply(&fixture, request);
+    expect(&client, 200, "\r\n\r\n{\"sessionId\":\"s\"}");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, pipelined_requests_are_answered_in_order)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    send_text(&client, "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
+                       "Content-Length: 2\r\n\r\n{}"
+                       "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+                       "GET /v1/sessions/t/snapshot HTTP/1.1\r\nHost: h\r\n\r\n"
+                       "GET /nowhere HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    ss_check(fixture_is_quiet(&fixture));
+    ss_check(atomic_load(&fixture.stats.requests) == 0);
+    fixture_reply(&fixture, request);
+    expect(&client, 200, "\"ordinal\":\"0\"");
+    expect(&client, 200, "ok\n");
+    request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "t");
+    request->snapshot = ss__buf_copy("{}", 2);
+    fixture_reply(&fixture, request);
+    expect(&client, 200, "{}");
+    expect(&client, 404, "Connection: close");
+    expect_end(&client);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, handshakes_that_are_refused)
+{
+    static const struct {
+        const char *request;
+        int status;
+    } table[] = {
+        { "GET /ws HTTP/1.1\r\n" ASK KEY "Sec-WebSocket-Version: 12\r\n\r\n", 426 },
+        { "GET /ws HTTP/1.1\r\n" ASK "Sec-WebSocket-Version: 13\r\n\r\n", 400 },
+        { "GET /ws HTTP/1.1\r\n" ASK "Sec-WebSocket-Key: short\r\n"
+          "Sec-WebSocket-Version: 13\r\n\r\n", 400 },
+        { "POST /ws HTTP/1.1\r\n" ASK KEY "Sec-WebSocket-Version: 13\r\n"
+          "Content-Length: 0\r\n\r\n", 405 },
+        { "nonsense\r\n\r\n", 400 },
+        { "GET / HTTP/1.1\r\n\r\n", 400 },
+        { "GET / HTTP/3.0\r\nHost: h\r\n\r\n", 505 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n", 413 },
+    };
+    struct fixture fixture;
+    fixture_open(&fixture);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct ws_test_client client;
+        ws_test_connect(&client, fixture.port, 0);
+        send_text(&client, table[i].request);
+        expect(&client, table[i].status, "Connection: close");
+        expect_end(&client);
+        ws_test_close(&client);
+    }
+    fixture_await(&fixture.stats.handshakes_refused, 8);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, frames_right_behind_the_handshake_are_read)
+{
+    static const uint8_t mask[SS_WS_MASK_BYTES] = { 9, 8, 7, 6 };
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ss_bytes bytes;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    ss__bytes_init(&bytes, 0);
+    ss__bytes_text(&bytes, "GET / HTTP/1.1\r\n" ASK KEY "Sec-WebSocket-Version: 13\r\n\r\n");
+    ss__ws_client_frame(&bytes, SS_WS_TEXT, ss_str("{\"ping\":{}}"), mask);
+    ws_test_send_raw(&client, bytes.data, bytes.len);
+    ss__bytes_deinit(&bytes);
+    ss__bytes_init(&bytes, 0);
+    ss_check(ws_test_http_response(&client, true, &bytes) == 101);
+    ss_check(ss__ws_client_feed(&client.ws, client.in.data, client.in.len) == 0);
+    ws_test_expect_part(&client, "hello");
+    ws_test_expect(&client, "{\"pong\":{}}");
+    ss__bytes_deinit(&bytes);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, subprotocols_choose_the_encoding)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "sessionstream.v2.protobuf");
+    ws_test_send(&client, SS_WS_BINARY, "\x0a\x03\x0a\x01s", 5);
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s");
+    ss_check(request->encoding == SS_ENCODING_V2_PROTOBUF);
+    fixture_reply_snapshot(&fixture, request, 1);
+    struct ss_ws_client_message message;
+    ss_check(ws_test_receive(&client, &message) && message.opcode == SS_WS_BINARY);
+    ws_test_close(&client);
+    ws_test_open(&client, fixture.port, "unknown, sessionstream.v2.json");
+    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\"}}");
+    struct ss_msg *msg = fixture_take(&fixture);
+    while (msg->kind == SS_MSG_UNINTERESTED) {
+        ss__msg_free(msg);
+        msg = fixture_take(&fixture);
+    }
+    request = (struct ss_request *)(void *)msg;
+    ss_check(request->encoding == SS_ENCODING_V2_JSON);
+    fixture_reply_snapshot(&fixture, request, 1);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, a_full_inbox_is_503_and_readers_wait_for_relief)
+{
+    struct fixture fixture;
+    struct ws_test_client clients[5];
+    struct ss_request *requests[4];
+    fixture_prepare(&fixture);
+    ss__inbox_unref(fixture.shard);
+    ss_check(ss__inbox_new(4, 1 << 20, &fixture.shard) == 0);
+    fixture.router.shards[0] = fixture.shard;
+    fixture_start(&fixture);
+    for (uint64_t i = 0; i < 4; i++) {
+        ws_test_connect(&clients[i], fixture.port, 0);
+        post(&clients[i], "/v1/sessions/s/commands/Note", "{}");
+        uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+        while (ss__inbox_depth(fixture.shard) <= i) {
+            ss_check(ws_test_now_ms() < until);
+        }
+    }
+    ws_test_connect(&clients[4], fixture.port, 0);
+    post(&clients[4], "/v1/sessions/s/commands/Note", "{}");
+    expect(&clients[4], 503, "Retry-After: 1");
+    for (int i = 0; i < 4; i++) {
+        requests[i] = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    }
+    for (int i = 0; i < 4; i++) {
+        fixture_reply(&fixture, requests[i]);
+        expect(&clients[i], 200, "\"ordinal\"");
+    }
+    for (int i = 0; i < 5; i++) {
+        get(&clients[i], "/healthz");
+        expect(&clients[i], 200, "ok\n");
+        ws_test_close(&clients[i]);
+    }
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, connections_over_the_limit_are_turned_away)
+{
+    struct fixture fixture;
+    struct ws_test_client first;
+    struct ws_test_client second;
+    fixture_prepare(&fixture);
+    fixture.options.connections_max = 1;
+    fixture_start(&fixture);
+    ws_test_open(&first, fixture.port, "");
+    ws_test_connect(&second, fixture.port, 0);
+    expect(&second, 503, "Connection: close");
+    ss_check(atomic_load(&fixture.stats.refused) == 1);
+    ws_test_close(&second);
+    ws_test_close(&first);
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    ws_test_open(&first, fixture.port, "");
+    ws_test_close(&first);
+    fixture_close(&fixture);
+}

@@ -1,0 +1,232 @@
+/* Clients that read slowly, never, or say nothing. */
+#include "gateway_fixture.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ss_test.h"
+
+#define QUEUE_BYTES (64u << 10)
+#define FRAMES 2000u
+
+static char name[8192];
+
+static void post_big_frame(struct fixture *fixture, struct ss_session_handle handle,
+                           uint64_t ordinal)
+{
+    if (name[0] == '\0') {
+        memset(name, 'n', sizeof name - 1);
+    }
+    fixture_post_frame(fixture, handle, "s", ordinal, name);
+}
+
+static void await_empty_inbox(struct fixture *fixture)
+{
+    uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+    while (ss__inbox_depth(ss__gateway_inbox(fixture->gateway)) > 0) {
+        ss_check(ws_test_now_ms() < until);
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+static void open_slow(struct fixture *fixture, struct ws_test_client *client)
+{
+    fixture_prepare(fixture);
+    fixture->options.client_queue_bytes = QUEUE_BYTES;
+    fixture_start(fixture);
+    ws_test_connect(client, fixture->port, 4096);
+    ws_test_upgrade(client, "/", "");
+    ws_test_expect_part(client, "hello");
+}
+
+/* Reads until the shard is asked again; checks that frames come without gaps from 2 on. */
+static struct ss_request *read_until_asked(struct fixture *fixture, struct ws_test_client *client)
+{
+    uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+    uint64_t ordinal = 1;
+    while (fixture_is_quiet(fixture)) {
+        ss_check(ws_test_now_ms() < until);
+        struct pollfd wait = { .fd = client->fd, .events = POLLIN };
+        if (poll(&wait, 1, 5) != 1) {
+            continue;
+        }
+        char want[64];
+        ordinal++;
+        (void)snprintf(want, sizeof want, "\"eventOrdinal\":\"%lu\"", (unsigned long)ordinal);
+        ws_test_expect_part(client, want);
+    }
+    ss_check(ordinal > 1 && ordinal < FRAMES);
+    return fixture_take_request(fixture, SS_REQUEST_SUBSCRIBE, "s");
+}
+
+SS_TEST(slow, a_slow_follower_converges_to_a_fresh_snapshot)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ws_test_client other;
+    open_slow(&fixture, &client);
+    ws_test_open(&other, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    struct ss_session_handle quick = fixture_follow(&fixture, &other, "q", 1);
+    for (uint64_t ordinal = 2; ordinal <= FRAMES; ordinal++) {
+        post_big_frame(&fixture, handle, ordinal);
+    }
+    fixture_post_frame(&fixture, quick, "q", 2, "unharmed");
+    ws_test_expect_part(&other, "unharmed");
+    await_empty_inbox(&fixture);
+    ss_check(atomic_load(&fixture.stats.slow_clients) == 1);
+    ws_test_send_text(&client, "{\"ping\":{\"nonce\":\"kept\"}}");
+    struct ss_bytes seen;
+    ss__bytes_init(&seen, 0);
+    /* The pong waits behind what was written, not behind what was dropped. */
+    struct ss_ws_client_message message;
+    do {
+        ss_check(ws_test_receive(&client, &message));
+    } while (memmem(message.bytes.data, message.bytes.len, "kept", 4) == NULL);
+    ss__bytes_deinit(&seen);
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s");
+    ss_check(request->since == 0);
+    fixture_reply_snapshot(&fixture, request, FRAMES);
+    fixture_post_frame(&fixture, handle, "s", FRAMES + 1, "fresh");
+    ws_test_expect(&client, "{\"snapshot\":{\"sessionId\":\"s\",\"snapshotOrdinal\":\"2000\"}}");
+    ws_test_expect_part(&client, "\"eventOrdinal\":\"2001\",\"name\":\"fresh\"");
+    ss_check(atomic_load(&fixture.stats.resyncs) == 1);
+    ws_test_close(&client);
+    ws_test_close(&other);
+    fixture_close(&fixture);
+}
+
+SS_TEST(slow, frames_are_dropped_only_behind_a_gapless_run)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_slow(&fixture, &client);
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    for (uint64_t ordinal = 2; ordinal <= FRAMES; ordinal++) {
+        post_big_frame(&fixture, handle, ordinal);
+    }
+    await_empty_inbox(&fixture);
+    struct ss_request *request = read_until_asked(&fixture, &client);
+    ss__request_fail(request, SS_E_BUSY, NULL);
+    fixture_reply(&fixture, request);
+    /* A refused resync comes again by itself and the client hears nothing of it. */
+    request = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s");
+    fixture_reply_snapshot(&fixture, request, FRAMES);
+    ws_test_expect_part(&client, "{\"snapshot\":");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(slow, a_burst_larger_than_the_queue_is_no_reason_while_the_client_reads)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_prepare(&fixture);
+    fixture.options.client_queue_bytes = QUEUE_BYTES;
+    fixture_start(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    for (uint64_t ordinal = 2; ordinal <= 21; ordinal++) {
+        post_big_frame(&fixture, handle, ordinal);
+    }
+    for (uint64_t ordinal = 2; ordinal <= 21; ordinal++) {
+        ws_test_expect_part(&client, "uiEvent");
+    }
+    ss_check(atomic_load(&fixture.stats.slow_clients) == 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(slow, a_client_that_never_reads_is_closed)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_prepare(&fixture);
+    fixture.options.client_queue_bytes = QUEUE_BYTES;
+    fixture.options.dead_timeout_ms = 300;
+    fixture.options.ping_interval_ms = 100;
+    fixture_start(&fixture);
+    ws_test_connect(&client, fixture.port, 4096);
+    ws_test_upgrade(&client, "/", "");
+    struct ws_test_client helper;
+    ws_test_open(&helper, fixture.port, "");
+    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\"}}");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s");
+    struct ss_session_handle handle = request->handle;
+    fixture_reply_snapshot(&fixture, request, 1);
+    for (uint64_t ordinal = 2; ordinal <= FRAMES; ordinal++) {
+        post_big_frame(&fixture, handle, ordinal);
+    }
+    ws_test_close(&helper);
+    uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+    while (atomic_load(&fixture.stats.dead_clients) == 0) {
+        ss_check(ws_test_now_ms() < until);
+        ws_test_send_text(&client, "{\"pong\":{}}");    /* it is not silent */
+        (void)poll(NULL, 0, 5);
+    }
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(slow, a_silent_client_is_closed_and_one_that_answers_pings_is_not)
+{
+    struct fixture fixture;
+    struct ws_test_client silent;
+    struct ws_test_client idle;
+    fixture_prepare(&fixture);
+    fixture.options.dead_timeout_ms = 400;
+    fixture.options.ping_interval_ms = 60;
+    fixture_start(&fixture);
+    ws_test_open(&silent, fixture.port, "");
+    ws_test_open(&idle, fixture.port, "");
+    ws_test_answer_pings(&idle, 12);
+    ss_check(atomic_load(&fixture.stats.dead_clients) == 1);
+    ss_check(atomic_load(&fixture.stats.websockets) == 1);
+    ws_test_close(&silent);
+    ws_test_close(&idle);
+    fixture_close(&fixture);
+}
+
+SS_TEST(slow, half_a_request_is_408_and_none_is_closed_silently)
+{
+    struct fixture fixture;
+    struct ws_test_client half;
+    struct ws_test_client none;
+    fixture_prepare(&fixture);
+    fixture.options.handshake_timeout_ms = 200;
+    fixture_start(&fixture);
+    ws_test_connect(&half, fixture.port, 0);
+    ws_test_connect(&none, fixture.port, 0);
+    ws_test_send_raw(&half, "GET / HT", 8);
+    ss_check(ws_test_http_response(&half, false, NULL) == 408);
+    ss_check(ws_test_http_response(&half, false, NULL) == 0);
+    ss_check(ws_test_http_response(&none, false, NULL) == 0);
+    ws_test_close(&half);
+    ws_test_close(&none);
+    fixture_close(&fixture);
+}
+
+SS_TEST(slow, answers_that_are_not_read_stop_the_reading_of_requests)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_slow(&fixture, &client);
+    static char ping[4096];
+    (void)snprintf(ping, sizeof ping, "{\"ping\":{\"nonce\":\"%04000d\"}}", 0);
+    /* More than all buffers on the way hold: the gateway must stop, so sending would block. */
+    struct pollfd wait = { .fd = client.fd, .events = POLLOUT };
+    unsigned sent = 0;
+    while (sent < 20000 && poll(&wait, 1, 500) == 1) {
+        ws_test_send_text(&client, ping);
+        sent++;
+    }
+    ss_check(sent < 20000);
+    for (unsigned i = 0; i < sent; i++) {
+        ws_test_expect_part(&client, "pong");
+    }
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
