@@ -180,6 +180,7 @@ void ss__follow_resync(struct ss_gateway *gateway, struct ss_session_handle hand
 void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *frame)
 {
     const struct ss_followed *session = ss__followers_get(&gateway->followers, frame->handle);
+    gateway->deliveries += session == NULL ? 0 : session->count;
     for (uint32_t i = 0; session != NULL && i < session->count; i++) {
         const struct ss_follower *follower = &session->followers[i];
         struct ss_conn *conn = gateway->conns.slots[follower->connection].conn;

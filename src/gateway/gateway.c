@@ -17,8 +17,9 @@
 #include "gateway/respond.h"
 #include "gateway/sweep.h"
 
-/* Messages handled in one turn of the loop. */
+/* What is handled in one turn of the loop: messages, and frames times followers. */
 #define BATCH_MESSAGES_MAX 1024
+#define BATCH_DELIVERIES_MAX 65536
 
 #define ARENA_CHUNK_BYTES ((size_t)16 << 10)
 
@@ -116,14 +117,19 @@ static bool on_work(void *context)
 {
     struct ss_gateway *gateway = context;
     unsigned count = 0;
-    struct ss_inbox_node *node;
-    while (count < BATCH_MESSAGES_MAX && (node = ss__inbox_take(gateway->inbox)) != NULL) {
-        handle(gateway, ss__msg_of(node));
-        count++;
+    bool more = true;
+    gateway->deliveries = 0;
+    while (more && count < BATCH_MESSAGES_MAX && gateway->deliveries < BATCH_DELIVERIES_MAX) {
+        struct ss_inbox_node *node = ss__inbox_take(gateway->inbox);
+        more = node != NULL;
+        if (more) {
+            handle(gateway, ss__msg_of(node));
+            count++;
+        }
     }
     (void)ss__requests_relieve(gateway);    /* the timer comes back for the others */
     ss__reader_settle(gateway);
-    return count == BATCH_MESSAGES_MAX;
+    return more;
 }
 
 static void on_timer(void *context)

@@ -85,7 +85,7 @@ static int check_submit(const struct ss_conn *conn, const struct ss_client_frame
     return err;
 }
 
-/* A text of ours or, cut at a character when too long to be a valid id, what the client sent. */
+/* An id in an answer, left out when it is too long to be one. */
 static struct ss_str echo(struct ss_str id, size_t max)
 {
     return id.len <= max ? id : ss_str(NULL);

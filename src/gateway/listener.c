@@ -206,11 +206,6 @@ int ss__listener_start(struct ss_gateway *gateway)
     return 0;
 }
 
-static void on_poll_closed(uv_handle_t *handle)
-{
-    ss__listener_unbind(ss__container_of(handle, struct ss_listener, poll));
-}
-
 void ss__listener_stop(struct ss_gateway *gateway)
 {
     struct ss_listener *listener = &gateway->listener;
@@ -219,9 +214,8 @@ void ss__listener_stop(struct ss_gateway *gateway)
     }
     listener->open = false;
     listener->again_ms = 0;
-    /* The kernel completes handshakes as long as the socket listens; its backlog is reset with
-     * it. */
-    uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
+    uv_close((uv_handle_t *)&listener->poll, NULL);
+    ss__listener_unbind(listener);    /* resets what waits in the backlog */
 }
 
 uint64_t ss__listener_look(struct ss_gateway *gateway)

@@ -9,7 +9,7 @@
 
 /* A connection may have to stop in the middle of what was read; a piece it has begun is finished.
  * So this bounds what a client gets through beyond its limits. */
-#define PIECE_BYTES 4096
+#define PIECE_BYTES 1024
 
 /* What callbacks of the decoder ask for, done when it has returned. */
 struct reading {

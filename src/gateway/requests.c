@@ -58,8 +58,9 @@ int ss__requests_check_session(struct ss_str session_id, struct ss_failure *fail
         return ss__fail(failure, SS_E_SESSION_ID, "missing session id");
     }
     if (session_id.len > SS_SESSION_ID_BYTES_MAX) {
-        return ss__fail(failure, SS_E_SESSION_ID, "session id has %zu bytes, at most %d are allowed",
-                        session_id.len, SS_SESSION_ID_BYTES_MAX);
+        return ss__fail(failure, SS_E_SESSION_ID,
+                        "session id has %zu bytes, at most %d are allowed", session_id.len,
+                        SS_SESSION_ID_BYTES_MAX);
     }
     if (!ss__utf8_valid(session_id.data, session_id.len)) {
         return ss__fail(failure, SS_E_SESSION_ID, "session id is not valid UTF-8");

@@ -65,6 +65,7 @@ struct ss_gateway {
     struct ss_buf *ping;              /* a websocket ping, shared */
     uint64_t requests;                /* number of the newest request */
     uint64_t held_bytes;
+    uint64_t deliveries;              /* frames times followers in this turn */
     uint64_t stop_due_ms;             /* second step: when patience ends */
     uint64_t random;                  /* jitter */
     bool reading_stopped;

@@ -122,6 +122,11 @@ static void drop_touched(struct ss_shard *shard)
         }
         ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
         channel->running = false;
+        if (channel->ring != NULL && channel->ring->count == 0) {
+            /* It may begin at an ordinal of this batch, which never was. */
+            ss__ring_free(channel->ring);
+            channel->ring = NULL;
+        }
         ss__state_free(shard, state);
     }
 }

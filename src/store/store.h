@@ -4,8 +4,8 @@
  * Events are appended to the shard log and nothing else is written for them at once. The store
  * keeps, per session with unflushed events, a tail: the log sequences of those events. When a tail
  * has SS_SEGMENT_RECORDS_MAX events or SS_SEGMENT_BYTES_MAX bytes, or its oldest record falls out
- * of the log window, or the shard is idle, the store itself moves it into segments; the head of the log is trimmed a
- * little in every commit. Entities are checkpoints written by the shard with
+ * of the log window, or the shard is idle, the store itself moves it into segments; the head of
+ * the log is trimmed a little in every commit. Entities are checkpoints written by the shard with
  * ss__store_stage_checkpoint: row->timeline_ordinal says up to which event they count, later
  * events are replayed through the projections at load.
  *

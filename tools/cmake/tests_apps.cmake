@@ -1,8 +1,12 @@
 # Tests of the built-in applications.
 
-# fake_session.c brings the ss_* functions: no engine is linked.
+# fake_session.c brings the ss_* functions, so the archive is linked without what it would pull in.
 ss_add_test(apps_test_chat ${CMAKE_SOURCE_DIR}/tests/unit/apps/test_chat.c
-            SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_session.c LIBS ss_app_chat)
+            SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_session.c)
+target_include_directories(apps_test_chat PRIVATE
+  $<TARGET_PROPERTY:ss_app_chat,INTERFACE_INCLUDE_DIRECTORIES>)
+target_link_libraries(apps_test_chat PRIVATE $<TARGET_FILE:ss_app_chat> deps::protobuf_c)
+add_dependencies(apps_test_chat ss_app_chat)
 
 # The chat page in a browser; skipped (77) without chromium or without npm install in its folder.
 find_program(NODE node)

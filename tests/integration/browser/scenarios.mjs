@@ -38,8 +38,8 @@ async function textOf(page, tag = "A") {
 
 async function grown(page, chars, tag = "A") {
   await page.waitForFunction(([label, min]) => {
-    const texts = document.querySelectorAll(`[aria-label="${label}"] [data-role=assistant] .text`);
-    return [...texts].at(-1)?.textContent.length >= min;
+    const rows = `.pane[aria-label="${label}"] [data-role=assistant] .text`;
+    return [...document.querySelectorAll(rows)].at(-1)?.textContent.length >= min;
   }, [`View ${tag}`, chars]);
 }
 
@@ -47,7 +47,8 @@ async function grown(page, chars, tag = "A") {
 async function overflowing(page) {
   return page.evaluate(() => {
     const selector = "html, .bar, .pane, .pane-head, .scroll, .field, .wire";
-    return [...document.querySelectorAll(selector)].filter((part) => part.scrollWidth > part.clientWidth + 1)
+    return [...document.querySelectorAll(selector)]
+      .filter((part) => part.scrollWidth > part.clientWidth + 1)
       .map((part) => part.className || part.tagName);
   });
 }

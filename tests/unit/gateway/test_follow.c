@@ -91,14 +91,16 @@ SS_TEST(follow, an_answer_with_an_older_number_is_dropped)
     fixture_open(&fixture);
     ws_test_open(&client, fixture.port, "");
     ws_test_send_text(&client, SUBSCRIBE);
-    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\",\"sinceSnapshotOrdinal\":\"2\"}}");
+    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\","
+                               "\"sinceSnapshotOrdinal\":\"2\"}}");
     struct ss_request *first = take_subscribe(&fixture);
     struct ss_request *second = take_subscribe(&fixture);
     ss_check(first->number != second->number);
     fixture_reply_snapshot(&fixture, first, 1);
     fixture_reply_snapshot(&fixture, second, 2);
     ws_test_expect(&client, SNAPSHOT("2"));
-    ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\",\"sinceSnapshotOrdinal\":\"2\"}}");
+    ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\","
+                            "\"sinceSnapshotOrdinal\":\"2\"}}");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -137,8 +139,9 @@ SS_TEST(follow, a_failed_resubscribe_leaves_the_old_one)
     ss__request_fail(request, SS_E_STOREIO, "disk");
     fixture_reply(&fixture, request);
     fixture_post_frame(&fixture, handle, "s", 2, "still");
-    ws_test_expect(&client, "{\"error\":{\"code\":\"protocol_error\",\"message\":\"load snapshot for "
-                            "\\\"s\\\": disk\",\"sessionId\":\"s\",\"detail\":\"store_io\"}}");
+    ws_test_expect(&client, "{\"error\":{\"code\":\"protocol_error\","
+                            "\"message\":\"load snapshot for \\\"s\\\": disk\","
+                            "\"sessionId\":\"s\",\"detail\":\"store_io\"}}");
     ws_test_expect(&client, EVENT("2", "still"));
     ws_test_close(&client);
     fixture_close(&fixture);

@@ -18,7 +18,7 @@ static int try_connect(uint16_t port)
     return result;
 }
 
-SS_TEST(stop, answers_leave_first_then_1001)
+SS_TEST(gateway, answers_leave_first_then_1001)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -47,7 +47,7 @@ SS_TEST(stop, answers_leave_first_then_1001)
     fixture_close(&fixture);
 }
 
-SS_TEST(stop, a_waiting_http_request_gets_its_answer_and_the_connection_ends)
+SS_TEST(gateway, a_waiting_http_request_gets_its_answer_and_the_connection_ends)
 {
     static const char request_text[] = "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
                                        "Content-Length: 2\r\n\r\n{}";
@@ -74,7 +74,7 @@ SS_TEST(stop, a_waiting_http_request_gets_its_answer_and_the_connection_ends)
     fixture_close(&fixture);
 }
 
-SS_TEST(stop, patience_with_a_client_that_does_not_read_has_an_end)
+SS_TEST(gateway, patience_with_a_client_that_does_not_read_has_an_end)
 {
     static char name[8192];
     struct fixture fixture;
@@ -97,7 +97,7 @@ SS_TEST(stop, patience_with_a_client_that_does_not_read_has_an_end)
     ws_test_close(&client);
 }
 
-SS_TEST(stop, a_gateway_that_never_started_can_be_freed)
+SS_TEST(gateway, a_gateway_that_never_started_can_be_freed)
 {
     struct fixture fixture;
     struct ss_failure failure = { .text = "" };
@@ -108,47 +108,4 @@ SS_TEST(stop, a_gateway_that_never_started_can_be_freed)
     ss__gateway_free(NULL);
     ss__inbox_unref(fixture.shard);
     ss_registry_free(fixture.registry);
-}
-
-SS_TEST(stop, a_port_in_use_and_a_bad_host_are_named)
-{
-    struct fixture fixture;
-    struct ss_failure failure = { .text = "" };
-    struct ss_gateway *other;
-    fixture_open(&fixture);
-    struct ss_gateway_options options = fixture.options;
-    options.listen_port = fixture.port;
-    ss_check(ss__gateway_new(&options, &other, &failure) == SS_E_ADDRESS);
-    ss_check(strstr(failure.text, "127.0.0.1") != NULL);
-    options.listen_host = "256.1.1.1";
-    ss_check(ss__gateway_new(&options, &other, &failure) == SS_E_ADDRESS);
-    ss_check(strstr(failure.text, "256.1.1.1") != NULL);
-    fixture_close(&fixture);
-}
-
-SS_TEST(stop, two_gateways_share_a_port)
-{
-    struct fixture fixture;
-    struct ss_gateway *second;
-    struct ss_gateway_stats stats;
-    struct ss_failure failure = { .text = "" };
-    fixture_open(&fixture);
-    memset(&stats, 0, sizeof stats);
-    struct ss_gateway_options options = fixture.options;
-    options.index = 1;
-    options.stats = &stats;
-    options.listen_port = fixture.port;
-    ss_check_msg(ss__gateway_new(&options, &second, &failure) == 0, "%s", failure.text);
-    ss_check(ss__gateway_start(second) == 0);
-    struct ws_test_client client;
-    for (int i = 0; i < 200 && (atomic_load(&stats.accepted) == 0 ||
-                                atomic_load(&fixture.stats.accepted) == 0); i++) {
-        ws_test_open(&client, fixture.port, "");
-        ws_test_close(&client);
-    }
-    ss_check(atomic_load(&stats.accepted) > 0 && atomic_load(&fixture.stats.accepted) > 0);
-    ss__gateway_stop(second);
-    ss__gateway_join(second);
-    ss__gateway_free(second);
-    fixture_close(&fixture);
 }

@@ -8,9 +8,11 @@
 
 #include "ss_test.h"
 
-#define NOTE "\"payload\":{\"@type\":\"type.googleapis.com/sessionstream.v1.PingFrame\",\"nonce\":\"x\"}"
+#define NOTE                                                                        \
+    "\"payload\":{\"@type\":\"type.googleapis.com/sessionstream.v1.PingFrame\","      \
+    "\"nonce\":\"x\"}"
 
-SS_TEST(frames, hello_names_the_connection_unguessably)
+SS_TEST(ingress, hello_names_the_connection_unguessably)
 {
     struct fixture fixture;
     fixture_open(&fixture);
@@ -30,7 +32,7 @@ SS_TEST(frames, hello_names_the_connection_unguessably)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, rejections_of_the_contract_keep_the_connection)
+SS_TEST(ingress, rejections_of_the_contract_keep_the_connection)
 {
     static const char *const bad[] = {
         "", "not json", "[]", "\"x\"", "null", "\xef\xbb\xbf{}", "{'ping':{}}",
@@ -57,7 +59,8 @@ SS_TEST(frames, rejections_of_the_contract_keep_the_connection)
     ws_test_open(&client, fixture.port, "");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ws_test_send_text(&client, bad[i]);
-        ws_test_expect_part(&client, "{\"error\":{\"code\":\"bad_client_frame\",\"message\":\"proto:");
+        ws_test_expect_part(&client, "{\"error\":{\"code\":\"bad_client_frame\","
+                                     "\"message\":\"proto:");
     }
     ws_test_send_text(&client, "{\"ping\":{\"nonce\":\"still here\"}}");
     ws_test_expect(&client, "{\"pong\":{\"nonce\":\"still here\"}}");
@@ -66,7 +69,7 @@ SS_TEST(frames, rejections_of_the_contract_keep_the_connection)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, protocol_errors_keep_their_texts)
+SS_TEST(ingress, protocol_errors_keep_their_texts)
 {
     static const char *const table[][2] = {
         { "{}", "unknown client frame" },
@@ -90,7 +93,7 @@ SS_TEST(frames, protocol_errors_keep_their_texts)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, accepted_forms_of_subscribe_and_echo_of_since)
+SS_TEST(ingress, accepted_forms_of_subscribe_and_echo_of_since)
 {
     static const char *const table[][2] = {
         { "{\"subscribe\":{\"sessionId\":\"s-1\",\"sinceSnapshotOrdinal\":\"0\"}}", "0" },
@@ -114,14 +117,15 @@ SS_TEST(frames, accepted_forms_of_subscribe_and_echo_of_since)
         ws_test_send_text(&client, table[i][0]);
         fixture_reply_snapshot(&fixture,
                                fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s-1"), 6);
-        ws_test_expect(&client, "{\"snapshot\":{\"sessionId\":\"s-1\",\"snapshotOrdinal\":\"6\"}}");
+        ws_test_expect(&client, "{\"snapshot\":{\"sessionId\":\"s-1\","
+                                "\"snapshotOrdinal\":\"6\"}}");
         ws_test_expect(&client, want);
     }
     ws_test_close(&client);
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, ping_pong_null_arm_and_binary_messages_with_json)
+SS_TEST(ingress, ping_pong_null_arm_and_binary_messages_with_json)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -136,7 +140,7 @@ SS_TEST(frames, ping_pong_null_arm_and_binary_messages_with_json)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, session_ids_of_255_bytes_pass_and_longer_ones_do_not)
+SS_TEST(ingress, session_ids_of_255_bytes_pass_and_longer_ones_do_not)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -148,15 +152,15 @@ SS_TEST(frames, session_ids_of_255_bytes_pass_and_longer_ones_do_not)
     id[256] = '\0';
     (void)snprintf(text, sizeof text, "{\"subscribe\":{\"sessionId\":\"%s\"}}", id);
     ws_test_send_text(&client, text);
-    ws_test_expect_part(&client, "{\"error\":{\"code\":\"invalid_session_id\",\"message\":\"session "
-                                 "id has 256 bytes, at most 255");
+    ws_test_expect_part(&client, "{\"error\":{\"code\":\"invalid_session_id\","
+                                 "\"message\":\"session id has 256 bytes, at most 255");
     id[255] = '\0';
     (void)fixture_follow(&fixture, &client, id, 1);
     ws_test_close(&client);
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, a_session_id_may_hold_nul)
+SS_TEST(ingress, a_session_id_may_hold_nul)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -171,7 +175,7 @@ SS_TEST(frames, a_session_id_may_hold_nul)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, submit_reaches_the_shard_and_is_accepted)
+SS_TEST(ingress, submit_reaches_the_shard_and_is_accepted)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -199,7 +203,7 @@ SS_TEST(frames, submit_reaches_the_shard_and_is_accepted)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, an_empty_submit_payload_needs_its_type)
+SS_TEST(ingress, an_empty_submit_payload_needs_its_type)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -215,7 +219,7 @@ SS_TEST(frames, an_empty_submit_payload_needs_its_type)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, submits_that_cannot_be_right_are_refused_here)
+SS_TEST(ingress, submits_that_cannot_be_right_are_refused_here)
 {
     static const char *const table[][2] = {
         { "{\"submit\":{\"requestId\":\"r\",\"sessionId\":\"s\",\"name\":\"No\"," NOTE "}}",
@@ -226,8 +230,8 @@ SS_TEST(frames, submits_that_cannot_be_right_are_refused_here)
           "mismatch: got sessionstream.v1.PingFrame want sessionstream.v1.PongFrame\","
           "\"sessionId\":\"s\",\"requestId\":\"r\"}}" },
         { "{\"submit\":{\"requestId\":\"r\",\"sessionId\":\"s\",\"name\":\"Note\"}}",
-          "{\"error\":{\"code\":\"invalid_payload\",\"message\":\"submit payload for \\\"Note\\\" is "
-          "nil\",\"sessionId\":\"s\",\"requestId\":\"r\"}}" },
+          "{\"error\":{\"code\":\"invalid_payload\",\"message\":\"submit payload for "
+          "\\\"Note\\\" is nil\",\"sessionId\":\"s\",\"requestId\":\"r\"}}" },
         { "{\"submit\":{\"requestId\":\"r\",\"name\":\"Note\"," NOTE "}}",
           "{\"error\":{\"code\":\"invalid_session_id\",\"message\":\"missing session id\","
           "\"requestId\":\"r\"}}" },
@@ -249,7 +253,7 @@ SS_TEST(frames, submits_that_cannot_be_right_are_refused_here)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, a_frame_over_the_limit_closes_with_1009)
+SS_TEST(ingress, a_frame_over_the_limit_closes_with_1009)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -264,7 +268,7 @@ SS_TEST(frames, a_frame_over_the_limit_closes_with_1009)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, bad_utf8_closes_with_1007)
+SS_TEST(ingress, bad_utf8_closes_with_1007)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -276,7 +280,7 @@ SS_TEST(frames, bad_utf8_closes_with_1007)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, a_close_frame_is_answered)
+SS_TEST(ingress, a_close_frame_is_answered)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -289,7 +293,7 @@ SS_TEST(frames, a_close_frame_is_answered)
     fixture_close(&fixture);
 }
 
-SS_TEST(frames, messages_cut_at_every_byte_arrive_whole)
+SS_TEST(ingress, messages_cut_at_every_byte_arrive_whole)
 {
     struct fixture fixture;
     struct ws_test_client client;

@@ -1,0 +1,80 @@
+/* I2 and the rule of effects: a commit that fails releases nothing. */
+#include "notes_app.h"
+
+#ifdef SS_FAULTS
+SS_TEST(commit_failure, i2_nothing_leaves_and_the_session_goes_on)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    post_subscribe(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+
+    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);    /* the try and its repetition */
+    post_note(&f, SS_REQUEST_SUBMIT, "Timed", "s", "a", "lost");
+    post_put(&f, "new", "a", "lost");
+    ss_check(!ss__shard_step(f.shard));
+    ss_check(f.dones == 3 && f.done_err == SS_E_COMMIT && f.done_ordinal == 0);
+    ss_check(next_message(&f) == NULL);
+    ss_check(f.task_canceled == SS_E_COMMIT && f.task_runs == 0);
+
+    f.now_ns += 5000000;
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2 && f.task_runs == 0);
+    ss_check(take_frame(&f) == 2);    /* the follower is still one */
+    post_subscribe(&f, "s", 7, 2);
+    step_all(&f);
+    struct ss_request *answer = take_snapshot(&f, text, sizeof text);
+    ss_check(strstr(text, "\"text\":\"1+2\"") != NULL && strstr(text, "lost") == NULL);
+    ss__msg_free(&answer->base);
+    fixture_deinit(&f);
+}
+
+SS_TEST(commit_failure, subscribes_of_the_batch_are_answered_afterwards)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    post_put(&f, "s", "a", "lost");
+    post_subscribe(&f, "s", 7, 1);
+    step_all(&f);
+    struct ss_request *answer = take_snapshot(&f, text, sizeof text);
+    ss_check(answer->ordinal == 0 && f.done_err == SS_E_COMMIT);
+    ss__msg_free(&answer->base);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss_check(take_frame(&f) == 1);
+    fixture_deinit(&f);
+}
+
+SS_TEST(commit_failure, a_failed_sync_stops_acking_and_reads_go_on)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss__fault_arm("store.commit.sync", 1, 1, SS_E_STOREIO);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_COMMIT);
+    post_put(&f, "s", "a", "3");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_STOREIO && atomic_load(&f.stats->store_failed) == 1);
+    post_subscribe(&f, "s", 7, 1);
+    step_all(&f);
+    struct ss_request *answer = take_snapshot(&f, text, sizeof text);
+    ss_check(answer->ordinal == 1);
+    ss__msg_free(&answer->base);
+    fixture_deinit(&f);
+}
+#else
+SS_TEST(commit_failure, needs_fault_points)
+{
+    ss_check(sizeof(struct fixture) > 0);
+}
+#endif
