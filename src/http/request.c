@@ -1,31 +1,30 @@
 #include "http/request.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <http_parser.h>
 
 #include <sessionstream/error.h>
 
 #include "core/bytes.h"
 #include "core/contract.h"
 #include "http/chunked.h"
-#include "http/head.h"
 
-/* Bytes of a request line around its target. */
-#define REQUEST_LINE_REST 64
-/* Memory that a kept-alive connection holds on to between two requests. */
-#define KEPT_BYTES 16384
+enum phase { HEAD, BODY, CHUNKS, DONE, FAILED };
 
-enum phase { HEAD, LENGTH_BODY, CHUNKED_BODY, DONE };
-
+/* The head is complete before http_parser sees it, so its callbacks give whole slices. */
 struct ss_http_state {
     enum phase phase;
-    bool continue_wanted;
-    bool behind_cr;              /* the byte before was CR */
-    size_t lines;                /* complete lines of the head */
-    size_t line_bytes;           /* of the present line, without CR LF */
     struct ss_bytes head;
     struct ss_bytes body;
+    struct ss_bytes decoded;          /* path segments */
     struct ss_http_chunked chunked;
     struct ss_http_request request;
+    size_t line_begin;                /* of the head line being read */
+    unsigned lines;
+    bool continue_due;
+    int err;
 };
 
 void ss__http_parser_init(struct ss_http_parser *parser, size_t body_bytes_max)
@@ -33,211 +32,344 @@ void ss__http_parser_init(struct ss_http_parser *parser, size_t body_bytes_max)
     *parser = (struct ss_http_parser){ .body_bytes_max = body_bytes_max };
 }
 
-void ss__http_parser_deinit(struct ss_http_parser *parser)
-{
-    if (parser->state != NULL) {
-        ss__bytes_deinit(&parser->state->head);
-        ss__bytes_deinit(&parser->state->body);
-        free(parser->state);
-        parser->state = NULL;
-    }
-}
-
 void ss__http_parser_reset(struct ss_http_parser *parser)
 {
     struct ss_http_state *state = parser->state;
-    parser->status = 0;
-    parser->error = NULL;
-    if (state == NULL) {
-        return;
+    if (state != NULL) {
+        ss__bytes_deinit(&state->head);
+        ss__bytes_deinit(&state->body);
+        ss__bytes_deinit(&state->decoded);
+        free(state);
     }
-    struct ss_bytes head = state->head;
-    struct ss_bytes body = state->body;
-    if (head.cap > KEPT_BYTES) {
-        ss__bytes_deinit(&head);
-    }
-    if (body.cap > KEPT_BYTES) {
-        ss__bytes_deinit(&body);
-    }
-    ss__bytes_clear(&head);
-    ss__bytes_clear(&body);
-    *state = (struct ss_http_state){ .head = head, .body = body };
+    ss__http_parser_init(parser, parser->body_bytes_max);
 }
 
-static int fail(struct ss_http_parser *parser, int err, unsigned status, const char *text)
+void ss__http_parser_deinit(struct ss_http_parser *parser)
+{
+    ss__http_parser_reset(parser);
+}
+
+static int fail(struct ss_http_parser *parser, int err, unsigned status, const char *error)
 {
     parser->status = status;
-    parser->error = text;
+    parser->error = error;
+    if (parser->state != NULL) {
+        parser->state->phase = FAILED;
+        parser->state->err = err;
+    }
     return err;
 }
 
-static bool make_state(struct ss_http_parser *parser)
+/* ---- the head, byte by byte ---- */
+
+static bool is_folded_or_bare(const struct ss_http_state *state, uint8_t byte)
 {
-    struct ss_http_state *state = calloc(1, sizeof *state);
-    if (state == NULL) {
-        return false;
+    const struct ss_bytes *head = &state->head;
+    bool after_cr = head->len > 0 && head->data[head->len - 1] == '\r';
+    bool at_line_start = head->len == state->line_begin;
+    if ((byte == '\n') != after_cr) {
+        return true;    /* bare LF, or CR without LF */
     }
-    ss__bytes_init(&state->head, 0);
-    ss__bytes_init(&state->body, 0);
-    state->body.max = parser->body_bytes_max;
-    parser->state = state;
-    return true;
+    return state->lines > 0 && at_line_start && (byte == ' ' || byte == '\t');
 }
 
-static int end_head(struct ss_http_parser *parser)
+/* 1 when the empty line is complete, 0 when more is needed. */
+static int take_head_byte(struct ss_http_parser *parser, uint8_t byte)
+{
+    struct ss_http_state *state = parser->state;
+    if (state->head.len == 0 && (byte == '\r' || byte == '\n')) {
+        return fail(parser, SS_E_PROTO, 400, "the request begins with an empty line");
+    }
+    bool control = (byte < 0x20 && byte != '\r' && byte != '\n' && byte != '\t') || byte == 0x7F;
+    if (control || is_folded_or_bare(state, byte)) {
+        return fail(parser, SS_E_PROTO, 400,
+                    "control byte, bare CR or LF, or a folded line in the request head");
+    }
+    if (state->head.len >= SS_HTTP_HEADER_BYTES_MAX) {
+        return fail(parser, SS_E_TOOBIG, state->lines == 0 ? 414 : 431,
+                    "the request head is over 16384 bytes");
+    }
+    ss__bytes_byte(&state->head, byte);
+    if (state->head.err != 0) {
+        return fail(parser, SS_E_NOMEM, 503, "out of memory");
+    }
+    if (byte != '\n') {
+        bool long_line = state->lines == 0 &&
+                         state->head.len > SS_HTTP_TARGET_BYTES_MAX + 32;
+        return long_line ? fail(parser, SS_E_TOOBIG, 414, "the request target is too long") : 0;
+    }
+    bool empty = state->head.len - state->line_begin == 2;
+    state->line_begin = state->head.len;
+    state->lines++;
+    return empty;
+}
+
+/* ---- the head as a whole ---- */
+
+static struct ss_http_state *state_of(http_parser *parser)
+{
+    return parser->data;
+}
+
+static int on_url(http_parser *parser, const char *at, size_t len)
+{
+    struct ss_http_request *request = &state_of(parser)->request;
+    const char *mark = memchr(at, '?', len);
+    size_t path = mark == NULL ? len : (size_t)(mark - at);
+    request->path = ss_str_of(at, path);
+    request->query = mark == NULL ? ss_str_of(at + len, 0) : ss_str_of(mark + 1, len - path - 1);
+    return 0;
+}
+
+static int on_field(http_parser *parser, const char *at, size_t len)
+{
+    struct ss_http_request *request = &state_of(parser)->request;
+    if (request->field_count == SS_HTTP_FIELDS_MAX) {
+        return 1;
+    }
+    request->fields[request->field_count] = (struct ss_http_field){ ss_str_of(at, len),
+                                                                    ss_str_of(at + len, 0) };
+    request->field_count++;
+    return 0;
+}
+
+static int on_value(http_parser *parser, const char *at, size_t len)
+{
+    struct ss_http_request *request = &state_of(parser)->request;
+    while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t')) {
+        len--;
+    }
+    request->fields[request->field_count - 1].value = ss_str_of(at, len);
+    return 0;
+}
+
+/* We read bodies ourselves: http_parser stops behind the head. */
+static int on_headers_complete(http_parser *parser)
+{
+    http_parser_pause(parser, 1);
+    return 1;
+}
+
+static enum ss_http_method method_of(unsigned method)
+{
+    return method == HTTP_GET    ? SS_HTTP_GET
+           : method == HTTP_POST ? SS_HTTP_POST
+           : method == HTTP_HEAD ? SS_HTTP_HEAD
+                                 : SS_HTTP_OTHER;
+}
+
+static int split_segments(struct ss_http_parser *parser)
 {
     struct ss_http_state *state = parser->state;
     struct ss_http_request *request = &state->request;
-    struct ss_http_head head = { .request = request };
-    int err = ss__http_head_parse(&head, &state->head);
-    if (err != 0) {
-        return fail(parser, err, head.status, head.error);
+    struct ss_str rest = request->path;
+    if (rest.len == 0 || rest.data[0] != '/') {
+        return ss_str_equal(rest, ss_str("*"))
+                   ? 0
+                   : fail(parser, SS_E_PROTO, 400, "the request target must be a path");
     }
-    if (request->content_length > parser->body_bytes_max) {
-        return fail(parser, SS_E_TOOBIG, 413, "the body is too large");
+    uint8_t *out = ss__bytes_extend(&state->decoded, rest.len);
+    if (out == NULL) {
+        return fail(parser, SS_E_NOMEM, 503, "out of memory");
     }
-    if (head.chunked) {
-        state->phase = CHUNKED_BODY;
-        ss__http_chunked_init(&state->chunked);
-    } else {
-        state->phase = request->content_length > 0 ? LENGTH_BODY : DONE;
-    }
-    state->continue_wanted = request->expect_continue && state->phase != DONE;
-    return 0;
-}
-
-/* Ends a line of the head; empty lines before the request line do not count (RFC 9112 2.2). */
-static int end_line(struct ss_http_parser *parser)
-{
-    struct ss_http_state *state = parser->state;
-    bool empty = state->line_bytes == 0;
-    state->line_bytes = 0;
-    state->behind_cr = false;
-    if (!empty) {
-        state->lines++;
-        return 0;
-    }
-    if (state->lines > 0) {
-        return end_head(parser);
-    }
-    ss__bytes_clear(&state->head);
-    return 0;
-}
-
-/* The checks that http_parser leaves out, so that no two parsers on the way see two requests. */
-static int check_head_byte(struct ss_http_parser *parser, uint8_t byte)
-{
-    struct ss_http_state *state = parser->state;
-    if (state->behind_cr != (byte == '\n')) {
-        return fail(parser, SS_E_PROTO, 400, "a line does not end with CR LF");
-    }
-    if (byte == '\n' || byte == '\r') {
-        return 0;
-    }
-    if (state->line_bytes == 0 && state->lines > 0 && (byte == ' ' || byte == '\t')) {
-        return fail(parser, SS_E_PROTO, 400, "header fields may not be folded");
-    }
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7F) {
-        return fail(parser, SS_E_PROTO, 400, "the header holds a control byte");
-    }
-    if (state->lines == 0 &&
-        state->line_bytes >= SS_HTTP_TARGET_BYTES_MAX + REQUEST_LINE_REST) {
-        return fail(parser, SS_E_TOOBIG, 414, "the request line is too long");
-    }
-    if (state->head.len >= SS_HTTP_HEADER_BYTES_MAX) {
-        return fail(parser, SS_E_TOOBIG, 431, "the header is too large");
+    rest = ss_str_of(rest.data + 1, rest.len - 1);
+    bool more = rest.len > 0;
+    while (more) {
+        const char *slash = memchr(rest.data, '/', rest.len);
+        size_t len = slash == NULL ? rest.len : (size_t)(slash - rest.data);
+        ptrdiff_t decoded = ss__http_percent_decode(ss_str_of(rest.data, len), out);
+        if (decoded < 0 || request->segment_count == SS_HTTP_SEGMENTS_MAX) {
+            return fail(parser, SS_E_PROTO, 400, "the path has a bad escape or too many parts");
+        }
+        request->segments[request->segment_count++] = ss_str_of(out, (size_t)decoded);
+        out += decoded;
+        more = slash != NULL;
+        rest = more ? ss_str_of(slash + 1, rest.len - len - 1) : rest;
     }
     return 0;
 }
 
-static int feed_head(struct ss_http_parser *parser, const uint8_t *data, size_t len,
-                     size_t *ret_consumed)
+/* Length of the body or what is wrong with its announcement. */
+static int judge_body(struct ss_http_parser *parser)
 {
-    struct ss_http_state *state = parser->state;
+    struct ss_http_request *request = &parser->state->request;
+    struct ss_str length;
+    struct ss_str coding;
     size_t at = 0;
-    while (at < len && state->phase == HEAD) {
-        uint8_t byte = data[at];
-        int err = check_head_byte(parser, byte);
-        if (err != 0) {
-            return err;
-        }
-        at++;
-        ss__bytes_byte(&state->head, byte);
-        if (state->head.err != 0) {
-            return fail(parser, SS_E_NOMEM, 503, "out of memory");
-        }
-        if (byte == '\n') {
-            err = end_line(parser);
-            if (err != 0) {
-                return err;
-            }
-        } else if (byte == '\r') {
-            state->behind_cr = true;
-        } else {
-            state->line_bytes++;
-        }
+    bool has_length = ss__http_field_next(request, "content-length", &at, &length);
+    struct ss_str again;
+    if (has_length && ss__http_field_next(request, "content-length", &at, &again)) {
+        return fail(parser, SS_E_PROTO, 400, "Content-Length stands twice");
     }
-    *ret_consumed = at;
+    if (ss__http_field(request, "transfer-encoding", &coding)) {
+        if (has_length) {
+            return fail(parser, SS_E_PROTO, 400,
+                        "Content-Length and Transfer-Encoding exclude each other");
+        }
+        if (!ss__http_equal_nocase(coding, ss_str("chunked"))) {
+            return fail(parser, SS_E_PROTO, 501, "the only transfer coding here is chunked");
+        }
+        parser->state->phase = CHUNKS;
+        return 0;
+    }
+    uint64_t bytes = 0;
+    for (size_t i = 0; has_length && i < length.len; i++) {
+        if (length.data[i] < '0' || length.data[i] > '9' || i > 17) {
+            return fail(parser, SS_E_PROTO, 400, "Content-Length is not a number");
+        }
+        bytes = bytes * 10 + (unsigned)(length.data[i] - '0');
+    }
+    if (has_length && length.len == 0) {
+        return fail(parser, SS_E_PROTO, 400, "Content-Length is empty");
+    }
+    if (bytes > parser->body_bytes_max) {
+        return fail(parser, SS_E_TOOBIG, 413, "the body is over the limit");
+    }
+    request->content_length = bytes;
+    parser->state->phase = bytes == 0 ? DONE : BODY;
     return 0;
 }
 
-static int feed_body(struct ss_http_parser *parser, const uint8_t *data, size_t len,
-                     size_t *ret_consumed)
+static int judge_fields(struct ss_http_parser *parser)
+{
+    struct ss_http_request *request = &parser->state->request;
+    struct ss_str host;
+    struct ss_str expect;
+    size_t at = 0;
+    bool has_host = ss__http_field_next(request, "host", &at, &host);
+    if ((!has_host && request->version_minor == 1) ||
+        (has_host && ss__http_field_next(request, "host", &at, &host))) {
+        return fail(parser, SS_E_PROTO, 400, "a request needs exactly one Host");
+    }
+    if (ss__http_field(request, "expect", &expect)) {
+        if (!ss__http_equal_nocase(expect, ss_str("100-continue"))) {
+            return fail(parser, SS_E_PROTO, 417, "the only expectation here is 100-continue");
+        }
+        request->expect_continue = true;
+    }
+    return judge_body(parser);
+}
+
+static int parse_head(struct ss_http_parser *parser)
+{
+    static const http_parser_settings settings = {
+        .on_url = on_url,
+        .on_header_field = on_field,
+        .on_header_value = on_value,
+        .on_headers_complete = on_headers_complete,
+    };
+    struct ss_http_state *state = parser->state;
+    struct ss_http_request *request = &state->request;
+    http_parser splitter;
+    http_parser_init(&splitter, HTTP_REQUEST);
+    splitter.data = state;
+    (void)http_parser_execute(&splitter, &settings, (const char *)state->head.data,
+                              state->head.len);
+    enum http_errno code = HTTP_PARSER_ERRNO(&splitter);
+    if (splitter.http_major != 1 && code != HPE_INVALID_METHOD && splitter.http_major != 0) {
+        return fail(parser, SS_E_PROTO, 505, "the only version here is HTTP/1.1");
+    }
+    if (request->field_count == SS_HTTP_FIELDS_MAX && code == HPE_CB_header_field) {
+        return fail(parser, SS_E_TOOBIG, 431, "more than 64 header fields");
+    }
+    if (code != HPE_OK && code != HPE_PAUSED) {
+        return fail(parser, SS_E_PROTO, 400, "malformed HTTP request");
+    }
+    const char *space = memchr(state->head.data, ' ', state->head.len);
+    request->method = method_of(splitter.method);
+    request->method_name =
+        ss_str_of(state->head.data, space == NULL ? 0 : (size_t)((const uint8_t *)space -
+                                                                 state->head.data));
+    request->version_minor = splitter.http_minor > 0;
+    request->upgrade = ss__http_field_has_token(request, "connection", "upgrade");
+    bool close = ss__http_field_has_token(request, "connection", "close");
+    bool keep = ss__http_field_has_token(request, "connection", "keep-alive");
+    request->keep_alive = !close && (request->version_minor == 1 || keep);
+    int err = judge_fields(parser);
+    err = err != 0 ? err : split_segments(parser);
+    state->continue_due = err == 0 && request->expect_continue && state->phase != DONE;
+    return err;
+}
+
+/* ---- the body ---- */
+
+static int take_body(struct ss_http_parser *parser, const uint8_t *data, size_t len,
+                     size_t *ret_used)
 {
     struct ss_http_state *state = parser->state;
-    if (state->phase == CHUNKED_BODY) {
-        int err = ss__http_chunked_feed(&state->chunked, data, len, &state->body, ret_consumed);
-        if (err == SS_E_PROTO) {
-            return fail(parser, err, 400, "the chunked body is malformed");
+    struct ss_http_request *request = &state->request;
+    if (state->phase == CHUNKS) {
+        int err = ss__http_chunked_feed(&state->chunked, data, len, &state->body, ret_used);
+        if (err == SS_E_TOOBIG) {
+            return fail(parser, err, 413, "the body is over the limit");
         }
         if (err != 0) {
-            return err == SS_E_TOOBIG ? fail(parser, err, 413, "the body is too large")
-                                      : fail(parser, err, 503, "out of memory");
+            return fail(parser, err, err == SS_E_NOMEM ? 503 : 400, "malformed chunked body");
         }
-        state->phase = state->chunked.done ? DONE : CHUNKED_BODY;
+        if (state->chunked.done) {
+            request->content_length = state->body.len;
+            state->phase = DONE;
+        }
         return 0;
     }
-    size_t missing = (size_t)state->request.content_length - state->body.len;
-    size_t part = len < missing ? len : missing;
-    ss__bytes_append(&state->body, data, part);
+    size_t missing = (size_t)request->content_length - state->body.len;
+    *ret_used = len < missing ? len : missing;
+    ss__bytes_append(&state->body, data, *ret_used);
     if (state->body.err != 0) {
         return fail(parser, SS_E_NOMEM, 503, "out of memory");
     }
-    state->phase = part == missing ? DONE : LENGTH_BODY;
-    *ret_consumed = part;
+    if (state->body.len == request->content_length) {
+        state->phase = DONE;
+    }
+    return 0;
+}
+
+static int begin(struct ss_http_parser *parser)
+{
+    struct ss_http_state *state = calloc(1, sizeof *state);
+    if (state == NULL) {
+        return fail(parser, SS_E_NOMEM, 503, "out of memory");
+    }
+    ss__bytes_init(&state->head, 0);
+    ss__bytes_init(&state->body, parser->body_bytes_max == 0 ? 1 : parser->body_bytes_max);
+    ss__bytes_init(&state->decoded, 0);
+    ss__http_chunked_init(&state->chunked);
+    parser->state = state;
     return 0;
 }
 
 int ss__http_parser_feed(struct ss_http_parser *parser, const uint8_t *data, size_t len,
                          size_t *ret_consumed)
 {
-    SS_REQUIRE(parser->status == 0);
+    size_t at = 0;
     *ret_consumed = 0;
-    if (parser->state == NULL) {
-        if (len == 0) {
-            return SS_HTTP_NEED_MORE;
-        }
-        if (!make_state(parser)) {
-            return fail(parser, SS_E_NOMEM, 503, "out of memory");
-        }
-    }
-    struct ss_http_state *state = parser->state;
-    while (state->phase != DONE && *ret_consumed < len) {
-        size_t part = 0;
-        const uint8_t *at = data + *ret_consumed;
-        size_t left = len - *ret_consumed;
-        int err = state->phase == HEAD ? feed_head(parser, at, left, &part)
-                                       : feed_body(parser, at, left, &part);
+    if (parser->state == NULL && len > 0) {
+        int err = begin(parser);
         if (err != 0) {
             return err;
         }
-        *ret_consumed += part;
     }
-    if (state->phase != DONE) {
+    struct ss_http_state *state = parser->state;
+    int err = state != NULL && state->phase == FAILED ? state->err : 0;
+    while (err == 0 && at < len && state->phase != DONE) {
+        if (state->phase == HEAD) {
+            int complete = take_head_byte(parser, data[at]);
+            at += complete >= 0;
+            err = complete < 0 ? complete : complete > 0 ? parse_head(parser) : 0;
+        } else {
+            size_t used = 0;
+            err = take_body(parser, data + at, len - at, &used);
+            at += used;
+        }
+    }
+    *ret_consumed = at;
+    if (err != 0) {
+        return err;
+    }
+    if (state == NULL || state->phase != DONE) {
         return SS_HTTP_NEED_MORE;
     }
     state->request.body = ss__bytes_view(&state->body);
-    state->request.content_length = state->body.len;
     return SS_HTTP_DONE;
 }
 
@@ -249,16 +381,15 @@ const struct ss_http_request *ss__http_parser_request(const struct ss_http_parse
 
 bool ss__http_parser_idle(const struct ss_http_parser *parser)
 {
-    const struct ss_http_state *state = parser->state;
-    return state == NULL || (state->phase == HEAD && state->head.len == 0);
+    return parser->state == NULL;
 }
 
 bool ss__http_parser_take_continue(struct ss_http_parser *parser)
 {
     struct ss_http_state *state = parser->state;
-    if (state == NULL || !state->continue_wanted || state->phase == DONE || state->body.len > 0) {
+    if (state == NULL || !state->continue_due || state->phase == DONE) {
         return false;
     }
-    state->continue_wanted = false;
+    state->continue_due = false;
     return true;
 }

@@ -41,11 +41,11 @@ struct ss_http_problem {
 /* Appends the whole response; out->err tells of failure. */
 void ss__http_response_write(struct ss_bytes *out, const struct ss_http_response *response);
 
-/* Appends a head without length: the body that follows ends with the connection. */
+/* Appends only the head with Transfer-Encoding: chunked left out and no Content-Length: for an
+ * endless body such as an event stream that ends with the connection. */
 void ss__http_stream_head_write(struct ss_bytes *out, unsigned status, const char *content_type);
 
-/* Appends a whole response with the document; 503 and 429 get Retry-After: 1. At most
- * 7 extra fields: contract. */
+/* Appends a whole response with the document; 503 and 429 get Retry-After: 1, 405 none. */
 void ss__http_problem_write(struct ss_bytes *out, const struct ss_http_problem *problem);
 
 /* The problem for an ss_error: status by ss__http_status_of, code by ss_error_wire_name. */

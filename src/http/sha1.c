@@ -2,82 +2,69 @@
 
 #include <string.h>
 
-#define BLOCK_BYTES 64
+#define BLOCK_BYTES 64u
 
-static uint32_t rotate(uint32_t word, unsigned bits)
+static uint32_t rotate(uint32_t value, unsigned bits)
 {
-    return word << bits | word >> (32 - bits);
+    return value << bits | value >> (32 - bits);
 }
 
-static uint32_t load_be32(const uint8_t *at)
+static void add_block(uint32_t state[5], const uint8_t block[BLOCK_BYTES])
 {
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static void store_be32(uint8_t *at, uint32_t word)
-{
-    at[0] = (uint8_t)(word >> 24);
-    at[1] = (uint8_t)(word >> 16);
-    at[2] = (uint8_t)(word >> 8);
-    at[3] = (uint8_t)word;
-}
-
-/* FIPS 180-4 section 6.1.2. */
-static void mix_block(uint32_t hash[5], const uint8_t *block)
-{
-    static const uint32_t constants[4] = { 0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6 };
-    uint32_t schedule[80];
-    for (unsigned t = 0; t < 16; t++) {
-        schedule[t] = load_be32(block + 4 * t);
+    uint32_t words[80];
+    for (unsigned i = 0; i < 16; i++) {
+        words[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
+                   (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
     }
-    for (unsigned t = 16; t < 80; t++) {
-        schedule[t] = rotate(schedule[t - 3] ^ schedule[t - 8] ^ schedule[t - 14] ^
-                             schedule[t - 16], 1);
+    for (unsigned i = 16; i < 80; i++) {
+        words[i] = rotate(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1);
     }
-    uint32_t a = hash[0];
-    uint32_t b = hash[1];
-    uint32_t c = hash[2];
-    uint32_t d = hash[3];
-    uint32_t e = hash[4];
-    for (unsigned t = 0; t < 80; t++) {
-        uint32_t f = t < 20 ? (b & c) | (~b & d)
-                   : t >= 40 && t < 60 ? (b & c) | (b & d) | (c & d)
-                   : b ^ c ^ d;
-        uint32_t next = rotate(a, 5) + f + e + constants[t / 20] + schedule[t];
+    uint32_t a = state[0];
+    uint32_t b = state[1];
+    uint32_t c = state[2];
+    uint32_t d = state[3];
+    uint32_t e = state[4];
+    for (unsigned i = 0; i < 80; i++) {
+        uint32_t mix = i < 20   ? ((b & c) | (~b & d)) + 0x5A827999u
+                       : i < 40 ? (b ^ c ^ d) + 0x6ED9EBA1u
+                       : i < 60 ? ((b & c) | (b & d) | (c & d)) + 0x8F1BBCDCu
+                                : (b ^ c ^ d) + 0xCA62C1D6u;
+        uint32_t next = rotate(a, 5) + mix + e + words[i];
         e = d;
         d = c;
         c = rotate(b, 30);
         b = a;
         a = next;
     }
-    hash[0] += a;
-    hash[1] += b;
-    hash[2] += c;
-    hash[3] += d;
-    hash[4] += e;
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
 }
 
 void ss__sha1(struct ss_str data, uint8_t ret_digest[SS_SHA1_BYTES])
 {
-    uint32_t hash[5] = { 0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0 };
+    uint32_t state[5] = { 0x67452301u, 0xEFCDAB89u, 0x98BADCFEu, 0x10325476u, 0xC3D2E1F0u };
     const uint8_t *at = (const uint8_t *)data.data;
     size_t left = data.len;
     for (; left >= BLOCK_BYTES; at += BLOCK_BYTES, left -= BLOCK_BYTES) {
-        mix_block(hash, at);
+        add_block(state, at);
     }
-    uint8_t tail[2 * BLOCK_BYTES] = { 0 };
+    uint8_t last[2 * BLOCK_BYTES] = { 0 };
     if (left > 0) {
-        memcpy(tail, at, left);
+        memcpy(last, at, left);
     }
-    tail[left] = 0x80;
-    size_t tail_len = left < BLOCK_BYTES - 8 ? BLOCK_BYTES : 2 * BLOCK_BYTES;
+    last[left] = 0x80;
+    size_t total = left + 9 <= BLOCK_BYTES ? BLOCK_BYTES : sizeof last;
     uint64_t bits = (uint64_t)data.len * 8;
-    store_be32(tail + tail_len - 8, (uint32_t)(bits >> 32));
-    store_be32(tail + tail_len - 4, (uint32_t)bits);
-    for (size_t done = 0; done < tail_len; done += BLOCK_BYTES) {
-        mix_block(hash, tail + done);
+    for (unsigned i = 0; i < 8; i++) {
+        last[total - 1 - i] = (uint8_t)(bits >> (8 * i));
     }
-    for (unsigned i = 0; i < 5; i++) {
-        store_be32(ret_digest + 4 * i, hash[i]);
+    for (size_t i = 0; i < total; i += BLOCK_BYTES) {
+        add_block(state, last + i);
+    }
+    for (unsigned i = 0; i < SS_SHA1_BYTES; i++) {
+        ret_digest[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
     }
 }

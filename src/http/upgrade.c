@@ -1,64 +1,78 @@
 #include "http/upgrade.h"
 
+#include <string.h>
+
 #include <sessionstream/error.h>
 
-#include "core/contract.h"
-#include "http/base64.h"
 #include "http/response.h"
 #include "http/sha1.h"
 
-#define KEY_TEXT_BYTES 24
+#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"    /* RFC 6455 section 1.3 */
+#define KEY_CHARS 24u
 
-const char *ss__http_subprotocol_name(enum ss_http_subprotocol subprotocol)
-{
-    static const char *const names[] = {
-        [SS_HTTP_SUBPROTOCOL_NONE] = NULL,
-        [SS_HTTP_SUBPROTOCOL_V1_JSON] = "sessionstream.v1.json",
-        [SS_HTTP_SUBPROTOCOL_V2_JSON] = "sessionstream.v2.json",
-        [SS_HTTP_SUBPROTOCOL_V2_PROTOBUF] = "sessionstream.v2.protobuf"
-    };
-    return names[subprotocol];
-}
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void ss__http_accept_key(struct ss_str key, char ret_accept[SS_HTTP_ACCEPT_BYTES + 1])
 {
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    char text[KEY_TEXT_BYTES + sizeof guid - 1];
-    SS_REQUIRE(key.len == KEY_TEXT_BYTES);
-    memcpy(text, key.data, key.len);
-    memcpy(text + key.len, guid, sizeof guid - 1);
-    uint8_t digest[SS_SHA1_BYTES];
-    ss__sha1(ss_str_of(text, sizeof text), digest);
-    size_t len = ss__base64_encode(digest, sizeof digest, ret_accept);
-    ret_accept[len] = '\0';
+    char text[KEY_CHARS + sizeof GUID] = { 0 };
+    uint8_t digest[SS_SHA1_BYTES + 1] = { 0 };
+    size_t len = key.len > KEY_CHARS ? KEY_CHARS : key.len;
+    memcpy(text, key.data, len);
+    memcpy(text + len, GUID, sizeof GUID - 1);
+    ss__sha1(ss_str_of(text, len + sizeof GUID - 1), digest);
+    char *out = ret_accept;
+    for (size_t i = 0; i < SS_SHA1_BYTES; i += 3) {
+        unsigned group = (unsigned)digest[i] << 16 | (unsigned)digest[i + 1] << 8 |
+                         (i + 2 < SS_SHA1_BYTES ? digest[i + 2] : 0u);
+        for (unsigned j = 0; j < 4; j++) {
+            *out++ = alphabet[group >> (18 - 6 * j) & 63];
+        }
+    }
+    out[-1] = '=';    /* 20 bytes leave one place of padding */
+    *out = '\0';
 }
 
-/* 16 bytes in base64 are 22 digits and "=="; the last digit carries four zero bits. */
+/* 16 bytes in base64: 22 characters, the last of which carries 4 bits, and "==". */
 static bool is_key(struct ss_str key)
 {
-    if (key.len != KEY_TEXT_BYTES || key.data[22] != '=' || key.data[23] != '=') {
+    if (key.len != KEY_CHARS || memcmp(key.data + 22, "==", 2) != 0) {
         return false;
     }
     for (size_t i = 0; i < 22; i++) {
-        const char *digit = memchr(ss__base64_digits, key.data[i], 64);
-        if (digit == NULL || (i == 21 && ((digit - ss__base64_digits) & 15) != 0)) {
+        if (key.data[i] == '\0' || strchr(alphabet, key.data[i]) == NULL) {
             return false;
         }
     }
     return true;
 }
 
+const char *ss__http_subprotocol_name(enum ss_http_subprotocol subprotocol)
+{
+    switch (subprotocol) {
+    case SS_HTTP_SUBPROTOCOL_V1_JSON:
+        return "sessionstream.v1.json";
+    case SS_HTTP_SUBPROTOCOL_V2_JSON:
+        return "sessionstream.v2.json";
+    case SS_HTTP_SUBPROTOCOL_V2_PROTOBUF:
+        return "sessionstream.v2.protobuf";
+    case SS_HTTP_SUBPROTOCOL_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* The first offer that we know: the client lists them by preference. */
 static enum ss_http_subprotocol choose_subprotocol(const struct ss_http_request *request)
 {
     size_t at = 0;
     struct ss_str list;
-    while (ss__http_field_next(request, "Sec-WebSocket-Protocol", &at, &list)) {
-        struct ss_str offered;
-        while (ss__http_list_next(&list, &offered)) {
-            for (int p = SS_HTTP_SUBPROTOCOL_V1_JSON; p <= SS_HTTP_SUBPROTOCOL_V2_PROTOBUF; p++) {
-                const char *name = ss__http_subprotocol_name((enum ss_http_subprotocol)p);
-                if (ss_str_equal(offered, ss_str(name))) {
-                    return (enum ss_http_subprotocol)p;
+    struct ss_str offer;
+    while (ss__http_field_next(request, "sec-websocket-protocol", &at, &list)) {
+        while (ss__http_list_next(&list, &offer)) {
+            for (int i = SS_HTTP_SUBPROTOCOL_V1_JSON; i <= SS_HTTP_SUBPROTOCOL_V2_PROTOBUF; i++) {
+                enum ss_http_subprotocol known = (enum ss_http_subprotocol)i;
+                if (ss_str_equal(offer, ss_str(ss__http_subprotocol_name(known)))) {
+                    return known;
                 }
             }
         }
@@ -66,72 +80,59 @@ static enum ss_http_subprotocol choose_subprotocol(const struct ss_http_request 
     return SS_HTTP_SUBPROTOCOL_NONE;
 }
 
-static int refuse(struct ss_http_upgrade *upgrade, unsigned status, const char *text)
+static int refuse(struct ss_http_upgrade *upgrade, unsigned status, const char *error)
 {
-    upgrade->status = status;
-    upgrade->error = text;
+    *upgrade = (struct ss_http_upgrade){ .status = status, .error = error };
     return SS_E_PROTO;
-}
-
-/* The only field of this name; false if it is missing or stands twice. */
-static bool single_field(const struct ss_http_request *request, const char *name,
-                         struct ss_str *ret_value)
-{
-    size_t at = 0;
-    struct ss_str second;
-    return ss__http_field_next(request, name, &at, ret_value) &&
-           !ss__http_field_next(request, name, &at, &second);
 }
 
 int ss__http_upgrade(const struct ss_http_request *request, struct ss_http_upgrade *ret_upgrade)
 {
-    *ret_upgrade = (struct ss_http_upgrade){ .status = 101 };
-    if (request->method != SS_HTTP_GET) {
-        return refuse(ret_upgrade, 405, "a websocket is opened with GET");
-    }
-    if (!ss__http_field_has_token(request, "Upgrade", "websocket")) {
-        return refuse(ret_upgrade, 426, "this address speaks websocket: Upgrade is missing");
-    }
-    if (!request->upgrade) {
-        return refuse(ret_upgrade, 400, "the Connection field does not list \"upgrade\"");
-    }
-    if (request->version_minor == 0) {
-        return refuse(ret_upgrade, 400, "a websocket needs HTTP/1.1");
-    }
-    if (request->body.len > 0) {
-        return refuse(ret_upgrade, 400, "a websocket request has no body");
-    }
-    struct ss_str version;
-    if (!single_field(request, "Sec-WebSocket-Version", &version) ||
-        !ss_str_equal(version, ss_str("13"))) {
-        return refuse(ret_upgrade, 426, "Sec-WebSocket-Version must be 13");
-    }
     struct ss_str key;
-    if (!single_field(request, "Sec-WebSocket-Key", &key) || !is_key(key)) {
+    struct ss_str version;
+    size_t at = 0;
+    if (request->method != SS_HTTP_GET) {
+        return refuse(ret_upgrade, 405, "a websocket handshake is a GET request");
+    }
+    if (request->version_minor != 1) {
+        return refuse(ret_upgrade, 400, "a websocket handshake needs HTTP/1.1");
+    }
+    if (!ss__http_field_has_token(request, "upgrade", "websocket") || !request->upgrade) {
+        return refuse(ret_upgrade, 400,
+                      "a websocket handshake needs Upgrade: websocket and Connection: Upgrade");
+    }
+    if (!ss__http_field(request, "sec-websocket-version", &version) ||
+        !ss_str_equal(version, ss_str("13"))) {
+        return refuse(ret_upgrade, 426, "the only websocket version here is 13");
+    }
+    if (!ss__http_field_next(request, "sec-websocket-key", &at, &key) || !is_key(key)) {
         return refuse(ret_upgrade, 400, "Sec-WebSocket-Key must be 16 bytes in base64");
     }
+    if (ss__http_field_next(request, "sec-websocket-key", &at, &version) ||
+        request->content_length > 0) {
+        return refuse(ret_upgrade, 400, "a websocket handshake has one key and no body");
+    }
+    *ret_upgrade = (struct ss_http_upgrade){ .status = 101,
+                                             .subprotocol = choose_subprotocol(request) };
     ss__http_accept_key(key, ret_upgrade->accept);
-    ret_upgrade->subprotocol = choose_subprotocol(request);
     return 0;
 }
 
 static void write_refusal(const struct ss_http_upgrade *upgrade, struct ss_bytes *out)
 {
-    struct ss_http_extra extra[2];
-    size_t count = 0;
-    if (upgrade->status == 426) {
-        extra[count++] = (struct ss_http_extra){ "Upgrade", ss_str("websocket") };
-        extra[count++] = (struct ss_http_extra){ "Sec-WebSocket-Version", ss_str("13") };
-    } else if (upgrade->status == 405) {
-        extra[count++] = (struct ss_http_extra){ "Allow", ss_str("GET") };
+    static const struct ss_http_extra allow[] = { { "Allow", { "GET", 3 } } };
+    static const struct ss_http_extra version[] = { { "Sec-WebSocket-Version", { "13", 2 } },
+                                                    { "Upgrade", { "websocket", 9 } } };
+    struct ss_http_problem problem = { .status = upgrade->status,
+                                       .code = ss_error_wire_name(SS_E_PROTO),
+                                       .detail = ss_str(upgrade->error) };
+    if (upgrade->status == 405) {
+        problem.extra = allow;
+        problem.extra_count = 1;
+    } else if (upgrade->status == 426) {
+        problem.extra = version;
+        problem.extra_count = 2;
     }
-    struct ss_http_problem problem = {
-        .status = upgrade->status,
-        .code = ss_error_wire_name(SS_E_PROTO),
-        .detail = ss_str(upgrade->error),
-        .extra = extra,
-        .extra_count = count
-    };
     ss__http_problem_write(out, &problem);
 }
 
@@ -141,15 +142,13 @@ void ss__http_upgrade_response(const struct ss_http_upgrade *upgrade, struct ss_
         write_refusal(upgrade, out);
         return;
     }
-    ss__bytes_text(out, "HTTP/1.1 101 Switching Protocols\r\n"
-                        "Upgrade: websocket\r\n"
-                        "Connection: Upgrade\r\n"
-                        "Sec-WebSocket-Accept: ");
+    const char *subprotocol = ss__http_subprotocol_name(upgrade->subprotocol);
+    ss__bytes_text(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                        "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
     ss__bytes_text(out, upgrade->accept);
-    const char *name = ss__http_subprotocol_name(upgrade->subprotocol);
-    if (name != NULL) {
+    if (subprotocol != NULL) {
         ss__bytes_text(out, "\r\nSec-WebSocket-Protocol: ");
-        ss__bytes_text(out, name);
+        ss__bytes_text(out, subprotocol);
     }
     ss__bytes_text(out, "\r\n\r\n");
 }

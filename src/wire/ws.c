@@ -1,258 +1,320 @@
 #include "wire/ws.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include <wslay/wslay.h>
+
 #include <sessionstream/error.h>
 #include <sessionstream/limits.h>
 
+#include "core/bytes.h"
 #include "core/contract.h"
 #include "core/utf8.h"
-#include "wire/ws_close.h"
-#include "wire/ws_decoder.h"
 
-/* What one call of feed works on. */
-struct feed {
+#define REASON_BYTES_MAX 123u
+
+struct ss_ws_decoder {
+    struct ss_ws_decoder *next_spare;
+    wslay_event_context_ptr wslay;
+    /* The bytes of the running feed. */
+    const uint8_t *at;
+    const uint8_t *end;
+    /* Over the whole loan: when both are equal no frame is open. */
+    uint64_t fed;
+    uint64_t in_frames;
+    /* The frame and message being read. */
+    uint64_t frame_payload;
+    bool control;
+    bool open;                        /* a fragmented message is open */
+    unsigned fragments;
+    enum ss_ws_opcode opcode;
+    struct ss_bytes message;
+    struct ss_bytes replies;
+    /* Why reading stops before wslay says so. */
+    uint16_t refuse_status;
+    const char *refuse_reason;
+    int stop;
+    /* The running feed. */
     struct ss_ws *ws;
     struct ss_ws_decoder_pool *pool;
-    struct ss_ws_decoder *decoder;
     const struct ss_ws_callbacks *callbacks;
     void *ctx;
+    struct ss_bytes close_reason;
 };
+
+static ssize_t on_recv(wslay_event_context_ptr wslay, uint8_t *buf, size_t len, int flags,
+                       void *user)
+{
+    (void)flags;
+    struct ss_ws_decoder *decoder = user;
+    if (decoder->refuse_status != 0 || decoder->stop != 0) {
+        wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
+        return -1;
+    }
+    size_t left = (size_t)(decoder->end - decoder->at);
+    if (left == 0) {
+        wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    size_t take = left < len ? left : len;
+    memcpy(buf, decoder->at, take);
+    decoder->at += take;
+    decoder->fed += take;
+    return (ssize_t)take;
+}
+
+static ssize_t on_send(wslay_event_context_ptr wslay, const uint8_t *data, size_t len, int flags,
+                       void *user)
+{
+    (void)flags;
+    struct ss_ws_decoder *decoder = user;
+    ss__bytes_append(&decoder->replies, data, len);
+    if (decoder->replies.err != 0) {
+        wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
+        return -1;
+    }
+    return (ssize_t)len;
+}
+
+static void refuse(struct ss_ws_decoder *decoder, uint16_t status, const char *reason)
+{
+    if (decoder->refuse_status == 0) {
+        decoder->refuse_status = status;
+        decoder->refuse_reason = reason;
+    }
+}
+
+static void on_frame_start(wslay_event_context_ptr wslay,
+                           const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
+{
+    (void)wslay;
+    struct ss_ws_decoder *decoder = user;
+    decoder->frame_payload = arg->payload_length;
+    decoder->control = (arg->opcode & 0x8) != 0;
+    if (decoder->control) {
+        return;
+    }
+    if (arg->opcode != WSLAY_CONTINUATION_FRAME) {
+        decoder->opcode = (enum ss_ws_opcode)arg->opcode;
+        decoder->fragments = 0;
+        ss__bytes_clear(&decoder->message);
+    }
+    decoder->open = true;
+    if (++decoder->fragments > SS_WS_FRAGMENTS_MAX) {
+        refuse(decoder, SS_WS_STATUS_POLICY, "too many fragments");
+    }
+    if (arg->payload_length > decoder->ws->message_bytes_max - decoder->message.len) {
+        refuse(decoder, SS_WS_STATUS_TOO_BIG, "message is over the limit");
+    }
+}
+
+static void on_frame_chunk(wslay_event_context_ptr wslay,
+                           const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user)
+{
+    (void)wslay;
+    struct ss_ws_decoder *decoder = user;
+    if (decoder->control || decoder->refuse_status != 0) {
+        return;
+    }
+    size_t before = decoder->message.cap;
+    ss__bytes_append(&decoder->message, arg->data, arg->data_length);
+    if (decoder->message.err != 0) {
+        refuse(decoder, SS_WS_STATUS_INTERNAL, "out of memory");
+        return;
+    }
+    decoder->pool->held_bytes += decoder->message.cap - before;
+    if (decoder->pool->held_bytes > decoder->pool->held_bytes_max) {
+        refuse(decoder, SS_WS_STATUS_TRY_AGAIN, "too many unfinished messages, retry later");
+    }
+}
+
+/* Header as a client must send it: masked, in the shortest form. */
+static uint64_t masked_frame_size(uint64_t payload)
+{
+    return ss__ws_header_size(payload) + 4 + payload;
+}
+
+static void on_frame_end(wslay_event_context_ptr wslay, void *user)
+{
+    (void)wslay;
+    struct ss_ws_decoder *decoder = user;
+    decoder->in_frames += masked_frame_size(decoder->frame_payload);
+}
+
+static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_on_msg_recv_arg *arg,
+                       void *user)
+{
+    (void)wslay;
+    struct ss_ws_decoder *decoder = user;
+    if (decoder->refuse_status != 0 || decoder->stop != 0) {
+        return;
+    }
+    if (arg->opcode == WSLAY_TEXT_FRAME || arg->opcode == WSLAY_BINARY_FRAME) {
+        decoder->open = false;
+        decoder->stop = decoder->callbacks->on_message(decoder->ctx, decoder->opcode,
+                                                       ss__bytes_view(&decoder->message));
+        ss__bytes_clear(&decoder->message);
+    } else if (arg->opcode == WSLAY_PONG && decoder->callbacks->on_pong != NULL) {
+        decoder->callbacks->on_pong(decoder->ctx, ss_str_of(arg->msg, arg->msg_length));
+    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length > 2) {
+        ss__bytes_clear(&decoder->close_reason);
+        ss__bytes_append(&decoder->close_reason, arg->msg + 2, arg->msg_length - 2);
+    }
+}
+
+/* ---- lending ---- */
+
+static void free_decoder(struct ss_ws_decoder *decoder)
+{
+    if (decoder->wslay != NULL) {
+        wslay_event_context_free(decoder->wslay);
+    }
+    ss__bytes_deinit(&decoder->message);
+    ss__bytes_deinit(&decoder->replies);
+    ss__bytes_deinit(&decoder->close_reason);
+    free(decoder);
+}
+
+static struct ss_ws_decoder *new_decoder(void)
+{
+    static const struct wslay_event_callbacks callbacks = {
+        .recv_callback = on_recv,
+        .send_callback = on_send,
+        .on_frame_recv_start_callback = on_frame_start,
+        .on_frame_recv_chunk_callback = on_frame_chunk,
+        .on_frame_recv_end_callback = on_frame_end,
+        .on_msg_recv_callback = on_message,
+    };
+    struct ss_ws_decoder *decoder = calloc(1, sizeof *decoder);
+    if (decoder == NULL) {
+        return NULL;
+    }
+    ss__bytes_init(&decoder->message, 0);
+    ss__bytes_init(&decoder->replies, 0);
+    ss__bytes_init(&decoder->close_reason, 0);
+    if (wslay_event_context_server_init(&decoder->wslay, &callbacks, decoder) != 0) {
+        decoder->wslay = NULL;
+        free_decoder(decoder);
+        return NULL;
+    }
+    /* Our own assembly bounds the message; wslay still checks control frames and UTF-8. */
+    wslay_event_config_set_no_buffering(decoder->wslay, 1);
+    return decoder;
+}
+
+static struct ss_ws_decoder *lend(struct ss_ws_decoder_pool *pool)
+{
+    struct ss_ws_decoder *decoder = pool->spare;
+    if (decoder != NULL) {
+        pool->spare = decoder->next_spare;
+        pool->spare_count--;
+    } else {
+        decoder = new_decoder();
+    }
+    if (decoder != NULL) {
+        pool->lent_count++;
+        decoder->fed = decoder->in_frames = 0;
+        decoder->open = false;
+    }
+    return decoder;
+}
+
+/* @reusable: between whole messages, so that wslay's state is as new. */
+static void take_back(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, bool reusable)
+{
+    struct ss_ws_decoder *decoder = ws->decoder;
+    ws->decoder = NULL;
+    pool->lent_count--;
+    pool->held_bytes -= decoder->message.cap;
+    ss__bytes_deinit(&decoder->message);
+    if (reusable && pool->spare_count < SS_WS_SPARE_DECODERS_MAX) {
+        decoder->next_spare = pool->spare;
+        pool->spare = decoder;
+        pool->spare_count++;
+    } else {
+        free_decoder(decoder);
+    }
+}
+
+void ss__ws_decoder_pool_init(struct ss_ws_decoder_pool *pool, size_t held_bytes_max)
+{
+    *pool = (struct ss_ws_decoder_pool){ .held_bytes_max = held_bytes_max };
+}
+
+void ss__ws_decoder_pool_deinit(struct ss_ws_decoder_pool *pool)
+{
+    SS_REQUIRE(pool->lent_count == 0);
+    while (pool->spare != NULL) {
+        struct ss_ws_decoder *next = pool->spare->next_spare;
+        free_decoder(pool->spare);
+        pool->spare = next;
+    }
+    pool->spare_count = 0;
+}
 
 void ss__ws_init(struct ss_ws *ws, uint32_t message_bytes_max)
 {
     *ws = (struct ss_ws){ .message_bytes_max = message_bytes_max };
 }
 
-static bool at_boundary(const struct ss_ws_decoder *decoder)
-{
-    return decoder->fed_bytes == decoder->framed_bytes && !decoder->in_frame;
-}
-
-static void give_decoder_back(struct ss_ws *ws, struct ss_ws_decoder_pool *pool)
-{
-    struct ss_ws_decoder *decoder = ws->decoder;
-    ws->decoder = NULL;
-    ss__ws_decoder_take_back(pool, decoder, at_boundary(decoder));
-}
-
 void ss__ws_deinit(struct ss_ws *ws, struct ss_ws_decoder_pool *pool)
 {
     if (ws->decoder != NULL) {
-        give_decoder_back(ws, pool);
+        take_back(ws, pool, false);
     }
-    ws->closed = true;
 }
 
-static int close_connection(struct feed *feed, bool by_peer, uint16_t status, struct ss_str reason)
+/* ---- feeding ---- */
+
+static void send_replies(struct ss_ws_decoder *decoder)
+{
+    while (wslay_event_want_write(decoder->wslay) && wslay_event_send(decoder->wslay) == 0 &&
+           decoder->replies.err == 0) {
+    }
+    if (decoder->replies.len > 0 && decoder->replies.err == 0) {
+        decoder->callbacks->on_reply(decoder->ctx, ss__bytes_view(&decoder->replies));
+    }
+    ss__bytes_clear(&decoder->replies);
+}
+
+/* Ends the connection with a close frame of our own. */
+static void close_refused(struct ss_ws_decoder *decoder, uint16_t status, const char *reason)
 {
     uint8_t frame[SS_WS_CLOSE_FRAME_BYTES_MAX];
     size_t len;
-    ss__ws_close_frame(status, by_peer ? ss_str("") : reason, frame, &len);
-    feed->ws->closed = true;
-    feed->callbacks->on_reply(feed->ctx, ss_str_of(frame, len));
-    feed->callbacks->on_close(feed->ctx, by_peer, status, reason);
-    return SS_E_CLOSED;
+    ss__ws_close_frame(status, ss_str(reason), frame, &len);
+    decoder->callbacks->on_reply(decoder->ctx, ss_str_of(frame, len));
+    decoder->callbacks->on_close(decoder->ctx, false, status, ss_str(reason));
 }
 
-static int refuse(struct feed *feed, uint16_t status, const char *reason)
+static const char *reason_of(uint16_t status)
 {
-    return close_connection(feed, false, status, ss_str(reason));
+    return status == SS_WS_STATUS_BAD_DATA  ? "invalid UTF-8"
+           : status == SS_WS_STATUS_TOO_BIG ? "message is over the limit"
+                                            : "protocol error";
 }
 
-static int check_data_frame(struct feed *feed, const struct ss_ws_piece *piece)
+/* wslay has read a close frame or found a violation; its close frame is among the replies. */
+static void close_by_wslay(struct ss_ws_decoder *decoder)
 {
-    struct ss_ws_decoder *decoder = feed->decoder;
-    bool continuation = piece->opcode == SS_WS_CONTINUATION;
-    if (continuation != decoder->message_open) {
-        return refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR,
-                      continuation ? "a continuation without a message"
-                                   : "a new message inside a fragmented one");
+    wslay_event_context_ptr wslay = decoder->wslay;
+    if (wslay_event_get_close_received(wslay)) {
+        uint16_t status = wslay_event_get_status_code_received(wslay);
+        decoder->callbacks->on_close(decoder->ctx, true,
+                                     status == 0 ? (uint16_t)SS_WS_STATUS_NONE : status,
+                                     ss__bytes_view(&decoder->close_reason));
+        return;
     }
-    if (piece->payload_len > feed->ws->message_bytes_max - decoder->message.len) {
-        return refuse(feed, SS_WS_STATUS_TOO_BIG, "the message is too large");
-    }
-    if (!continuation) {
-        decoder->message_opcode = (enum ss_ws_opcode)piece->opcode;
-        decoder->message_open = true;
-        decoder->fragments = 0;
-        decoder->checked = 0;
-    }
-    if (++decoder->fragments > SS_WS_FRAGMENTS_MAX) {
-        return refuse(feed, SS_WS_STATUS_POLICY, "the message has too many fragments");
-    }
-    return 0;
+    uint16_t status = wslay_event_get_status_code_sent(wslay);
+    decoder->callbacks->on_close(decoder->ctx, false, status, ss_str(reason_of(status)));
 }
 
-/* Judges the header of a frame with its first piece (RFC 6455 sections 5.1, 5.2, 5.4). wslay has
- * refused long or fragmented control frames and lengths that are not minimal. */
-static int begin_frame(struct feed *feed, const struct ss_ws_piece *piece)
+static int end_connection(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, int err)
 {
-    struct ss_ws_decoder *decoder = feed->decoder;
-    if (!piece->masked) {
-        return refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR, "client frames must be masked");
-    }
-    if (piece->reserved != 0) {
-        return refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR, "reserved bits are set");
-    }
-    decoder->in_frame = true;
-    decoder->frame_opcode = (enum ss_ws_opcode)piece->opcode;
-    decoder->frame_fin = piece->fin;
-    decoder->frame_len = piece->payload_len;
-    decoder->frame_taken = 0;
-    switch (piece->opcode) {
-    case SS_WS_CONTINUATION:
-    case SS_WS_TEXT:
-    case SS_WS_BINARY:
-        return check_data_frame(feed, piece);
-    case SS_WS_CLOSE:
-    case SS_WS_PING:
-    case SS_WS_PONG:
-        decoder->control_len = 0;
-        return 0;
-    default:
-        return refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR, "unknown opcode");
-    }
-}
-
-static int deliver(struct feed *feed, struct ss_str bytes)
-{
-    struct ss_ws_decoder *decoder = feed->decoder;
-    int err = feed->callbacks->on_message(feed->ctx, decoder->message_opcode, bytes);
-    decoder->message_open = false;
-    feed->pool->held_bytes -= decoder->message.len;
-    ss__bytes_clear(&decoder->message);
-    if (err != 0) {
-        feed->ws->closed = true;
-    }
+    ws->closed = true;
+    take_back(ws, pool, false);
     return err;
-}
-
-static int bad_text(struct feed *feed)
-{
-    return refuse(feed, SS_WS_STATUS_BAD_DATA, "the text is not UTF-8");
-}
-
-static int append_piece(struct feed *feed, const struct ss_ws_piece *piece)
-{
-    struct ss_ws_decoder *decoder = feed->decoder;
-    struct ss_bytes *message = &decoder->message;
-    if (piece->len > feed->pool->held_bytes_max - feed->pool->held_bytes) {
-        return refuse(feed, SS_WS_STATUS_TRY_AGAIN, "too many unfinished messages");
-    }
-    size_t before = message->len;
-    ss__bytes_append(message, piece->data, piece->len);
-    feed->pool->held_bytes += message->len - before;
-    if (message->err != 0) {
-        return refuse(feed, SS_WS_STATUS_INTERNAL, "out of memory");
-    }
-    if (decoder->message_opcode == SS_WS_TEXT &&
-        !ss__ws_utf8_advance(message->data, message->len, &decoder->checked)) {
-        return bad_text(feed);
-    }
-    return 0;
-}
-
-/* @last: the piece ends its frame. */
-static int take_data_piece(struct feed *feed, const struct ss_ws_piece *piece, bool last)
-{
-    struct ss_ws_decoder *decoder = feed->decoder;
-    bool text = decoder->message_opcode == SS_WS_TEXT;
-    bool whole = last && piece->fin && decoder->message.len == 0;
-    if (whole) {
-        struct ss_str bytes = ss_str_of(piece->data, piece->len);
-        if (text && !ss__utf8_valid(bytes.data, bytes.len)) {
-            return bad_text(feed);
-        }
-        return deliver(feed, bytes);
-    }
-    if (piece->len > 0) {
-        int err = append_piece(feed, piece);
-        if (err != 0) {
-            return err;
-        }
-    }
-    if (!last || !piece->fin) {
-        return 0;
-    }
-    if (text && decoder->checked != decoder->message.len) {
-        return bad_text(feed);
-    }
-    return deliver(feed, ss__bytes_view(&decoder->message));
-}
-
-static void send_pong(struct feed *feed, struct ss_str payload)
-{
-    uint8_t frame[2 + SS_WS_CONTROL_PAYLOAD_BYTES_MAX];
-    frame[0] = 0x80 | SS_WS_PONG;
-    frame[1] = (uint8_t)payload.len;
-    memcpy(frame + 2, payload.data, payload.len);
-    feed->callbacks->on_reply(feed->ctx, ss_str_of(frame, 2 + payload.len));
-}
-
-static int take_control_piece(struct feed *feed, const struct ss_ws_piece *piece, bool last)
-{
-    struct ss_ws_decoder *decoder = feed->decoder;
-    if (piece->len > 0) {
-        memcpy(decoder->control + decoder->control_len, piece->data, piece->len);
-        decoder->control_len += piece->len;
-    }
-    if (!last) {
-        return 0;
-    }
-    struct ss_str payload = ss_str_of(decoder->control, decoder->control_len);
-    if (piece->opcode == SS_WS_PING) {
-        send_pong(feed, payload);
-        return 0;
-    }
-    if (piece->opcode == SS_WS_PONG) {
-        if (feed->callbacks->on_pong != NULL) {
-            feed->callbacks->on_pong(feed->ctx, payload);
-        }
-        return 0;
-    }
-    uint16_t status;
-    struct ss_str reason;
-    uint16_t refused = ss__ws_close_read(payload, &status, &reason);
-    if (refused != 0) {
-        return refuse(feed, refused, refused == SS_WS_STATUS_BAD_DATA
-                                         ? "the close reason is not UTF-8"
-                                         : "the close status is not valid");
-    }
-    return close_connection(feed, true, status, reason);
-}
-
-static int take_piece(struct feed *feed, const struct ss_ws_piece *piece)
-{
-    struct ss_ws_decoder *decoder = feed->decoder;
-    if (!decoder->in_frame) {
-        int err = begin_frame(feed, piece);
-        if (err != 0) {
-            return err;
-        }
-    }
-    decoder->frame_taken += piece->len;
-    bool last = decoder->frame_taken == decoder->frame_len;
-    if (last) {
-        decoder->in_frame = false;
-        decoder->framed_bytes += ss__ws_header_size(decoder->frame_len) + 4 + decoder->frame_len;
-    }
-    bool control = (piece->opcode & 8) != 0;
-    return control ? take_control_piece(feed, piece, last) : take_data_piece(feed, piece, last);
-}
-
-static int take_pieces(struct feed *feed)
-{
-    for (;;) {
-        struct ss_ws_piece piece;
-        int got = ss__ws_decoder_next(feed->decoder, &piece);
-        if (got == 0) {
-            return 0;
-        }
-        int err = got < 0 ? refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR, "malformed frame header")
-                          : take_piece(feed, &piece);
-        if (err != 0) {
-            return err;
-        }
-    }
 }
 
 int ss__ws_feed(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, const uint8_t *in, size_t len,
@@ -261,22 +323,55 @@ int ss__ws_feed(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, const uint8_t
     if (ws->closed) {
         return SS_E_CLOSED;
     }
-    if (len == 0) {
-        return 0;
+    if (ws->decoder == NULL && (ws->decoder = lend(pool)) == NULL) {
+        ws->closed = true;
+        callbacks->on_close(ctx, false, SS_WS_STATUS_INTERNAL, ss_str("out of memory"));
+        return SS_E_CLOSED;
     }
-    struct feed feed = { ws, pool, ws->decoder, callbacks, ctx };
-    if (feed.decoder == NULL) {
-        feed.decoder = ss__ws_decoder_lend(pool);
-        if (feed.decoder == NULL) {
-            return refuse(&feed, SS_WS_STATUS_INTERNAL, "out of memory");
-        }
-        ws->decoder = feed.decoder;
+    struct ss_ws_decoder *decoder = ws->decoder;
+    decoder->at = in;
+    decoder->end = in + len;
+    decoder->ws = ws;
+    decoder->pool = pool;
+    decoder->callbacks = callbacks;
+    decoder->ctx = ctx;
+    decoder->refuse_status = 0;
+    decoder->stop = 0;
+    int code = wslay_event_recv(decoder->wslay);
+    if (decoder->stop != 0) {
+        return end_connection(ws, pool, decoder->stop);
     }
-    feed.decoder->in = in;
-    feed.decoder->in_len = len;
-    int err = take_pieces(&feed);
-    if (err != 0 || (at_boundary(feed.decoder) && !feed.decoder->message_open)) {
-        give_decoder_back(ws, pool);
+    if (decoder->refuse_status != 0 || code != 0) {
+        uint16_t status = decoder->refuse_status != 0 ? decoder->refuse_status
+                                                      : (uint16_t)SS_WS_STATUS_INTERNAL;
+        close_refused(decoder, status,
+                      decoder->refuse_status != 0 ? decoder->refuse_reason : "out of memory");
+        return end_connection(ws, pool, SS_E_CLOSED);
     }
-    return err;
+    send_replies(decoder);
+    if (!wslay_event_want_read(decoder->wslay)) {
+        close_by_wslay(decoder);
+        return end_connection(ws, pool, SS_E_CLOSED);
+    }
+    if (decoder->fed == decoder->in_frames && !decoder->open &&
+        !wslay_event_want_write(decoder->wslay)) {
+        take_back(ws, pool, true);
+    }
+    return 0;
+}
+
+void ss__ws_close_frame(uint16_t status, struct ss_str reason,
+                        uint8_t out[SS_WS_CLOSE_FRAME_BYTES_MAX], size_t *ret_len)
+{
+    size_t len = reason.len;
+    if (len > REASON_BYTES_MAX) {
+        len = ss__utf8_floor(reason.data, REASON_BYTES_MAX);
+    }
+    size_t at = ss__ws_header_write(SS_WS_CLOSE, 2 + len, out);
+    out[at++] = (uint8_t)(status >> 8);
+    out[at++] = (uint8_t)status;
+    if (len > 0) {
+        memcpy(out + at, reason.data, len);
+    }
+    *ret_len = at + len;
 }

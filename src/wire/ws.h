@@ -1,12 +1,9 @@
 /* ws.h - the server's side of a websocket connection: masked client bytes to whole messages.
  *
- * wslay's frame layer parses and unmasks; messages, UTF-8, close codes and replies are ours. A
- * decoder holds a little over 4 KiB, so it is lent from a pool when bytes arrive and taken back
- * when they form whole frames and no fragmented message is open: an idle connection costs 16
- * bytes here. No I/O, no clock; a pool and its connections belong to one thread. Source: RFC 6455.
- *
- * wslay's event layer is not used: it judges the reason of a close frame piece by piece, takes a
- * close frame of one byte for an empty one, and allocates for each control frame. */
+ * wslay parses, checks and answers control frames. Its context holds 8 KiB, so it is lent from a
+ * pool when bytes arrive and taken back when they form whole frames, no fragmented message is
+ * open and all replies were handed over: an idle connection costs 16 bytes here. No I/O, no
+ * clock; a pool and its connections belong to one thread. Source: RFC 6455. */
 #ifndef SS_WIRE_WS_H
 #define SS_WIRE_WS_H
 
@@ -46,9 +43,9 @@ struct ss_ws_callbacks {
      * and drops the rest. */
     int (*on_message)(void *ctx, enum ss_ws_opcode opcode, struct ss_str bytes);
 
-    /* A whole control frame (a pong, the close frame) to be written as it is, between whole
+    /* Whole control frames (pongs, the close frame) to be written as they are, between whole
      * frames of other messages. */
-    void (*on_reply)(void *ctx, struct ss_str frame);
+    void (*on_reply)(void *ctx, struct ss_str frames);
 
     /* The connection is over: by the peer's close frame, or by its error (then @by_peer is false).
      * Its close frame went to on_reply before. @status is SS_WS_STATUS_NONE if the peer gave
@@ -70,8 +67,8 @@ void ss__ws_deinit(struct ss_ws *ws, struct ss_ws_decoder_pool *pool);
 
 /* Takes bytes of the connection, all of them. Returns 0, or once the connection is over, and
  * from then on, SS_E_CLOSED. A violation of the protocol is no error here but a close (on_reply,
- * on_close) with status 1002; bad UTF-8 1007; a message over message_bytes_max 1009 (with
- * the first byte of a frame that announces it) or with over SS_WS_FRAGMENTS_MAX fragments 1008; a pool over
+ * on_close) with status 1002; bad UTF-8 1007; a message over message_bytes_max 1009 (as soon as
+ * a header announces it) or with over SS_WS_FRAGMENTS_MAX fragments 1008; a pool over
  * held_bytes_max 1013; no memory 1011. */
 int ss__ws_feed(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, const uint8_t *in, size_t len,
                 const struct ss_ws_callbacks *callbacks, void *ctx);

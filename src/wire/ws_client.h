@@ -1,6 +1,6 @@
 /* ws_client.h - the client's side of a websocket connection, for tools and tests. No I/O.
  *
- * The handshake before it stands in http/upgrade_client.h. Life: init -> feed, take ... -> deinit. */
+ * Life: handshake request -> ss__ws_client_response on what comes back -> feed/take frames. */
 #ifndef SS_WIRE_WS_CLIENT_H
 #define SS_WIRE_WS_CLIENT_H
 
@@ -11,9 +11,11 @@
 #include <sessionstream/types.h>
 
 #include "core/bytes.h"
+#include "core/failure.h"
 #include "wire/ws_header.h"
 
 #define SS_WS_MASK_BYTES 4
+#define SS_WS_KEY_BYTES 16
 
 struct ss_ws_client {
     struct ss_bytes in;        /* bytes not yet taken */
@@ -32,6 +34,17 @@ struct ss_ws_client_message {
 /* @message_bytes_max bounds a message; 0 means no bound. */
 void ss__ws_client_init(struct ss_ws_client *client, size_t message_bytes_max);
 void ss__ws_client_deinit(struct ss_ws_client *client);
+
+/* Appends the handshake request. @subprotocols is the header's value; empty: no header.
+ * @key is 16 random bytes. */
+void ss__ws_client_request(struct ss_bytes *out, struct ss_str host, struct ss_str target,
+                           struct ss_str subprotocols, const uint8_t key[SS_WS_KEY_BYTES]);
+
+/* Judges the answer at the start of @in. Returns its bytes (> 0; frames follow), 0 if it is
+ * incomplete, or SS_E_PROTO with the status line or the flaw in @failure. *ret_subprotocol is the
+ * chosen one, in @in; empty if none. */
+ptrdiff_t ss__ws_client_response(struct ss_str in, const uint8_t key[SS_WS_KEY_BYTES],
+                                 struct ss_str *ret_subprotocol, struct ss_failure *failure);
 
 /* Appends one final masked frame. */
 void ss__ws_client_frame(struct ss_bytes *out, enum ss_ws_opcode opcode, struct ss_str payload,
