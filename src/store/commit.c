@@ -21,7 +21,10 @@
 int ss__store_stage_event(struct ss_store *store, struct ss_store_session *session,
                           const struct ss_record *record)
 {
-    SS_REQUIRE(!session->closed && record->ordinal == session->now.row.ordinal + 1);
+    if (session->closed) {
+        return SS_E_CLOSED;
+    }
+    SS_REQUIRE(record->ordinal == session->now.row.ordinal + 1);
     size_t len = ss__log_record_bytes(record);
     struct ss_staged_record *staged = ss__arena_alloc(&store->arena, sizeof *staged + len);
     if (staged == NULL) {
@@ -54,7 +57,10 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
                                const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
                                uint32_t timeline_version)
 {
-    SS_REQUIRE(!session->closed && ordinal <= session->now.row.ordinal);
+    if (session->closed) {
+        return SS_E_CLOSED;
+    }
+    SS_REQUIRE(ordinal <= session->now.row.ordinal);
     struct ss_staged_checkpoint *staged = ss__arena_alloc(&store->arena, sizeof *staged);
     if (staged == NULL) {
         return SS_E_NOMEM;
@@ -407,6 +413,7 @@ static void check_space(struct ss_store *store)
 static int commit(struct ss_store *store, struct extent extent, unsigned *ret_flushed)
 {
     if (store->failed) {
+        ss__store_abort(store);
         return SS_E_STOREIO;
     }
     make_room(store);
@@ -428,7 +435,10 @@ static int commit(struct ss_store *store, struct extent extent, unsigned *ret_fl
     store->stats.last_commit_ns = ss__clock_monotonic_ns(store->options.clock) - begin_ns;
     if (err != 0) {
         store->stats.commit_errors++;
-        store->refusal = err == SS_E_STOREFULL ? err : store->refusal;
+        if (err == SS_E_STOREFULL) {
+            store->refusal = err;
+            store->space_checked_ns = ss__clock_monotonic_ns(store->options.clock);
+        }
         ss__store_abort(store);
         return err;
     }

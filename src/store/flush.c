@@ -10,16 +10,17 @@
 #define STRAGGLERS_MAX 32u
 #define STRAGGLER_BYTES_MAX (256u << 10)
 
+/* @place: database and @number in it where the damage was found. */
 static void quarantine(struct ss_store *store, struct ss_store_session *session,
-                       uint64_t sequence)
+                       const char *place, uint64_t number)
 {
     if (!session->now.row.quarantined) {
         char id[SS_SESSION_ID_BYTES_MAX + 3];
         session->now.row.quarantined = true;
         session->saved.row.quarantined = true;    /* damage is not undone with a transaction */
         ss__log(SS_LOG_ERROR, "a stored event is damaged, its session is set aside",
-                "shard=%u log_sequence=%llu session=%s", store->options.shard_index,
-                (unsigned long long)sequence, ss__log_quote(id, sizeof id, session->id));
+                "shard=%u place=%s number=%llu session=%s", store->options.shard_index, place,
+                (unsigned long long)number, ss__log_quote(id, sizeof id, session->id));
     }
 }
 
@@ -36,15 +37,15 @@ static int read_log(struct ss_store *store, MDB_txn *txn, struct ss_store_sessio
         err = ss__log_record_decode(ss__str_of_val(value), sequence, &sid, ret_record);
     }
     if (err == SS_E_NOTFOUND || err == SS_E_CORRUPT || (err == 0 && sid != session->now.row.sid)) {
-        quarantine(store, session, sequence);
+        quarantine(store, session, "log", sequence);
         return SS_E_CORRUPT;
     }
     return err;
 }
 
 /* Starts the scratch with the newest segment if it has room, else with an empty one. */
-static int begin_segment(struct ss_store *store, MDB_txn *txn,
-                         const struct ss_store_session *session, struct ss_segment_tip *ret_tip)
+static int begin_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session,
+                         struct ss_segment_tip *ret_tip)
 {
     const struct ss_session_values *now = &session->now;
     struct ss_bytes *out = &store->scratch;
@@ -66,8 +67,12 @@ static int begin_segment(struct ss_store *store, MDB_txn *txn,
         err = ss__segment_decode(ss_str_of(key_bytes, sizeof key_bytes), ss__str_of_val(value),
                                  &segment);
     }
+    if (err == SS_E_NOTFOUND || err == SS_E_CORRUPT) {
+        quarantine(store, session, "segment", now->tip.first);
+        return SS_E_CORRUPT;
+    }
     if (err != 0) {
-        return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
+        return err;
     }
     ss__bytes_str(out, segment.entries);
     *ret_tip = now->tip;

@@ -1,7 +1,6 @@
 /* I2 and the rule of effects: a commit that fails releases nothing. */
 #include "notes_app.h"
 
-#ifdef SS_FAULTS
 SS_TEST(commit_failure, i2_nothing_leaves_and_the_session_goes_on)
 {
     struct fixture f;
@@ -72,9 +71,3 @@ SS_TEST(commit_failure, a_failed_sync_stops_acking_and_reads_go_on)
     ss__msg_free(&answer->base);
     fixture_deinit(&f);
 }
-#else
-SS_TEST(commit_failure, needs_fault_points)
-{
-    ss_check(sizeof(struct fixture) > 0);
-}
-#endif

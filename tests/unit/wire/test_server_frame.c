@@ -1,0 +1,130 @@
+/* Server frames are exactly what the contract shows. */
+#include "wire/server_frame.h"
+
+#include <string.h>
+
+#include "schema/pb.h"
+#include "ss_test.h"
+
+static struct ss_schema *schema;
+static struct ss_transport transport;
+static struct ss_bytes scratch;
+
+static void begin(void)
+{
+    ss_check(ss__schema_new(&schema) == 0 && ss__transport_load(schema, NULL) == 0);
+    ss_check(ss__transport_init(&transport, schema, NULL) == 0);
+    ss__bytes_init(&scratch, 0);
+}
+
+static void end(void)
+{
+    ss__bytes_deinit(&scratch);
+    ss__schema_free(schema);
+}
+
+static void expect(struct ss_buf *buf, const char *text)
+{
+    ss_check(buf != NULL && buf->data[0] == 0x81);
+    ss_check_msg(ss_str_equal(ss__ws_payload(buf), ss_str(text)), "got %.*s",
+                 (int)ss__ws_payload(buf).len, ss__ws_payload(buf).data);
+    ss__buf_unref(buf);
+}
+
+SS_TEST(server_frame, small_frames_are_those_of_the_contract)
+{
+    begin();
+    enum ss_encoding v1 = SS_ENCODING_V1_JSON;
+    struct ss_str s = ss_str("s-1");
+    struct ss_str none = { NULL, 0 };
+    expect(ss__frame_hello(&transport, v1, ss_str("conn-1"), &scratch),
+           "{\"hello\":{\"connectionId\":\"conn-1\"}}");
+    expect(ss__frame_subscribed(&transport, v1, s, 0, &scratch),
+           "{\"subscribed\":{\"sessionId\":\"s-1\"}}");
+    expect(ss__frame_subscribed(&transport, v1, s, 42, &scratch),
+           "{\"subscribed\":{\"sessionId\":\"s-1\",\"sinceSnapshotOrdinal\":\"42\"}}");
+    expect(ss__frame_unsubscribed(&transport, v1, s, &scratch),
+           "{\"unsubscribed\":{\"sessionId\":\"s-1\"}}");
+    expect(ss__frame_pong(&transport, v1, ss_str("abc"), &scratch),
+           "{\"pong\":{\"nonce\":\"abc\"}}");
+    expect(ss__frame_pong(&transport, v1, none, &scratch), "{\"pong\":{}}");
+    struct ss_error_frame error = { .code = ss_str("protocol_error"),
+                                    .message = ss_str("load snapshot for \"s\": db down") };
+    expect(ss__frame_error(&transport, v1, &error, &scratch),
+           "{\"error\":{\"code\":\"protocol_error\",\"message\":\"load snapshot for \\\"s\\\": db "
+           "down\"}}");
+    expect(ss__frame_accepted(&transport, v1, ss_str("r"), s, 6, &scratch),
+           "{\"accepted\":{\"requestId\":\"r\",\"sessionId\":\"s-1\",\"ordinal\":\"6\"}}");
+    end();
+}
+
+SS_TEST(server_frame, additions_go_only_to_those_who_asked)
+{
+    begin();
+    struct ss_ui_frame frame = { .session_id = ss_str("s"), .ordinal = 5, .epoch = 9, .index = 1,
+                                 .last = true, .time_us = 77, .name = ss_str("U"),
+                                 .type = ss__schema_find(schema, ss_str("google.protobuf.Struct")),
+                                 .payload = ss_str("") };
+    expect(ss__frame_ui_event(&transport, SS_ENCODING_V1_JSON, &frame, &scratch, NULL),
+           "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"name\":\"U\",\"payload\":"
+           "{\"@type\":\"type.googleapis.com/google.protobuf.Struct\",\"value\":{}}}}");
+    frame.type = NULL;
+    expect(ss__frame_ui_event(&transport, SS_ENCODING_V1_JSON, &frame, &scratch, NULL),
+           "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"name\":\"U\"}}");
+    expect(ss__frame_ui_event(&transport, SS_ENCODING_V2_JSON, &frame, &scratch, NULL),
+           "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"name\":\"U\",\"epoch\":\"9\","
+           "\"index\":1,\"last\":true,\"timeUs\":\"77\"}}");
+    end();
+}
+
+SS_TEST(server_frame, snapshots_leave_defaults_out_and_survive_a_bad_payload)
+{
+    begin();
+    struct ss_snapshot_entity entities[] = {
+        { .kind = ss_str("K"), .id = ss_str("i"), .created_ordinal = 1, .last_ordinal = 6,
+          .type = ss__schema_find(schema, ss_str("google.protobuf.Empty")),
+          .payload = ss_str("") },
+        { .kind = ss_str("K"), .id = ss_str("j"), .created_ordinal = 2, .last_ordinal = 2,
+          .type = ss__schema_find(schema, ss_str("google.protobuf.Any")),
+          .payload = ss_str("\x0A\x03x/y") },
+    };
+    struct ss_snapshot_frame frame = { .session_id = ss_str("s") };
+    size_t left_out = 9;
+    expect(ss__frame_snapshot(&transport, SS_ENCODING_V1_JSON, &frame, &scratch, &left_out),
+           "{\"snapshot\":{\"sessionId\":\"s\"}}");
+    ss_check(left_out == 0);
+    frame.ordinal = 6;
+    frame.entities = entities;
+    frame.count = 2;
+    expect(ss__frame_snapshot(&transport, SS_ENCODING_V1_JSON, &frame, &scratch, &left_out),
+           "{\"snapshot\":{\"sessionId\":\"s\",\"snapshotOrdinal\":\"6\",\"entities\":["
+           "{\"kind\":\"K\",\"id\":\"i\",\"createdOrdinal\":\"1\",\"lastEventOrdinal\":\"6\","
+           "\"payload\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\",\"value\":{}}},"
+           "{\"kind\":\"K\",\"id\":\"j\",\"createdOrdinal\":\"2\",\"lastEventOrdinal\":\"2\"}]}}");
+    ss_check(left_out == 1);
+    end();
+}
+
+SS_TEST(server_frame, protobuf_frames_hold_the_same_values)
+{
+    begin();
+    struct ss_ui_frame frame = { .session_id = ss_str("s"), .ordinal = 300, .epoch = 9,
+                                 .last = true, .name = ss_str("U"),
+                                 .type = ss__schema_find(schema, ss_str("google.protobuf.Empty")),
+                                 .payload = ss_str("") };
+    struct ss_buf *buf =
+        ss__frame_ui_event(&transport, SS_ENCODING_V2_PROTOBUF, &frame, &scratch, NULL);
+    ss_check(buf != NULL && buf->data[0] == 0x82);
+    struct ss_pb_reader outer = ss__pb_reader(ss__ws_payload(buf));
+    struct ss_pb_field field;
+    ss_check(ss__pb_next(&outer, &field) && field.number == 5 && field.wire == SS_PB_LEN);
+    struct ss_pb_reader inner = ss__pb_reader(field.bytes);
+    static const uint32_t numbers[] = { 1, 2, 3, 4, 16, 18 };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        ss_check(ss__pb_next(&inner, &field) && field.number == numbers[i]);
+        ss_check(field.number != 2 || field.value == 300);
+    }
+    ss_check(!ss__pb_next(&inner, &field) && !inner.failed);
+    ss__buf_unref(buf);
+    end();
+}
