@@ -157,6 +157,8 @@ static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_o
         ss__bytes_clear(&decoder->message);
     } else if (arg->opcode == WSLAY_PONG && decoder->callbacks->on_pong != NULL) {
         decoder->callbacks->on_pong(decoder->ctx, ss_str_of(arg->msg, arg->msg_length));
+    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length == 1) {
+        refuse(decoder, SS_WS_STATUS_PROTOCOL_ERROR, "half a status code");
     } else if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length > 2) {
         ss__bytes_clear(&decoder->close_reason);
         ss__bytes_append(&decoder->close_reason, arg->msg + 2, arg->msg_length - 2);
@@ -342,10 +344,11 @@ int ss__ws_feed(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, const uint8_t
         return end_connection(ws, pool, decoder->stop);
     }
     if (decoder->refuse_status != 0 || code != 0) {
-        uint16_t status = decoder->refuse_status != 0 ? decoder->refuse_status
-                                                      : (uint16_t)SS_WS_STATUS_INTERNAL;
-        close_refused(decoder, status,
-                      decoder->refuse_status != 0 ? decoder->refuse_reason : "out of memory");
+        /* Our callbacks fail only with a refusal, so what else stops wslay is in the bytes. */
+        bool memory = code == WSLAY_ERR_NOMEM;
+        refuse(decoder, memory ? SS_WS_STATUS_INTERNAL : SS_WS_STATUS_PROTOCOL_ERROR,
+               memory ? "out of memory" : "protocol error");
+        close_refused(decoder, decoder->refuse_status, decoder->refuse_reason);
         return end_connection(ws, pool, SS_E_CLOSED);
     }
     send_replies(decoder);

@@ -1,8 +1,9 @@
 // The chat application from a client's view: exact frames, followers, stop, crash and return.
-import { Client, Daemon, chatTypes, check, checkSame, main, startInference,
-         stopInference } from './harness.mjs';
+import { Client, Daemon, chatTypes, check, checkSame, main, request,
+         startInference, stopInference } from './harness.mjs';
 import { chatUpdate, decode, decodeServerFrame, subscribeFrame,
          submitFrame } from './protobuf.mjs';
+import { join } from './timeline.mjs';
 
 const session = 's-1';
 const prompt = 'Explain ordinals';
@@ -44,8 +45,12 @@ const wantEntities = [
                                      status: 'finished' }),
 ];
 
+// Slower than the 100 ms for which a subscribe may be answered by an older snapshot and the
+// frames after it, so that a snapshot taken after an answer is a new one.
+const calm = ['--app-option', 'chunk_ms=50'];
+
 async function contract() {
-    const daemon = await Daemon.start();
+    const daemon = await Daemon.start({ flags: calm });
     const first = await Client.connect(daemon.port);
     const second = await Client.connect(daemon.port, { path: '/any/path?of=all' });
     const kept = ['hello', 'connectionId'];
@@ -90,7 +95,7 @@ async function contract() {
 }
 
 async function additions() {
-    const daemon = await Daemon.start();
+    const daemon = await Daemon.start({ flags: calm });
     const json = await Client.connect(daemon.port, { protocol: 'sessionstream.v2.json' });
     const binary = await Client.connect(daemon.port, { protocol: 'sessionstream.v2.protobuf',
                                                        decode: decodeServerFrame });
@@ -171,11 +176,14 @@ async function stopping() {
     check('the stopped message keeps the text said', text === '' || event.payload.text === text,
           event);
     const late = await Client.connect(daemon.port);
-    const snapshot = await late.subscribe(session);
-    checkSame('the snapshot agrees', [snapshot.snapshotOrdinal,
-                                      snapshot.entities[1].payload.status,
-                                      snapshot.entities[1].payload.text],
+    const timeline = await join(late, session);
+    const message = timeline.entities.get('chat-msg-1');
+    checkSame('a late joiner agrees', [String(timeline.ordinal), message?.payload.status,
+                                       message?.payload.text],
               [event.eventOrdinal, 'stopped', event.payload.text]);
+    const read = await request(daemon.port, 'GET', `/v1/sessions/${session}/snapshot`);
+    checkSame('a read after the stop shows it', JSON.parse(read.body).snapshotOrdinal,
+              event.eventOrdinal);
     await daemon.stop();
 }
 

@@ -1,0 +1,182 @@
+// Invariant I3: whoever joins, whenever, gets one snapshot and then every frame once, in order.
+import { Client, Daemon, argument, check, checkSame, main, startInference } from './harness.mjs';
+import { Timeline } from './timeline.mjs';
+
+const session = 'joined';
+const clients = Number(argument('clients', process.env.SS_TEST_CLIENTS ?? '200'));
+const events = Number(argument('events', process.env.SS_TEST_EVENTS ?? '6000'));
+const writers = 4;
+const inFlight = 2;
+const prompt = 'thirty-two bytes of a prompt, so';
+
+// A writer submits again as soon as it is answered; each submit stops the answer before it.
+class Writer {
+    constructor(client) {
+        this.client = client;
+        this.accepted = 0n;
+        this.unanswered = 0;
+        this.refused = [];
+        this.done = new Promise((resolve) => { this.resolve = resolve; });
+        client.onFrame = (frame) => {
+            this.unanswered--;
+            if (frame.accepted === undefined) {
+                this.refused.push(frame);
+            } else if (BigInt(frame.accepted.ordinal) > this.accepted) {
+                this.accepted = BigInt(frame.accepted.ordinal);
+            }
+            this.pump();
+        };
+    }
+
+    pump() {
+        while (this.accepted < BigInt(events) && this.unanswered < inFlight &&
+               this.refused.length === 0) {
+            this.unanswered++;
+            this.client.submit(session, 'ChatStartInference', startInference(prompt));
+        }
+        if (this.unanswered === 0) {
+            this.resolve();
+        }
+    }
+}
+
+class Joiner {
+    constructor(client) {
+        this.client = client;
+        this.timeline = new Timeline();
+        this.subscribed = 0;
+        this.others = [];
+        this.first = null;
+        this.arrived = new Promise((resolve) => { this.arrive = resolve; });
+        client.onFrame = (frame) => this.take(frame);
+    }
+
+    take(frame) {
+        this.timeline.take(frame);
+        this.first ??= this.timeline.ordinal;
+        if (frame.subscribed !== undefined) {
+            this.subscribed++;
+        } else if (frame.snapshot === undefined && frame.uiEvent === undefined) {
+            this.others.push(frame);
+        }
+        if (this.last !== undefined && this.subscribed > 0 && this.timeline.ordinal >= this.last) {
+            this.arrive();
+        }
+    }
+
+    until(ordinal) {
+        this.last = ordinal;
+        if (this.subscribed > 0 && this.timeline.ordinal >= ordinal) {
+            this.arrive();
+        }
+        return this.arrived;
+    }
+}
+
+async function connectAll(port, count) {
+    const all = [];
+    while (all.length < count) {
+        const some = Math.min(20, count - all.length);
+        all.push(...await Promise.all(Array.from({ length: some }, () => Client.connect(port))));
+    }
+    return all;
+}
+
+// The observer tells when the session reaches an ordinal, and releases the joiners due by then.
+function releaseAt(observer, waiting) {
+    const take = observer.take.bind(observer);
+    observer.client.onFrame = (frame) => {
+        take(frame);
+        while (waiting.length > 0 && waiting.at(-1).at <= observer.timeline.ordinal) {
+            waiting.pop().joiner.client.send({ subscribe: { sessionId: session } });
+        }
+    };
+}
+
+function late(ms, what) {
+    let timer;
+    const promise = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(what())), ms);
+    });
+    return { promise, clear: () => clearTimeout(timer) };
+}
+
+// Nothing but the deadline of ctest ends a slow run, but a stuck one must say who is stuck.
+async function allArrived(joiners, last) {
+    const limit = late(120000, () => {
+        const missing = joiners.filter((joiner) => joiner.subscribed === 0 ||
+                                                   joiner.timeline.ordinal < last);
+        return `${missing.length} clients never got to ${last}: ` +
+            JSON.stringify(missing.slice(0, 5).map((joiner) =>
+                [String(joiner.timeline.ordinal), joiner.subscribed, joiner.client.ended,
+                 joiner.others]));
+    });
+    await Promise.race([Promise.all(joiners.map((joiner) => joiner.until(last))), limit.promise]);
+    limit.clear();
+}
+
+function judge(joiners, finalText) {
+    const bad = (test) => joiners.filter(test).slice(0, 3).map((joiner) => ({
+        first: String(joiner.first), snapshots: joiner.timeline.snapshots,
+        faults: joiner.timeline.faults.slice(0, 3), others: joiner.others.slice(0, 3) }));
+    const none = (name, list) => check(name, list.length === 0, list);
+    none('every client got one snapshot', bad((joiner) => joiner.timeline.snapshots !== 1));
+    none('every client got N+1, N+2, ... without gap or repeat',
+         bad((joiner) => joiner.timeline.faults.length > 0));
+    none('every client got one subscribed', bad((joiner) => joiner.subscribed !== 1));
+    none('no client got anything else', bad((joiner) => joiner.others.length > 0));
+    none('every client knows what the last snapshot says',
+         bad((joiner) => joiner.timeline.text() !== finalText));
+}
+
+async function joins() {
+    // A queue beyond what all frames take: this is not about slow clients.
+    const daemon = await Daemon.start({ flags: ['--client-queue', '1GiB',
+        '--app-option', 'chunk_ms=1', '--app-option', 'chunk_bytes=4'] });
+    const joiners = (await connectAll(daemon.port, clients)).map((client) => new Joiner(client));
+    const observer = new Joiner(await Client.connect(daemon.port));
+    const waiting = joiners.map((joiner) => ({ joiner,
+                                               at: BigInt(Math.floor(Math.random() * events)) }))
+        .sort((a, b) => Number(b.at - a.at));
+    releaseAt(observer, waiting);
+    observer.client.send({ subscribe: { sessionId: session } });
+    const writing = (await connectAll(daemon.port, writers)).map((client) => new Writer(client));
+    const began = performance.now();
+    writing.forEach((writer) => writer.pump());
+    await Promise.all(writing.map((writer) => writer.done));
+    const seconds = (performance.now() - began) / 1000;
+    checkSame('no command was refused', writing.flatMap((writer) => writer.refused), []);
+    // The last answer ends it: nothing is published after this frame.
+    const closing = await Client.connect(daemon.port);
+    closing.submit(session, 'ChatStopInference', { '@type': 'type.googleapis.com/' +
+        'sessionstream.examples.chatdemo.v1.StopInferenceCommand' });
+    await closing.nextOf('accepted');
+    const v2 = await Client.connect(daemon.port);
+    const last = new Joiner(v2);
+    v2.send({ subscribe: { sessionId: session } });
+    const end = writing.reduce((max, writer) => (writer.accepted > max ? writer.accepted : max), 0n);
+    await allArrived([observer, ...joiners, last], end);
+    const highest = [observer, ...joiners, last].reduce((max, joiner) =>
+        (joiner.timeline.ordinal > max ? joiner.timeline.ordinal : max), 0n);
+    await Promise.all([observer, ...joiners, last].map((joiner) => {
+        joiner.arrived = new Promise((resolve) => { joiner.arrive = resolve; });
+        return joiner;
+    }));
+    await allArrived([observer, ...joiners, last], highest);
+    const rate = Math.round(Number(end) / seconds);
+    const delivered = joiners.reduce((sum, joiner) => sum + Number(joiner.timeline.ordinal -
+                                                                   joiner.first), 0);
+    console.log(`        ${end} events, about ${rate} a second; ${clients} joins, ` +
+                `${delivered} frames delivered after their snapshots`);
+    judge([observer, ...joiners, last], last.timeline.text());
+    const snapshots = new Set(joiners.map((joiner) => String(joiner.first)));
+    check('the joins were spread over the events', clients < 20 || snapshots.size > clients / 10,
+          [...snapshots].join());
+    const fresh = new Joiner(await Client.connect(daemon.port, { protocol: 'sessionstream.v2.json' }));
+    fresh.client.send({ subscribe: { sessionId: session } });
+    await allArrived([fresh], highest);
+    check('another encoding says the same', fresh.timeline.text() === last.timeline.text());
+    await daemon.stop();
+}
+
+await main({ joins });
