@@ -142,6 +142,17 @@ static void on_frame_end(wslay_event_context_ptr wslay, void *user)
     decoder->in_frames += masked_frame_size(decoder->frame_payload);
 }
 
+static void send_replies(struct ss_ws_decoder *decoder)
+{
+    while (wslay_event_want_write(decoder->wslay) && wslay_event_send(decoder->wslay) == 0 &&
+           decoder->replies.err == 0) {
+    }
+    if (decoder->replies.len > 0 && decoder->replies.err == 0) {
+        decoder->callbacks->on_reply(decoder->ctx, ss__bytes_view(&decoder->replies));
+    }
+    ss__bytes_clear(&decoder->replies);
+}
+
 static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_on_msg_recv_arg *arg,
                        void *user)
 {
@@ -152,6 +163,7 @@ static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_o
     }
     if (arg->opcode == WSLAY_TEXT_FRAME || arg->opcode == WSLAY_BINARY_FRAME) {
         decoder->open = false;
+        send_replies(decoder);    /* a ping between its fragments came first */
         decoder->stop = decoder->callbacks->on_message(decoder->ctx, decoder->opcode,
                                                        ss__bytes_view(&decoder->message));
         ss__bytes_clear(&decoder->message);
@@ -268,17 +280,6 @@ void ss__ws_deinit(struct ss_ws *ws, struct ss_ws_decoder_pool *pool)
 }
 
 /* ---- feeding ---- */
-
-static void send_replies(struct ss_ws_decoder *decoder)
-{
-    while (wslay_event_want_write(decoder->wslay) && wslay_event_send(decoder->wslay) == 0 &&
-           decoder->replies.err == 0) {
-    }
-    if (decoder->replies.len > 0 && decoder->replies.err == 0) {
-        decoder->callbacks->on_reply(decoder->ctx, ss__bytes_view(&decoder->replies));
-    }
-    ss__bytes_clear(&decoder->replies);
-}
 
 /* Ends the connection with a close frame of our own. */
 static void close_refused(struct ss_ws_decoder *decoder, uint16_t status, const char *reason)

@@ -1,16 +1,16 @@
 // Invariant I4: what was accepted is there after kill -9 at any moment.
 import { Client, Daemon, argument, check, checkSame, main, request, runProgram, ssctlFile,
-         startInference } from './harness.mjs';
+         startInference, within } from './harness.mjs';
 import { join } from './timeline.mjs';
 
 const rounds = Number(argument('rounds', process.env.SS_TEST_ROUNDS ?? '10'));
 const sessions = ['crash-a', 'crash-b', 'crash-c', 'crash-d'];
 const writersPerSession = 2;
 const inFlight = 4;
-const submitsMax = 150;
+const framesMax = 600;
 
 // Submits without pause and journals the ordinals accepted, until the daemon is gone.
-function write(client, sessionId, journal, onAccepted) {
+function write(client, sessionId, journal, onFrame) {
     let unanswered = 0;
     const pump = () => {
         while (unanswered < inFlight && client.ended === undefined) {
@@ -25,51 +25,50 @@ function write(client, sessionId, journal, onAccepted) {
             if (ordinal > (journal.get(sessionId) ?? 0n)) {
                 journal.set(sessionId, ordinal);
             }
-            onAccepted();
         } else {
             journal.set('refused', frame);
         }
+        onFrame();
         pump();
     };
     pump();
 }
 
-// Writes until a random number of submits was accepted, and a follower has seen what it has.
+// Kills the daemon when a random number of answers and frames has come.
 async function writeAndKill(daemon, journal, seen) {
-    const target = 1 + Math.floor(Math.random() * submitsMax);
+    const target = 1 + Math.floor(Math.random() * framesMax);
     let count = 0;
+    let kill;
+    const killed = new Promise((resolve) => { kill = resolve; });
+    const onFrame = () => {
+        if (++count === target) {
+            daemon.signal('SIGKILL');
+            kill();
+        }
+    };
     const clients = [];
-    for (const sessionId of sessions) {
+    const follow = async (sessionId) => {
         const follower = await Client.connect(daemon.port, { protocol: 'sessionstream.v2.json' });
+        clients.push(follower);
         follower.onFrame = ({ uiEvent }) => {
             if (uiEvent !== undefined) {
                 seen.set(sessionId, uiEvent);
+                onFrame();
             }
         };
         follower.send({ subscribe: { sessionId } });
-        clients.push(follower);
+    };
+    for (const sessionId of sessions) {
+        await follow(sessionId);
     }
-    const killed = new Promise((resolve) => {
-        const onAccepted = () => {
-            if (++count === target) {
-                daemon.signal('SIGKILL');
-                resolve();
-            }
-        };
-        (async () => {
-            for (const sessionId of sessions) {
-                for (let i = 0; i < writersPerSession; i++) {
-                    const client = await Client.connect(daemon.port).catch(() => null);
-                    if (client !== null) {
-                        clients.push(client);
-                        write(client, sessionId, journal, onAccepted);
-                    }
-                }
-            }
-        })();
-    });
-    await killed;
-    await daemon.exited;
+    const writers = [];
+    while (writers.length < sessions.length * writersPerSession) {
+        writers.push(await Client.connect(daemon.port));
+    }
+    clients.push(...writers);
+    writers.forEach((client, i) => write(client, sessions[i % sessions.length], journal, onFrame));
+    await within(killed, `${target} frames`);
+    await within(daemon.exited, 'death of the daemon');
     await Promise.all(clients.map((client) => client.closed));
     return target;
 }
@@ -115,7 +114,7 @@ async function crashes() {
     for (let round = 1; round <= rounds; round++) {
         const target = await writeAndKill(daemon, journal, seen);
         const checked = runProgram(ssctlFile, ['store', 'check', dir]);
-        check(`round ${round}: killed after ${target} accepted submits, the store is clean`,
+        check(`round ${round}: killed after ${target} frames, the store is clean`,
               checked.status === 0, checked.output);
         checkSame(`round ${round}: nothing was refused`, journal.get('refused') ?? null, null);
         daemon = await Daemon.start({ dir, port, flags });

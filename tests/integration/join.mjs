@@ -1,12 +1,13 @@
 // Invariant I3: whoever joins, whenever, gets one snapshot and then every frame once, in order.
-import { Client, Daemon, argument, check, checkSame, main, startInference } from './harness.mjs';
+import { Client, Daemon, argument, check, checkSame, main, request, startInference,
+         stopInference } from './harness.mjs';
 import { Timeline } from './timeline.mjs';
 
 const session = 'joined';
 const clients = Number(argument('clients', process.env.SS_TEST_CLIENTS ?? '200'));
 const events = Number(argument('events', process.env.SS_TEST_EVENTS ?? '6000'));
-const writers = 4;
-const inFlight = 2;
+const writers = Number(argument('writers', '4'));
+const inFlight = Number(argument('in-flight', '4'));
 const prompt = 'thirty-two bytes of a prompt, so';
 
 // A writer submits again as soon as it is answered; each submit stops the answer before it.
@@ -146,23 +147,16 @@ async function joins() {
     await Promise.all(writing.map((writer) => writer.done));
     const seconds = (performance.now() - began) / 1000;
     checkSame('no command was refused', writing.flatMap((writer) => writer.refused), []);
-    // The last answer ends it: nothing is published after this frame.
+    // Ends the last answer: nothing is published after what this accepts.
     const closing = await Client.connect(daemon.port);
-    closing.submit(session, 'ChatStopInference', { '@type': 'type.googleapis.com/' +
-        'sessionstream.examples.chatdemo.v1.StopInferenceCommand' });
+    closing.submit(session, 'ChatStopInference', stopInference);
     await closing.nextOf('accepted');
     const v2 = await Client.connect(daemon.port);
     const last = new Joiner(v2);
     v2.send({ subscribe: { sessionId: session } });
-    const end = writing.reduce((max, writer) => (writer.accepted > max ? writer.accepted : max), 0n);
+    const end = BigInt(JSON.parse((await request(daemon.port, 'GET',
+        `/v1/sessions/${session}/snapshot`)).body).snapshotOrdinal);
     await allArrived([observer, ...joiners, last], end);
-    const highest = [observer, ...joiners, last].reduce((max, joiner) =>
-        (joiner.timeline.ordinal > max ? joiner.timeline.ordinal : max), 0n);
-    await Promise.all([observer, ...joiners, last].map((joiner) => {
-        joiner.arrived = new Promise((resolve) => { joiner.arrive = resolve; });
-        return joiner;
-    }));
-    await allArrived([observer, ...joiners, last], highest);
     const rate = Math.round(Number(end) / seconds);
     const delivered = joiners.reduce((sum, joiner) => sum + Number(joiner.timeline.ordinal -
                                                                    joiner.first), 0);
@@ -174,7 +168,7 @@ async function joins() {
           [...snapshots].join());
     const fresh = new Joiner(await Client.connect(daemon.port, { protocol: 'sessionstream.v2.json' }));
     fresh.client.send({ subscribe: { sessionId: session } });
-    await allArrived([fresh], highest);
+    await allArrived([fresh], end);
     check('another encoding says the same', fresh.timeline.text() === last.timeline.text());
     await daemon.stop();
 }

@@ -1,8 +1,8 @@
 // What the data directory refuses, in words that help; and ssctl store check.
 import fs from 'node:fs';
 import path from 'node:path';
-import { Client, Daemon, check, daemonFile, freePort, main, makeDirectory, runProgram, ssctlFile,
-         startInference } from './harness.mjs';
+import { Client, Daemon, check, checkSame, daemonFile, freePort, main, makeDirectory, runProgram,
+         ssctlFile, startInference } from './harness.mjs';
 
 const formatOffset = 8;
 const shardsOffset = 12;
@@ -121,8 +121,9 @@ async function damaged() {
     const client = await Client.connect(again.port);
     client.send({ subscribe: { sessionId: 's' } });
     const answer = await client.next();
-    check('a damaged session is refused, not shown', answer.error?.code === 'store_corrupt',
-          answer);
+    checkSame('a damaged session is refused, not shown',
+              [answer.error?.code, answer.error?.detail, answer.error?.sessionId],
+              ['protocol_error', 'store_corrupt', 's']);
     const other = await client.subscribe('other');
     check('another session is served', other.sessionId === 'other');
     await again.stop();

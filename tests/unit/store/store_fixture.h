@@ -38,7 +38,7 @@ struct fixture {
     struct test_clock clock;
     uint32_t event_type;
     uint32_t entity_type;
-    char finding[SS_FAILURE_TEXT_BYTES + 80];    /* the first of the last check */
+    char finding[4096];    /* of the last check, a line each */
 };
 
 static inline uint64_t test_clock_ns(struct ss_clock *clock)
@@ -250,9 +250,8 @@ static inline void fixture_on_finding(uint32_t shard, const char *place, const c
 {
     struct fixture *f = ctx;
     ss_check(shard == 0);
-    if (f->finding[0] == '\0') {
-        (void)snprintf(f->finding, sizeof f->finding, "%s: %s", place, text);
-    }
+    size_t len = strlen(f->finding);
+    (void)snprintf(f->finding + len, sizeof f->finding - len, "%s: %s\n", place, text);
 }
 
 static inline struct ss_check_summary fixture_check(struct fixture *f)

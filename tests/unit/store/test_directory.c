@@ -1,0 +1,155 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "store_fixture.h"
+
+struct place {
+    char root[256];
+    char data[300];
+    char identity[320];
+};
+
+static void place_init(struct place *place)
+{
+    fixture_make_root(place->root, sizeof place->root);
+    (void)snprintf(place->data, sizeof place->data, "%s/deep/data", place->root);
+    (void)snprintf(place->identity, sizeof place->identity, "%s/sessionstream", place->data);
+}
+
+static void place_end(struct place *place)
+{
+    (void)nftw(place->root, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct ss_directory *open_good(struct place *place, uint32_t shards, bool explicit_count)
+{
+    struct ss_directory *directory;
+    struct ss_failure failure = { 0 };
+    int err = ss__directory_open(place->data, shards, explicit_count, &directory, &failure);
+    ss_check_msg(err == 0, "%s", failure.text);
+    return directory;
+}
+
+static void refused(struct place *place, uint32_t shards, int code, const char *part)
+{
+    struct ss_directory *directory;
+    struct ss_failure failure = { 0 };
+    ss_check(ss__directory_open(place->data, shards, true, &directory, &failure) == code);
+    ss_check_msg(strstr(failure.text, part) != NULL, "%s", failure.text);
+}
+
+static void edit_identity(struct place *place, off_t at, const void *bytes, size_t len)
+{
+    int fd = open(place->identity, O_RDWR);
+    ss_check(fd >= 0 && pwrite(fd, bytes, len, at) == (ssize_t)len && close(fd) == 0);
+}
+
+SS_TEST(directory, identity_is_made_once_and_kept)
+{
+    struct place place;
+    place_init(&place);
+    struct ss_directory *first = open_good(&place, 4, true);
+    ss_check(first->created && first->shard_count == 4 && first->format == SS_STORE_FORMAT);
+    uint64_t id = first->directory_id;
+    struct ss_hash_key key = first->routing_key;
+    char path[400];
+    ss_check(ss__directory_shard_path(first, 7, path, sizeof path) == 0);
+    ss_check(strcmp(path + strlen(place.data), "/shard-0007") == 0);
+    ss_check(ss__directory_shard_path(first, 7, path, strlen(path)) == SS_E_TOOBIG);
+    ss__directory_close(first);
+    struct ss_directory *again = open_good(&place, 9, false);
+    ss_check(!again->created && again->shard_count == 4 && again->directory_id == id);
+    ss_check(memcmp(&again->routing_key, &key, sizeof key) == 0);
+    ss__directory_close(again);
+    place_end(&place);
+}
+
+SS_TEST(directory, other_shard_count_is_refused_with_both_numbers_and_the_way_out)
+{
+    struct place place;
+    place_init(&place);
+    ss__directory_close(open_good(&place, 4, true));
+    refused(&place, 6, SS_E_SHARDS, "has 4 shards, not 6");
+    refused(&place, 6, SS_E_SHARDS, "reshard");
+    ss__directory_close(open_good(&place, 4, true));
+    place_end(&place);
+}
+
+SS_TEST(directory, second_process_is_refused_and_told_who_holds_it)
+{
+    struct place place;
+    place_init(&place);
+    struct ss_directory *directory = open_good(&place, 1, true);
+    char pid[24];
+    (void)snprintf(pid, sizeof pid, "process %ld", (long)getpid());
+    pid_t child = fork();
+    ss_check(child >= 0);
+    if (child == 0) {
+        struct ss_directory *second;
+        struct ss_failure failure = { 0 };
+        int err = ss__directory_open(place.data, 1, true, &second, &failure);
+        _exit(err == SS_E_LOCKED && strstr(failure.text, pid) != NULL ? 0 : 1);
+    }
+    int status;
+    ss_check(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+             WEXITSTATUS(status) == 0);
+    ss__directory_close(directory);
+    ss__directory_close(open_good(&place, 1, true));
+    place_end(&place);
+}
+
+SS_TEST(directory, newer_format_is_refused)
+{
+    struct place place;
+    uint8_t format[4];
+    place_init(&place);
+    ss__directory_close(open_good(&place, 1, true));
+    ss__put_le32(format, SS_STORE_FORMAT + 1);
+    edit_identity(&place, 8, format, sizeof format);
+    refused(&place, 1, SS_E_VERSION, "newer version");
+    place_end(&place);
+}
+
+SS_TEST(directory, any_damaged_byte_of_the_identity_is_refused)
+{
+    struct place place;
+    struct stat info;
+    place_init(&place);
+    ss__directory_close(open_good(&place, 1, true));
+    ss_check(stat(place.identity, &info) == 0);
+    int fd = open(place.identity, O_RDWR);
+    ss_check(fd >= 0);
+    for (off_t at = 0; at < info.st_size; at++) {
+        uint8_t byte;
+        ss_check(pread(fd, &byte, 1, at) == 1);
+        uint8_t other = (uint8_t)(byte ^ 0x80);
+        ss_check(pwrite(fd, &other, 1, at) == 1);
+        struct ss_directory *directory;
+        int err = ss__directory_open_existing(place.data, &directory, NULL);
+        ss_check(err == SS_E_CORRUPT || (err == SS_E_VERSION && at >= 8 && at < 12));
+        ss_check(pwrite(fd, &byte, 1, at) == 1);
+    }
+    for (off_t len = 0; len < info.st_size; len += 7) {
+        uint8_t bytes[512];
+        ss_check(pread(fd, bytes, (size_t)info.st_size, 0) == info.st_size);
+        ss_check(ftruncate(fd, len) == 0);
+        struct ss_directory *directory;
+        ss_check(ss__directory_open_existing(place.data, &directory, NULL) == SS_E_CORRUPT);
+        ss_check(pwrite(fd, bytes, (size_t)info.st_size, 0) == info.st_size);
+    }
+    ss_check(close(fd) == 0);
+    ss__directory_close(open_good(&place, 1, true));
+    place_end(&place);
+}
+
+SS_TEST(directory, tools_never_create_one)
+{
+    struct place place;
+    struct ss_directory *directory;
+    struct stat info;
+    place_init(&place);
+    ss_check(ss__directory_open_existing(place.data, &directory, NULL) == SS_E_NOTFOUND);
+    ss_check(stat(place.data, &info) != 0);
+    place_end(&place);
+}

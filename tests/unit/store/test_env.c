@@ -1,0 +1,153 @@
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "store_fixture.h"
+
+struct place {
+    char root[256];
+    struct ss_env env;
+    atomic_bool stop;
+    atomic_uint reads;
+    atomic_uint errors;
+};
+
+static void place_open(struct place *place)
+{
+    struct ss_failure failure = { 0 };
+    fixture_make_root(place->root, sizeof place->root);
+    int err = ss__env_open(place->root, 16u << 20, SS_DURABILITY_NONE, false, &place->env,
+                           &failure);
+    ss_check_msg(err == 0, "%s", failure.text);
+}
+
+static void place_end(struct place *place)
+{
+    ss__env_close(&place->env);
+    (void)nftw(place->root, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int put(struct place *place, uint64_t number, size_t len)
+{
+    static uint8_t bytes[1u << 20];
+    MDB_txn *txn;
+    uint8_t key_bytes[8];
+    ss__put_be64(key_bytes, number);
+    ss__env_reader_stale(&place->env);
+    ss_check(mdb_txn_begin(place->env.env, NULL, 0, &txn) == 0);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value = ss__val_of(bytes, len);
+    int code = mdb_put(txn, place->env.dbi[SS_DB_LOG], &key, &value, 0);
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return ss__err_from_lmdb(code);
+    }
+    return ss__err_from_lmdb(mdb_txn_commit(txn));
+}
+
+SS_TEST(env, full_map_takes_more_once_it_has_grown)
+{
+    struct place place = { 0 };
+    place_open(&place);
+    uint64_t number = 0;
+    int err;
+    while ((err = put(&place, number, 1u << 20)) == 0) {
+        number++;
+        ss_check(number < 16);
+    }
+    ss_check(err == SS_E_STOREFULL);
+    ss_check(ss__env_used(&place.env) <= place.env.map_bytes);
+    uint64_t before = place.env.map_bytes;
+    ss_check(ss__env_grow(&place.env) == 0 && place.env.map_bytes == 2 * before);
+    ss_check(put(&place, number, 1u << 20) == 0);
+    place_end(&place);
+}
+
+static void *read_on(void *arg)
+{
+    struct place *place = arg;
+    while (!atomic_load(&place->stop)) {
+        MDB_txn *txn;
+        if (ss__env_read_begin(&place->env, &txn) != 0) {
+            atomic_fetch_add(&place->errors, 1);
+            continue;
+        }
+        uint8_t key_bytes[8];
+        ss__put_be64(key_bytes, 0);
+        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+        MDB_val value;
+        int code = mdb_get(txn, place->env.dbi[SS_DB_LOG], &key, &value);
+        unsigned sum = 0;
+        for (size_t i = 0; code == 0 && i < value.mv_size; i += 512) {
+            sum += ((const uint8_t *)value.mv_data)[i];
+        }
+        atomic_fetch_add(&place->errors, code != 0 || sum != 0 ? 1 : 0);
+        ss__env_read_end(&place->env, txn);
+        atomic_fetch_add(&place->reads, 1);
+    }
+    return NULL;
+}
+
+SS_TEST(env, map_moves_while_other_threads_read)
+{
+    struct place place = { 0 };
+    pthread_t threads[2];
+    place_open(&place);
+    ss_check(put(&place, 0, 4096) == 0);
+    for (int i = 0; i < 2; i++) {
+        ss_check(pthread_create(&threads[i], NULL, read_on, &place) == 0);
+    }
+    for (uint64_t i = 0; i < 6; i++) {
+        unsigned reads = atomic_load(&place.reads);
+        ss_check(ss__env_grow(&place.env) == 0);
+        ss_check(put(&place, 1 + i, 4096) == 0);
+        while (atomic_load(&place.reads) < reads + 10) {
+            (void)sched_yield();
+        }
+    }
+    atomic_store(&place.stop, true);
+    for (int i = 0; i < 2; i++) {
+        ss_check(pthread_join(threads[i], NULL) == 0);
+    }
+    ss_check(atomic_load(&place.errors) == 0);
+    place_end(&place);
+}
+
+SS_TEST(env, owner_reads_the_newest_commit_after_stale_and_the_old_one_before)
+{
+    struct place place = { 0 };
+    MDB_txn *txn;
+    MDB_stat stat;
+    place_open(&place);
+    ss_check(put(&place, 1, 10) == 0);
+    ss_check(ss__env_reader(&place.env, &txn) == 0);
+    ss_check(mdb_stat(txn, place.env.dbi[SS_DB_LOG], &stat) == 0 && stat.ms_entries == 1);
+    ss_check(put(&place, 2, 10) == 0);
+    ss_check(ss__env_reader(&place.env, &txn) == 0);
+    ss_check(mdb_stat(txn, place.env.dbi[SS_DB_LOG], &stat) == 0 && stat.ms_entries == 2);
+    place_end(&place);
+}
+
+SS_TEST(env, foreign_codes_never_pass)
+{
+    ss_check(ss__err_from_lmdb(0) == 0);
+    ss_check(ss__err_from_lmdb(MDB_NOTFOUND) == SS_E_NOTFOUND);
+    ss_check(ss__err_from_lmdb(MDB_MAP_FULL) == SS_E_STOREFULL);
+    ss_check(ss__err_from_lmdb(ENOSPC) == SS_E_STOREFULL);
+    ss_check(ss__err_from_lmdb(ENOMEM) == SS_E_NOMEM);
+    ss_check(ss__err_from_lmdb(EIO) == SS_E_STOREIO);
+    ss_check(ss__err_from_lmdb(MDB_PANIC) == SS_E_STOREIO);
+    ss_check(ss__err_from_lmdb(MDB_CORRUPTED) == SS_E_CORRUPT);
+    ss_check(ss__err_from_lmdb(MDB_VERSION_MISMATCH) == SS_E_VERSION);
+    ss_check(ss__err_from_lmdb(-1) == SS_E_STOREIO);
+}
+
+SS_TEST(env, absent_directory_is_an_error_with_its_name)
+{
+    struct ss_env env;
+    struct ss_failure failure = { 0 };
+    ss_check(ss__env_open("/nonexistent/shard", 16u << 20, SS_DURABILITY_FSYNC, false, &env,
+                          &failure) == SS_E_STOREIO);
+    ss_check(strstr(failure.text, "/nonexistent/shard") != NULL);
+}

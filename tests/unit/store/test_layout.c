@@ -1,0 +1,144 @@
+#include "store_fixture.h"
+
+static struct ss_row_value row_sample(void)
+{
+    return (struct ss_row_value){
+        .ordinal = 70, .first_retained = 1, .timeline_ordinal = 60, .created_us = 11,
+        .updated_us = 22, .timeline_version = 3, .epoch_counter = 4,
+        .tip = { .first = 65, .count = 6, .bytes = 600 }, .running = true, .id = ss_str("chat-1"),
+    };
+}
+
+SS_TEST(layout, session_row_round_trips_and_wrong_shapes_are_refused)
+{
+    uint8_t bytes[SS_ROW_BYTES_MAX + 1] = { 0 };
+    struct ss_row_value row = row_sample();
+    struct ss_row_value got;
+    size_t len = ss__row_encode(bytes, &row);
+    ss_check(ss__row_decode(ss_str_of(bytes, len), &got) == 0);
+    ss_check(got.ordinal == 70 && got.first_retained == 1 && got.timeline_ordinal == 60);
+    ss_check(got.created_us == 11 && got.updated_us == 22 && got.timeline_version == 3);
+    ss_check(got.epoch_counter == 4 && got.tip.first == 65 && got.tip.count == 6);
+    ss_check(got.tip.bytes == 600 && got.running && ss_str_equal(got.id, row.id));
+    for (size_t cut = 0; cut < len; cut++) {
+        ss_check(ss__row_decode(ss_str_of(bytes, cut), &got) == SS_E_CORRUPT);
+    }
+    ss_check(ss__row_decode(ss_str_of(bytes, len + 1), &got) == SS_E_CORRUPT);
+    bytes[0] = SS_VALUE_VERSION + 1;
+    ss_check(ss__row_decode(ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
+}
+
+SS_TEST(layout, row_whose_newest_segment_does_not_end_at_its_ordinal_is_refused)
+{
+    uint8_t bytes[SS_ROW_BYTES_MAX];
+    struct ss_row_value row = row_sample();
+    struct ss_row_value got;
+    row.ordinal = 71;
+    ss_check(ss__row_decode(ss_str_of(bytes, ss__row_encode(bytes, &row)), &got) ==
+             SS_E_CORRUPT);
+    row.ordinal = 0;
+    row.tip = (struct ss_segment_tip){ 0 };
+    ss_check(ss__row_decode(ss_str_of(bytes, ss__row_encode(bytes, &row)), &got) == 0);
+}
+
+SS_TEST(layout, epoch_differs_by_each_of_its_parts)
+{
+    uint64_t epochs[5] = { ss__row_epoch(1, 1, 1, 1), ss__row_epoch(2, 1, 1, 1),
+                           ss__row_epoch(1, 2, 1, 1), ss__row_epoch(1, 1, 2, 1),
+                           ss__row_epoch(1, 1, 1, 2) };
+    for (int i = 0; i < 5; i++) {
+        ss_check(epochs[i] != 0);
+        for (int j = 0; j < i; j++) {
+            ss_check(epochs[i] != epochs[j]);
+        }
+    }
+    ss_check(epochs[0] == ss__row_epoch(1, 1, 1, 1));
+}
+
+SS_TEST(layout, segment_is_bound_to_its_key_and_every_bit)
+{
+    uint8_t key[16];
+    uint8_t value[SS_SEGMENT_HEAD_BYTES + 5] = { 0 };
+    struct ss_segment got;
+    memcpy(value + SS_SEGMENT_HEAD_BYTES, "abcde", 5);
+    ss__segment_seal(value, sizeof value, 3, 65, 2);
+    ss__segment_key(key, 3, 65);
+    ss_check(ss__segment_decode(ss_str_of(key, 16), ss_str_of(value, sizeof value), &got) == 0);
+    ss_check(got.sid == 3 && got.first == 65 && got.count == 2 && got.entries.len == 5);
+    for (size_t bit = 0; bit < sizeof value * 8; bit++) {
+        value[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        ss_check(ss__segment_decode(ss_str_of(key, 16), ss_str_of(value, sizeof value), &got) ==
+                 SS_E_CORRUPT);
+        value[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+    }
+    ss__segment_key(key, 3, 66);
+    ss_check(ss__segment_decode(ss_str_of(key, 16), ss_str_of(value, sizeof value), &got) ==
+             SS_E_CORRUPT);
+    ss_check(ss__segment_decode(ss_str_of(key, 15), ss_str_of(value, sizeof value), &got) ==
+             SS_E_CORRUPT);
+}
+
+SS_TEST(layout, entity_key_keeps_kind_and_id_apart_and_within_lmdb)
+{
+    uint8_t out[SS_KEY_BYTES_MAX];
+    char kind[SS_NAME_BYTES_MAX + 1];
+    char id[SS_ENTITY_ID_BYTES_MAX + 1];
+    uint64_t sid;
+    struct ss_str got_kind;
+    struct ss_str got_id;
+    memset(kind, 'k', sizeof kind);
+    memset(id, 'i', sizeof id);
+    int len = ss__entity_key(out, 9, ss_str_of(kind, SS_NAME_BYTES_MAX),
+                             ss_str_of(id, SS_ENTITY_ID_BYTES_MAX));
+    ss_check(len > 0 && (unsigned)len <= SS_KEY_BYTES_MAX);
+    ss_check(ss__entity_key_decode(ss_str_of(out, (size_t)len), &sid, &got_kind, &got_id) == 0);
+    ss_check(sid == 9 && got_kind.len == SS_NAME_BYTES_MAX);
+    ss_check(got_id.len == SS_ENTITY_ID_BYTES_MAX);
+    ss_check(ss__entity_key(out, 9, ss_str_of(kind, sizeof kind), ss_str("x")) == SS_E_TOOBIG);
+    ss_check(ss__entity_key(out, 9, ss_str("k"), ss_str_of(id, sizeof id)) == SS_E_TOOBIG);
+    ss_check(ss__entity_key(out, 9, ss_str(""), ss_str("x")) == SS_E_INVAL);
+    ss_check(ss__entity_key(out, 9, ss_str_of("a\0b", 3), ss_str("x")) == SS_E_INVAL);
+    ss_check(ss__entity_key_decode(ss_str_of("12345678kk", 10), &sid, &got_kind, &got_id) ==
+             SS_E_CORRUPT);
+    ss_check(ss__entity_key_decode(ss_str_of("12345678\0i", 10), &sid, &got_kind, &got_id) ==
+             SS_E_CORRUPT);
+}
+
+SS_TEST(layout, catalog_type_and_meta_values_round_trip_and_cuts_are_refused)
+{
+    uint8_t catalog[SS_CATALOG_VALUE_BYTES];
+    uint64_t sid;
+    ss__catalog_encode(catalog, 12);
+    ss_check(ss__catalog_decode(ss_str_of(catalog, sizeof catalog), &sid) == 0 && sid == 12);
+    ss_check(ss__catalog_decode(ss_str_of(catalog, 8), &sid) == SS_E_CORRUPT);
+    ss__catalog_encode(catalog, 0);
+    ss_check(ss__catalog_decode(ss_str_of(catalog, sizeof catalog), &sid) == SS_E_CORRUPT);
+
+    struct ss_bytes out;
+    struct ss_type_value type = { SS_TYPE_EVENT, 77, ss_str("E"), ss_str("p.E") };
+    struct ss_type_value got;
+    ss__bytes_init(&out, 0);
+    ss__type_encode(&out, &type);
+    ss_check(ss__type_decode(ss__bytes_view(&out), &got) == 0);
+    ss_check(got.fingerprint == 77 && ss_str_equal(got.full_name, type.full_name));
+    for (size_t cut = 0; cut < out.len; cut++) {
+        ss_check(ss__type_decode(ss_str_of(out.data, cut), &got) == SS_E_CORRUPT);
+    }
+    ss__bytes_deinit(&out);
+
+    uint8_t meta[SS_META_BYTES_MAX];
+    struct ss_meta_shard shard = { 1, 2, 3 };
+    struct ss_meta_shard got_shard;
+    size_t len = ss__meta_shard_encode(meta, &shard);
+    ss_check(ss__meta_shard_decode(ss_str_of(meta, len), &got_shard) == 0);
+    ss_check(got_shard.index == 1 && got_shard.count == 2 && got_shard.directory_id == 3);
+    meta[0]++;
+    ss_check(ss__meta_shard_decode(ss_str_of(meta, len), &got_shard) == SS_E_VERSION);
+    struct ss_meta_run run = { true, SS_DURABILITY_NONE, 8 };
+    struct ss_meta_run got_run;
+    len = ss__meta_run_encode(meta, &run);
+    ss_check(ss__meta_run_decode(ss_str_of(meta, len), &got_run) == 0);
+    ss_check(got_run.clean && got_run.durability == SS_DURABILITY_NONE);
+    ss_check(got_run.incarnation == 8);
+    ss_check(ss__meta_run_decode(ss_str_of(meta, len - 1), &got_run) == SS_E_CORRUPT);
+}

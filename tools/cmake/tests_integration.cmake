@@ -1,0 +1,27 @@
+# Black-box tests of the daemon, in Node. They are skipped until `npm install` was run in
+# tests/integration.
+find_program(NODE_PROGRAM node)
+
+# ss_add_node_test(name file [environment...])
+function(ss_add_node_test name file)
+  if(NOT NODE_PROGRAM)
+    return()
+  endif()
+  add_test(NAME ${name}
+    COMMAND ${NODE_PROGRAM} ${CMAKE_SOURCE_DIR}/tests/${file}
+            --daemon $<TARGET_FILE:sessionstreamd> --ssctl $<TARGET_FILE:ssctl>)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 ENVIRONMENT "${ARGN}")
+endfunction()
+
+if(SS_SANITIZE)
+  set(join_size SS_TEST_CLIENTS=60 SS_TEST_EVENTS=3000)
+endif()
+
+foreach(name chat store stop crash)
+  ss_add_node_test(integration_${name} integration/${name}.mjs)
+endforeach()
+ss_add_node_test(integration_join integration/join.mjs ${join_size})
+if(NODE_PROGRAM)
+  set_tests_properties(integration_join PROPERTIES RUN_SERIAL ON)
+endif()
+ss_add_node_test(conformance_frames conformance/frames/frames.mjs)
