@@ -1,5 +1,8 @@
 #include "shard/checkpoint.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "core/contract.h"
 #include "shard/shard_state.h"
 
@@ -12,6 +15,21 @@ bool ss__checkpoint_due(const struct ss_state *state)
     return events >= SS_CHECKPOINT_EVENTS_MAX ||
            (events >= SS_CHECKPOINT_EVENTS_MIN &&
             events >= (uint64_t)SS_CHECKPOINT_EVENTS_PER_ENTITY * state->dirty_count);
+}
+
+static int compare_str(struct ss_str a, struct ss_str b)
+{
+    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* The store's key order: neighbours share pages. */
+static int compare_rows(const void *left, const void *right)
+{
+    const struct ss_entity_row *a = left;
+    const struct ss_entity_row *b = right;
+    int order = compare_str(a->kind, b->kind);
+    return order != 0 ? order : compare_str(a->id, b->id);
 }
 
 int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state)
@@ -37,6 +55,7 @@ int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state)
                            : ss_str_of(slot->payload->data, slot->payload->len),
         };
     }
+    qsort(rows, count, sizeof *rows, compare_rows);
     int err = ss__store_stage_checkpoint(shard->store, state->stored, rows, count, state->ordinal,
                                          shard->options.registry->timeline_version);
     if (err == 0) {

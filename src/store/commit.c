@@ -21,8 +21,8 @@
 int ss__store_stage_event(struct ss_store *store, struct ss_store_session *session,
                           const struct ss_record *record)
 {
-    if (session->closed) {
-        return SS_E_CLOSED;
+    if (session->closed || session->now.row.quarantined) {
+        return session->closed ? SS_E_CLOSED : SS_E_CORRUPT;
     }
     SS_REQUIRE(record->ordinal == session->now.row.ordinal + 1);
     size_t len = ss__log_record_bytes(record);
@@ -57,8 +57,8 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
                                const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
                                uint32_t timeline_version)
 {
-    if (session->closed) {
-        return SS_E_CLOSED;
+    if (session->closed || session->now.row.quarantined) {
+        return session->closed ? SS_E_CLOSED : SS_E_CORRUPT;
     }
     SS_REQUIRE(ordinal <= session->now.row.ordinal);
     struct ss_staged_checkpoint *staged = ss__arena_alloc(&store->arena, sizeof *staged);

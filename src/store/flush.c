@@ -140,8 +140,10 @@ int ss__flush_tail(struct ss_store *store, MDB_txn *txn, struct ss_store_session
     while (err == 0 && session->now.tail_flushed < session->now.tail_count) {
         err = flush_segment(store, txn, session);
     }
+    if (session->now.tail_flushed > 0) {
+        session->row_due = true;    /* also of a tail that turned out damaged further on */
+    }
     if (err == 0) {
-        session->row_due = true;
         store->log.unflushed_bytes -= session->now.tail_bytes < store->log.unflushed_bytes
                                           ? session->now.tail_bytes
                                           : store->log.unflushed_bytes;

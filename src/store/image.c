@@ -18,7 +18,8 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
                           struct ss_str kind, struct ss_str id, struct ss_entity_row *ret_entity)
 {
     uint8_t key_bytes[SS_KEY_BYTES_MAX];
-    int len = ss__entity_key(key_bytes, session->now.row.sid, kind, id);
+    int len = session->closed ? SS_E_CLOSED
+                              : ss__entity_key(key_bytes, session->now.row.sid, kind, id);
     if (len < 0) {
         return len;
     }
@@ -41,7 +42,11 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
 int ss__store_image_request(const struct ss_store_session *session, bool entities,
                             struct ss_image_request **ret_request)
 {
-    const struct ss_session_values *now = &session->now;
+    if (session->closed) {
+        return SS_E_CLOSED;
+    }
+    /* Staged events are no reader's business yet; the committed tail is a prefix of the array. */
+    const struct ss_session_values *now = session->changed ? &session->saved : &session->now;
     struct ss_image_request *request =
         malloc(sizeof *request + now->tail_count * sizeof *request->tail);
     if (request == NULL) {
@@ -69,6 +74,7 @@ struct reading {
     MDB_txn *txn;
     const struct ss_image_request *request;
     struct ss_arena arena;
+    struct ss_session_row row;  /* of the request, with the timeline of this transaction */
     struct ss_entity_row *entities;
     size_t entities_count;
     size_t entities_slots;
@@ -121,6 +127,29 @@ static int take_entity(struct reading *reading, MDB_val key, MDB_val value)
 static bool has_prefix(MDB_val key, const uint8_t *prefix, size_t len)
 {
     return key.mv_size >= len && memcmp(key.mv_data, prefix, len) == 0;
+}
+
+/* A checkpoint may have been committed since the request: the entities below are its. */
+static int read_timeline(struct reading *reading)
+{
+    uint8_t key_bytes[8];
+    struct ss_row_value row;
+    ss__put_be64(key_bytes, reading->row.sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value;
+    int err = ss__err_from_lmdb(
+        mdb_get(reading->txn, reading->store->env.dbi[SS_DB_SESSION], &key, &value));
+    if (err == SS_E_NOTFOUND) {
+        /* A session of the open batch has no row yet, and nothing else. */
+        return reading->row.ordinal == 0 ? 0 : SS_E_CORRUPT;
+    }
+    err = err != 0 ? err : ss__row_decode(ss__str_of_val(value), &row);
+    if (err == 0) {
+        reading->row.timeline_ordinal = row.timeline_ordinal;
+        reading->row.timeline_version = row.timeline_version;
+        reading->ordinal = row.timeline_ordinal;
+    }
+    return err;
 }
 
 static int read_entities(struct reading *reading)
@@ -262,8 +291,7 @@ int ss__store_read_image(struct ss_store *store, const struct ss_image_request *
     if (request->row.quarantined) {
         return SS_E_CORRUPT;
     }
-    struct reading reading = { .store = store, .request = request,
-                               .ordinal = request->row.timeline_ordinal };
+    struct reading reading = { .store = store, .request = request, .row = request->row };
     struct memory *memory = malloc(sizeof *memory);
     if (memory == NULL) {
         return SS_E_NOMEM;
@@ -271,7 +299,8 @@ int ss__store_read_image(struct ss_store *store, const struct ss_image_request *
     ss__arena_init(&reading.arena, 16384);
     int err = ss__env_read_begin(&store->env, &reading.txn);
     if (err == 0) {
-        err = request->entities ? read_entities(&reading) : 0;
+        err = read_timeline(&reading);
+        err = err == 0 && request->entities ? read_entities(&reading) : err;
         err = err != 0 ? err : read_segments(&reading);
         err = err != 0 ? err : read_tail(&reading);
         ss__env_read_end(&store->env, reading.txn);
@@ -285,7 +314,8 @@ int ss__store_read_image(struct ss_store *store, const struct ss_image_request *
         return err;
     }
     *memory = (struct memory){ reading.arena, reading.entities, reading.records };
-    *ret_image = (struct ss_image){ .row = request->row,
+    reading.row.ordinal = reading.ordinal;
+    *ret_image = (struct ss_image){ .row = reading.row,
                                     .entities = reading.entities,
                                     .entities_count = reading.entities_count,
                                     .records = reading.records,

@@ -83,7 +83,7 @@ static void free_session(struct ss_store *store, struct ss_store_session *sessio
 void ss__session_release(struct ss_store *store, struct ss_store_session *session)
 {
     bool keep = session->refs > 0 || session->now.tail_count > 0 || session->changed ||
-                session->now.row.quarantined;
+                session->now.row.quarantined || session->now.row.was_running;
     if (!keep || (session->closed && session->refs == 0)) {
         free_session(store, session);
     }

@@ -123,7 +123,7 @@ void ss__sessions_free(struct ss_store *store);
 /* ---- flush.c: inside a write transaction; LMDB or our codes are translated to ours ---- */
 
 /* Moves the whole tail into segments. Errors: SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM,
- * SS_E_CORRUPT (the session is quarantined, nothing was written for it). */
+ * SS_E_CORRUPT (the session is quarantined; what stood before the damage is in segments). */
 int ss__flush_tail(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session);
 
 /* Flushes sessions whose oldest record has left the window, plus @forced sessions from the head

@@ -130,10 +130,10 @@ function judge(joiners, finalText) {
          bad((joiner) => joiner.timeline.text() !== finalText));
 }
 
-async function joins() {
+async function joins(gateways) {
     // A queue beyond what all frames take: this is not about slow clients.
     const daemon = await Daemon.start({ flags: ['--client-queue', '1GiB',
-        '--app-option', 'chunk_ms=1', '--app-option', 'chunk_bytes=4'] });
+        '--gateways', String(gateways), '--app-option', 'chunk_ms=1', '--app-option', 'chunk_bytes=4'] });
     const joiners = (await connectAll(daemon.port, clients)).map((client) => new Joiner(client));
     const observer = new Joiner(await Client.connect(daemon.port));
     const waiting = joiners.map((joiner) => ({ joiner,
@@ -173,4 +173,4 @@ async function joins() {
     await daemon.stop();
 }
 
-await main({ joins });
+await main({ oneGateway: () => joins(1), twoGateways: () => joins(2) });

@@ -1,0 +1,164 @@
+// Clients that follow, leave, follow again and vanish at random moments, several sessions each.
+import { Client, Daemon, argument, check, checkSame, main, request, startInference,
+         stopInference, within } from './harness.mjs';
+import { Timeline } from './timeline.mjs';
+
+const clients = Number(argument('clients', process.env.SS_TEST_CHURN_CLIENTS ?? '40'));
+const sessions = ['churn-a', 'churn-b', 'churn-c'];
+const changes = 40;
+const prompt = 'something to say while they come and go';
+
+// Keeps one session in motion until told to stop.
+async function keepSaying(port, sessionId, state) {
+    const client = await Client.connect(port);
+    while (!state.stop) {
+        client.submit(sessionId, 'ChatStartInference', startInference(prompt));
+        await client.nextOf('accepted');
+    }
+    client.submit(sessionId, 'ChatStopInference', stopInference);
+    await client.nextOf('accepted');
+    await client.close();
+}
+
+// One subscription as the client sees it. Subscribing again while subscribed gives frames of the
+// old one, then one more snapshot and subscribed.
+class Follow {
+    constructor() {
+        this.timeline = null;
+        this.awaited = 0;       // subscribed or unsubscribed frames to come
+        this.faults = [];
+    }
+
+    take(kind, frame) {
+        if (kind === 'snapshot') {
+            this.timeline?.faults.forEach((fault) => this.faults.push(fault));
+            this.timeline = new Timeline();
+            this.timeline.take(frame);
+        } else if (kind === 'uiEvent') {
+            if (this.timeline === null) {
+                this.faults.push(`frame ${frame.uiEvent.eventOrdinal} while not subscribed`);
+            } else {
+                this.timeline.take(frame);
+            }
+        } else {
+            this.awaited--;
+            if (kind === 'unsubscribed') {
+                this.timeline?.faults.forEach((fault) => this.faults.push(fault));
+                this.timeline = null;
+            } else if (this.timeline === null) {
+                this.faults.push('subscribed without snapshot');
+            }
+        }
+    }
+}
+
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
+
+class Restless {
+    constructor(port) {
+        this.port = port;
+        this.errors = [];
+        this.faults = [];
+        this.progress = () => {};
+    }
+
+    async connect() {
+        this.follows = new Map(sessions.map((sessionId) => [sessionId, new Follow()]));
+        this.client = await Client.connect(this.port, { protocol: pick([undefined,
+                                                                        'sessionstream.v2.json']) });
+        this.client.onFrame = (frame) => {
+            const [kind] = Object.keys(frame);
+            const follow = this.follows.get(frame[kind].sessionId);
+            if (kind === 'error' || follow === undefined) {
+                this.errors.push(frame);
+            } else {
+                follow.take(kind, frame);
+            }
+            this.progress();
+        };
+    }
+
+    act(action, sessionId) {
+        this.client.send({ [action]: { sessionId } });
+        this.follows.get(sessionId).awaited++;
+    }
+
+    keepFaults() {
+        for (const [sessionId, follow] of this.follows) {
+            const all = [...follow.faults, ...(follow.timeline?.faults ?? [])];
+            this.faults.push(...all.map((fault) => `${sessionId}: ${fault}`));
+        }
+    }
+
+    settled(test) {
+        const done = async () => {
+            while (this.client.ended === undefined &&
+                   !([...this.follows.values()].every(test))) {
+                await new Promise((resolve) => { this.progress = resolve; });
+            }
+        };
+        return within(done(), 'answers').catch(() => {
+            const left = [...this.follows].map(([id, f]) => [id, f.awaited,
+                                                             String(f.timeline?.ordinal)]);
+            throw new Error(`answers are missing: ${JSON.stringify(left)} ${
+                JSON.stringify(this.client.ended)} ${JSON.stringify(this.errors.slice(0, 3))}`);
+        });
+    }
+
+    async run() {
+        await this.connect();
+        for (let i = 0; i < changes; i++) {
+            const what = Math.random();
+            if (what < 0.1) {
+                this.keepFaults();
+                this.client.socket.terminate();
+                await this.connect();
+            } else {
+                this.act(what < 0.7 ? 'subscribe' : 'unsubscribe', pick(sessions));
+            }
+            if (Math.random() < 0.5) {
+                await this.settled((follow) => follow.awaited <= 0);
+            }
+        }
+        sessions.forEach((sessionId) => this.act('subscribe', sessionId));
+        await this.settled((follow) => follow.awaited <= 0);
+    }
+}
+
+async function churn() {
+    const daemon = await Daemon.start({ flags: ['--client-queue', '64MiB', '--gateways', '2',
+        '--app-option', 'chunk_ms=1', '--app-option', 'chunk_bytes=4'] });
+    const state = { stop: false };
+    const saying = sessions.map((sessionId) => keepSaying(daemon.port, sessionId, state));
+    const all = Array.from({ length: clients }, () => new Restless(daemon.port));
+    await Promise.all(all.map((one) => one.run()));
+    state.stop = true;
+    await Promise.all(saying);
+    const ends = new Map();
+    const texts = new Map();
+    for (const sessionId of sessions) {
+        const read = await request(daemon.port, 'GET', `/v1/sessions/${sessionId}/snapshot`);
+        const timeline = new Timeline().take({ snapshot: JSON.parse(read.body) });
+        ends.set(sessionId, timeline.ordinal);
+        texts.set(sessionId, timeline.text());
+    }
+    for (const one of all) {
+        await one.settled((follow) => follow.awaited === 0);
+        for (const [sessionId, follow] of one.follows) {
+            await one.settled(() => follow.timeline.ordinal >= ends.get(sessionId));
+        }
+        one.keepFaults();
+    }
+    checkSame('no gap, no repeat, no frame of a session not followed',
+              all.flatMap((one) => one.faults), []);
+    checkSame('no error', all.flatMap((one) => one.errors), []);
+    checkSame('every connection survived', all.map((one) => one.client.ended ?? null)
+        .filter((ended) => ended !== null), []);
+    check('all know the same in the end', all.every((one) => sessions.every((sessionId) =>
+        one.follows.get(sessionId).timeline.text() === texts.get(sessionId))));
+    console.log(`        ${clients} clients, ${changes} changes each, ${
+        [...ends.values()].join(' + ')} events`);
+    await daemon.stop();
+}
+
+await main({ churn });

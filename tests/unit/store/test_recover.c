@@ -1,0 +1,181 @@
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "store_fixture.h"
+
+SS_TEST(recover, unflushed_events_of_several_sessions_are_found_again)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 100, 50, 10);
+    fixture_publish(&f, "b", 7, 50, 1);
+    fixture_publish(&f, "a", 5, 50, 5);
+    fixture_crash(&f);
+    fixture_reopen(&f);
+    ss_check(!f.report.clean && f.report.damaged_records == 0 && f.report.sessions == 2);
+    fixture_verify(&f, "a", 105, 50);
+    fixture_verify(&f, "b", 7, 50);
+    fixture_publish(&f, "b", 100, 50, 10);
+    fixture_verify(&f, "b", 107, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+SS_TEST(recover, damaged_event_sets_its_session_aside_and_the_rest_serves)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "hurt", 3, 50, 3);
+    fixture_publish(&f, "well", 3, 50, 3);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_LOG, 1, 20);
+    ss_check(fixture_check(&f).findings >= 1);
+    fixture_reopen(&f);
+    ss_check(f.report.damaged_records >= 1);
+    struct ss_store_session *hurt = fixture_session(&f, "hurt");
+    ss_check(ss__store_row(hurt)->quarantined);
+    ss_check(ss__store_stage_event(f.store, hurt, &(struct ss_record){ .ordinal = 1 }) ==
+             SS_E_CORRUPT);
+    struct ss_image_request *request;
+    struct ss_image image;
+    ss_check(ss__store_image_request(hurt, false, &request) == 0);
+    ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
+    ss__store_image_request_free(request);
+    ss__store_put_session(f.store, hurt);
+    fixture_publish(&f, "well", 300, 50, 20);
+    fixture_verify(&f, "well", 303, 50);
+    ss_check(fixture_stats(&f).log_records < 150);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_reopen(&f);
+    ss_check(f.report.damaged_records >= 1);
+    fixture_verify(&f, "well", 303, 50);
+    fixture_end(&f);
+}
+
+static void count_visit(struct ss_str id, void *context)
+{
+    ss_check(ss_str_equal(id, ss_str("was busy")) || ss_str_equal(id, ss_str("was busy too")));
+    ++*(unsigned *)context;
+}
+
+static void publish_flags(struct fixture *f, const char *id, uint32_t flags)
+{
+    struct ss_store_session *session = fixture_session(f, id);
+    ss_check(fixture_stage_flags(f, session, 10, flags) == 0);
+    ss_check(ss__store_commit(f->store) == 0);
+    ss__store_put_session(f->store, session);
+}
+
+SS_TEST(recover, sessions_cut_while_running_are_named_flushed_or_not)
+{
+    struct fixture f;
+    fixture_open(&f);
+    publish_flags(&f, "was busy", SS_RECORD_RUNNING);
+    publish_flags(&f, "had ended", SS_RECORD_RUNNING);
+    fixture_flush_all(&f);
+    publish_flags(&f, "had ended", 0);
+    publish_flags(&f, "was busy too", SS_RECORD_RUNNING);
+    fixture_crash(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    unsigned visited = 0;
+    ss_check(ss__store_each_was_running(f.store, count_visit, &visited) == 0 && visited == 2);
+    for (int again = 0; again < 2; again++) {
+        struct ss_store_session *busy = fixture_session(&f, "was busy");
+        ss_check(ss__store_row(busy)->was_running && !ss__store_row(busy)->running);
+        ss__store_put_session(f.store, busy);
+    }
+    publish_flags(&f, "was busy", 0);
+    publish_flags(&f, "was busy too", 0);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    visited = 0;
+    ss_check(ss__store_each_was_running(f.store, count_visit, &visited) == 0 && visited == 0);
+    fixture_end(&f);
+}
+
+/* ---- killed at a random moment ---- */
+
+#define ROUNDS 20
+#define KILL_SESSIONS 5u
+
+/* Writes, after each commit, one byte for each event of the batch: its session. */
+static _Noreturn void publish_until_killed(struct fixture *f, int acks, unsigned seed)
+{
+    struct ss_store_session *sessions[KILL_SESSIONS];
+    char id[16];
+    fixture_reopen(f);
+    for (unsigned i = 0; i < KILL_SESSIONS; i++) {
+        (void)snprintf(id, sizeof id, "k%u", i);
+        sessions[i] = fixture_session(f, id);
+    }
+    for (;;) {
+        uint8_t batch[16];
+        size_t count = 1 + (size_t)rand_r(&seed) % sizeof batch;
+        for (size_t i = 0; i < count; i++) {
+            batch[i] = (uint8_t)((unsigned)rand_r(&seed) % KILL_SESSIONS);
+            fixture_stage(f, sessions[batch[i]], 1, 100);
+        }
+        if (ss__store_commit(f->store) != 0 ||
+            write(acks, batch, count) != (ssize_t)count) {
+            _exit(1);
+        }
+    }
+}
+
+static void count_acks(int fd, uint64_t acked[KILL_SESSIONS], uint64_t until)
+{
+    uint8_t byte;
+    for (uint64_t n = 0; n < until && read(fd, &byte, 1) == 1; n++) {
+        ss_check(byte < KILL_SESSIONS);
+        acked[byte]++;
+    }
+}
+
+SS_TEST(recover, acknowledged_events_survive_kill_9)
+{
+    struct fixture f;
+    uint64_t acked[KILL_SESSIONS] = { 0 };
+    unsigned seed = 4711;
+    fixture_open(&f);
+    fixture_close(&f);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        int acks[2];
+        ss_check(pipe(acks) == 0);
+        pid_t child = fork();
+        ss_check(child >= 0);
+        if (child == 0) {
+            (void)close(acks[0]);
+            publish_until_killed(&f, acks[1], seed);
+        }
+        (void)close(acks[1]);
+        count_acks(acks[0], acked, 1 + (uint64_t)rand_r(&seed) % 400);
+        ss_check(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+        count_acks(acks[0], acked, UINT64_MAX);
+        (void)close(acks[0]);
+
+        fixture_check_clean(&f);
+        fixture_reopen(&f);
+        ss_check(f.report.damaged_records == 0);
+        for (unsigned i = 0; i < KILL_SESSIONS; i++) {
+            char id[16];
+            (void)snprintf(id, sizeof id, "k%u", i);
+            struct ss_store_session *session;
+            if (ss__store_get_session(f.store, ss_str(id), &session) != 0) {
+                ss_check(acked[i] == 0);
+                continue;
+            }
+            uint64_t stored = ss__store_row(session)->ordinal;
+            ss__store_put_session(f.store, session);
+            ss_check(stored >= acked[i] && stored <= acked[i] + 16);
+            fixture_verify(&f, id, stored, 100);
+            acked[i] = stored;
+        }
+        fixture_close(&f);
+    }
+    fixture_end(&f);
+}
