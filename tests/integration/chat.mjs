@@ -132,7 +132,8 @@ async function additions() {
     }
     checkSame('accepted in protobuf', frames.filter((f) => f.accepted),
               [{ accepted: { requestId: 'b', sessionId: session, ordinal: '2' } }]);
-    checkSame('v2.protobuf carries the same as v2.json', frames.filter((f) => f.uiEvent).map((f) => {
+    const packedEvents = frames.filter((f) => f.uiEvent);
+    checkSame('v2.protobuf carries the same as v2.json', packedEvents.map((f) => {
         const { payload, ...rest } = f.uiEvent;
         const { sessionId, eventOrdinal, name, ...added } = rest;
         return { sessionId, eventOrdinal, name,

@@ -24,7 +24,8 @@ export function argument(name, fallback) {
         return process.argv[at + 1];
     }
     if (fallback === undefined) {
-        console.error(`usage: node ${process.argv[1]} --daemon FILE --ssctl FILE; --${name} is missing`);
+        console.error(`usage: node ${process.argv[1]} --daemon FILE --ssctl FILE; ` +
+                      `--${name} is missing`);
         process.exit(2);
     }
     return fallback;

@@ -8,6 +8,7 @@ const clients = Number(argument('clients', process.env.SS_TEST_CLIENTS ?? '200')
 const events = Number(argument('events', process.env.SS_TEST_EVENTS ?? '6000'));
 const writers = Number(argument('writers', '4'));
 const inFlight = Number(argument('in-flight', '4'));
+const v2 = 'sessionstream.v2.json';
 const prompt = 'thirty-two bytes of a prompt, so';
 
 // A writer submits again as soon as it is answered; each submit stops the answer before it.
@@ -74,11 +75,13 @@ class Joiner {
     }
 }
 
+// Every third connection speaks v2.json: both encodings of one session at once.
 async function connectAll(port, count) {
     const all = [];
     while (all.length < count) {
         const some = Math.min(20, count - all.length);
-        all.push(...await Promise.all(Array.from({ length: some }, () => Client.connect(port))));
+        all.push(...await Promise.all(Array.from({ length: some }, (_, i) =>
+            Client.connect(port, { protocol: i % 3 === 0 ? v2 : undefined }))));
     }
     return all;
 }
@@ -133,7 +136,8 @@ function judge(joiners, finalText) {
 async function joins(gateways) {
     // A queue beyond what all frames take: this is not about slow clients.
     const daemon = await Daemon.start({ flags: ['--client-queue', '1GiB',
-        '--gateways', String(gateways), '--app-option', 'chunk_ms=1', '--app-option', 'chunk_bytes=4'] });
+        '--gateways', String(gateways), '--app-option', 'chunk_ms=1',
+        '--app-option', 'chunk_bytes=4'] });
     const joiners = (await connectAll(daemon.port, clients)).map((client) => new Joiner(client));
     const observer = new Joiner(await Client.connect(daemon.port));
     const waiting = joiners.map((joiner) => ({ joiner,
@@ -151,9 +155,8 @@ async function joins(gateways) {
     const closing = await Client.connect(daemon.port);
     closing.submit(session, 'ChatStopInference', stopInference);
     await closing.nextOf('accepted');
-    const v2 = await Client.connect(daemon.port);
-    const last = new Joiner(v2);
-    v2.send({ subscribe: { sessionId: session } });
+    const last = new Joiner(await Client.connect(daemon.port));
+    last.client.send({ subscribe: { sessionId: session } });
     const end = BigInt(JSON.parse((await request(daemon.port, 'GET',
         `/v1/sessions/${session}/snapshot`)).body).snapshotOrdinal);
     await allArrived([observer, ...joiners, last], end);
@@ -166,7 +169,7 @@ async function joins(gateways) {
     const snapshots = new Set(joiners.map((joiner) => String(joiner.first)));
     check('the joins were spread over the events', clients < 20 || snapshots.size > clients / 10,
           [...snapshots].join());
-    const fresh = new Joiner(await Client.connect(daemon.port, { protocol: 'sessionstream.v2.json' }));
+    const fresh = new Joiner(await Client.connect(daemon.port, { protocol: v2 }));
     fresh.client.send({ subscribe: { sessionId: session } });
     await allArrived([fresh], end);
     check('another encoding says the same', fresh.timeline.text() === last.timeline.text());

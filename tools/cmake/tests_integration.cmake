@@ -17,7 +17,7 @@ if(SS_SANITIZE)
   set(join_size SS_TEST_CLIENTS=60 SS_TEST_EVENTS=3000)
 endif()
 
-foreach(name chat store stop crash slow)
+foreach(name chat store stop crash slow churn)
   ss_add_node_test(integration_${name} integration/${name}.mjs)
 endforeach()
 ss_add_node_test(integration_join integration/join.mjs ${join_size})

@@ -59,7 +59,8 @@ async function accepted() {
             while (got.length < answers.length) {
                 got.push(await client.next());
             }
-            checkSame(`takes ${JSON.stringify(text.slice(0, 70))}${binary ? ' as binary' : ''}`, got, answers);
+            checkSame(`takes ${JSON.stringify(text.slice(0, 70))}${binary ? ' as binary' : ''}`,
+                      got, answers);
         }
     }
     await client.close();
@@ -69,7 +70,8 @@ async function accepted() {
 
 const malformed = [
     '', ' ', 'not json', '[]', '"x"', 'null', '7', 'true', '\ufeff{"ping":{}}', "{'ping':{}}",
-    '{"ping":{},}', '{"ping":{}} x', '{"ping":{}}{"ping":{}}', '{"ping":{}', '{"ping"}', '{ping:{}}',
+    '{"ping":{},}', '{"ping":{}} x', '{"ping":{}}{"ping":{}}', '{"ping":{}', '{"ping"}',
+    '{ping:{}}',
     '{"ping":{"nonce":"a\tb"}}', '{"ping":{"nonce":"\\x"}}', '{"ping":{"nonce":"\\u12"}}',
     '/* c */{"ping":{}}', '{"ping":{"nonce":NaN}}',
     '{"command":{}}', '{"Subscribe":{"sessionId":"s"}}', '{"ping":{"Nonce":"x"}}',
@@ -83,7 +85,8 @@ const malformed = [
         '18446744073709551616', '"18446744073709551616"', '007', '+1', '{}', '[]', '1e',
         '.5'].map(since),
     '{"ping":{"nonce":"\\ud83d"}}', '{"ping":{"nonce":"\\ude00\\ud83d"}}',
-    `{"submit":{"sessionId":"s","name":"ChatStartInference","payload":{"@type":"${chatTypes}None"}}}`,
+    '{"submit":{"sessionId":"s","name":"ChatStartInference","payload":{"@type":' +
+        `"${chatTypes}None"}}}`,
     '{"submit":{"sessionId":"s","name":"ChatStartInference","payload":{"prompt":"x"}}}',
     '{"submit":{"sessionId":"s","name":"ChatStartInference","payload":{"@type":' +
         `"${chatTypes}StartInferenceCommand","unknown":1}}}`,
@@ -413,13 +416,16 @@ async function http() {
     };
     checkProblem('an unknown path', await asked('GET', '/nope'), 404);
     checkProblem('another method', await asked('POST', '/healthz'), 405, /\r\nallow: GET, HEAD/i);
-    checkProblem('GET of a command', await asked('GET', '/v1/sessions/h/commands/ChatStartInference'),
-                 405, /\r\nallow: POST/i);
-    checkProblem('an unknown command', await asked('POST', '/v1/sessions/h/commands/No', '{}'), 404);
+    checkProblem('GET of a command',
+                 await asked('GET', '/v1/sessions/h/commands/ChatStartInference'), 405,
+                 /\r\nallow: POST/i);
+    checkProblem('an unknown command',
+                 await asked('POST', '/v1/sessions/h/commands/No', '{}'), 404);
     const command = '/v1/sessions/h/commands/ChatStartInference';
     checkProblem('a body that is no JSON', await asked('POST', command, '{'), 400);
     checkProblem('an unknown member', await asked('POST', command, '{"x":1}'), 400);
-    checkProblem('an empty session id', await asked('POST', command.replace('/h/', '//'), '{}'), 400);
+    checkProblem('an empty session id',
+                 await asked('POST', command.replace('/h/', '//'), '{}'), 400);
     checkProblem('a session id of 256 bytes',
                  await asked('GET', `/v1/sessions/${'a'.repeat(256)}/snapshot`), 400);
     checkProblem('a session id that is not UTF-8', await asked('GET', '/v1/sessions/%ff/snapshot'),
