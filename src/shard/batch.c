@@ -155,10 +155,37 @@ static int commit(struct ss_shard *shard)
     return err;
 }
 
+static bool interval_mode(const struct ss_shard *shard)
+{
+    return shard->options.store.durability == SS_DURABILITY_INTERVAL;
+}
+
+/* Events that were shown are gone: everyone gets a new epoch and begins again from a snapshot. */
+static void disown_shown(struct ss_shard *shard)
+{
+    ss__store_raise_incarnation(shard->store);
+    shard->epoch_unsaved = true;
+    size_t at = 0;
+    for (struct ss_channel *channel; (channel = ss__map_next(&shard->channels, &at)) != NULL;) {
+        ss__ring_free(channel->ring);
+        channel->ring = NULL;
+        if (channel->state != NULL) {
+            ss__state_new_epoch(channel->state);
+        }
+        for (uint32_t i = 0; i < channel->interests_count; i++) {
+            const struct ss_interest *interest = &channel->interests[i];
+            ss__outbox_resync(&shard->outboxes[interest->gateway], interest->handle);
+        }
+    }
+}
+
 static void fail_batch(struct ss_shard *shard, int err)
 {
     ss__effects_fail(shard, err);
     drop_touched(shard);
+    if (interval_mode(shard)) {
+        disown_shown(shard);
+    }
     ss__gauge_set(&ss__stats(shard)->store_failed,
                   ss__store_writable(shard->store) == SS_E_STOREIO);
 }
@@ -167,6 +194,7 @@ int ss__batch_commit(struct ss_shard *shard)
 {
     int err = commit(shard);
     if (err == 0) {
+        shard->epoch_unsaved = false;
         ss__effects_release(shard);
     } else {
         fail_batch(shard, err);
@@ -174,15 +202,11 @@ int ss__batch_commit(struct ss_shard *shard)
     return err;
 }
 
-static bool interval_mode(const struct ss_shard *shard)
-{
-    return shard->options.store.durability == SS_DURABILITY_INTERVAL;
-}
-
 /* fsync: commit, then release. interval: release now, commit when the interval is over. */
 static void end(struct ss_shard *shard)
 {
-    bool wait = interval_mode(shard) && shard->phase == SS_SHARD_RUNNING &&
+    bool show = interval_mode(shard) && !shard->epoch_unsaved;
+    bool wait = show && shard->phase == SS_SHARD_RUNNING &&
                 ss__store_staged_bytes(shard->store) < SS_BATCH_BYTES_MAX;
     if (wait && ss__store_staged_bytes(shard->store) > 0) {
         if (shard->interval_due_ns == 0) {
@@ -191,7 +215,7 @@ static void end(struct ss_shard *shard)
         }
         wait = shard->now_ns < shard->interval_due_ns;
     }
-    if (interval_mode(shard)) {
+    if (show) {
         ss__effects_release(shard);
     }
     if (!wait) {

@@ -56,7 +56,7 @@ static bool drop_frames(struct ss_outbox *outbox, struct ss_session_handle handl
     return resync_waits;
 }
 
-static void collapse(struct ss_outbox *outbox, struct ss_session_handle handle)
+void ss__outbox_resync(struct ss_outbox *outbox, struct ss_session_handle handle)
 {
     if (drop_frames(outbox, handle)) {
         return;
@@ -80,7 +80,7 @@ bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_session_handle handle,
             ss__buf_unref(bufs[i]);
         }
         outbox->overflows++;
-        collapse(outbox, handle);
+        ss__outbox_resync(outbox, handle);
         return false;
     }
     frame->handle = handle;

@@ -30,6 +30,9 @@ void ss__outbox_push(struct ss_outbox *outbox, struct ss_msg *msg);
 bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_session_handle handle, uint64_t ordinal,
                       struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS]);
 
+/* Tells the gateway to ask for a session anew; its frames that still wait here are dropped. */
+void ss__outbox_resync(struct ss_outbox *outbox, struct ss_session_handle handle);
+
 /* Posts what waits. True: everything left; false: the gateway is behind, try again soon. */
 bool ss__outbox_flush(struct ss_outbox *outbox);
 

@@ -106,6 +106,9 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
 /* Drops the state; the channel stays. Staged changes of it must be gone already. */
 void ss__state_free(struct ss_shard *shard, struct ss_state *state);
 
+/* The store has raised its incarnation: takes the new epoch and forgets snapshots of the old. */
+void ss__state_new_epoch(struct ss_state *state);
+
 /* The slot, tombstones included, from memory or the store. 0 and NULL if there is none. Errors:
  * SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
 int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,

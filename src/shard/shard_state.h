@@ -51,6 +51,7 @@ struct ss_shard {
     struct ss_retired *retired;            /* payloads replaced in this batch */
 
     uint64_t interval_due_ns;              /* interval mode: next commit */
+    bool epoch_unsaved;                    /* interval mode: shows nothing before a commit */
     uint64_t active_ns;                    /* when the last message was handled */
     bool rested;                           /* nothing left to write since the last batch */
     struct ss_outbox *outboxes;            /* one per gateway */

@@ -50,6 +50,22 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
     return state;
 }
 
+static void forget_snapshots(struct ss_state *state)
+{
+    for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
+        ss__buf_unref(state->snapshots[i].buf);
+        state->snapshots[i] = (struct ss_snapshot_cache){ NULL, 0, 0 };
+    }
+}
+
+void ss__state_new_epoch(struct ss_state *state)
+{
+    if (state->stored != NULL) {
+        state->epoch = ss__store_row(state->stored)->epoch;
+    }
+    forget_snapshots(state);
+}
+
 void ss__state_free(struct ss_shard *shard, struct ss_state *state)
 {
     size_t at = 0;
@@ -58,9 +74,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
         free(slot);
     }
     ss__map_deinit(&state->entities);
-    for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
-        ss__buf_unref(state->snapshots[i].buf);
-    }
+    forget_snapshots(state);
     ss__list_remove(&state->touched_link);
     ss__list_remove(&state->recent);
     shard->state_bytes -= state->bytes;

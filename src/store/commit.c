@@ -242,6 +242,9 @@ static int write_all(struct ss_store *store, MDB_txn *txn, const struct extent *
 {
     int err = SS_FAULT("store.commit.write");
     err = err != 0 ? err : SS_FAULT("store.mapfull");
+    if (store->run_due) {
+        err = err != 0 ? err : ss__store_put_run(store, txn, false);
+    }
     err = err != 0 ? err : put_created(store, txn);
     err = err != 0 ? err : put_records(store, txn);
     err = err != 0 ? err : put_checkpoints(store, txn);
@@ -289,6 +292,7 @@ static void settle(struct ss_store *store)
         drop_flushed_tail(session);
         ss__session_release(store, session);
     }
+    store->run_due = false;
     store->stats.events += store->staged_records;
     store->log_saved = store->log;
     forget_staged(store);
@@ -338,7 +342,9 @@ void ss__store_abort(struct ss_store *store)
         }
         ss__session_release(store, session);
     }
+    uint64_t next_sid = store->log.next_sid;
     store->log = store->log_saved;
+    store->log.next_sid = next_sid;    /* what bore a number once may have been shown */
     forget_staged(store);
 }
 

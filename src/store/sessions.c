@@ -69,6 +69,16 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
     return session;
 }
 
+void ss__sessions_new_epochs(struct ss_store *store)
+{
+    size_t at = 0;
+    for (struct ss_store_session *session; (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
+        session->now.row.epoch = session->saved.row.epoch =
+            ss__row_epoch(store->options.directory_id, store->incarnation, session->now.row.sid,
+                          session->epoch_counter);
+    }
+}
+
 static void free_session(struct ss_store *store, struct ss_store_session *session)
 {
     if (!session->closed) {

@@ -81,6 +81,20 @@ static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_store_
     return 0;
 }
 
+int ss__store_put_run(struct ss_store *store, MDB_txn *txn, bool clean)
+{
+    uint8_t bytes[SS_META_BYTES_MAX];
+    struct ss_meta_run run = { clean, (uint8_t)store->options.durability, store->incarnation };
+    return put_meta(store, txn, META_RUN, bytes, ss__meta_run_encode(bytes, &run));
+}
+
+void ss__store_raise_incarnation(struct ss_store *store)
+{
+    store->incarnation++;
+    store->run_due = true;
+    ss__sessions_new_epochs(store);
+}
+
 /* An unclean end in a mode that may have lost acknowledged events changes every epoch. */
 static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
 {
@@ -100,10 +114,7 @@ static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_repor
         run.incarnation++;
     }
     store->incarnation = report->incarnation = run.incarnation;
-    run.clean = false;
-    run.durability = (uint8_t)store->options.durability;
-    uint8_t bytes[SS_META_BYTES_MAX];
-    err = put_meta(store, txn, META_RUN, bytes, ss__meta_run_encode(bytes, &run));
+    err = ss__store_put_run(store, txn, false);
     struct ss_str sid;
     uint64_t next_sid = 1;
     int found = err == 0 ? get_meta(store, txn, META_SID, &sid) : SS_E_NOTFOUND;
@@ -202,11 +213,9 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
 static void end_run(struct ss_store *store)
 {
     MDB_txn *txn;
-    uint8_t bytes[SS_META_BYTES_MAX];
-    struct ss_meta_run run = { true, (uint8_t)store->options.durability, store->incarnation };
     int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
     if (err == 0) {
-        err = put_meta(store, txn, META_RUN, bytes, ss__meta_run_encode(bytes, &run));
+        err = ss__store_put_run(store, txn, true);
         if (err == 0) {
             err = ss__err_from_lmdb(mdb_txn_commit(txn));
         } else {

@@ -176,6 +176,10 @@ int ss__store_commit(struct ss_store *store);
 /* Undoes everything staged. */
 void ss__store_abort(struct ss_store *store);
 
+/* Changes every session's epoch from now on: for a batch that was shown before its commit failed.
+ * Goes to disk with the next commit; nothing may be shown before that returned. */
+void ss__store_raise_incarnation(struct ss_store *store);
+
 /* In interval and none mode: makes all commits durable. SS_E_STOREIO. */
 int ss__store_sync(struct ss_store *store);
 

@@ -92,12 +92,21 @@ struct ss_store {
     struct ss_arena types_arena;
     int refusal;                     /* why publishes are refused; 0: they are not */
     bool failed;                     /* a sync failed: no commit until reopened */
+    bool run_due;                    /* a raised incarnation goes out with the next commit */
     uint64_t space_checked_ns;
     uint64_t sessions;
     struct ss_store_stats stats;
 };
 
+/* ---- store.c ---- */
+
+/* Writes how this run stands: mode, incarnation, whether it ended in order. */
+int ss__store_put_run(struct ss_store *store, MDB_txn *txn, bool clean);
+
 /* ---- sessions.c ---- */
+
+/* Computes the epochs of all handles anew. */
+void ss__sessions_new_epochs(struct ss_store *store);
 
 struct ss_store_session *ss__session_by_sid(struct ss_store *store, uint64_t sid);
 

@@ -286,8 +286,8 @@ static inline void post_fail(struct fixture *fixture, const char *session, bool 
                             SS_POST_OUTSIDE) == 0);
 }
 
-static inline void post_subscribe(struct fixture *fixture, const char *session, uint32_t handle,
-                           uint64_t number)
+static inline void post_subscribe_as(struct fixture *fixture, const char *session, uint32_t handle,
+                                     uint64_t number, uint8_t encoding)
 {
     struct ss_str none = { NULL, 0 };
     struct ss_request *request =
@@ -296,9 +296,21 @@ static inline void post_subscribe(struct fixture *fixture, const char *session, 
     request->connection = (struct ss_connection_id){ 0, 1, 1 };
     request->handle = (struct ss_session_handle){ handle, 1 };
     request->number = number;
-    request->encoding = SS_ENCODING_V1_JSON;
+    request->encoding = encoding;
     ss_check(ss__inbox_post(ss__shard_inbox(fixture->shard), &request->base.node,
                             SS_POST_OUTSIDE) == 0);
+}
+
+static inline void post_subscribe(struct fixture *fixture, const char *session, uint32_t handle,
+                                  uint64_t number)
+{
+    post_subscribe_as(fixture, session, handle, number, SS_ENCODING_V1_JSON);
+}
+
+static inline void post_subscribe_v2(struct fixture *fixture, const char *session,
+                                     uint32_t handle, uint64_t number)
+{
+    post_subscribe_as(fixture, session, handle, number, SS_ENCODING_V2_JSON);
 }
 
 static inline void step_all(struct fixture *fixture)

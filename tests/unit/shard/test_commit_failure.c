@@ -71,3 +71,55 @@ SS_TEST(commit_failure, a_failed_sync_stops_acking_and_reads_go_on)
     ss__msg_free(&answer->base);
     fixture_deinit(&f);
 }
+
+static uint64_t epoch_in(const char *text)
+{
+    const char *at = strstr(text, "\"epoch\":\"");
+    ss_check(at != NULL);
+    return strtoull(at + strlen("\"epoch\":\""), NULL, 10);
+}
+
+SS_TEST(commit_failure, interval_events_that_were_shown_and_lost_change_the_epoch)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    ss__shard_close(f.shard);
+    ss__shard_free(f.shard);
+    f.durability = SS_DURABILITY_INTERVAL;
+    fixture_open(&f);
+    post_put(&f, "s", "a", "1");
+    f.now_ns += 60000000;
+    step_all(&f);
+    f.now_ns += 60000000;
+    step_all(&f);
+    post_subscribe_v2(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    uint64_t before = epoch_in(text);
+
+    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    post_put(&f, "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2 && take_frame(&f) == 2);
+    f.now_ns += 60000000;
+    step_all(&f);
+    struct ss_msg *resync = next_message(&f);
+    ss_check(resync != NULL && resync->kind == SS_MSG_RESYNC);
+    ss__msg_free(resync);
+
+    post_subscribe_v2(&f, "s", 7, 2);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    struct ss_request *answer = take_snapshot(&f, text, sizeof text);
+    ss_check(answer->ordinal == 1 && strstr(text, "lost") == NULL && epoch_in(text) != before);
+    ss__msg_free(&answer->base);
+    ss_check(take_frame(&f) == 2 && f.done_ordinal == 2);
+    uint64_t after = epoch_in(text);
+    fixture_restart(&f);
+    post_subscribe_v2(&f, "s", 7, 3);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check(strstr(text, "\"text\":\"1+2\"") != NULL && epoch_in(text) == after);
+    fixture_deinit(&f);
+}
