@@ -102,16 +102,17 @@ const baseOptions = ['--shards', '2', '--store-map', '256MiB', '--min-free', '0'
 
 export class Daemon {
     // Starts the daemon and resolves once it serves. Options: dir, port, flags (added to, or with
-    // bare: instead of, the usual ones).
+    // bare: instead of, the usual ones), under (a program that runs it).
     static async start({ dir = path.join(makeDirectory(), 'data'), port, flags = [],
-                         bare = false } = {}) {
+                         bare = false, under = [] } = {}) {
         const daemon = new Daemon();
         daemon.dir = dir;
         daemon.port = port ?? await freePort();
         daemon.log = '';
         const all = ['--listen', `127.0.0.1:${daemon.port}`, '--data', dir,
                      ...(bare ? [] : baseOptions), ...flags];
-        daemon.child = spawn(daemonFile, all, { stdio: ['ignore', 'inherit', 'pipe'] });
+        const [program, ...words] = [...under, daemonFile, ...all];
+        daemon.child = spawn(program, words, { stdio: ['ignore', 'inherit', 'pipe'] });
         running.add(daemon);
         daemon.exited = new Promise((resolve) => {
             daemon.child.once('close', (code, signal) => {

@@ -24,4 +24,7 @@ ss_add_node_test(integration_join integration/join.mjs ${join_size})
 if(NODE_PROGRAM)
   set_tests_properties(integration_join PROPERTIES RUN_SERIAL ON)
 endif()
+if(NOT SS_SANITIZE)    # sanitizers cannot be traced
+  ss_add_node_test(integration_durable integration/durable.mjs)
+endif()
 ss_add_node_test(conformance_frames conformance/frames/frames.mjs)
