@@ -97,10 +97,11 @@ SS_API void ss_task_cancel(struct ss_context *context, struct ss_task *task);
 /* ---- session hooks ---- */
 
 struct ss_session_hooks {
-    /* Called once per session and process, before its first snapshot or command, for a session
-     * with events. @was_running: the newest event had said so when the last process ended. May
-     * publish, for example to end what a crash cut off. Sessions that were running are recovered
-     * after start without waiting for a client. NULL: none. */
+    /* Called for a session with events of an earlier process, before its first snapshot or command
+     * in this one; and again after a commit of the session failed, which cancels its tasks.
+     * @was_running: the newest event had said so. May publish and start tasks, for example to end
+     * what a crash cut off. Sessions that were running are recovered without waiting for a client.
+     * NULL: none. */
     void (*recover)(struct ss_context *context, bool was_running, void *ctx);
 };
 

@@ -37,6 +37,10 @@ SS_API void ss_registry_free(struct ss_registry *registry);
 /* What went wrong last, for a person; "" at first. Valid until the next call. */
 SS_API const char *ss_registry_error(const struct ss_registry *registry);
 
+/* Says why the application cannot register; returns @err. For its own checks in ss_app.init. */
+SS_API int ss_registry_fail(struct ss_registry *registry, int err, const char *format, ...)
+    SS_PRINTF(3, 4);
+
 /* Adds the types of a serialized FileDescriptorSet (protoc --include_imports). SS_E_SCHEMA. */
 SS_API int ss_registry_load_descriptors(struct ss_registry *registry,
                                         const uint8_t *file_descriptor_set, size_t len);

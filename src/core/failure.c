@@ -1,24 +1,33 @@
 #include "core/failure.h"
 
-#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/utf8.h"
 
-int ss__fail(struct ss_failure *failure, int code, const char *format, ...)
+int ss__vfail(struct ss_failure *failure, int code, const char *format, va_list args)
 {
     if (failure == NULL) {
         return code;
     }
+    char text[SS_FAILURE_TEXT_BYTES];    /* an argument may be the text that is replaced */
+    int len = vsnprintf(text, sizeof text, format, args);
+    if (len < 0) {
+        len = 0;
+    } else if ((size_t)len >= sizeof text) {
+        len = (int)ss__utf8_floor(text, sizeof text - 1);
+    }
+    failure->code = code;
+    memcpy(failure->text, text, (size_t)len);
+    failure->text[len] = '\0';
+    return code;
+}
+
+int ss__fail(struct ss_failure *failure, int code, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(failure->text, sizeof failure->text, format, args);
+    (void)ss__vfail(failure, code, format, args);
     va_end(args);
-    failure->code = code;
-    if (len < 0) {
-        failure->text[0] = '\0';
-    } else if ((size_t)len >= sizeof failure->text) {
-        failure->text[ss__utf8_floor(failure->text, sizeof failure->text - 1)] = '\0';
-    }
     return code;
 }

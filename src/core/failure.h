@@ -5,6 +5,8 @@
 #ifndef SS_CORE_FAILURE_H
 #define SS_CORE_FAILURE_H
 
+#include <stdarg.h>
+
 #include <sessionstream/error.h>
 
 #define SS_FAILURE_TEXT_BYTES 256
@@ -16,5 +18,7 @@ struct ss_failure {
 
 /* Sets @failure (unless NULL) and returns @code. Any thread. */
 int ss__fail(struct ss_failure *failure, int code, const char *format, ...) SS_PRINTF(3, 4);
+int ss__vfail(struct ss_failure *failure, int code, const char *format, va_list args)
+    SS_PRINTF(3, 0);
 
 #endif

@@ -57,6 +57,15 @@ const char *ss_registry_error(const struct ss_registry *registry)
     return registry->failure.text;
 }
 
+int ss_registry_fail(struct ss_registry *registry, int err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)ss__vfail(&registry->failure, err, format, args);
+    va_end(args);
+    return err;
+}
+
 static int check_open(struct ss_registry *registry)
 {
     registry->failure = (struct ss_failure){ 0 };

@@ -136,7 +136,10 @@ int ss__daemon_check(const struct ss_server_options *options, struct ss_failure 
 {
     struct daemon daemon = { .options = options };
     int err = open_app(&daemon, failure);
-    ss__app_settings_free(daemon.settings);
+    if (err == 0) {
+        err = fill_registry(&daemon, failure);
+    }
+    close_daemon(&daemon);
     return err;
 }
 

@@ -5,8 +5,9 @@
 #include "core/failure.h"
 #include "server/options.h"
 
-/* What --check-config checks beyond the options themselves: the application exists and knows the
- * options given for it. SS_E_CONFIG, SS_E_NOMEM. */
+/* What --check-config checks beyond the options themselves: schema files load, the application
+ * exists, accepts the options given for it and registers. Errors: as ss__daemon_run before it
+ * starts anything. */
 int ss__daemon_check(const struct ss_server_options *options, struct ss_failure *failure);
 
 /* Serves until SIGINT or SIGTERM, then stops. 0 after an orderly stop, else why it did not

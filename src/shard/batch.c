@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "shard/checkpoint.h"
 #include "shard/dispatch.h"
+#include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
 
@@ -116,9 +117,12 @@ static void drop_touched(struct ss_shard *shard)
             ss__container_of(shard->touched.next, struct ss_state, touched_link);
         struct ss_channel *channel = state->channel;
         ss__list_remove(&state->touched_link);
-        uint64_t sid = state->stored == NULL ? 0 : ss__store_row(state->stored)->sid;
-        if (sid / 8 < shard->recovered_bits / 8) {
-            shard->recovered[sid / 8] &= (uint8_t)~(1u << (sid % 8));
+        if (state->stored != NULL) {
+            const struct ss_session_row *row = ss__store_row(state->stored);
+            ss__recovered_unmark(shard, row->sid);
+            if (row->running && shard->options.registry->has_hooks) {
+                ss__recovered_later(shard, channel->id);
+            }
         }
         ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
         channel->running = false;

@@ -1,7 +1,6 @@
 #include "shard/context.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include <sessionstream/limits.h>
 
@@ -102,12 +101,11 @@ void ss_set_running(struct ss_context *context, bool running)
 
 int ss_fail(struct ss_context *context, int code, const char *format, ...)
 {
-    char text[SS_FAILURE_TEXT_BYTES];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(text, sizeof text, format, args);
+    (void)ss__vfail(&context->failure, code, format, args);
     va_end(args);
-    return ss__fail(&context->failure, code, "%s", len < 0 ? "" : text);
+    return code;
 }
 
 static int publish(struct ss_context *context, const char *event, const struct ss_name *name,

@@ -7,6 +7,7 @@
 #include "shard/context.h"
 #include "shard/dispatch.h"
 #include "shard/pipeline.h"
+#include "shard/recovered.h"
 #include "shard/shard_state.h"
 
 /* Events that are replayed on the shard thread while others wait: some 100 microseconds. */
@@ -72,7 +73,7 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
     return err;
 }
 
-/* True while the recover hook of a session with events has not run in this process. */
+/* True while the recover hook of a session of an earlier process has not run. */
 static bool must_recover(struct ss_shard *shard, const struct ss_state *state)
 {
     if (!shard->options.registry->has_hooks ||
@@ -80,25 +81,14 @@ static bool must_recover(struct ss_shard *shard, const struct ss_state *state)
         return false;
     }
     const struct ss_session_row *row = ss__store_row(state->stored);
-    uint64_t sid = row->sid;
-    return row->ordinal > 0 && (sid >= shard->recovered_bits ||
-                                (shard->recovered[sid / 8] & (1u << (sid % 8))) == 0);
+    return row->ordinal > 0 && !ss__recovered(shard, row->sid);
 }
 
-static int mark_recovered(struct ss_shard *shard, uint64_t sid)
+/* Running when the last process ended, or when a failed commit cut it off in this one. */
+static bool was_cut_off(const struct ss_state *state)
 {
-    if (sid >= shard->recovered_bits) {
-        uint64_t bits = (sid + 1024) * 2 & ~UINT64_C(7);
-        uint8_t *grown = realloc(shard->recovered, bits / 8);
-        if (grown == NULL) {
-            return SS_E_NOMEM;
-        }
-        memset(grown + shard->recovered_bits / 8, 0, (bits - shard->recovered_bits) / 8);
-        shard->recovered = grown;
-        shard->recovered_bits = bits;
-    }
-    shard->recovered[sid / 8] |= (uint8_t)(1u << (sid % 8));
-    return 0;
+    const struct ss_session_row *row = ss__store_row(state->stored);
+    return row->was_running || row->running;
 }
 
 static int run_recover(struct ss_shard *shard, struct ss_channel *channel)
@@ -106,15 +96,14 @@ static int run_recover(struct ss_shard *shard, struct ss_channel *channel)
     if (!must_recover(shard, channel->state)) {
         return 0;
     }
-    const struct ss_session_row *row = ss__store_row(channel->state->stored);
-    int err = mark_recovered(shard, row->sid);
+    int err = ss__recovered_mark(shard, ss__store_row(channel->state->stored)->sid);
     if (err != 0) {
         return err;
     }
     struct ss_context context;
     ss__context_init(&context, shard, channel);
     uint64_t begin = ss__clock_monotonic_ns(shard->options.clock);
-    shard->options.registry->hooks.recover(&context, row->was_running,
+    shard->options.registry->hooks.recover(&context, was_cut_off(channel->state),
                                            shard->options.registry->hooks_ctx);
     ss__handler_took(shard, channel, "recover", begin);
     return 0;
@@ -235,7 +224,7 @@ enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel,
     if (err == 0) {
         bool started;
         whole |= fresh && must_recover(shard, channel->state) &&
-                 ss__store_row(channel->state->stored)->was_running;
+                 was_cut_off(channel->state);
         err = load_missing(shard, channel, fresh, whole, &started);
         if (err == 0 && started) {
             enum ss_load_result result = wait(channel, request, ret_err);

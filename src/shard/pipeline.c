@@ -5,6 +5,7 @@
 #include "core/utf8.h"
 #include "shard/context.h"
 #include "shard/effect.h"
+#include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "wire/server_frame.h"
 
@@ -190,6 +191,7 @@ static int ensure_stored(struct ss_shard *shard, struct ss_channel *channel)
     if (err == 0) {
         state->epoch = ss__store_row(state->stored)->epoch;
         ss__state_touch(shard, state);
+        err = ss__recovered_mark(shard, ss__store_row(state->stored)->sid);
     }
     return err;
 }

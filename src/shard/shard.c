@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "shard/batch.h"
 #include "shard/dispatch.h"
+#include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
 
@@ -81,12 +82,7 @@ static int intern_names(struct ss_shard *shard)
 
 static void queue_recover(struct ss_str session_id, void *context)
 {
-    struct ss_shard *shard = context;
-    struct ss_str none = { NULL, 0 };
-    struct ss_request *request = ss__request_new(SS_REQUEST_RECOVER, session_id, none, none);
-    if (request != NULL) {    /* else it is recovered when someone asks for it */
-        ss__list_push_back(&shard->background, &request->link);
-    }
+    ss__recovered_later(context, session_id);
 }
 
 static void init_fields(struct ss_shard *shard, const struct ss_shard_options *options)

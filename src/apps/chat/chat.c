@@ -1,6 +1,5 @@
 #include "apps/chat/chat.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "apps/chat/names.h"
@@ -89,14 +88,10 @@ static int init_chat(struct ss_registry *registry, const struct ss_app_settings 
     if (options == NULL) {
         return SS_E_NOMEM;
     }
-    char error[256];
-    int err = ss__chat_options_read(settings, options, error, sizeof error);
-    if (err != 0) {
-        (void)fprintf(stderr, "%s\n", error);    /* nothing is left to tell it to */
-        free(options);
-        return err;
+    int err = ss__chat_options_read(settings, registry, options);
+    if (err == 0) {
+        err = load_types(registry);
     }
-    err = load_types(registry);
     if (err == 0) {
         err = register_names(registry, options);
     }

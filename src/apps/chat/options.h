@@ -2,7 +2,6 @@
 #ifndef SS_APPS_CHAT_OPTIONS_H
 #define SS_APPS_CHAT_OPTIONS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include <sessionstream/app.h>
@@ -22,8 +21,9 @@ struct ss_chat_options {
 /* Ends with a NULL name. */
 extern const struct ss_app_option ss__chat_option_table[];
 
-/* Reads both options. SS_E_CONFIG: @error says which one, what was given and what is accepted. */
-int ss__chat_options_read(const struct ss_app_settings *settings,
-                          struct ss_chat_options *ret_options, char *error, size_t error_bytes);
+/* Reads both options. SS_E_CONFIG: the registry's error says which one, what was given and what is
+ * accepted. */
+int ss__chat_options_read(const struct ss_app_settings *settings, struct ss_registry *registry,
+                          struct ss_chat_options *ret_options);
 
 #endif

@@ -259,6 +259,7 @@ int ss__chat_stop(struct ss_context *context, const struct ss_command *command, 
 
 struct streaming_list {
     const struct ss_view *view;
+    struct message_id active;    /* begun since: not cut off */
     struct ss_chat_message messages[RECOVER_PASS_MAX];
     size_t count;
 };
@@ -267,27 +268,55 @@ static bool collect_streaming(const struct ss_entity *entity, void *ctx)
 {
     struct streaming_list *list = ctx;
     struct ss_chat_message message;
-    if (ss__chat_message_read(list->view, entity, &message) == 0 && message.streaming) {
+    if (ss__chat_message_read(list->view, entity, &message) == 0 && message.streaming &&
+        strcmp(message.id, list->active.text) != 0) {
         list->messages[list->count++] = message;
     }
     return list->count < RECOVER_PASS_MAX;
 }
 
+static int interrupt_streaming(struct ss_context *context)
+{
+    size_t found = RECOVER_PASS_MAX;
+    while (found == RECOVER_PASS_MAX) {
+        struct streaming_list list = { .view = ss_context_view(context),
+                                       .active = id_of(active_number(context), "") };
+        int err = ss_view_each(list.view, SS_CHAT_ENTITY, collect_streaming, &list);
+        for (size_t i = 0; err == 0 && i < list.count; i++) {
+            const struct ss_chat_message *message = &list.messages[i];
+            err = publish_stopped(context, message->id, message->text, SS_CHAT_INTERRUPTED);
+        }
+        if (err != 0) {
+            return err;
+        }
+        found = list.count;
+    }
+    return 0;
+}
+
+static int on_recover_again(struct ss_context *context, void *arg);
+
+static void on_recover_canceled(void *arg, int reason)
+{
+    (void)arg;
+    (void)reason;    /* the session is recovered again, or its process ends */
+}
+
+static const struct ss_task_ops recover_ops = { on_recover_again, on_recover_canceled };
+
+/* What cannot be stored yet is tried again. */
+static int on_recover_again(struct ss_context *context, void *arg)
+{
+    (void)arg;
+    int err = interrupt_streaming(context);
+    return err != SS_E_STOREFULL ? err : ss_after(context, RETRY_MS, &recover_ops, NULL, NULL);
+}
+
 void ss__chat_recover(struct ss_context *context, bool was_running, void *ctx)
 {
     (void)ctx;
-    size_t found = was_running ? RECOVER_PASS_MAX : 0;
-    while (found == RECOVER_PASS_MAX) {
-        struct streaming_list list = { .view = ss_context_view(context) };
-        if (ss_view_each(list.view, SS_CHAT_ENTITY, collect_streaming, &list) != 0) {
-            return;
-        }
-        for (size_t i = 0; i < list.count; i++) {
-            const struct ss_chat_message *message = &list.messages[i];
-            if (publish_stopped(context, message->id, message->text, SS_CHAT_INTERRUPTED) != 0) {
-                return;
-            }
-        }
-        found = list.count;
+    set_active_number(context, 0);
+    if (was_running) {
+        (void)on_recover_again(context, NULL);    /* else the next process */
     }
 }

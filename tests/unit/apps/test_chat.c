@@ -28,6 +28,18 @@ const char *ss_app_setting(const struct ss_app_settings *settings, const char *n
                                               : NULL;
 }
 
+static char error[256];
+
+int ss_registry_fail(struct ss_registry *registry, int err, const char *format, ...)
+{
+    (void)registry;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(error, sizeof error, format, args);
+    va_end(args);
+    return err;
+}
+
 static int note(const char *what, const char *name)
 {
     if (register_error_at == 0) {
@@ -241,23 +253,22 @@ SS_TEST(chat_text, trim_takes_white_space_of_every_width)
 /* ---- options ---- */
 
 static int read_options(const char *chunk_ms, const char *chunk_bytes,
-                        struct ss_chat_options *ret_options, char *error)
+                        struct ss_chat_options *ret_options)
 {
     chunk_ms_setting = chunk_ms;
     chunk_bytes_setting = chunk_bytes;
     error[0] = '\0';
-    return ss__chat_options_read(NULL, ret_options, error, 256);
+    return ss__chat_options_read(NULL, NULL, ret_options);
 }
 
 SS_TEST(chat_options, accept_their_range)
 {
     struct ss_chat_options read;
-    char error[256];
-    ss_check(read_options("20", "10", &read, error) == 0);
+    ss_check(read_options("20", "10", &read) == 0);
     ss_check(read.chunk_ms == 20 && read.chunk_bytes == 10);
-    ss_check(read_options("0", "4", &read, error) == 0);
+    ss_check(read_options("0", "4", &read) == 0);
     ss_check(read.chunk_ms == 0 && read.chunk_bytes == 4);
-    ss_check(read_options("10000", "1024", &read, error) == 0);
+    ss_check(read_options("10000", "1024", &read) == 0);
     ss_check(read.chunk_ms == 10000 && read.chunk_bytes == 1024);
 }
 
@@ -266,18 +277,17 @@ SS_TEST(chat_options, refuse_the_rest_with_name_value_and_range)
     static const char *const bad[] = { "",    "-1", "x",  "20ms", " 20", "20 ",
                                        "1.5", "+5", "3 ", "99999999999999999999" };
     struct ss_chat_options read = { 1, 2 };
-    char error[256];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ss_check(read_options(bad[i], "10", &read, error) == SS_E_CONFIG);
+        ss_check(read_options(bad[i], "10", &read) == SS_E_CONFIG);
         ss_check(strstr(error, "chunk_ms") != NULL && strstr(error, "10000") != NULL);
-        ss_check(read_options("20", bad[i], &read, error) == SS_E_CONFIG);
+        ss_check(read_options("20", bad[i], &read) == SS_E_CONFIG);
         ss_check(strstr(error, "chunk_bytes") != NULL && strstr(error, "1024") != NULL);
         ss_check(strstr(error, bad[i]) != NULL);
     }
-    ss_check(read_options("10001", "10", &read, error) == SS_E_CONFIG);
-    ss_check(read_options("20", "3", &read, error) == SS_E_CONFIG);
-    ss_check(read_options("20", "1025", &read, error) == SS_E_CONFIG);
-    ss_check(read_options(NULL, "10", &read, error) == SS_E_CONFIG);
+    ss_check(read_options("10001", "10", &read) == SS_E_CONFIG);
+    ss_check(read_options("20", "3", &read) == SS_E_CONFIG);
+    ss_check(read_options("20", "1025", &read) == SS_E_CONFIG);
+    ss_check(read_options(NULL, "10", &read) == SS_E_CONFIG);
     ss_check(read.chunk_ms == 1 && read.chunk_bytes == 2);
 }
 
@@ -511,6 +521,21 @@ SS_TEST(chat_recover, marks_what_a_crash_cut_off)
     ss__chat_recover(fake_context(fake), true, NULL);
     ss_check(fake->ordinal == 5);
     ss_check(start(fake, "again") == 0 && same(message(fake, "chat-msg-6-user")->text, "again"));
+    fake_free(fake);
+}
+
+SS_TEST(chat_recover, waits_for_room_and_spares_what_began_meanwhile)
+{
+    struct fake *fake = new_session();
+    ss_check(start(fake, "first") == 0);
+    fake_cancel_tasks(fake, SS_E_COMMIT);
+    fake->publish_error = SS_E_STOREFULL;
+    fake->publish_error_count = 1;
+    ss__chat_recover(fake_context(fake), true, NULL);
+    ss_check(fake->tasks_count == 1 && same(message(fake, "chat-msg-1")->status, "streaming"));
+    ss_check(start(fake, "second") == 0 && fake_run_task(fake) == 0);
+    ss_check(same(message(fake, "chat-msg-1")->status, "interrupted"));
+    ss_check(same(message(fake, "chat-msg-3")->status, "streaming"));
     fake_free(fake);
 }
 

@@ -123,3 +123,24 @@ SS_TEST(commit_failure, interval_events_that_were_shown_and_lost_change_the_epoc
     ss_check(strstr(text, "\"text\":\"1+2\"") != NULL && epoch_in(text) == after);
     fixture_deinit(&f);
 }
+
+SS_TEST(commit_failure, a_running_session_that_was_cut_off_is_recovered_without_a_client)
+{
+    struct fixture f;
+    fixture_init(&f);
+    post_put(&f, "s", "a", "run");
+    post_put(&f, "idle", "a", "1");
+    step_all(&f);
+    ss_check(f.recovered == 0);    /* both began in this process */
+    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    post_put(&f, "s", "a", "lost");
+    post_put(&f, "idle", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_COMMIT);
+    ss_check(f.recovered == 1 && f.was_running);
+    f.was_running = false;
+    post_put(&f, "idle", "a", "2");
+    step_all(&f);
+    ss_check(f.recovered == 2 && !f.was_running && f.done_ordinal == 2);
+    fixture_deinit(&f);
+}
