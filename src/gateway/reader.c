@@ -7,28 +7,30 @@
 #include "gateway/respond.h"
 #include "gateway/routes.h"
 
-/* A connection may have to stop in the middle of what was read; a piece it has begun is finished.
- * So this bounds what a client gets through beyond its limits. */
-#define PIECE_BYTES 1024
-
 /* What callbacks of the decoder ask for, done when it has returned. */
 struct reading {
     struct ss_conn *conn;
     bool over;
 };
 
-static int on_message(void *ctx, enum ss_ws_opcode opcode, struct ss_str bytes)
+static bool may_read(const struct ss_conn *conn)
+{
+    return ss__conn_is_open(conn) && conn->pause == 0 && !conn->failed;
+}
+
+static bool on_message(void *ctx, enum ss_ws_opcode opcode, struct ss_str bytes)
 {
     struct reading *reading = ctx;
     reading->conn->unfinished_ms = 0;
     ss__ingress_message(reading->conn, opcode == SS_WS_BINARY, bytes);
-    return 0;
+    return may_read(reading->conn);
 }
 
-static void on_reply(void *ctx, struct ss_str frames)
+static bool on_reply(void *ctx, struct ss_str frames)
 {
     struct reading *reading = ctx;
     ss__conn_send_control(reading->conn, ss__buf_copy(frames.data, frames.len));
+    return may_read(reading->conn);
 }
 
 static void on_close(void *ctx, bool by_peer, uint16_t status, struct ss_str reason)
@@ -48,20 +50,23 @@ static const struct ss_ws_callbacks callbacks = {
     .on_close = on_close,
 };
 
-static void feed_websocket(struct ss_conn *conn, const uint8_t *data, size_t len)
+static size_t feed_websocket(struct ss_conn *conn, const uint8_t *data, size_t len)
 {
     struct ss_gateway *gateway = conn->gateway;
     struct reading reading = { .conn = conn };
-    int err = ss__ws_feed(&conn->in.ws, &gateway->decoders, data, len, &callbacks, &reading);
+    size_t consumed = len;
+    int err = ss__ws_feed(&conn->in.ws, &gateway->decoders, data, len, &callbacks, &reading,
+                          &consumed);
     if (err != 0 || reading.over) {
         ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
-        return;
+        return len;
     }
     if (!ss__ws_unfinished(&conn->in.ws)) {
         conn->unfinished_ms = 0;
     } else if (conn->unfinished_ms == 0) {
         conn->unfinished_ms = ss__gateway_now_ms(gateway);
     }
+    return consumed;
 }
 
 static size_t feed_http(struct ss_conn *conn, const uint8_t *data, size_t len)
@@ -98,14 +103,9 @@ static size_t feed_http(struct ss_conn *conn, const uint8_t *data, size_t len)
 static size_t consume(struct ss_conn *conn, const uint8_t *data, size_t len)
 {
     size_t at = 0;
-    while (at < len && ss__conn_is_open(conn) && conn->pause == 0 && !conn->failed) {
-        if (conn->state == SS_CONN_HTTP) {
-            at += feed_http(conn, data + at, len - at);
-            continue;
-        }
-        size_t piece = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
-        feed_websocket(conn, data + at, piece);
-        at += piece;
+    while (at < len && may_read(conn)) {
+        at += conn->state == SS_CONN_HTTP ? feed_http(conn, data + at, len - at)
+                                          : feed_websocket(conn, data + at, len - at);
     }
     return at;
 }

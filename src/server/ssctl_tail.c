@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/hash.h"
+#include "http/upgrade.h"
 #include "schema/json.h"
 #include "server/client_socket.h"
 #include "server/json_members.h"
@@ -16,6 +17,7 @@
 #define PAUSE_MS_MAX 5000
 #define HANDSHAKE_BYTES_MAX 65536
 #define MESSAGE_BYTES_MAX (256u << 20)
+#define SUBPROTOCOL "sessionstream.v2.json"
 
 enum outcome {
     TAIL_LOST,       /* the connection ended: try again */
@@ -79,12 +81,14 @@ static int receive(struct tail *tail, void *chunk, size_t cap, size_t *ret_len)
 }
 
 /* Receives the answer to the handshake; what follows it goes to the frame decoder. */
-static int finish_handshake(struct tail *tail, const uint8_t *key)
+static int finish_handshake(struct tail *tail, const char *key)
 {
+    char accept[SS_HTTP_ACCEPT_BYTES + 1];
     struct ss_bytes in;
     uint8_t chunk[4096];
     ptrdiff_t used = 0;
     int err = 0;
+    ss__http_accept_key(ss_str(key), accept);
     ss__bytes_init(&in, HANDSHAKE_BYTES_MAX);
     while (err == 0 && used == 0) {
         size_t len = 0;
@@ -93,7 +97,8 @@ static int finish_handshake(struct tail *tail, const uint8_t *key)
             struct ss_str protocol;
             ss__bytes_append(&in, chunk, len);
             used = in.err != 0 ? ss__fail(&tail->failure, in.err, "the answer is too large")
-                               : ss__ws_client_response(ss__bytes_view(&in), key, &protocol,
+                               : ss__ws_client_response(ss__bytes_view(&in), ss_str(accept),
+                                                        ss_str(SUBPROTOCOL), &protocol,
                                                         &tail->failure);
         }
     }
@@ -108,15 +113,17 @@ static int finish_handshake(struct tail *tail, const uint8_t *key)
 
 static int handshake(struct tail *tail)
 {
-    uint8_t key[SS_WS_KEY_BYTES];
+    uint8_t random[SS_WS_KEY_BYTES];
+    char key[SS_WS_KEY_CHARS + 1];
     struct ss_bytes out;
-    int err = ss__random_bytes(key, sizeof key);
+    int err = ss__random_bytes(random, sizeof random);
     if (err != 0) {
         return ss__fail(&tail->failure, err, "no random numbers");
     }
     ss__bytes_init(&out, 0);
+    ss__ws_client_key(random, key);
     ss__ws_client_request(&out, ss_str(tail->ctl->url.authority), ss_str("/v1/ws"),
-                          ss_str("sessionstream.v2.json"), key);
+                          ss_str(SUBPROTOCOL), ss_str(key));
     err = out.err != 0 ? ss__fail(&tail->failure, out.err, "out of memory")
                        : ss__client_send(tail->fd, ss__bytes_view(&out),
                                          SS_CTL_ANSWER_TIMEOUT_MS, &tail->failure);

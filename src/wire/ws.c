@@ -1,271 +1,24 @@
 #include "wire/ws.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include <wslay/wslay.h>
 
 #include <sessionstream/error.h>
 #include <sessionstream/limits.h>
 
-#include "core/bytes.h"
-#include "core/contract.h"
 #include "core/utf8.h"
+#include "wire/ws_decoder.h"
 
-#define REASON_BYTES_MAX 123u
+_Static_assert(sizeof(struct ss_ws) <= 16, "idle connections are many");
 
-struct ss_ws_decoder {
-    struct ss_ws_decoder *next_spare;
-    wslay_event_context_ptr wslay;
-    /* The bytes of the running feed. */
-    const uint8_t *at;
-    const uint8_t *end;
-    /* Over the whole loan: when both are equal no frame is open. */
-    uint64_t fed;
-    uint64_t in_frames;
-    /* The frame and message being read. */
-    uint64_t frame_payload;
-    bool control;
-    bool open;                        /* a fragmented message is open */
-    unsigned fragments;
-    enum ss_ws_opcode opcode;
-    struct ss_bytes message;
-    struct ss_bytes replies;
-    /* Why reading stops before wslay says so. */
-    uint16_t refuse_status;
-    const char *refuse_reason;
-    int stop;
-    /* The running feed. */
+/* What one call of feed works on. */
+struct feed {
     struct ss_ws *ws;
     struct ss_ws_decoder_pool *pool;
+    struct ss_ws_decoder *decoder;
     const struct ss_ws_callbacks *callbacks;
     void *ctx;
-    struct ss_bytes close_reason;
+    bool stop;                       /* a callback wants no further frame */
 };
-
-static ssize_t on_recv(wslay_event_context_ptr wslay, uint8_t *buf, size_t len, int flags,
-                       void *user)
-{
-    (void)flags;
-    struct ss_ws_decoder *decoder = user;
-    if (decoder->refuse_status != 0 || decoder->stop != 0) {
-        wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
-        return -1;
-    }
-    size_t left = (size_t)(decoder->end - decoder->at);
-    if (left == 0) {
-        wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
-        return -1;
-    }
-    size_t take = left < len ? left : len;
-    memcpy(buf, decoder->at, take);
-    decoder->at += take;
-    decoder->fed += take;
-    return (ssize_t)take;
-}
-
-static ssize_t on_send(wslay_event_context_ptr wslay, const uint8_t *data, size_t len, int flags,
-                       void *user)
-{
-    (void)flags;
-    struct ss_ws_decoder *decoder = user;
-    ss__bytes_append(&decoder->replies, data, len);
-    if (decoder->replies.err != 0) {
-        wslay_event_set_error(wslay, WSLAY_ERR_CALLBACK_FAILURE);
-        return -1;
-    }
-    return (ssize_t)len;
-}
-
-static void refuse(struct ss_ws_decoder *decoder, uint16_t status, const char *reason)
-{
-    if (decoder->refuse_status == 0) {
-        decoder->refuse_status = status;
-        decoder->refuse_reason = reason;
-    }
-}
-
-static void on_frame_start(wslay_event_context_ptr wslay,
-                           const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
-{
-    (void)wslay;
-    struct ss_ws_decoder *decoder = user;
-    decoder->frame_payload = arg->payload_length;
-    decoder->control = (arg->opcode & 0x8) != 0;
-    if (decoder->control) {
-        return;
-    }
-    if (arg->opcode != WSLAY_CONTINUATION_FRAME) {
-        decoder->opcode = (enum ss_ws_opcode)arg->opcode;
-        decoder->fragments = 0;
-        ss__bytes_clear(&decoder->message);
-    }
-    decoder->open = true;
-    if (++decoder->fragments > SS_WS_FRAGMENTS_MAX) {
-        refuse(decoder, SS_WS_STATUS_POLICY, "too many fragments");
-    }
-    if (arg->payload_length > decoder->ws->message_bytes_max - decoder->message.len) {
-        refuse(decoder, SS_WS_STATUS_TOO_BIG, "message is over the limit");
-    }
-}
-
-static void on_frame_chunk(wslay_event_context_ptr wslay,
-                           const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user)
-{
-    (void)wslay;
-    struct ss_ws_decoder *decoder = user;
-    if (decoder->control || decoder->refuse_status != 0) {
-        return;
-    }
-    size_t before = decoder->message.cap;
-    ss__bytes_append(&decoder->message, arg->data, arg->data_length);
-    if (decoder->message.err != 0) {
-        refuse(decoder, SS_WS_STATUS_INTERNAL, "out of memory");
-        return;
-    }
-    decoder->pool->held_bytes += decoder->message.cap - before;
-    if (decoder->pool->held_bytes > decoder->pool->held_bytes_max) {
-        refuse(decoder, SS_WS_STATUS_TRY_AGAIN, "too many unfinished messages, retry later");
-    }
-}
-
-/* Header as a client must send it: masked, in the shortest form. */
-static uint64_t masked_frame_size(uint64_t payload)
-{
-    return ss__ws_header_size(payload) + 4 + payload;
-}
-
-static void on_frame_end(wslay_event_context_ptr wslay, void *user)
-{
-    (void)wslay;
-    struct ss_ws_decoder *decoder = user;
-    decoder->in_frames += masked_frame_size(decoder->frame_payload);
-}
-
-static void send_replies(struct ss_ws_decoder *decoder)
-{
-    while (wslay_event_want_write(decoder->wslay) && wslay_event_send(decoder->wslay) == 0 &&
-           decoder->replies.err == 0) {
-    }
-    if (decoder->replies.len > 0 && decoder->replies.err == 0) {
-        decoder->callbacks->on_reply(decoder->ctx, ss__bytes_view(&decoder->replies));
-    }
-    ss__bytes_clear(&decoder->replies);
-}
-
-static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_on_msg_recv_arg *arg,
-                       void *user)
-{
-    (void)wslay;
-    struct ss_ws_decoder *decoder = user;
-    if (decoder->refuse_status != 0 || decoder->stop != 0) {
-        return;
-    }
-    if (arg->opcode == WSLAY_TEXT_FRAME || arg->opcode == WSLAY_BINARY_FRAME) {
-        decoder->open = false;
-        send_replies(decoder);    /* a ping between its fragments came first */
-        decoder->stop = decoder->callbacks->on_message(decoder->ctx, decoder->opcode,
-                                                       ss__bytes_view(&decoder->message));
-        ss__bytes_clear(&decoder->message);
-    } else if (arg->opcode == WSLAY_PONG && decoder->callbacks->on_pong != NULL) {
-        decoder->callbacks->on_pong(decoder->ctx, ss_str_of(arg->msg, arg->msg_length));
-    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length == 1) {
-        refuse(decoder, SS_WS_STATUS_PROTOCOL_ERROR, "half a status code");
-    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length > 2) {
-        ss__bytes_clear(&decoder->close_reason);
-        ss__bytes_append(&decoder->close_reason, arg->msg + 2, arg->msg_length - 2);
-    }
-}
-
-/* ---- lending ---- */
-
-static void free_decoder(struct ss_ws_decoder *decoder)
-{
-    if (decoder->wslay != NULL) {
-        wslay_event_context_free(decoder->wslay);
-    }
-    ss__bytes_deinit(&decoder->message);
-    ss__bytes_deinit(&decoder->replies);
-    ss__bytes_deinit(&decoder->close_reason);
-    free(decoder);
-}
-
-static struct ss_ws_decoder *new_decoder(void)
-{
-    static const struct wslay_event_callbacks callbacks = {
-        .recv_callback = on_recv,
-        .send_callback = on_send,
-        .on_frame_recv_start_callback = on_frame_start,
-        .on_frame_recv_chunk_callback = on_frame_chunk,
-        .on_frame_recv_end_callback = on_frame_end,
-        .on_msg_recv_callback = on_message,
-    };
-    struct ss_ws_decoder *decoder = calloc(1, sizeof *decoder);
-    if (decoder == NULL) {
-        return NULL;
-    }
-    ss__bytes_init(&decoder->message, 0);
-    ss__bytes_init(&decoder->replies, 0);
-    ss__bytes_init(&decoder->close_reason, 0);
-    if (wslay_event_context_server_init(&decoder->wslay, &callbacks, decoder) != 0) {
-        decoder->wslay = NULL;
-        free_decoder(decoder);
-        return NULL;
-    }
-    /* Our own assembly bounds the message; wslay still checks control frames and UTF-8. */
-    wslay_event_config_set_no_buffering(decoder->wslay, 1);
-    return decoder;
-}
-
-static struct ss_ws_decoder *lend(struct ss_ws_decoder_pool *pool)
-{
-    struct ss_ws_decoder *decoder = pool->spare;
-    if (decoder != NULL) {
-        pool->spare = decoder->next_spare;
-        pool->spare_count--;
-    } else {
-        decoder = new_decoder();
-    }
-    if (decoder != NULL) {
-        pool->lent_count++;
-        decoder->fed = decoder->in_frames = 0;
-        decoder->open = false;
-    }
-    return decoder;
-}
-
-/* @reusable: between whole messages, so that wslay's state is as new. */
-static void take_back(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, bool reusable)
-{
-    struct ss_ws_decoder *decoder = ws->decoder;
-    ws->decoder = NULL;
-    pool->lent_count--;
-    pool->held_bytes -= decoder->message.cap;
-    ss__bytes_deinit(&decoder->message);
-    if (reusable && pool->spare_count < SS_WS_SPARE_DECODERS_MAX) {
-        decoder->next_spare = pool->spare;
-        pool->spare = decoder;
-        pool->spare_count++;
-    } else {
-        free_decoder(decoder);
-    }
-}
-
-void ss__ws_decoder_pool_init(struct ss_ws_decoder_pool *pool, size_t held_bytes_max)
-{
-    *pool = (struct ss_ws_decoder_pool){ .held_bytes_max = held_bytes_max };
-}
-
-void ss__ws_decoder_pool_deinit(struct ss_ws_decoder_pool *pool)
-{
-    SS_REQUIRE(pool->lent_count == 0);
-    while (pool->spare != NULL) {
-        struct ss_ws_decoder *next = pool->spare->next_spare;
-        free_decoder(pool->spare);
-        pool->spare = next;
-    }
-    pool->spare_count = 0;
-}
 
 void ss__ws_init(struct ss_ws *ws, uint32_t message_bytes_max)
 {
@@ -275,107 +28,263 @@ void ss__ws_init(struct ss_ws *ws, uint32_t message_bytes_max)
 void ss__ws_deinit(struct ss_ws *ws, struct ss_ws_decoder_pool *pool)
 {
     if (ws->decoder != NULL) {
-        take_back(ws, pool, false);
+        ss__ws_decoder_take_back(pool, ws->decoder);
+        ws->decoder = NULL;
     }
 }
 
-/* ---- feeding ---- */
+/* ---- replies and the end ---- */
 
-/* Ends the connection with a close frame of our own. */
-static void close_refused(struct ss_ws_decoder *decoder, uint16_t status, const char *reason)
+static void reply(struct feed *feed, const uint8_t *frames, size_t len)
+{
+    if (!feed->callbacks->on_reply(feed->ctx, ss_str_of(frames, len))) {
+        feed->stop = true;
+    }
+}
+
+static void flush_replies(struct feed *feed)
+{
+    struct ss_ws_decoder *decoder = feed->decoder;
+    if (decoder != NULL && decoder->replies_len > 0) {
+        size_t len = decoder->replies_len;
+        decoder->replies_len = 0;
+        reply(feed, decoder->replies, len);
+    }
+}
+
+static void add_pong(struct feed *feed, struct ss_str payload)
+{
+    struct ss_ws_decoder *decoder = feed->decoder;
+    uint8_t *replies = decoder->replies;
+    if (ss__ws_header_size(payload.len) + payload.len > SS_WS_REPLY_BYTES - decoder->replies_len) {
+        flush_replies(feed);
+    }
+    decoder->replies_len +=
+        ss__ws_header_write(SS_WS_PONG, payload.len, replies + decoder->replies_len);
+    memcpy(replies + decoder->replies_len, payload.data, payload.len);
+    decoder->replies_len += payload.len;
+}
+
+static int close_connection(struct feed *feed, bool by_peer, uint16_t status,
+                            struct ss_str reason)
 {
     uint8_t frame[SS_WS_CLOSE_FRAME_BYTES_MAX];
     size_t len;
-    ss__ws_close_frame(status, ss_str(reason), frame, &len);
-    decoder->callbacks->on_reply(decoder->ctx, ss_str_of(frame, len));
-    decoder->callbacks->on_close(decoder->ctx, false, status, ss_str(reason));
+    flush_replies(feed);
+    ss__ws_close_frame(status, by_peer ? ss_str("") : reason, frame, &len);
+    reply(feed, frame, len);
+    feed->ws->closed = true;
+    feed->callbacks->on_close(feed->ctx, by_peer, status, reason);
+    return SS_E_CLOSED;
 }
 
-static const char *reason_of(uint16_t status)
+static int refuse(struct feed *feed, uint16_t status, const char *reason)
 {
-    return status == SS_WS_STATUS_BAD_DATA  ? "invalid UTF-8"
-           : status == SS_WS_STATUS_TOO_BIG ? "message is over the limit"
-                                            : "protocol error";
+    return close_connection(feed, false, status, ss_str(reason));
 }
 
-/* wslay has read a close frame or found a violation; its close frame is among the replies. */
-static void close_by_wslay(struct ss_ws_decoder *decoder)
-{
-    wslay_event_context_ptr wslay = decoder->wslay;
-    if (wslay_event_get_close_received(wslay)) {
-        uint16_t status = wslay_event_get_status_code_received(wslay);
-        decoder->callbacks->on_close(decoder->ctx, true,
-                                     status == 0 ? (uint16_t)SS_WS_STATUS_NONE : status,
-                                     ss__bytes_view(&decoder->close_reason));
-        return;
-    }
-    uint16_t status = wslay_event_get_status_code_sent(wslay);
-    decoder->callbacks->on_close(decoder->ctx, false, status, ss_str(reason_of(status)));
-}
+/* ---- headers ---- */
 
-static int end_connection(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, int err)
+/* RFC 6455 section 5.4; the header is a data frame's. */
+static int begin_fragment(struct feed *feed)
 {
-    ws->closed = true;
-    take_back(ws, pool, false);
-    return err;
-}
-
-int ss__ws_feed(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, const uint8_t *in, size_t len,
-                const struct ss_ws_callbacks *callbacks, void *ctx)
-{
-    if (ws->closed) {
-        return SS_E_CLOSED;
+    struct ss_ws_decoder *decoder = feed->decoder;
+    const struct ss_ws_header *header = &decoder->header;
+    bool continues = header->opcode == SS_WS_CONTINUATION;
+    if (continues != decoder->message_open) {
+        return refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR,
+                      continues ? "a continuation of no message"
+                                : "a new message inside a fragmented one");
     }
-    if (ws->decoder == NULL && (ws->decoder = lend(pool)) == NULL) {
-        ws->closed = true;
-        callbacks->on_close(ctx, false, SS_WS_STATUS_INTERNAL, ss_str("out of memory"));
-        return SS_E_CLOSED;
+    if (!continues) {
+        decoder->message_open = true;
+        decoder->message_opcode = (enum ss_ws_opcode)header->opcode;
+        decoder->fragments = 0;
+        decoder->checked = 0;
+        ss__bytes_clear(&decoder->message);
     }
-    struct ss_ws_decoder *decoder = ws->decoder;
-    decoder->at = in;
-    decoder->end = in + len;
-    decoder->ws = ws;
-    decoder->pool = pool;
-    decoder->callbacks = callbacks;
-    decoder->ctx = ctx;
-    decoder->refuse_status = 0;
-    decoder->stop = 0;
-    int code = wslay_event_recv(decoder->wslay);
-    if (decoder->stop != 0) {
-        return end_connection(ws, pool, decoder->stop);
+    if (header->payload_len > feed->ws->message_bytes_max - decoder->message.len) {
+        return refuse(feed, SS_WS_STATUS_TOO_BIG, "message is over the limit");
     }
-    if (decoder->refuse_status != 0 || code != 0) {
-        /* Our callbacks fail only with a refusal, so what else stops wslay is in the bytes. */
-        bool memory = code == WSLAY_ERR_NOMEM;
-        refuse(decoder, memory ? SS_WS_STATUS_INTERNAL : SS_WS_STATUS_PROTOCOL_ERROR,
-               memory ? "out of memory" : "protocol error");
-        close_refused(decoder, decoder->refuse_status, decoder->refuse_reason);
-        return end_connection(ws, pool, SS_E_CLOSED);
-    }
-    send_replies(decoder);
-    if (!wslay_event_want_read(decoder->wslay)) {
-        close_by_wslay(decoder);
-        return end_connection(ws, pool, SS_E_CLOSED);
-    }
-    if (decoder->fed == decoder->in_frames && !decoder->open &&
-        !wslay_event_want_write(decoder->wslay)) {
-        take_back(ws, pool, true);
+    if (++decoder->fragments > SS_WS_FRAGMENTS_MAX) {
+        return refuse(feed, SS_WS_STATUS_POLICY, "too many fragments");
     }
     return 0;
 }
 
-void ss__ws_close_frame(uint16_t status, struct ss_str reason,
-                        uint8_t out[SS_WS_CLOSE_FRAME_BYTES_MAX], size_t *ret_len)
+static int begin_frame(struct feed *feed)
 {
-    size_t len = reason.len;
-    if (len > REASON_BYTES_MAX) {
-        len = ss__utf8_floor(reason.data, REASON_BYTES_MAX);
+    struct ss_ws_decoder *decoder = feed->decoder;
+    if (decoder->header.reserved != 0) {
+        return refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR, "reserved bits are set");
     }
-    size_t at = ss__ws_header_write(SS_WS_CLOSE, 2 + len, out);
-    out[at++] = (uint8_t)(status >> 8);
-    out[at++] = (uint8_t)status;
-    if (len > 0) {
-        memcpy(out + at, reason.data, len);
+    switch (decoder->header.opcode) {
+    case SS_WS_CONTINUATION:
+    case SS_WS_TEXT:
+    case SS_WS_BINARY:
+        return begin_fragment(feed);
+    case SS_WS_CLOSE:
+    case SS_WS_PING:
+    case SS_WS_PONG:
+        decoder->control_len = 0;
+        return 0;
+    default:
+        return refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR, "unknown opcode");
     }
-    *ret_len = at + len;
+}
+
+/* ---- payload ---- */
+
+static int bad_text(struct feed *feed)
+{
+    return refuse(feed, SS_WS_STATUS_BAD_DATA, "text is not UTF-8");
+}
+
+static void deliver(struct feed *feed, const void *data, size_t len)
+{
+    struct ss_ws_decoder *decoder = feed->decoder;
+    decoder->message_open = false;
+    flush_replies(feed);
+    if (!feed->callbacks->on_message(feed->ctx, decoder->message_opcode, ss_str_of(data, len))) {
+        feed->stop = true;
+    }
+}
+
+/* Text: what the message has so far may become UTF-8. */
+static bool is_text_so_far(struct ss_ws_decoder *decoder, const struct ss_ws_piece *piece)
+{
+    const struct ss_bytes *message = &decoder->message;
+    if (piece->ascii && decoder->checked == message->len - piece->len) {
+        decoder->checked = message->len;
+        return true;
+    }
+    return ss__ws_utf8_advance(message->data, message->len, &decoder->checked);
+}
+
+static int take_data(struct feed *feed, const struct ss_ws_piece *piece)
+{
+    struct ss_ws_decoder *decoder = feed->decoder;
+    bool text = decoder->message_opcode == SS_WS_TEXT;
+    bool final = piece->last && decoder->header.final;
+    if (final && decoder->message.len == 0) {
+        if (text && !piece->ascii && !ss__utf8_valid(piece->data, piece->len)) {
+            return bad_text(feed);
+        }
+        deliver(feed, piece->data, piece->len);
+        return 0;
+    }
+    int err = ss__ws_decoder_append(feed->pool, decoder, piece);
+    if (err != 0) {
+        return err == SS_E_BUSY ? refuse(feed, SS_WS_STATUS_TRY_AGAIN,
+                                         "too many unfinished messages, retry later")
+                                : refuse(feed, SS_WS_STATUS_INTERNAL, "out of memory");
+    }
+    if (text && !is_text_so_far(decoder, piece)) {
+        return bad_text(feed);
+    }
+    if (final && text && decoder->checked != decoder->message.len) {
+        return bad_text(feed);
+    }
+    if (final) {
+        deliver(feed, decoder->message.data, decoder->message.len);
+    }
+    return 0;
+}
+
+static int take_close(struct feed *feed, struct ss_str payload)
+{
+    uint16_t status;
+    struct ss_str reason;
+    uint16_t flaw = ss__ws_close_read(payload, &status, &reason);
+    if (flaw != 0) {
+        return refuse(feed, flaw, flaw == SS_WS_STATUS_BAD_DATA
+                                      ? "close reason is not UTF-8"
+                                      : "no valid close status");
+    }
+    return close_connection(feed, true, status, reason);
+}
+
+static int take_control(struct feed *feed, const struct ss_ws_piece *piece)
+{
+    struct ss_ws_decoder *decoder = feed->decoder;
+    if (piece->len > 0) {
+        memcpy(decoder->control + decoder->control_len, piece->data, piece->len);
+        decoder->control_len += piece->len;
+    }
+    if (!piece->last) {
+        return 0;
+    }
+    struct ss_str payload = ss_str_of(decoder->control, decoder->control_len);
+    if (decoder->header.opcode == SS_WS_CLOSE) {
+        return take_close(feed, payload);
+    }
+    if (decoder->header.opcode == SS_WS_PING) {
+        add_pong(feed, payload);
+    } else if (feed->callbacks->on_pong != NULL) {
+        flush_replies(feed);
+        feed->callbacks->on_pong(feed->ctx, payload);
+    }
+    return 0;
+}
+
+/* ---- feeding ---- */
+
+static int take_frames(struct feed *feed)
+{
+    struct ss_ws_decoder *decoder = feed->decoder;
+    for (;;) {
+        struct ss_ws_piece piece;
+        bool inside = decoder->in_frame;
+        if (!inside && feed->stop) {
+            return 0;
+        }
+        int got = inside ? ss__ws_decoder_next(decoder, &piece) : ss__ws_decoder_begin(decoder);
+        if (got == 0) {
+            return 0;
+        }
+        int err;
+        if (got < 0) {
+            err = refuse(feed, SS_WS_STATUS_PROTOCOL_ERROR,
+                         decoder->header.masked ? "malformed frame header"
+                                                : "frames of a client are masked");
+        } else if (!inside) {
+            err = begin_frame(feed);
+        } else {
+            err = ss__ws_is_control(decoder->header.opcode) ? take_control(feed, &piece)
+                                                            : take_data(feed, &piece);
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+int ss__ws_feed(struct ss_ws *ws, struct ss_ws_decoder_pool *pool, const uint8_t *in, size_t len,
+                const struct ss_ws_callbacks *callbacks, void *ctx, size_t *ret_consumed)
+{
+    if (ws->closed) {
+        return SS_E_CLOSED;
+    }
+    if (len == 0) {
+        *ret_consumed = 0;
+        return 0;
+    }
+    if (ws->decoder == NULL) {
+        ws->decoder = ss__ws_decoder_lend(pool);
+    }
+    struct feed feed = { ws, pool, ws->decoder, callbacks, ctx, false };
+    if (feed.decoder == NULL) {
+        return refuse(&feed, SS_WS_STATUS_INTERNAL, "out of memory");
+    }
+    feed.decoder->in = in;
+    feed.decoder->in_len = len;
+    int err = take_frames(&feed);
+    if (err == 0) {
+        flush_replies(&feed);
+        *ret_consumed = len - feed.decoder->in_len;
+    }
+    if (err != 0 || ss__ws_decoder_idle(feed.decoder)) {
+        ss__ws_deinit(ws, pool);
+    }
+    return err;
 }

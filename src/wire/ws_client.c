@@ -1,8 +1,12 @@
 #include "wire/ws_client.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <sessionstream/error.h>
+
+#include "core/utf8.h"
+#include "wire/ws_close.h"
 
 static const char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -20,22 +24,25 @@ void ss__ws_client_deinit(struct ss_ws_client *client)
     ss__bytes_deinit(&client->message);
 }
 
-static void append_key(struct ss_bytes *out, const uint8_t key[SS_WS_KEY_BYTES])
+void ss__ws_client_key(const uint8_t random[SS_WS_KEY_BYTES],
+                       char ret_key[SS_WS_KEY_CHARS + 1])
 {
-    for (size_t i = 0; i < SS_WS_KEY_BYTES; i += 3) {
-        unsigned group = (unsigned)key[i] << 16;
-        group |= i + 1 < SS_WS_KEY_BYTES ? (unsigned)key[i + 1] << 8 : 0;
-        group |= i + 2 < SS_WS_KEY_BYTES ? (unsigned)key[i + 2] : 0;
-        for (size_t j = 0; j < 4; j++) {
-            bool padding = i + j > SS_WS_KEY_BYTES;
-            ss__bytes_byte(out, padding ? (uint8_t)'='
-                                        : (uint8_t)base64_alphabet[group >> (18 - 6 * j) & 63]);
+    uint8_t padded[SS_WS_KEY_BYTES + 2] = { 0 };
+    char *out = ret_key;
+    memcpy(padded, random, SS_WS_KEY_BYTES);
+    for (size_t i = 0; i < sizeof padded; i += 3) {
+        unsigned group = (unsigned)padded[i] << 16 | (unsigned)padded[i + 1] << 8 | padded[i + 2];
+        for (unsigned j = 0; j < 4; j++) {
+            *out++ = base64_alphabet[group >> (18 - 6 * j) & 63];
         }
     }
+    out[-1] = '=';    /* 16 bytes leave two places of padding */
+    out[-2] = '=';
+    *out = '\0';
 }
 
 void ss__ws_client_request(struct ss_bytes *out, struct ss_str host, struct ss_str target,
-                           struct ss_str subprotocols, const uint8_t key[SS_WS_KEY_BYTES])
+                           struct ss_str subprotocols, struct ss_str key)
 {
     ss__bytes_text(out, "GET ");
     ss__bytes_str(out, target);
@@ -43,7 +50,7 @@ void ss__ws_client_request(struct ss_bytes *out, struct ss_str host, struct ss_s
     ss__bytes_str(out, host);
     ss__bytes_text(out, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
-    append_key(out, key);
+    ss__bytes_str(out, key);
     if (subprotocols.len > 0) {
         ss__bytes_text(out, "\r\nSec-WebSocket-Protocol: ");
         ss__bytes_str(out, subprotocols);
@@ -51,61 +58,144 @@ void ss__ws_client_request(struct ss_bytes *out, struct ss_str host, struct ss_s
     ss__bytes_text(out, "\r\n\r\n");
 }
 
-static bool same_nocase(const char *text, const char *name, size_t len)
+/* ---- the answer to the handshake ---- */
+
+static bool same_nocase(struct ss_str text, const char *name)
 {
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
-        if (c != name[i]) {
-            return false;
-        }
+    return text.len == strlen(name) && strncasecmp(text.data, name, text.len) == 0;
+}
+
+static struct ss_str trim(struct ss_str text)
+{
+    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text = ss_str_of(text.data + 1, text.len - 1);
     }
+    while (text.len > 0 &&
+           (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
+        text.len--;
+    }
+    return text;
+}
+
+/* Cuts the part before the next @separator off @rest; false when nothing is left. */
+static bool next_part(struct ss_str *rest, const char *separator, struct ss_str *ret_part)
+{
+    size_t width = strlen(separator);
+    if (rest->len == 0) {
+        return false;
+    }
+    const char *end = memmem(rest->data, rest->len, separator, width);
+    size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
+    size_t skip = end == NULL ? len : len + width;
+    *ret_part = ss_str_of(rest->data, len);
+    *rest = ss_str_of(rest->data + skip, rest->len - skip);
     return true;
 }
 
-/* Value of a header field in the lines of @head; @name in lower case with its colon. */
-static struct ss_str header_value(struct ss_str head, const char *name)
+/* Names and list members of the handshake; only subprotocols mind the case (section 4.1). */
+static bool list_has(struct ss_str list, struct ss_str member, bool any_case)
 {
-    size_t len = strlen(name);
-    const char *at = memmem(head.data, head.len, "\r\n", 2);
-    const char *end = head.data + head.len;
-    while (at != NULL && (size_t)(end - at) > 2 + len) {
-        const char *line = at + 2;
-        const char *next = memmem(line, (size_t)(end - line), "\r\n", 2);
-        const char *stop = next == NULL ? end : next;
-        if ((size_t)(stop - line) >= len && same_nocase(line, name, len)) {
-            line += len;
-            while (line < stop && *line == ' ') {
-                line++;
-            }
-            return ss_str_of(line, (size_t)(stop - line));
+    struct ss_str part;
+    while (next_part(&list, ",", &part)) {
+        part = trim(part);
+        if (part.len == member.len && part.len > 0 &&
+            (any_case ? strncasecmp(part.data, member.data, part.len)
+                      : memcmp(part.data, member.data, part.len)) == 0) {
+            return true;
         }
-        at = next;
     }
-    return (struct ss_str){ "", 0 };
+    return false;
 }
 
-ptrdiff_t ss__ws_client_response(struct ss_str in, const uint8_t key[SS_WS_KEY_BYTES],
-                                 struct ss_str *ret_subprotocol, struct ss_failure *failure)
+struct answer {
+    bool upgrade;
+    bool connection;
+    bool extensions;
+    unsigned accepts;
+    unsigned subprotocols;
+    struct ss_str accept;
+    struct ss_str subprotocol;
+};
+
+static void read_field(struct answer *answer, struct ss_str line)
 {
-    (void)key;    /* the accept value guards against caches, which stand in nobody's way here */
+    struct ss_str name;
+    if (!next_part(&line, ":", &name)) {
+        return;
+    }
+    struct ss_str value = trim(line);
+    if (same_nocase(name, "upgrade")) {
+        answer->upgrade = answer->upgrade || list_has(value, ss_str("websocket"), true);
+    } else if (same_nocase(name, "connection")) {
+        answer->connection = answer->connection || list_has(value, ss_str("upgrade"), true);
+    } else if (same_nocase(name, "sec-websocket-accept")) {
+        answer->accepts++;
+        answer->accept = value;
+    } else if (same_nocase(name, "sec-websocket-protocol")) {
+        answer->subprotocols++;
+        answer->subprotocol = value;
+    } else if (same_nocase(name, "sec-websocket-extensions")) {
+        answer->extensions = answer->extensions || value.len > 0;
+    }
+}
+
+/* What is wrong with the fields, or NULL. */
+static const char *flaw_of(const struct answer *answer, struct ss_str accept,
+                           struct ss_str offered)
+{
+    if (!answer->upgrade) {
+        return "the answer lacks Upgrade: websocket";
+    }
+    if (!answer->connection) {
+        return "the answer lacks Connection: Upgrade";
+    }
+    if (answer->accepts != 1 || !ss_str_equal(answer->accept, accept)) {
+        return "Sec-WebSocket-Accept does not answer our key";
+    }
+    if (answer->extensions) {
+        return "the server chose an extension that we did not offer";
+    }
+    if (answer->subprotocols > 1 ||
+        (answer->subprotocols == 1 && !list_has(offered, answer->subprotocol, false))) {
+        return "the server chose a subprotocol that we did not offer";
+    }
+    return NULL;
+}
+
+ptrdiff_t ss__ws_client_response(struct ss_str in, struct ss_str accept,
+                                 struct ss_str subprotocols, struct ss_str *ret_subprotocol,
+                                 struct ss_failure *failure)
+{
     const char *end = in.len == 0 ? NULL : memmem(in.data, in.len, "\r\n\r\n", 4);
+    size_t len = end == NULL ? in.len : (size_t)(end - in.data);
+    if (len > SS_WS_RESPONSE_BYTES_MAX) {
+        return ss__fail(failure, SS_E_PROTO, "the answer is no HTTP response");
+    }
     if (end == NULL) {
-        return in.len > 16384 ? ss__fail(failure, SS_E_PROTO, "the answer is no HTTP response")
-                              : 0;
+        return 0;
     }
-    struct ss_str head = ss_str_of(in.data, (size_t)(end - in.data));
-    if (head.len < 12 || memcmp(head.data, "HTTP/1.1 101", 12) != 0) {
-        const char *line = memmem(head.data, head.len, "\r\n", 2);
-        size_t len = line == NULL ? head.len : (size_t)(line - head.data);
+    struct ss_str head = ss_str_of(in.data, len);
+    struct ss_str line = { "", 0 };
+    struct answer answer = { .accept = { "", 0 }, .subprotocol = { "", 0 } };
+    static const char switched[] = "HTTP/1.1 101";
+    if (!next_part(&head, "\r\n", &line) || line.len < sizeof switched - 1 ||
+        memcmp(line.data, switched, sizeof switched - 1) != 0 ||
+        (line.len > sizeof switched - 1 && line.data[sizeof switched - 1] != ' ')) {
         return ss__fail(failure, SS_E_PROTO, "the server refused the websocket: %.*s",
-                        (int)(len > 120 ? 120 : len), head.data);
+                        (int)(line.len > 120 ? 120 : line.len), line.data);
     }
-    if (header_value(head, "sec-websocket-accept:").len != 28) {
-        return ss__fail(failure, SS_E_PROTO, "the answer lacks Sec-WebSocket-Accept");
+    while (next_part(&head, "\r\n", &line)) {
+        read_field(&answer, line);
     }
-    *ret_subprotocol = header_value(head, "sec-websocket-protocol:");
+    const char *flaw = flaw_of(&answer, accept, subprotocols);
+    if (flaw != NULL) {
+        return ss__fail(failure, SS_E_PROTO, "%s", flaw);
+    }
+    *ret_subprotocol = answer.subprotocol;
     return end + 4 - in.data;
 }
+
+/* ---- frames ---- */
 
 void ss__ws_client_raw_frame(struct ss_bytes *out, uint8_t first_byte, struct ss_str payload,
                              const uint8_t mask[SS_WS_MASK_BYTES])
@@ -140,56 +230,93 @@ int ss__ws_client_feed(struct ss_ws_client *client, const void *data, size_t len
 }
 
 struct frame {
-    uint8_t first;
+    struct ss_ws_header header;
     struct ss_str payload;
-    size_t size;
 };
+
+/* Section 5.2; not what depends on the frames before it. */
+static bool is_well_formed(const struct ss_ws_header *header)
+{
+    if (header->masked || header->reserved != 0 || header->payload_len >> 63 != 0 ||
+        ss__ws_header_size(header->payload_len) != header->size) {
+        return false;
+    }
+    if (ss__ws_is_control(header->opcode)) {
+        return header->final && header->payload_len <= SS_WS_CONTROL_PAYLOAD_BYTES_MAX &&
+               header->opcode <= SS_WS_PONG;
+    }
+    return header->opcode <= SS_WS_BINARY;
+}
 
 /* 1 and a frame, 0 if it is incomplete, or an error. */
 static int next_frame(const struct ss_ws_client *client, struct frame *ret_frame)
 {
-    const uint8_t *at = client->in.data + client->taken;
     size_t left = client->in.len - client->taken;
-    if (left < 2) {
+    if (left == 0) {
         return 0;
     }
-    if ((at[1] & 0x80) != 0 || (at[0] & 0x70) != 0) {
-        return SS_E_PROTO;    /* masked, or reserved bits */
-    }
-    size_t header = at[1] < 126 ? 2 : at[1] == 126 ? 4 : 10;
-    if (left < header) {
+    const uint8_t *at = client->in.data + client->taken;
+    struct ss_ws_header header;
+    size_t size = ss__ws_header_read(at, left, &header);
+    if (size == 0) {
         return 0;
     }
-    uint64_t len = at[1] & 0x7F;
-    if (header > 2) {
-        len = 0;
-        for (size_t i = 2; i < header; i++) {
-            len = len << 8 | at[i];
-        }
+    if (!is_well_formed(&header)) {
+        return SS_E_PROTO;
     }
-    if (len > client->message.max) {
+    size_t before = header.opcode == SS_WS_CONTINUATION ? client->message.len : 0;
+    if (header.payload_len > client->message.max - before) {
         return SS_E_TOOBIG;
     }
-    if (left - header < len) {
+    if (left - size < header.payload_len) {
         return 0;
     }
-    *ret_frame = (struct frame){ at[0], ss_str_of(at + header, (size_t)len),
-                                 header + (size_t)len };
+    *ret_frame = (struct frame){ header, ss_str_of(at + size, (size_t)header.payload_len) };
     return 1;
 }
 
-static int take_control(const struct frame *frame, struct ss_ws_client_message *message)
+static int take_control(const struct frame *frame, struct ss_ws_client_message *ret_message)
 {
-    if ((frame->first & 0x80) == 0 || frame->payload.len > SS_WS_CONTROL_PAYLOAD_BYTES_MAX) {
+    struct ss_ws_client_message message = { (enum ss_ws_opcode)frame->header.opcode,
+                                            frame->payload, SS_WS_STATUS_NONE };
+    if (message.opcode == SS_WS_CLOSE &&
+        ss__ws_close_read(frame->payload, &message.status, &message.bytes) != 0) {
         return SS_E_PROTO;
     }
-    *message = (struct ss_ws_client_message){ (enum ss_ws_opcode)(frame->first & 0xF),
-                                              frame->payload, SS_WS_STATUS_NONE };
-    if (message->opcode == SS_WS_CLOSE && frame->payload.len >= 2) {
-        const uint8_t *bytes = (const uint8_t *)frame->payload.data;
-        message->status = (uint16_t)(bytes[0] << 8 | bytes[1]);
-        message->bytes = ss_str_of(frame->payload.data + 2, frame->payload.len - 2);
+    *ret_message = message;
+    return 1;
+}
+
+/* 1 when the frame completes a message. */
+static int take_data(struct ss_ws_client *client, const struct frame *frame,
+                     struct ss_ws_client_message *ret_message)
+{
+    enum ss_ws_opcode opcode = (enum ss_ws_opcode)frame->header.opcode;
+    bool open = client->opcode != SS_WS_CONTINUATION;
+    struct ss_str bytes = frame->payload;
+    if ((opcode == SS_WS_CONTINUATION) != open) {
+        return SS_E_PROTO;
     }
+    if (open || !frame->header.final) {
+        if (!open) {
+            client->opcode = opcode;
+            ss__bytes_clear(&client->message);
+        }
+        ss__bytes_str(&client->message, frame->payload);
+        if (client->message.err != 0) {
+            return client->message.err;
+        }
+        if (!frame->header.final) {
+            return 0;
+        }
+        opcode = client->opcode;
+        client->opcode = SS_WS_CONTINUATION;
+        bytes = ss__bytes_view(&client->message);
+    }
+    if (opcode == SS_WS_TEXT && !ss__utf8_valid(bytes.data, bytes.len)) {
+        return SS_E_PROTO;
+    }
+    *ret_message = (struct ss_ws_client_message){ opcode, bytes, SS_WS_STATUS_NONE };
     return 1;
 }
 
@@ -201,35 +328,12 @@ int ss__ws_client_take(struct ss_ws_client *client, struct ss_ws_client_message 
         if (got <= 0) {
             return got;
         }
-        client->taken += frame.size;
-        enum ss_ws_opcode opcode = (enum ss_ws_opcode)(frame.first & 0xF);
-        bool final = (frame.first & 0x80) != 0;
-        if ((opcode & 0x8) != 0) {
-            return take_control(&frame, ret_message);
-        }
-        bool open = client->opcode != SS_WS_CONTINUATION;
-        if ((opcode == SS_WS_CONTINUATION) != open) {
-            return SS_E_PROTO;
-        }
-        if (!open && final) {
-            *ret_message = (struct ss_ws_client_message){ opcode, frame.payload,
-                                                          SS_WS_STATUS_NONE };
-            return 1;
-        }
-        if (!open) {
-            client->opcode = opcode;
-            ss__bytes_clear(&client->message);
-        }
-        ss__bytes_str(&client->message, frame.payload);
-        if (client->message.err != 0) {
-            return client->message.err;
-        }
-        if (final) {
-            *ret_message = (struct ss_ws_client_message){ client->opcode,
-                                                          ss__bytes_view(&client->message),
-                                                          SS_WS_STATUS_NONE };
-            client->opcode = SS_WS_CONTINUATION;
-            return 1;
+        client->taken += frame.header.size + frame.payload.len;
+        got = ss__ws_is_control(frame.header.opcode)
+                  ? take_control(&frame, ret_message)
+                  : take_data(client, &frame, ret_message);
+        if (got != 0) {
+            return got;
         }
     }
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "http/upgrade.h"
 #include "ss_test.h"
 
 uint64_t ws_test_now_ms(void)
@@ -117,10 +118,15 @@ int ws_test_http_response(struct ws_test_client *client, bool no_body, struct ss
 
 void ws_test_upgrade(struct ws_test_client *client, const char *path, const char *subprotocols)
 {
-    static const uint8_t key[SS_WS_KEY_BYTES] = "0123456789abcde";
+    static const uint8_t random[SS_WS_KEY_BYTES] = "0123456789abcde";
+    char key[SS_WS_KEY_CHARS + 1];
+    char accept[SS_HTTP_ACCEPT_BYTES + 1];
     struct ss_bytes request;
     ss__bytes_init(&request, 0);
-    ss__ws_client_request(&request, ss_str("localhost"), ss_str(path), ss_str(subprotocols), key);
+    ss__ws_client_key(random, key);
+    ss__http_accept_key(ss_str(key), accept);
+    ss__ws_client_request(&request, ss_str("localhost"), ss_str(path), ss_str(subprotocols),
+                          ss_str(key));
     ws_test_send_raw(client, request.data, request.len);
     ss__bytes_deinit(&request);
     ptrdiff_t used = 0;
@@ -131,7 +137,8 @@ void ws_test_upgrade(struct ws_test_client *client, const char *path, const char
         ss__bytes_append(&client->in, data, got);
         struct ss_str subprotocol;
         struct ss_failure failure = { .text = "" };
-        used = ss__ws_client_response(ss__bytes_view(&client->in), key, &subprotocol, &failure);
+        used = ss__ws_client_response(ss__bytes_view(&client->in), ss_str(accept),
+                                      ss_str(subprotocols), &subprotocol, &failure);
         ss_check_msg(used >= 0, "%s", failure.text);
     }
     ss_check(ss__ws_client_feed(&client->ws, client->in.data + used,

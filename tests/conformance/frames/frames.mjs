@@ -300,6 +300,7 @@ const violations = [
      1002],
     ['a fragmented ping', wsFrame(0x09, 'x'), 1002],
     ['a ping of 126 bytes', wsFrame(0x89, 'x'.repeat(126)), 1002],
+    ['a fragmented close', wsFrame(0x08, [0x03, 0xe8]), 1002],
     ['a close of one byte', wsFrame(0x88, 'x'), 1002],
     ['close status 1005', wsFrame(0x88, [0x03, 0xed]), 1002],
     ['text that is not UTF-8', wsFrame(0x81, [0xc3, 0x28]), 1007],
@@ -309,10 +310,76 @@ const violations = [
     ['a frame that announces 2^62 bytes', Buffer.from([0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0,
                                                        1, 2, 3, 4, 5]), 1009],
     ['a length that is not the shortest', Buffer.from([0x81, 0xfe, 0, 1, 1, 2, 3, 4, 5]), 1002],
+    ['a header that announces 2^63 - 1 bytes',
+     Buffer.from([0x82, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4]), 1009],
+    ['a header that announces a byte over the limit',
+     Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1, 1, 2, 3, 4]), 1009],
+    ['a header of a fragment that exceeds the limit with those before it',
+     Buffer.concat([wsFrame(0x01, 'x'),
+                    Buffer.from([0x80, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 1, 2, 3, 4])]), 1009],
+    ['a header that announces 2^63 bytes',
+     Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]), 1002],
     ['a length over 2^63', Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5]),
      1002],
+    ['a text whose first byte is no UTF-8, without the rest',
+     wsFrame(0x81, [0xff, ...Buffer.alloc(90)]).subarray(0, 7), 1007],
     ['an orderly close', wsFrame(0x88, [0x03, 0xe8]), 1000],
 ];
+
+// ---- closing ----
+
+const closeFrame = (status, reason = '') =>
+    wsFrame(0x88, Buffer.concat([Buffer.from([status >> 8, status & 255]), Buffer.from(reason)]));
+
+const closeStatuses = [
+    ...[1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000,
+        4999].map((status) => [status, status]),
+    ...[0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]
+        .map((status) => [status, 1002]),
+];
+
+// Sends the parts, each after the server has had time to read the one before: it serves all
+// sockets on one thread, in order. Returns the frames behind the hello.
+async function conversation(name, parts) {
+    const raw = await RawSocket.connect(daemon.port);
+    raw.socket.setNoDelay(true);
+    raw.write(handshake());
+    for (const part of parts) {
+        raw.write(part);
+        if (parts.length > 1) {
+            await request(daemon.port, 'GET', '/healthz');
+        }
+    }
+    const got = await raw.untilEnd(`end after ${name}`);
+    raw.close();
+    return serverFrames(got).slice(1);
+}
+
+async function closing() {
+    for (const [status, answer] of closeStatuses) {
+        const frames = await conversation(`close ${status}`, [closeFrame(status, 'because')]);
+        const sent = frames.length === 1 && frames[0].opcode === 8 && frames[0].payload.length >= 2
+            ? frames[0].payload.readUInt16BE(0) : frames;
+        checkSame(`close status ${status} is answered with ${answer}`, sent, answer);
+    }
+    checkSame('an empty close is answered with an empty one',
+              (await conversation('an empty close', [wsFrame(0x88, '')]))
+                  .map((frame) => [frame.opcode, frame.payload.length]), [[8, 0]]);
+    const whole = closeFrame(1013, 'ä€😀');
+    for (let cut = 1; cut < whole.length; cut++) {
+        const frames = await conversation(`a close cut at ${cut}`,
+                                          [whole.subarray(0, cut), whole.subarray(cut)]);
+        checkSame(`a close frame cut at byte ${cut} is taken whole`,
+                  frames.map((frame) => [frame.opcode, frame.payload.readUInt16BE(0)]),
+                  [[8, 1013]]);
+    }
+    checkSame('pings before a refusal are answered before the close frame',
+              (await conversation('pings and a violation',
+                                  [Buffer.concat([wsFrame(0x89, 'one'), wsFrame(0x89, 'two'),
+                                                  wsFrame(0xf1, '')])]))
+                  .map((frame) => [frame.opcode, frame.payload.subarray(0, 3).toString()]),
+              [[10, 'one'], [10, 'two'], [8, '\x03\ufffdr']]);
+}
 
 async function websocket() {
     for (const [name, bytes, status] of violations) {
@@ -479,6 +546,6 @@ async function stalled() {
 
 await main({
     start: async () => { daemon = await Daemon.start(); },
-    accepted, refusals, packed, websocket, http, stalled,
+    accepted, refusals, packed, websocket, closing, http, stalled,
     stop: () => daemon.stop(),
 });
