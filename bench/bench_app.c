@@ -40,10 +40,9 @@ static int project_timeline(struct ss_timeline *timeline, const struct ss_event 
     return ss_put_entity(timeline, "Entity", ss_str_of(id, (size_t)len), &entity.base);
 }
 
-struct ss_registry *ss__bench_registry(struct ss_transport *ret_transport)
+static struct ss_registry *make_registry(void)
 {
     struct ss_registry *registry = ss_registry_new();
-    struct ss_failure failure = { 0 };
     if (registry == NULL ||
         ss_registry_load_descriptors(registry, bench_descriptor_set, bench_descriptor_set_len) ||
         ss_registry_attach(registry, &sessionstream__bench__publish__descriptor) ||
@@ -53,11 +52,30 @@ struct ss_registry *ss__bench_registry(struct ss_transport *ret_transport)
         ss_register_ui_event(registry, "Updated", "sessionstream.bench.Update") ||
         ss_register_ui_projection(registry, "ui", project_ui, NULL) ||
         ss_register_timeline_projection(registry, "timeline", 1, project_timeline, NULL) ||
-        ss_register_entity(registry, "Entity", "sessionstream.bench.Entity", "timeline") ||
-        ss__transport_load(registry->schema, &failure) || ss__registry_freeze(registry) ||
+        ss_register_entity(registry, "Entity", "sessionstream.bench.Entity", "timeline")) {
+        ss__bench_fail("application: %s",
+                       registry == NULL ? "out of memory" : ss_registry_error(registry));
+    }
+    return registry;
+}
+
+struct ss_registry *ss__bench_registry(struct ss_transport *ret_transport)
+{
+    struct ss_registry *registry = make_registry();
+    struct ss_failure failure = { 0 };
+    if (ss__transport_load(registry->schema, &failure) || ss__registry_freeze(registry) ||
         ss__transport_init(ret_transport, registry->schema, &failure)) {
-        ss__bench_fail("application: %s%s", registry == NULL ? "" : ss_registry_error(registry),
-                       failure.text);
+        ss__bench_fail("application: %s%s", ss_registry_error(registry), failure.text);
+    }
+    return registry;
+}
+
+struct ss_registry *ss__bench_command_registry(void)
+{
+    struct ss_registry *registry = make_registry();
+    if (ss_register_command(registry, "Publish", "sessionstream.bench.Publish",
+                            ss__bench_on_publish, NULL) != 0) {
+        ss__bench_fail("application: %s", ss_registry_error(registry));
     }
     return registry;
 }

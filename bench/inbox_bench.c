@@ -28,30 +28,33 @@ static void *produce(void *argument)
     return NULL;
 }
 
-static void consume(struct ss_inbox *inbox, uint64_t count)
+static struct ss_inbox_node *take_sleeping(struct ss_inbox *inbox)
 {
-    uint64_t seen = 0;
-    while (seen < count) {
-        if (ss__inbox_take(inbox) != NULL) {
-            seen++;
-            continue;
-        }
+    struct ss_inbox_node *node;
+    while ((node = ss__inbox_take(inbox)) == NULL) {
         if (ss__inbox_sleep(inbox)) {
             struct pollfd fd = { .fd = ss__inbox_wake_fd(inbox), .events = POLLIN };
             if (poll(&fd, 1, 10000) != 1) {
-                ss__bench_fail("inbox: a wake-up was lost after %llu messages",
-                               (unsigned long long)seen);
+                ss__bench_fail("inbox: a wake-up was lost");
             }
             ss__inbox_awake(inbox);
         }
     }
+    return node;
 }
 
-static void run(unsigned producers, uint64_t count)
+static void consume(struct ss_inbox *inbox, uint64_t count)
+{
+    for (uint64_t seen = 0; seen < count; seen++) {
+        (void)take_sleeping(inbox);
+    }
+}
+
+static void run(unsigned producers, uint64_t count, const char *name)
 {
     struct producer list[4];
     struct ss_inbox *inbox;
-    char name[32];
+    char params[32];
     if (ss__inbox_new(65536, UINT64_C(64) << 20, &inbox) != 0) {
         ss__bench_fail("inbox: cannot be made");
     }
@@ -76,15 +79,81 @@ static void run(unsigned producers, uint64_t count)
         (void)pthread_join(list[i].thread, NULL);
         free(list[i].nodes);
     }
-    (void)snprintf(name, sizeof name, "inbox_%up", producers);
-    ss__bench_result(name, count / producers * producers, ns, cpu, 0, 0);
+    (void)snprintf(params, sizeof params, "\"producers\":%u", producers);
+    struct ss_bench_result result = { .suite = "inbox", .name = name, .params = params,
+                                      .count = count / producers * producers, .ns = ns,
+                                      .cpu_ns = cpu };
+    ss__bench_report(&result);
     ss__inbox_unref(inbox);
+}
+
+struct stamped {
+    struct ss_inbox_node node;
+    uint64_t sent_ns;
+};
+
+struct sleeper {
+    struct ss_inbox *there;
+    struct ss_inbox *back;
+    uint64_t count;
+    struct ss_histogram *latency;
+};
+
+static void *echo(void *argument)
+{
+    struct sleeper *sleeper = argument;
+    for (uint64_t i = 0; i < sleeper->count; i++) {
+        struct stamped *stamped = (struct stamped *)(void *)take_sleeping(sleeper->there);
+        ss__histogram_add(sleeper->latency, ss__bench_ns() - stamped->sent_ns);
+        if (ss__inbox_post(sleeper->back, &stamped->node, SS_POST_OUTSIDE) != 0) {
+            ss__bench_fail("inbox: cannot answer");
+        }
+    }
+    return NULL;
+}
+
+/* One message at a time between two threads that sleep: the cost of waking. */
+static void run_wake(uint64_t count, const char *name)
+{
+    struct sleeper sleeper = { .count = count, .latency = ss__bench_histogram() };
+    struct stamped stamped = { .node.bytes = 64 };
+    pthread_t thread;
+    if (ss__inbox_new(64, 1 << 20, &sleeper.there) != 0 ||
+        ss__inbox_new(64, 1 << 20, &sleeper.back) != 0 ||
+        pthread_create(&thread, NULL, echo, &sleeper) != 0) {
+        ss__bench_fail("inbox: cannot be made");
+    }
+    uint64_t begin = ss__bench_ns();
+    uint64_t cpu = ss__bench_cpu_ns();
+    for (uint64_t i = 0; i < count; i++) {
+        stamped.sent_ns = ss__bench_ns();
+        if (ss__inbox_post(sleeper.there, &stamped.node, SS_POST_OUTSIDE) != 0) {
+            ss__bench_fail("inbox: cannot post");
+        }
+        (void)take_sleeping(sleeper.back);
+    }
+    uint64_t ns = ss__bench_ns() - begin;
+    cpu = ss__bench_cpu_ns() - cpu;
+    (void)pthread_join(thread, NULL);
+    struct ss_bench_result result = { .suite = "inbox", .name = name, .count = count, .ns = ns,
+                                      .cpu_ns = cpu, .latency = sleeper.latency };
+    ss__bench_report(&result);
+    free(sleeper.latency);
+    ss__inbox_unref(sleeper.there);
+    ss__inbox_unref(sleeper.back);
 }
 
 void ss__bench_inbox(const struct ss_bench_options *options)
 {
-    uint64_t count = options->quick ? 400000 : 4000000;
-    run(1, count);
-    run(2, count);
-    run(4, count);
+    static const unsigned producers[] = { 1, 2, 4 };
+    char name[32];
+    for (unsigned i = 0; i < sizeof producers / sizeof *producers; i++) {
+        (void)snprintf(name, sizeof name, "inbox_%up", producers[i]);
+        if (ss__bench_wanted(options, name)) {
+            run(producers[i], 400000 * options->scale, name);
+        }
+    }
+    if (ss__bench_wanted(options, "inbox_wake")) {
+        run_wake(5000 * options->scale, "inbox_wake");
+    }
 }

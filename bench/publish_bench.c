@@ -2,6 +2,7 @@
  *
  * The shard is stepped on this thread: posting, the batch with its commit, and draining the frames
  * as a gateway would all count. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,16 @@
 #include "shard/shard.h"
 #include "wire/encoding.h"
 
-#define BATCH 512u
+#define PREPARE_BATCH 512u
 
 struct setting {
     const char *name;
     uint32_t sessions_on_disk;    /* made beforehand; 0: only the active ones */
-    uint32_t sessions;            /* active */
+    uint32_t sessions;            /* active, each with a follower */
     uint32_t entities;            /* per session */
-    uint64_t events;
-    bool followed;                /* a follower of each session: frames are encoded */
+    uint32_t history;             /* events per session beforehand; 0: one for each entity */
+    uint32_t batch;               /* events that wait when the shard wakes */
+    uint32_t batches;             /* measured, times the scale */
 };
 
 struct run {
@@ -79,13 +81,17 @@ static void close_shard(struct run *run)
     ss__shard_free(run->shard);
 }
 
-static void drain_gateway(struct run *run)
+/* True if something was there. */
+static bool drain_gateway(struct run *run)
 {
+    bool drained = false;
     for (struct ss_inbox_node *node; (node = ss__inbox_take(run->gateway)) != NULL;) {
         struct ss_msg *msg = ss__msg_of(node);
         run->frames += msg->kind == SS_MSG_FRAME;
         ss__msg_free(msg);
+        drained = true;
     }
+    return drained;
 }
 
 static void post(struct run *run, struct ss_request *request)
@@ -124,6 +130,16 @@ static void post_publish(struct run *run, uint32_t session, uint32_t entity)
     post(run, request);
 }
 
+/* What a full gateway kept back leaves with a later step. */
+static void step_all(struct run *run)
+{
+    bool more = true;
+    while (more) {
+        more = ss__shard_step(run->shard);
+        more = drain_gateway(run) || more;
+    }
+}
+
 static void follow_all(struct run *run)
 {
     char name[32];
@@ -137,60 +153,85 @@ static void follow_all(struct run *run)
             request->encoding = SS_ENCODING_V2_JSON;
         }
         post(run, request);
-        if (i % BATCH == BATCH - 1) {
-            while (ss__shard_step(run->shard)) {
-            }
-            drain_gateway(run);
+        if (i % PREPARE_BATCH == PREPARE_BATCH - 1) {
+            step_all(run);
         }
     }
-    while (ss__shard_step(run->shard)) {
-    }
-    drain_gateway(run);
-    run->frames = 0;
+    step_all(run);
 }
 
-/* Publishes @events in batches; @samples takes the time of each, or is NULL. */
-static uint64_t publish(struct run *run, uint64_t events, bool in_order, uint64_t *samples)
+static void check_done(struct run *run, uint64_t events)
 {
-    const struct setting *setting = run->setting;
-    uint64_t batches = events / BATCH;
-    uint32_t next = 0;
-    run->done = 0;
-    for (uint64_t b = 0; b < batches; b++) {
-        uint64_t begin = ss__bench_ns();
-        for (unsigned i = 0; i < BATCH; i++) {
-            uint32_t at = next++;
-            uint32_t session = in_order ? at % setting->sessions : next_random(run) % setting->sessions;
-            uint32_t entity = in_order ? at / setting->sessions : next_random(run);
-            post_publish(run, session, entity % setting->entities);
-        }
-        while (ss__shard_step(run->shard)) {
-        }
-        drain_gateway(run);
-        if (samples != NULL) {
-            samples[b] = ss__bench_ns() - begin;
-        }
+    if (run->done != events || run->failed != 0) {
+        ss__bench_fail("publish: %" PRIu64 " of %" PRIu64 " published, %" PRIu64 " failed",
+                       run->done, events, run->failed);
     }
-    if (run->done != batches * BATCH || run->failed != 0) {
-        ss__bench_fail("publish: %llu of %llu published, %llu failed",
-                       (unsigned long long)run->done, (unsigned long long)(batches * BATCH),
-                       (unsigned long long)run->failed);
-    }
-    return batches;
 }
 
-/* Every session gets every entity once, without waiting for the disk. */
+/* Every session gets every entity, and then its history, without waiting for the disk. */
 static void prepare(struct run *run, const struct ss_bench_options *options)
 {
-    struct setting all = *run->setting;
     const struct setting *setting = run->setting;
-    all.sessions = setting->sessions_on_disk > 0 ? setting->sessions_on_disk : setting->sessions;
+    uint32_t sessions =
+        setting->sessions_on_disk > 0 ? setting->sessions_on_disk : setting->sessions;
+    uint32_t rounds = setting->history > setting->entities ? setting->history : setting->entities;
+    uint64_t events = (uint64_t)sessions * rounds;
     open_shard(run, options, SS_DURABILITY_NONE);
-    run->setting = &all;
-    uint64_t events = (uint64_t)all.sessions * all.entities;
-    (void)publish(run, (events + BATCH - 1) / BATCH * BATCH, true, NULL);
-    run->setting = setting;
+    run->done = 0;
+    for (uint64_t i = 0; i < events; i++) {
+        post_publish(run, (uint32_t)(i % sessions), (uint32_t)(i / sessions) % setting->entities);
+        if (i % PREPARE_BATCH == PREPARE_BATCH - 1) {
+            step_all(run);
+        }
+    }
+    step_all(run);
+    check_done(run, events);
     close_shard(run);
+}
+
+/* Publishes to sessions and entities by chance. */
+static void publish(struct run *run, uint64_t batches, struct ss_histogram *latency)
+{
+    const struct setting *setting = run->setting;
+    run->done = 0;
+    run->frames = 0;
+    for (uint64_t b = 0; b < batches; b++) {
+        uint64_t begin = ss__bench_ns();
+        for (unsigned i = 0; i < setting->batch; i++) {
+            post_publish(run, next_random(run) % setting->sessions,
+                         next_random(run) % setting->entities);
+        }
+        step_all(run);
+        ss__histogram_add(latency, ss__bench_ns() - begin);
+    }
+    check_done(run, batches * setting->batch);
+    if (run->frames != batches * setting->batch) {
+        ss__bench_fail("publish: %" PRIu64 " frames for %" PRIu64 " events", run->frames,
+                       batches * setting->batch);
+    }
+}
+
+static void measure(struct run *run, const struct ss_bench_options *options)
+{
+    const struct setting *setting = run->setting;
+    struct ss_histogram *latency = ss__bench_histogram();
+    uint64_t batches = setting->batches * options->scale;
+    char params[160];
+    publish(run, 10240 / setting->batch, latency);    /* sessions come into memory */
+    memset(latency, 0, sizeof *latency);
+    uint64_t begin = ss__bench_ns();
+    uint64_t cpu = ss__bench_cpu_ns();
+    publish(run, batches, latency);
+    (void)snprintf(params, sizeof params,
+                   "\"sessions\":%u,\"sessions_on_disk\":%u,\"entities\":%u,\"history\":%u,"
+                   "\"batch\":%u", setting->sessions, setting->sessions_on_disk,
+                   setting->entities, setting->history, setting->batch);
+    struct ss_bench_result result = { .suite = "publish", .name = setting->name, .params = params,
+                                      .count = batches * setting->batch,
+                                      .ns = ss__bench_ns() - begin,
+                                      .cpu_ns = ss__bench_cpu_ns() - cpu, .latency = latency };
+    ss__bench_report(&result);
+    free(latency);
 }
 
 static void run_setting(const struct ss_bench_options *options, const struct setting *setting)
@@ -205,28 +246,8 @@ static void run_setting(const struct ss_bench_options *options, const struct set
     ss__bench_remove(options->dir);
     prepare(&run, options);
     open_shard(&run, options, SS_DURABILITY_FSYNC);
-    if (setting->followed) {
-        follow_all(&run);
-    }
-    uint64_t *samples = calloc(setting->events / BATCH + 1, sizeof *samples);
-    if (samples == NULL) {
-        ss__bench_fail("publish: out of memory");
-    }
-    (void)publish(&run, BATCH * 20, false, NULL);    /* sessions come into memory */
-    run.frames = 0;
-    uint64_t begin = ss__bench_ns();
-    uint64_t cpu = ss__bench_cpu_ns();
-    uint64_t batches = publish(&run, setting->events, false, samples);
-    uint64_t ns = ss__bench_ns() - begin;
-    cpu = ss__bench_cpu_ns() - cpu;
-    if (setting->followed && run.frames != batches * BATCH) {
-        ss__bench_fail("publish: %llu frames for %llu events", (unsigned long long)run.frames,
-                       (unsigned long long)(batches * BATCH));
-    }
-    ss__bench_result(setting->name, batches * BATCH, ns, cpu,
-                     ss__bench_percentile(samples, batches, 500),
-                     ss__bench_percentile(samples, batches, 990));
-    free(samples);
+    follow_all(&run);
+    measure(&run, options);
     close_shard(&run);
     ss__bench_remove(options->dir);
     ss__inbox_unref(run.gateway);
@@ -234,23 +255,38 @@ static void run_setting(const struct ss_bench_options *options, const struct set
     ss_registry_free(run.registry);
 }
 
+static const struct setting settings[] = {
+    { "publish_1000_sessions_1_entity", 0, 1000, 1, 0, 512, 120 },
+    { "publish_1_session_1_entity", 0, 1, 1, 0, 512, 60 },
+    { "publish_1_session_10_entities", 0, 1, 10, 0, 512, 60 },
+    { "publish_1_session_100_entities", 0, 1, 100, 0, 512, 60 },
+    { "publish_1_session_1000_entities", 0, 1, 1000, 0, 512, 60 },
+    { "publish_1_session_10000_entities", 0, 1, 10000, 0, 512, 60 },
+    { "publish_1_session_100000_entities", 0, 1, 100000, 0, 512, 60 },
+    { "publish_100_sessions_10000_entities", 0, 100, 10000, 0, 512, 120 },
+    { "publish_10_sessions", 0, 10, 1, 0, 512, 60 },
+    { "publish_100_sessions", 0, 100, 1, 0, 512, 60 },
+    { "publish_10000_sessions", 0, 10000, 1, 0, 512, 120 },
+    { "publish_100000_sessions", 0, 100000, 1, 0, 512, 120 },
+    { "publish_history_10000", 0, 1, 1, 10000, 512, 60 },
+    { "publish_history_1000000", 0, 1, 1, 1000000, 512, 60 },
+    { "publish_batch_1", 0, 1000, 1, 0, 1, 500 },
+    { "publish_batch_8", 0, 1000, 1, 0, 8, 500 },
+    { "publish_batch_64", 0, 1000, 1, 0, 64, 300 },
+    { "publish_batch_256", 0, 1000, 1, 0, 256, 150 },
+};
+
+static const struct setting big = { "publish_100000_of_1000000_sessions", 1000000, 100000, 1, 0,
+                                    512, 120 };
+
 void ss__bench_publish(const struct ss_bench_options *options)
 {
-    uint64_t events = options->quick ? 60000 : 600000;
-    const struct setting settings[] = {
-        { "publish_1000_sessions_1_entity", 0, 1000, 1, events, true },
-        { "publish_1_session_1_entity", 0, 1, 1, events / 4, true },
-        { "publish_1_session_100_entities", 0, 1, 100, events / 4, true },
-        { "publish_1_session_1000_entities", 0, 1, 1000, events / 4, true },
-        { "publish_1_session_10000_entities", 0, 1, 10000, events / 4, true },
-        { "publish_100_sessions_10000_entities", 0, 100, 10000, events, true },
-    };
-    const struct setting big = { "publish_100000_of_1000000_sessions", 1000000, 100000, 1, events,
-                                 true };
     for (unsigned i = 0; i < sizeof settings / sizeof *settings; i++) {
-        run_setting(options, &settings[i]);
+        if (ss__bench_wanted(options, settings[i].name)) {
+            run_setting(options, &settings[i]);
+        }
     }
-    if (options->big) {
+    if (options->big && ss__bench_wanted(options, big.name)) {
         run_setting(options, &big);
     }
 }

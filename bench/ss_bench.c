@@ -1,188 +1,128 @@
-/* ss-bench [--dir DIR] [--quick] [--big] [CASE...]: inbox, store, json, publish (default: all). */
-#include <ftw.h>
-#include <stdarg.h>
+/* ss-bench: the in-process benchmarks. Prints one JSON line per case and a table at the end. */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "bench.h"
+#include "core/heap.h"
 
-#define RESULTS_MAX 64
+#define EXIT_USAGE 2
 
-struct result {
-    char name[64];
-    double per_second;
-    double cpu_us;
-    double p50_us;
-    double p99_us;
-};
-
-static struct result results[RESULTS_MAX];
-static unsigned results_count;
-
-static uint64_t clock_ns(clockid_t id)
-{
-    struct timespec now;
-    if (clock_gettime(id, &now) != 0) {
-        ss__bench_fail("no clock");
-    }
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t ss__bench_ns(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t ss__bench_cpu_ns(void)
-{
-    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-_Noreturn void ss__bench_fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("ss-bench: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    exit(1);
-}
-
-void ss__bench_result(const char *name, uint64_t count, uint64_t ns, uint64_t cpu_ns,
-                      uint64_t p50_ns, uint64_t p99_ns)
-{
-    if (results_count == RESULTS_MAX || count == 0 || ns == 0) {
-        ss__bench_fail("%s: nothing measured", name);
-    }
-    struct result *result = &results[results_count++];
-    (void)snprintf(result->name, sizeof result->name, "%s", name);
-    result->per_second = (double)count * 1e9 / (double)ns;
-    result->cpu_us = (double)cpu_ns / 1e3 / (double)count;
-    result->p50_us = (double)p50_ns / 1e3;
-    result->p99_us = (double)p99_ns / 1e3;
-    printf("{\"case\":\"%s\",\"count\":%llu,\"seconds\":%.4f,\"per_second\":%.0f,"
-           "\"cpu_us_each\":%.3f,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
-           name, (unsigned long long)count, (double)ns / 1e9, result->per_second, result->cpu_us,
-           result->p50_us, result->p99_us);
-    fflush(stdout);
-}
-
-void ss__bench_table(void)
-{
-    fprintf(stderr, "\n%-44s %14s %10s %10s %10s\n", "case", "per second", "CPU us", "p50 us",
-            "p99 us");
-    for (unsigned i = 0; i < results_count; i++) {
-        fprintf(stderr, "%-44s %14.0f %10.3f %10.1f %10.1f\n", results[i].name,
-                results[i].per_second, results[i].cpu_us, results[i].p50_us, results[i].p99_us);
-    }
-}
-
-static int compare_u64(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
-uint64_t ss__bench_percentile(uint64_t *samples, uint64_t count, unsigned permille)
-{
-    if (count == 0) {
-        return 0;
-    }
-    qsort(samples, count, sizeof *samples, compare_u64);
-    uint64_t at = count * permille / 1000;
-    return samples[at < count ? at : count - 1];
-}
-
-static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-void ss__bench_remove(const char *dir)
-{
-    /* A directory that is not there is as good as removed. */
-    (void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void print_usage(void)
-{
-    fputs("usage: ss-bench [--dir DIR] [--quick] [--big] [inbox|store|json|publish]...\n"
-          "  --dir DIR  where stores are made and removed (./bench-data)\n"
-          "  --quick    a tenth of the work\n"
-          "  --big      also publish to 100,000 of 1,000,000 sessions on disk\n",
-          stderr);
-}
-
-struct bench_case {
+struct suite {
     const char *name;
+    const char *summary;
     void (*run)(const struct ss_bench_options *options);
 };
 
-static const struct bench_case cases[] = { { "inbox", ss__bench_inbox },
-                                           { "store", ss__bench_store },
-                                           { "json", ss__bench_json },
-                                           { "publish", ss__bench_publish } };
+static const struct suite suites[] = {
+    { "inbox", "hand-off of messages between threads", ss__bench_inbox },
+    { "store", "append with fsync, by events per commit", ss__bench_store },
+    { "encode", "frames and snapshots as JSON and protobuf", ss__bench_encode },
+    { "publish", "ordinal, log, both projections, frame and fsync in one shard",
+      ss__bench_publish },
+    { "ordinal", "submit to ordinal and to durable answer, at fixed rates", ss__bench_ordinal },
+    { "recover", "opening a store by what it holds", ss__bench_recover },
+};
 
-static bool run_case(const char *name, const struct ss_bench_options *options)
+#define SUITES (sizeof suites / sizeof *suites)
+
+static void print_usage(FILE *out)
 {
-    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (name == NULL || strcmp(name, cases[i].name) == 0) {
-            cases[i].run(options);
-            if (name != NULL) {
-                return true;
-            }
+    fputs("usage: ss-bench [OPTION...] [SUITE...]\n"
+          "  --dir DIR     where stores are made and removed (./bench-data)\n"
+          "  --only TEXT   cases whose name holds TEXT\n"
+          "  --quick       a tenth of the work\n"
+          "  --big         also what needs a million sessions on disk\n"
+          "  --list        print the names of the cases\n"
+          "  --help\n"
+          "Suites, all of them by default:\n", out);
+    for (size_t i = 0; i < SUITES; i++) {
+        fprintf(out, "  %-13s %s\n", suites[i].name, suites[i].summary);
+    }
+}
+
+static const struct suite *find(const char *name)
+{
+    for (size_t i = 0; i < SUITES; i++) {
+        if (strcmp(suites[i].name, name) == 0) {
+            return &suites[i];
         }
     }
-    return name == NULL;
+    return NULL;
+}
+
+enum { OPTION_DIR = 1, OPTION_ONLY, OPTION_QUICK, OPTION_BIG, OPTION_LIST, OPTION_HELP };
+
+static const struct option long_options[] = {
+    { "dir", required_argument, NULL, OPTION_DIR },
+    { "only", required_argument, NULL, OPTION_ONLY },
+    { "quick", no_argument, NULL, OPTION_QUICK },
+    { "big", no_argument, NULL, OPTION_BIG },
+    { "list", no_argument, NULL, OPTION_LIST },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { NULL, 0, NULL, 0 },
+};
+
+static struct ss_bench_options read_options(int argc, char **argv)
+{
+    struct ss_bench_options options = { .dir = "bench-data", .scale = 10 };
+    for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        switch (option) {
+        case OPTION_DIR:
+            options.dir = optarg;
+            break;
+        case OPTION_ONLY:
+            options.only = optarg;
+            break;
+        case OPTION_QUICK:
+            options.scale = 1;
+            break;
+        case OPTION_BIG:
+            options.big = true;
+            break;
+        case OPTION_LIST:
+            options.list = true;
+            break;
+        case OPTION_HELP:
+            print_usage(stdout);
+            exit(0);
+        default:
+            print_usage(stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    for (int i = optind; i < argc; i++) {
+        if (find(argv[i]) == NULL) {
+            fprintf(stderr, "ss-bench: there is no suite \"%s\"\n", argv[i]);
+            print_usage(stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    return options;
 }
 
 int main(int argc, char **argv)
 {
+    ss__heap_keep();
+    struct ss_bench_options options = read_options(argc, argv);
 #if !defined(NDEBUG) || defined(SS_SANITIZED) || defined(SS_FAULTS)
-    (void)run_case;
-    (void)argc;
-    (void)argv;
-    (void)print_usage;
-    ss__bench_fail("this is a debug or sanitizer build, its figures mean nothing; use the release "
-                   "preset");
-#else
-    struct ss_bench_options options = { .dir = "bench-data" };
-    int named = 0;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) {
-            options.dir = argv[++i];
-        } else if (strcmp(argv[i], "--quick") == 0) {
-            options.quick = true;
-        } else if (strcmp(argv[i], "--big") == 0) {
-            options.big = true;
-        } else if (argv[i][0] == '-') {
-            print_usage();
-            return 2;
-        }
+    if (!options.list) {
+        ss__bench_fail("this is a debug or sanitizer build, its figures mean nothing; use the "
+                       "release preset");
     }
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--dir") == 0) {
-            i++;
-        } else if (argv[i][0] != '-') {
-            named++;
-            if (!run_case(argv[i], &options)) {
-                print_usage();
-                return 2;
-            }
-        }
-    }
-    if (named == 0) {
-        (void)run_case(NULL, &options);
-    }
-    ss__bench_table();
-    return 0;
 #endif
+    if (!options.list) {
+        ss__bench_print_machine(&options);
+    }
+    for (int i = optind; i < argc; i++) {
+        find(argv[i])->run(&options);
+    }
+    for (size_t i = 0; i < SUITES && optind == argc; i++) {
+        suites[i].run(&options);
+    }
+    if (!options.list) {
+        ss__bench_table();
+    }
+    return 0;
 }

@@ -1,4 +1,5 @@
 /* Appends of 300-byte events over 1,000 sessions, one fsync for each batch. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,75 +9,102 @@
 
 #define SESSIONS 1000u
 
-static void run(const struct ss_bench_options *options, unsigned batch, uint64_t events)
+struct bench {
+    struct ss_store *store;
+    uint32_t type_id;
+    struct ss_store_session *sessions[SESSIONS];
+    unsigned at;
+};
+
+static void open_store(struct bench *bench, const struct ss_bench_options *options)
 {
     struct ss_store_options store_options;
-    struct ss_store *store;
     struct ss_store_report report;
     struct ss_failure failure = { 0 };
-    struct ss_store_session *sessions[SESSIONS];
     struct ss_type_entry type = { .space = SS_TYPE_EVENT, .name = ss_str("E"),
                                   .full_name = ss_str("bench.E"), .fingerprint = 1 };
-    char payload[256];
     char name[32];
     ss__bench_remove(options->dir);
     ss__store_options_init(&store_options);
     store_options.dir = options->dir;
-    if (ss__store_open(&store_options, &store, &report, &failure) != 0 ||
-        ss__store_intern_types(store, &type, 1) != 0) {
+    if (ss__store_open(&store_options, &bench->store, &report, &failure) != 0 ||
+        ss__store_intern_types(bench->store, &type, 1) != 0) {
         ss__bench_fail("store: %s", failure.text);
     }
+    bench->type_id = type.ret_type_id;
     for (unsigned i = 0; i < SESSIONS; i++) {
         int len = snprintf(name, sizeof name, "session-%u", i);
-        if (ss__store_stage_session(store, ss_str_of(name, (size_t)len), 1, &sessions[i]) != 0) {
+        if (ss__store_stage_session(bench->store, ss_str_of(name, (size_t)len), 1,
+                                    &bench->sessions[i]) != 0) {
             ss__bench_fail("store: no session");
         }
     }
+}
+
+static void append(struct bench *bench, unsigned batch)
+{
+    char payload[256];
     memset(payload, 'x', sizeof payload);
-    uint64_t commits = events / batch;
-    uint64_t *samples = malloc(commits * sizeof *samples);
+    for (unsigned i = 0; i < batch; i++) {
+        struct ss_store_session *session = bench->sessions[bench->at];
+        bench->at = (bench->at + 1) % SESSIONS;
+        struct ss_record record = { .ordinal = ss__store_row(session)->ordinal + 1,
+                                    .time_us = 1,
+                                    .type_id = bench->type_id,
+                                    .payload = ss_str_of(payload, sizeof payload) };
+        if (ss__store_stage_event(bench->store, session, &record) != 0) {
+            ss__bench_fail("store: stage failed");
+        }
+    }
+    if (ss__store_commit(bench->store) != 0) {
+        ss__bench_fail("store: commit failed");
+    }
+}
+
+static void run(const struct ss_bench_options *options, const char *name, unsigned batch,
+                uint64_t commits)
+{
+    struct bench bench = { 0 };
+    struct ss_histogram *latency = ss__bench_histogram();
+    open_store(&bench, options);
     uint64_t begin = ss__bench_ns();
     uint64_t cpu = ss__bench_cpu_ns();
-    unsigned at = 0;
-    for (uint64_t c = 0; samples != NULL && c < commits; c++) {
+    for (uint64_t i = 0; i < commits; i++) {
         uint64_t commit_begin = ss__bench_ns();
-        for (unsigned i = 0; i < batch; i++, at = (at + 1) % SESSIONS) {
-            struct ss_record record = { .ordinal = ss__store_row(sessions[at])->ordinal + 1,
-                                        .time_us = 1,
-                                        .type_id = type.ret_type_id,
-                                        .payload = ss_str_of(payload, sizeof payload) };
-            if (ss__store_stage_event(store, sessions[at], &record) != 0) {
-                ss__bench_fail("store: stage failed");
-            }
-        }
-        if (ss__store_commit(store) != 0) {
-            ss__bench_fail("store: commit failed");
-        }
-        samples[c] = ss__bench_ns() - commit_begin;
+        append(&bench, batch);
+        ss__histogram_add(latency, ss__bench_ns() - commit_begin);
     }
-    uint64_t ns = ss__bench_ns() - begin;
-    cpu = ss__bench_cpu_ns() - cpu;
     struct ss_store_stats stats;
-    ss__store_stats(store, &stats);
+    char params[32];
+    (void)snprintf(params, sizeof params, "\"batch\":%u", batch);
+    struct ss_bench_result result = { .suite = "store", .name = name, .params = params,
+                                      .count = commits * batch, .ns = ss__bench_ns() - begin,
+                                      .cpu_ns = ss__bench_cpu_ns() - cpu, .latency = latency };
+    ss__store_stats(bench.store, &stats);
     if (stats.events != commits * batch) {
-        ss__bench_fail("store: %llu events counted", (unsigned long long)stats.events);
+        ss__bench_fail("store: %" PRIu64 " events counted", stats.events);
     }
-    (void)snprintf(name, sizeof name, "store_append_batch_%u", batch);
-    ss__bench_result(name, commits * batch, ns, cpu, ss__bench_percentile(samples, commits, 500),
-                     ss__bench_percentile(samples, commits, 990));
-    free(samples);
+    ss__bench_report(&result);
+    free(latency);
     for (unsigned i = 0; i < SESSIONS; i++) {
-        ss__store_put_session(store, sessions[i]);
+        ss__store_put_session(bench.store, bench.sessions[i]);
     }
-    ss__store_close(store);
+    ss__store_close(bench.store);
     ss__bench_remove(options->dir);
 }
 
 void ss__bench_store(const struct ss_bench_options *options)
 {
-    uint64_t scale = options->quick ? 1 : 10;
-    run(options, 1, 500 * scale);
-    run(options, 16, 8000 * scale);
-    run(options, 64, 20000 * scale);
-    run(options, 512, 50000 * scale);
+    static const struct {
+        unsigned batch;
+        unsigned commits;
+    } settings[] = { { 1, 500 }, { 4, 500 }, { 16, 500 }, { 64, 300 }, { 256, 150 }, { 512, 100 },
+                     { 1024, 60 } };
+    char name[32];
+    for (unsigned i = 0; i < sizeof settings / sizeof *settings; i++) {
+        (void)snprintf(name, sizeof name, "store_append_batch_%u", settings[i].batch);
+        if (ss__bench_wanted(options, name)) {
+            run(options, name, settings[i].batch, settings[i].commits * options->scale);
+        }
+    }
 }

@@ -7,6 +7,9 @@
 
 #define ALIGNMENT ((size_t)16)
 
+/* Chunks that a reset keeps: a batch finds its memory warm, and a rare giant gives it back. */
+#define SPARE_CHUNKS_MAX 16
+
 struct ss_arena_chunk {
     struct ss_arena_chunk *older;
     size_t bytes;    /* of data */
@@ -19,47 +22,62 @@ void ss__arena_init(struct ss_arena *arena, size_t chunk_bytes)
     *arena = (struct ss_arena){ .chunk_bytes = chunk_bytes };
 }
 
+static void free_list(struct ss_arena_chunk *chunk)
+{
+    while (chunk != NULL) {
+        struct ss_arena_chunk *older = chunk->older;
+        free(chunk);
+        chunk = older;
+    }
+}
+
 void ss__arena_deinit(struct ss_arena *arena)
 {
-    while (arena->newest != NULL) {
-        struct ss_arena_chunk *older = arena->newest->older;
-        free(arena->newest);
-        arena->newest = older;
-    }
+    free_list(arena->newest);
+    free_list(arena->spare);
     ss__arena_init(arena, arena->chunk_bytes);
 }
 
 void ss__arena_reset(struct ss_arena *arena)
 {
-    struct ss_arena_chunk *keep = NULL;
     while (arena->newest != NULL) {
         struct ss_arena_chunk *chunk = arena->newest;
         arena->newest = chunk->older;
-        if (keep == NULL && chunk->bytes == arena->chunk_bytes) {
-            keep = chunk;
+        if (arena->spare_count < SPARE_CHUNKS_MAX && chunk->bytes == arena->chunk_bytes) {
+            chunk->older = arena->spare;
+            arena->spare = chunk;
+            arena->spare_count++;
         } else {
             arena->total_bytes -= chunk->bytes;
             free(chunk);
         }
     }
     arena->at = arena->end = NULL;
-    if (keep != NULL) {
-        keep->older = NULL;
-        arena->newest = keep;
-        arena->at = keep->data;
-        arena->end = keep->data + keep->bytes;
+}
+
+static struct ss_arena_chunk *new_chunk(struct ss_arena *arena, size_t bytes)
+{
+    struct ss_arena_chunk *chunk = arena->spare;
+    if (chunk != NULL && bytes == arena->chunk_bytes) {
+        arena->spare = chunk->older;
+        arena->spare_count--;
+        return chunk;
     }
+    chunk = malloc(sizeof *chunk + bytes);
+    if (chunk != NULL) {
+        chunk->bytes = bytes;
+        arena->total_bytes += bytes;
+    }
+    return chunk;
 }
 
 static void *alloc_in_new_chunk(struct ss_arena *arena, size_t len)
 {
     size_t bytes = len > arena->chunk_bytes / 4 ? len : arena->chunk_bytes;
-    struct ss_arena_chunk *chunk = malloc(sizeof *chunk + bytes);
+    struct ss_arena_chunk *chunk = new_chunk(arena, bytes);
     if (chunk == NULL) {
         return NULL;
     }
-    chunk->bytes = bytes;
-    arena->total_bytes += bytes;
     if (bytes != arena->chunk_bytes && arena->newest != NULL) {
         /* A big value gets a chunk of its own behind the open one. */
         chunk->older = arena->newest->older;

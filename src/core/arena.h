@@ -1,6 +1,6 @@
 /* arena.h - bump allocator for values that die together (one batch, one frame).
  *
- * One owner thread. reset keeps up to @keep_bytes of memory for the next round. */
+ * One owner thread. reset keeps up to 16 ordinary chunks for the next round. */
 #ifndef SS_CORE_ARENA_H
 #define SS_CORE_ARENA_H
 
@@ -15,6 +15,8 @@ struct ss_arena {
     uint8_t *at;                     /* next free byte of the newest chunk */
     uint8_t *end;
     struct ss_arena_chunk *newest;
+    struct ss_arena_chunk *spare;    /* ordinary ones, kept by a reset */
+    uint32_t spare_count;
     size_t chunk_bytes;              /* size of an ordinary chunk */
     size_t total_bytes;              /* memory held */
 };
@@ -23,7 +25,7 @@ struct ss_arena {
 void ss__arena_init(struct ss_arena *arena, size_t chunk_bytes);
 void ss__arena_deinit(struct ss_arena *arena);
 
-/* Forgets all values; keeps one ordinary chunk. */
+/* Forgets all values; keeps some memory for those to come. */
 void ss__arena_reset(struct ss_arena *arena);
 
 /* @len bytes aligned to 16, contents undefined; NULL when out of memory. Lives until reset. */

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/heap.h"
 #include "server/apps.h"
 #include "server/daemon.h"
 #include "server/option_print.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
     struct ss_server_options options;
     struct ss_options_error error = { 0 };
     (void)argc;    /* argv ends with NULL */
+    ss__heap_keep();
     if (ss__server_options_init(&options) != 0) {
         fprintf(stderr, "sessionstreamd: out of memory\n");
         return 1;
