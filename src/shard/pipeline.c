@@ -129,6 +129,52 @@ static int run_timeline(struct ss_shard *shard, const struct ss_event *event,
                : registry->timeline(timeline, event, view, registry->timeline_ctx);
 }
 
+/* What the changes add to the state in memory, those that replace taken off. */
+static int weigh(struct ss_shard *shard, struct ss_state *state, const struct emitted *changes,
+                 uint32_t *ret_entities, size_t *ret_bytes)
+{
+    uint32_t entities = 0;
+    size_t bytes = 0;
+    for (const struct emitted *at = changes; at != NULL; at = at->next) {
+        struct ss_entity_slot *slot = NULL;
+        int err = ss__state_find(shard, state, at->name, at->id, &slot);
+        if (err != 0) {
+            return err;
+        }
+        size_t before = slot == NULL || slot->payload == NULL ? 0 : slot->payload->len;
+        entities += at->has_payload && (slot == NULL || slot->payload == NULL);
+        bytes += at->payload.len > before ? at->payload.len - before : 0;
+    }
+    *ret_entities = entities;
+    *ret_bytes = bytes;
+    return 0;
+}
+
+/* Judged before the event is stored: a replay must never meet a limit. The usual case looks
+ * nothing up. */
+static int check_room(struct ss_shard *shard, struct ss_state *state,
+                      struct ss_timeline *timeline)
+{
+    uint32_t entities = 0;
+    size_t bytes = 0;
+    for (const struct emitted *at = timeline->first; at != NULL; at = at->next) {
+        entities++;
+        bytes += at->payload.len;
+    }
+    if (ss__state_has_room(state, entities, bytes)) {
+        return 0;
+    }
+    int err = weigh(shard, state, timeline->first, &entities, &bytes);
+    if (err != 0) {
+        return ss__fail(&timeline->failure, err, "%s", ss_error_text(err));
+    }
+    return ss__state_has_room(state, entities, bytes)
+               ? 0
+               : ss__fail(&timeline->failure, SS_E_LIMIT,
+                          "a session may hold %d entities and %u bytes of them; remove some",
+                          SS_SESSION_ENTITIES_MAX, SS_SESSION_STATE_BYTES_MAX);
+}
+
 static int apply(struct ss_shard *shard, struct ss_state *state, const struct emitted *changes,
                  uint64_t ordinal, uint64_t time_us)
 {
@@ -265,9 +311,10 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
     struct ss_timeline timeline;
     uint32_t flags = 0;
     flags |= run_ui(shard, &event, &view, &ui) < 0 ? (uint32_t)SS_RECORD_UI_FAILED : 0;
-    flags |= run_timeline(shard, &event, &view, &timeline) < 0
-                 ? (uint32_t)SS_RECORD_TIMELINE_FAILED
-                 : 0;
+    if (run_timeline(shard, &event, &view, &timeline) < 0 ||
+        check_room(shard, channel->state, &timeline) != 0) {
+        flags |= (uint32_t)SS_RECORD_TIMELINE_FAILED;
+    }
     err = stage_record(shard, channel, name, &event, flags);
     if (err != 0) {
         return ss__fail(failure, err, "%s", ss_error_text(err));

@@ -114,7 +114,12 @@ void ss__state_new_epoch(struct ss_state *state);
 int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
                    struct ss_str id, struct ss_entity_slot **ret_slot);
 
-/* Creates or changes an entity; @payload NULL: tombstone. SS_E_NOMEM, SS_E_LIMIT. */
+/* True if so many new entities and so many more bytes stay within SS_SESSION_ENTITIES_MAX and
+ * SS_SESSION_STATE_BYTES_MAX. Entities that are only on disk do not count. */
+bool ss__state_has_room(const struct ss_state *state, uint32_t entities, size_t bytes);
+
+/* Creates or changes an entity; @payload NULL: tombstone. Checks no limit: what was accepted once
+ * must be replayed. Errors: those of ss__state_find. */
 int ss__state_put(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
                   struct ss_str id, struct ss_str *payload, uint64_t ordinal, uint64_t time_us);
 

@@ -194,6 +194,12 @@ static int change(struct ss_shard *shard, struct ss_state *state, struct ss_enti
     return 0;
 }
 
+bool ss__state_has_room(const struct ss_state *state, uint32_t entities, size_t bytes)
+{
+    return (entities == 0 || state->live_count + entities <= SS_SESSION_ENTITIES_MAX) &&
+           (bytes == 0 || state->bytes + bytes <= SS_SESSION_STATE_BYTES_MAX);
+}
+
 int ss__state_put(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
                   struct ss_str id, struct ss_str *payload, uint64_t ordinal, uint64_t time_us)
 {
@@ -206,10 +212,6 @@ int ss__state_put(struct ss_shard *shard, struct ss_state *state, const struct s
         return 0;
     }
     bool is_new = slot == NULL || slot->payload == NULL;
-    if (payload != NULL && is_new && (state->live_count >= SS_SESSION_ENTITIES_MAX ||
-                                      state->bytes + payload->len > SS_SESSION_STATE_BYTES_MAX)) {
-        return SS_E_LIMIT;
-    }
     if (slot == NULL) {
         slot = add_slot(shard, state, kind, id);
     }

@@ -1,8 +1,9 @@
 /* notes_app.h - a small application and a stepped shard for the tests of src/shard.
  *
  * Commands: Put publishes Put; Timed publishes Put and, a millisecond later, once more through a
- * task; Broken publishes and then fails. The entity of a note holds all texts put so far, so that
- * a projection applied twice or not at all shows. */
+ * task; Broken publishes and then fails; Call calls what a test gives it. The entity of a note
+ * holds all texts put so far, so that a projection applied twice or not at all shows. The event
+ * Raw is projected by functions that a test gives. */
 #ifndef SS_NOTES_APP_H
 #define SS_NOTES_APP_H
 
@@ -23,6 +24,12 @@
 #include "wire/server_frame.h"
 
 struct fixture {
+    /* Given by a test: what Call runs, and what projects Raw (NULL: nothing comes of it). */
+    int (*call)(struct ss_context *context, struct fixture *fixture);
+    int (*raw_ui)(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture);
+    int (*raw_timeline)(struct ss_timeline *timeline, const struct ss_event *event,
+                        const struct ss_view *view, struct fixture *fixture);
+    void *given;
     char dir[64];
     struct ss_registry *registry;
     struct ss_transport transport;
@@ -33,6 +40,8 @@ struct fixture {
     uint64_t now_ns;
     enum ss_durability durability;
     uint64_t log_window_bytes;
+    uint64_t map_bytes;          /* 0: 64 MiB */
+    uint64_t cache_bytes;        /* 0: 1 GiB */
     /* What happened. */
     unsigned recovered;
     bool was_running;
@@ -57,7 +66,10 @@ static inline int project_note_ui(struct ss_ui *ui, const struct ss_event *event
                            const struct ss_view *view, void *ctx)
 {
     (void)view;
-    (void)ctx;
+    struct fixture *fixture = ctx;
+    if (ss_event_is(event, "Raw")) {
+        return fixture->raw_ui == NULL ? 0 : fixture->raw_ui(ui, event, fixture);
+    }
     if (ss_event_is(event, "Fail")) {
         const Sessionstream__Test__Notes__Fail *fail = (const void *)ss_event_payload(event);
         return fail->ui ? SS_E_HANDLER : 0;
@@ -68,7 +80,12 @@ static inline int project_note_ui(struct ss_ui *ui, const struct ss_event *event
 static inline int project_note(struct ss_timeline *timeline, const struct ss_event *event,
                         const struct ss_view *view, void *ctx)
 {
-    (void)ctx;
+    struct fixture *fixture = ctx;
+    if (ss_event_is(event, "Raw")) {
+        return fixture->raw_timeline == NULL
+                   ? 0
+                   : fixture->raw_timeline(timeline, event, view, fixture);
+    }
     if (ss_event_is(event, "Fail")) {
         const Sessionstream__Test__Notes__Fail *fail = (const void *)ss_event_payload(event);
         return fail->timeline ? SS_E_HANDLER : 0;
@@ -103,6 +120,13 @@ static inline int on_broken(struct ss_context *context, const struct ss_command 
     (void)ctx;
     int err = ss_publish(context, "Put", command->payload);
     return err != 0 ? err : ss_fail(context, SS_E_HANDLER, "broken on purpose");
+}
+
+static inline int on_call(struct ss_context *context, const struct ss_command *command, void *ctx)
+{
+    (void)command;
+    struct fixture *fixture = ctx;
+    return fixture->call(context, fixture);
 }
 
 static inline int run_timed(struct ss_context *context, void *arg)
@@ -152,11 +176,13 @@ static inline void make_registry(struct fixture *fixture)
     ss_check(ss_register_command(registry, "Put", note, on_put, NULL) == 0);
     ss_check(ss_register_command(registry, "Broken", note, on_broken, NULL) == 0);
     ss_check(ss_register_command(registry, "Timed", note, on_timed, fixture) == 0);
+    ss_check(ss_register_command(registry, "Call", note, on_call, fixture) == 0);
     ss_check(ss_register_event(registry, "Put", note) == 0);
+    ss_check(ss_register_event(registry, "Raw", note) == 0);
     ss_check(ss_register_event(registry, "Fail", "sessionstream.test.notes.Fail") == 0);
     ss_check(ss_register_ui_event(registry, "Shown", note) == 0);
-    ss_check(ss_register_ui_projection(registry, "ui", project_note_ui, NULL) == 0);
-    ss_check(ss_register_timeline_projection(registry, "timeline", 1, project_note, NULL) == 0);
+    ss_check(ss_register_ui_projection(registry, "ui", project_note_ui, fixture) == 0);
+    ss_check(ss_register_timeline_projection(registry, "timeline", 1, project_note, fixture) == 0);
     ss_check(ss_register_entity(registry, "Note", note, "timeline") == 0);
     ss_check(ss_register_session_hooks(registry, &hooks, fixture) == 0);
     ss_check(ss__transport_load(registry->schema, NULL) == 0);
@@ -173,16 +199,27 @@ static inline void fixture_open(struct fixture *fixture)
                                         .gateways_count = 1,
                                         .clock = &fixture->clock,
                                         .durability_interval_ms = 50,
-                                        .session_cache_bytes = UINT64_C(1) << 30,
+                                        .session_cache_bytes = fixture->cache_bytes != 0
+                                                                   ? fixture->cache_bytes
+                                                                   : UINT64_C(1) << 30,
                                         .stop_timeout_ms = 1000 };
     ss__store_options_init(&options.store);
     options.store.dir = fixture->dir;
-    options.store.map_bytes = UINT64_C(64) << 20;
+    options.store.map_bytes = fixture->map_bytes != 0 ? fixture->map_bytes : UINT64_C(64) << 20;
     options.store.min_free_bytes = 0;
     options.store.durability = fixture->durability;
     options.store.clock = &fixture->clock;
     struct ss_failure failure = { 0 };
     ss_check_msg(ss__shard_new(&options, &fixture->shard, &failure) == 0, "%s", failure.text);
+}
+
+/* A note with borrowed strings, for publishing. */
+static inline Sessionstream__Test__Notes__Note make_note(const char *id, const char *text)
+{
+    Sessionstream__Test__Notes__Note note = SESSIONSTREAM__TEST__NOTES__NOTE__INIT;
+    note.id = (char *)(uintptr_t)id;    /* packing only reads them */
+    note.text = (char *)(uintptr_t)text;
+    return note;
 }
 
 static inline void fixture_init(struct fixture *fixture)
@@ -261,6 +298,16 @@ static inline void post_note(struct fixture *fixture, enum ss_request_kind kind,
     request->ctx = fixture;
     ss_check(ss__inbox_post(ss__shard_inbox(fixture->shard), &request->base.node,
                             SS_POST_OUTSIDE) == 0);
+}
+
+/* Runs @call in a handler of the session, and the batch with it. */
+static inline void call_in(struct fixture *fixture, const char *session,
+                           int (*call)(struct ss_context *context, struct fixture *fixture))
+{
+    fixture->call = call;
+    post_note(fixture, SS_REQUEST_SUBMIT, "Call", session, "", "");
+    while (ss__shard_step(fixture->shard)) {
+    }
 }
 
 static inline void post_put(struct fixture *fixture, const char *session, const char *id,

@@ -1,0 +1,105 @@
+/* Fairness, bounds and rest of batches. */
+#include "notes_app.h"
+
+#include <sessionstream/limits.h>
+
+SS_TEST(batch, i5_a_busy_session_leaves_room_for_the_others)
+{
+    struct fixture f;
+    fixture_init(&f);
+    for (int i = 0; i < SS_BATCH_SESSION_MESSAGES_MAX + 50; i++) {
+        post_put(&f, "busy", "a", "delete");
+    }
+    post_put(&f, "quiet", "a", "1");
+    ss_check(ss__shard_step(f.shard));
+    /* One batch: the share of the busy one, and all of the other. */
+    ss_check(f.dones == SS_BATCH_SESSION_MESSAGES_MAX + 1);
+    step_all(&f);
+    ss_check(f.dones == SS_BATCH_SESSION_MESSAGES_MAX + 51);
+    ss_check(f.done_err == 0 && f.done_ordinal == SS_BATCH_SESSION_MESSAGES_MAX + 50);
+    fixture_deinit(&f);
+}
+
+SS_TEST(batch, has_a_bounded_number_of_messages_and_one_commit)
+{
+    struct fixture f;
+    char session[16];
+    fixture_init(&f);
+    for (int i = 0; i < SS_BATCH_MESSAGES_MAX + 10; i++) {
+        snprintf(session, sizeof session, "s%d", i % 100);
+        post_put(&f, session, "a", "delete");
+    }
+    ss_check(ss__shard_step(f.shard) && f.dones == SS_BATCH_MESSAGES_MAX);
+    ss_check(atomic_load(&f.stats->commits) == 1);
+    ss_check(!ss__shard_step(f.shard) && f.dones == SS_BATCH_MESSAGES_MAX + 10);
+    ss_check(atomic_load(&f.stats->commits) == 2);
+    fixture_deinit(&f);
+}
+
+static int take_long(struct ss_context *context, struct fixture *fixture)
+{
+    (void)context;
+    fixture->now_ns += 6000000;
+    return 0;
+}
+
+SS_TEST(batch, i5_a_slow_handler_ends_it_and_is_counted)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.call = take_long;
+    post_note(&f, SS_REQUEST_SUBMIT, "Call", "s", "", "");
+    post_put(&f, "s", "a", "1");
+    ss_check(ss__shard_step(f.shard) && f.dones == 1);
+    ss_check(atomic_load(&f.stats->slow_handlers) == 1);
+    step_all(&f);
+    ss_check(f.dones == 2);
+    fixture_deinit(&f);
+}
+
+SS_TEST(batch, i6_idle_sessions_leave_memory_and_come_back)
+{
+    struct fixture f;
+    char session[16];
+    char text[4096];
+    fixture_init(&f);
+    ss__shard_close(f.shard);
+    ss__shard_free(f.shard);
+    f.cache_bytes = 20000;
+    fixture_open(&f);
+    for (int i = 0; i < 200; i++) {
+        snprintf(session, sizeof session, "s%d", i);
+        post_put(&f, session, "a", session);
+        step_all(&f);
+    }
+    for (int i = 0; i < 10; i++) {
+        post_put(&f, "s199", "b", "x");
+        step_all(&f);
+    }
+    ss_check(atomic_load(&f.stats->sessions_evicted) > 100);
+    ss_check(atomic_load(&f.stats->state_bytes) <= 20000);
+    post_subscribe(&f, "s3", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check(strstr(text, "\"text\":\"s3\"") != NULL);
+    post_put(&f, "s3", "a", "again");
+    step_all(&f);
+    ss_check(f.done_ordinal == 2);
+    fixture_deinit(&f);
+}
+
+SS_TEST(batch, an_idle_shard_writes_what_a_start_would_have_to_replay)
+{
+    struct fixture f;
+    struct ss_store_report report;
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    post_put(&f, "t", "a", "1");
+    step_all(&f);
+    ss__shard_close(f.shard);
+    ss__shard_free(f.shard);
+    fixture_open(&f);
+    report = *ss__shard_report(f.shard);
+    ss_check(report.sessions == 2 && report.recovered_records == 0 && report.clean);
+    fixture_deinit(&f);
+}

@@ -1,0 +1,180 @@
+/* From an event to its frames and entities, and what happens when a projection goes wrong. */
+#include "notes_app.h"
+
+#include <sessionstream/limits.h>
+
+static int publish_raw(struct ss_context *context, struct fixture *fixture)
+{
+    Sessionstream__Test__Notes__Note note = make_note("a", "raw");
+    (void)fixture;
+    return ss_publish(context, "Raw", &note.base);
+}
+
+static int emit_three(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture)
+{
+    (void)fixture;
+    for (int i = 0; i < 3; i++) {
+        int err = ss_emit_ui(ui, "Shown", i == 1 ? NULL : ss_event_payload(event));
+        if (err != 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+static struct ss_str frame_text(struct ss_msg *msg)
+{
+    ss_check(msg != NULL && msg->kind == SS_MSG_FRAME);
+    const struct ss_msg_frame *frame = (const struct ss_msg_frame *)(const void *)msg;
+    return ss__ws_payload(frame->bufs[SS_ENCODING_V2_JSON]);
+}
+
+SS_TEST(pipeline, frames_of_one_event_are_numbered_and_the_last_is_marked)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    f.raw_ui = emit_three;
+    post_subscribe_v2(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    call_in(&f, "s", publish_raw);
+    static const char *const want[] = { NULL, "\"index\":1", "\"index\":2" };
+    for (int i = 0; i < 3; i++) {
+        struct ss_msg *msg = next_message(&f);
+        struct ss_str json = frame_text(msg);
+        ss_check(memmem(json.data, json.len, "\"eventOrdinal\":\"1\"", 18) != NULL);
+        ss_check(want[i] == NULL ||
+                 memmem(json.data, json.len, want[i], strlen(want[i])) != NULL);
+        ss_check((memmem(json.data, json.len, "\"last\":true", 11) != NULL) == (i == 2));
+        ss_check((memmem(json.data, json.len, "\"payload\"", 9) != NULL) == (i != 1));
+        ss__msg_free(msg);
+    }
+    ss_check(next_message(&f) == NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(pipeline, i10_a_frame_is_encoded_once_for_each_encoding_that_someone_wants)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss_check(atomic_load(&f.stats->frames_encoded) == 0);    /* nobody follows */
+    post_subscribe(&f, "s", 7, 1);
+    post_subscribe(&f, "s", 7, 2);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(take_frame(&f) == 2 && atomic_load(&f.stats->frames_encoded) == 1);
+    post_subscribe_v2(&f, "s", 7, 3);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    post_put(&f, "s", "a", "3");
+    step_all(&f);
+    ss_check(take_frame(&f) == 3 && atomic_load(&f.stats->frames_encoded) == 3);
+    fixture_deinit(&f);
+}
+
+static int emit_unknown(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture)
+{
+    (void)fixture;
+    return ss_emit_ui(ui, "Nothing", ss_event_payload(event));
+}
+
+static int change_wrongly(struct ss_timeline *timeline, const struct ss_event *event,
+                          const struct ss_view *view, struct fixture *fixture)
+{
+    Sessionstream__Test__Notes__Fail fail = SESSIONSTREAM__TEST__NOTES__FAIL__INIT;
+    char long_id[SS_ENTITY_ID_BYTES_MAX + 2];
+    memset(long_id, 'x', sizeof long_id - 1);
+    long_id[sizeof long_id - 1] = '\0';
+    (void)view;
+    (void)fixture;
+    const ProtobufCMessage *note = ss_event_payload(event);
+    ss_check(ss_put_entity(timeline, "Nothing", ss_str("a"), note) == SS_E_UNKNOWN_KIND);
+    ss_check(ss_put_entity(timeline, "Note", ss_str(""), note) == SS_E_INVAL);
+    ss_check(ss_put_entity(timeline, "Note", ss_str("\xff"), note) == SS_E_INVAL);
+    ss_check(ss_put_entity(timeline, "Note", ss_str(long_id), note) == SS_E_INVAL);
+    ss_check(ss_put_entity(timeline, "Note", ss_str("a"), NULL) == SS_E_PAYLOAD);
+    ss_check(ss_put_entity(timeline, "Note", ss_str("a"), &fail.base) == SS_E_TYPE);
+    ss_check(ss_tombstone(timeline, "Nothing", ss_str("a")) == SS_E_UNKNOWN_KIND);
+    return ss_tombstone(timeline, "Note", ss_str("never there"));
+}
+
+SS_TEST(pipeline, i7_what_a_projection_emits_is_checked)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    f.raw_timeline = change_wrongly;
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == 0 && f.done_ordinal == 1);
+    f.raw_ui = emit_unknown;
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == SS_E_PROJECTION && f.done_ordinal == 2);
+    post_subscribe(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check(strstr(text, "entities") == NULL);
+    fixture_deinit(&f);
+}
+
+#define BIG_TEXT (1000u << 10)
+
+/* One big entity per event, under an id of its own. */
+static int put_big(struct ss_timeline *timeline, const struct ss_event *event,
+                   const struct ss_view *view, struct fixture *fixture)
+{
+    char id[32];
+    char *text = malloc(BIG_TEXT + 1);
+    (void)view;
+    (void)fixture;
+    ss_check(text != NULL);
+    memset(text, 'x', BIG_TEXT);
+    text[BIG_TEXT] = '\0';
+    snprintf(id, sizeof id, "%d", (int)event->ordinal);
+    Sessionstream__Test__Notes__Note note = make_note(id, text);
+    int err = ss_put_entity(timeline, "Note", ss_str(id), &note.base);
+    free(text);
+    return err;
+}
+
+static uint64_t snapshot_ordinal(struct fixture *f)
+{
+    char text[64];
+    post_subscribe(f, "s", 7, 1);
+    step_all(f);
+    struct ss_request *answer = take_snapshot(f, text, sizeof text);
+    uint64_t ordinal = answer->ordinal;
+    ss__msg_free(&answer->base);
+    return ordinal;
+}
+
+/* An event whose entities do not fit is kept with a failed timeline, so that the session can be
+ * loaded again. */
+SS_TEST(pipeline, i7_a_full_session_refuses_more_and_stays_readable)
+{
+    struct fixture f;
+    unsigned fitted = 0;
+    fixture_init(&f);
+    f.map_bytes = UINT64_C(512) << 20;
+    ss__shard_close(f.shard);
+    fixture_restart(&f);
+    f.raw_timeline = put_big;
+    for (f.done_err = 0; f.done_err == 0 && fitted < 100; fitted += f.done_err == 0) {
+        call_in(&f, "s", publish_raw);
+    }
+    ss_check(f.done_err == SS_E_PROJECTION);
+    ss_check(fitted == SS_SESSION_STATE_BYTES_MAX / BIG_TEXT);
+    ss_check(f.done_ordinal == fitted + 1 && snapshot_ordinal(&f) == fitted);
+    fixture_restart(&f);
+    ss_check(snapshot_ordinal(&f) == fitted);
+    f.raw_timeline = NULL;
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == 0 && f.done_ordinal == fitted + 2);
+    fixture_deinit(&f);
+}
