@@ -5,6 +5,9 @@
 
 #include <sessionstream/error.h>
 
+#ifdef SS_APP_BENCH
+#include "apps/bench/bench.h"
+#endif
 #ifdef SS_APP_CHAT
 #include "apps/chat/chat.h"
 #endif
@@ -12,6 +15,9 @@
 const struct ss_app *const ss__apps[] = {
 #ifdef SS_APP_CHAT
     &ss__app_chat,
+#endif
+#ifdef SS_APP_BENCH
+    &ss__app_bench,
 #endif
     NULL,
 };

@@ -1,4 +1,5 @@
 /* Staging and the one transaction that makes a batch durable. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +13,6 @@
 #define SID_BLOCK 1024u
 #define TRIM_IDLE 64u
 #define TRIM_REST 4096u
-#define SPACE_CHECK_NS UINT64_C(1000000000)
-#define GROW_PERCENT 80u
-#define FULL_PERCENT 95u
 
 /* ---- staging ---- */
 
@@ -350,70 +348,39 @@ void ss__store_abort(struct ss_store *store)
 
 /* ---- committing ---- */
 
-static bool short_of_space(struct ss_store *store)
-{
-    return ss__env_free_disk(&store->env) < store->options.min_free_bytes ||
-           ss__env_used(&store->env) * 100 >= store->env.map_bytes * FULL_PERCENT;
-}
-
-/* Ends @txn. An error here may come from the sync: what is on disk is then unknown. */
+/* Ends @txn. */
 static int commit_txn(struct ss_store *store, MDB_txn *txn)
 {
-    int err = SS_FAULT("store.commit.sync");
-    if (err != 0) {
+    int code = SS_FAULT("store.commit.disk");    /* an errno */
+    if (SS_FAULT("store.commit.sync") != 0) {
+        code = EIO;
+    }
+    if (code != 0) {
         mdb_txn_abort(txn);
     } else {
-        err = ss__err_from_lmdb(mdb_txn_commit(txn));
+        code = mdb_txn_commit(txn);
     }
-    if (err != 0 && err != SS_E_STOREFULL && short_of_space(store)) {
-        return SS_E_STOREFULL;    /* LMDB says EIO for a full disk */
-    }
-    if (err != 0 && err != SS_E_STOREFULL) {
-        store->failed = true;
-        ss__log(SS_LOG_ERROR, "the disk failed a commit: no more commits until restart",
-                "shard=%u dir=%s", store->options.shard_index, store->dir);
-        return SS_E_STOREIO;
-    }
-    return err;
+    return ss__space_judge(store, code);
 }
 
 static int try_commit(struct ss_store *store, const struct extent *extent, unsigned *ret_flushed)
 {
     MDB_txn *txn;
-    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
-    if (err != 0) {
-        return err;
+    int code = SS_FAULT("store.commit.begin");    /* a code of LMDB */
+    code = code != 0 ? code : mdb_txn_begin(store->env.env, NULL, 0, &txn);
+    if (code == MDB_PANIC) {
+        ss__space_latch(store, "the write of a meta page failed");
+        return SS_E_STOREIO;
     }
-    err = write_all(store, txn, extent, ret_flushed);
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    int err = write_all(store, txn, extent, ret_flushed);
     if (err != 0) {
         mdb_txn_abort(txn);
         return err;
     }
     return commit_txn(store, txn);
-}
-
-static void make_room(struct ss_store *store)
-{
-    uint64_t used = ss__env_used(&store->env);
-    if (used * 100 < store->env.map_bytes * GROW_PERCENT || store->options.map_bytes != 0) {
-        return;
-    }
-    uint64_t wanted = store->env.map_bytes - used + store->options.min_free_bytes;
-    if (ss__env_free_disk(&store->env) > wanted) {
-        int err = ss__env_grow(&store->env);
-        ss__log(err == 0 ? SS_LOG_INFO : SS_LOG_WARN, "store map grown", "shard=%u bytes=%llu",
-                store->options.shard_index, (unsigned long long)store->env.map_bytes);
-    }
-}
-
-static void check_space(struct ss_store *store)
-{
-    uint64_t now_ns = ss__clock_monotonic_ns(store->options.clock);
-    uint64_t every_ns = store->refusal != 0 ? SPACE_CHECK_NS / 10 : SPACE_CHECK_NS;
-    if (now_ns - store->space_checked_ns >= every_ns) {
-        store->space_checked_ns = now_ns;
-        store->refusal = short_of_space(store) ? SS_E_STOREFULL : 0;
-    }
 }
 
 static int commit(struct ss_store *store, struct extent extent, unsigned *ret_flushed)
@@ -422,7 +389,7 @@ static int commit(struct ss_store *store, struct extent extent, unsigned *ret_fl
         ss__store_abort(store);
         return SS_E_STOREIO;
     }
-    make_room(store);
+    ss__space_make_room(store);
     uint64_t begin_ns = ss__clock_monotonic_ns(store->options.clock);
     ss__env_reader_stale(&store->env);
     int err = SS_FAULT("store.commit.before");
@@ -442,15 +409,14 @@ static int commit(struct ss_store *store, struct extent extent, unsigned *ret_fl
     if (err != 0) {
         store->stats.commit_errors++;
         if (err == SS_E_STOREFULL) {
-            store->refusal = err;
-            store->space_checked_ns = ss__clock_monotonic_ns(store->options.clock);
+            ss__space_refuse(store);
         }
         ss__store_abort(store);
         return err;
     }
     store->stats.commits++;
     settle(store);
-    check_space(store);
+    ss__space_check(store);
     return 0;
 }
 
@@ -481,7 +447,11 @@ int ss__store_flush(struct ss_store *store, unsigned tails_max)
 
 int ss__store_sync(struct ss_store *store)
 {
-    return ss__err_from_lmdb(mdb_env_sync(store->env.env, 1));
+    int code = SS_FAULT("store.sync");
+    if (!store->failed && (code != 0 || mdb_env_sync(store->env.env, 1) != 0)) {
+        ss__space_latch(store, "a sync failed");
+    }
+    return store->failed ? SS_E_STOREIO : 0;
 }
 
 int ss__store_writable(struct ss_store *store)
@@ -490,7 +460,7 @@ int ss__store_writable(struct ss_store *store)
         return SS_E_STOREIO;
     }
     if (store->refusal != 0) {
-        check_space(store);
+        ss__space_check(store);
     }
     return store->refusal;
 }

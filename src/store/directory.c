@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sessionstream/limits.h>
+
 #include "store/bytes_order.h"
 
 /* Identity file, little-endian: magic 8, format u32, shards u32, directory id u64, routing key,
@@ -119,6 +121,11 @@ static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
                         "a backup", directory->path);
     }
     directory->shard_count = ss__get_le32(in + 12);
+    if (directory->shard_count == 0 || directory->shard_count > SS_SHARDS_MAX) {
+        return ss__fail(failure, SS_E_SHARDS, "the data directory \"%s\" has %u shards, this "
+                        "program takes 1 to %u; use the program that made it", directory->path,
+                        directory->shard_count, SS_SHARDS_MAX);
+    }
     directory->directory_id = ss__get_le64(in + 16);
     memcpy(directory->routing_key.bytes, in + 24, SS_HASH_KEY_BYTES);
     return 0;
@@ -148,6 +155,10 @@ static int read_identity(struct ss_directory *directory, struct ss_failure *fail
 static int create_identity(struct ss_directory *directory, uint32_t shard_count,
                            struct ss_failure *failure)
 {
+    if (shard_count == 0 || shard_count > SS_SHARDS_MAX) {
+        return ss__fail(failure, SS_E_SHARDS, "a data directory cannot have %u shards; give "
+                        "--shards a number from 1 to %u", shard_count, SS_SHARDS_MAX);
+    }
     directory->created = true;
     directory->format = SS_STORE_FORMAT;
     directory->shard_count = shard_count;

@@ -28,8 +28,8 @@ struct ss_directory {
 /* Opens or creates @path and takes its lock. A new directory gets @shard_count shards; an existing
  * one keeps its own, and a @shard_count that differs is refused unless @shard_count_explicit is
  * false. Errors, each with a text that says what to do: SS_E_LOCKED (a second process),
- * SS_E_SHARDS, SS_E_VERSION (newer format), SS_E_CORRUPT (identity file damaged), SS_E_IO,
- * SS_E_NOMEM. Blocks: on the disk. */
+ * SS_E_SHARDS (another number than asked for, or none of 1 to SS_SHARDS_MAX), SS_E_VERSION (newer
+ * format), SS_E_CORRUPT (identity file damaged), SS_E_IO, SS_E_NOMEM. Blocks: on the disk. */
 int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_explicit,
                        struct ss_directory **ret_directory, struct ss_failure *failure);
 

@@ -1,8 +1,11 @@
 #include "store/env.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -12,6 +15,8 @@
 #define MAP_BYTES_MAX (UINT64_C(64) << 30)
 #define MAP_BYTES_MIN (UINT64_C(16) << 20)
 #define GROW_STEP_MAX (UINT64_C(16) << 30)
+#define PROBE_BYTES (UINT64_C(16) << 20)
+#define FREE_DBI 0    /* LMDB's own list of free pages: transaction -> count, page numbers */
 
 static const char *const db_names[SS_DB_COUNT] = { "meta",    "catalog", "session", "log",
                                                    "segment", "entity",  "types",   "running" };
@@ -29,6 +34,7 @@ int ss__err_from_lmdb(int code)
     case MDB_TXN_FULL:
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
         return SS_E_STOREFULL;
     case ENOMEM:
         return SS_E_NOMEM;
@@ -184,13 +190,84 @@ void ss__env_read_end(struct ss_env *env, MDB_txn *txn)
     atomic_fetch_sub(&env->readers, 1);
 }
 
-uint64_t ss__env_used(struct ss_env *env)
+uint64_t ss__env_used(const struct ss_env *env)
 {
     MDB_envinfo info;
     if (mdb_env_info(env->env, &info) != 0) {
         return 0;
     }
     return ((uint64_t)info.me_last_pgno + 1) * env->page_bytes;
+}
+
+static uint64_t count_free(const struct ss_env *env, MDB_cursor *cursor, uint64_t enough)
+{
+    uint64_t pages = 0;
+    MDB_val key;
+    MDB_val value;
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+    while (code == 0 && pages * env->page_bytes < enough) {
+        size_t count = 0;
+        if (value.mv_size >= sizeof count) {
+            memcpy(&count, value.mv_data, sizeof count);
+            size_t listed = value.mv_size / sizeof count - 1;
+            pages += count < listed ? count : listed;
+        }
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    return pages * env->page_bytes;
+}
+
+uint64_t ss__env_free_bytes(const struct ss_env *env, uint64_t enough)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    if (mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn) != 0) {
+        return 0;
+    }
+    uint64_t bytes = 0;
+    if (mdb_cursor_open(txn, FREE_DBI, &cursor) == 0) {
+        bytes = count_free(env, cursor, enough);
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(txn);
+    return bytes;
+}
+
+/* A limit of the process, which statvfs does not know. */
+static bool at_file_limit(const struct ss_env *env)
+{
+    struct rlimit limit;
+    struct stat data;
+    int fd;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        mdb_env_get_fd(env->env, &fd) != 0 || fstat(fd, &data) != 0) {
+        return false;
+    }
+    return (uint64_t)data.st_size + PROBE_BYTES > limit.rlim_cur;
+}
+
+bool ss__env_disk_full(const struct ss_env *env)
+{
+    const char *dir;
+    char path[4096];
+    if (at_file_limit(env)) {
+        return true;
+    }
+    if (mdb_env_get_path(env->env, &dir) != 0) {
+        return false;
+    }
+    int len = snprintf(path, sizeof path, "%s/space.probe", dir);
+    if (len < 0 || (size_t)len >= sizeof path) {
+        return false;
+    }
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return errno == ENOSPC || errno == EDQUOT;
+    }
+    int code = posix_fallocate(fd, 0, (off_t)PROBE_BYTES);    /* a quota shows only here */
+    (void)unlink(path);    /* if it stays, the next probe uses it */
+    (void)close(fd);       /* holds nothing anyone reads */
+    return code == ENOSPC || code == EDQUOT;
 }
 
 int ss__env_grow(struct ss_env *env)

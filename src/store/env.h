@@ -43,7 +43,7 @@ struct ss_env {
     atomic_bool gate_closed;
 };
 
-/* LMDB or errno code to ours; SS_E_STOREFULL for a full map or disk. */
+/* LMDB or errno code to ours; SS_E_STOREFULL for a full map, disk, quota or file size limit. */
 int ss__err_from_lmdb(int code);
 
 /* Opens DIR with all databases. @map_bytes 0: by free disk. @read_only: for tools. */
@@ -60,8 +60,16 @@ void ss__env_reader_stale(struct ss_env *env);
 int ss__env_read_begin(struct ss_env *env, MDB_txn **ret_txn);
 void ss__env_read_end(struct ss_env *env, MDB_txn *txn);
 
-/* Bytes of the map in use. */
-uint64_t ss__env_used(struct ss_env *env);
+/* Bytes of the map ever used: pages that became free later count too. */
+uint64_t ss__env_used(const struct ss_env *env);
+
+/* Bytes of those in pages that are free now; counts no further than @enough. 0 if it cannot be
+ * told. Owner; no write transaction open. Walks LMDB's list of free pages: not for every commit. */
+uint64_t ss__env_free_bytes(const struct ss_env *env, uint64_t enough);
+
+/* Whether a write that LMDB reported as EIO can have been short of space (disk, quota, file size
+ * limit of the process): tries to allocate 16 MiB beside the data file. Blocks: on the disk. */
+bool ss__env_disk_full(const struct ss_env *env);
 
 /* Doubles the map (in steps of at most 16 GiB) after waiting for readers of other threads, which
  * are short. No transaction of the owner may be open. */

@@ -67,7 +67,9 @@ static int begin_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_s
         err = ss__segment_decode(ss_str_of(key_bytes, sizeof key_bytes), ss__str_of_val(value),
                                  &segment);
     }
-    if (err == SS_E_NOTFOUND || err == SS_E_CORRUPT) {
+    if (err == SS_E_NOTFOUND || err == SS_E_CORRUPT ||
+        (err == 0 && (segment.count != now->tip.count ||
+                      segment.entries.len != now->tip.bytes))) {
         quarantine(store, session, "segment", now->tip.first);
         return SS_E_CORRUPT;
     }
@@ -177,14 +179,56 @@ struct head_walk {
     uint64_t trim_left;
 };
 
+/* Whether the event is in a segment; @session NULL: its row says it. */
+static bool in_segment(struct head_walk *walk, const struct ss_store_session *session,
+                       uint64_t sid, uint64_t ordinal)
+{
+    if (session != NULL) {
+        return ordinal <= session->now.flushed_ordinal;
+    }
+    uint8_t key_bytes[8];
+    struct ss_row_value row;
+    ss__put_be64(key_bytes, sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value;
+    return mdb_get(walk->txn, walk->store->env.dbi[SS_DB_SESSION], &key, &value) == 0 &&
+           ss__row_decode(ss__str_of_val(value), &row) == 0 && ordinal <= row.ordinal;
+}
+
+/* A damaged record, or one of no session, is the only trace of an event: it is never trimmed, so
+ * that a check finds it. What flushed the records of a session in use has read them. */
+static bool is_evidence(struct head_walk *walk, const struct ss_store_session *session,
+                        uint64_t sequence, struct ss_str value)
+{
+    bool suspect = sequence < walk->store->suspect_end;
+    if (session != NULL && !suspect) {
+        return false;
+    }
+    uint64_t sid;
+    struct ss_record record;
+    bool damaged = ss__log_record_decode(value, sequence, &sid, &record) != 0;
+    if (damaged && !suspect) {    /* else recovery has named it */
+        ss__log(SS_LOG_ERROR, "a damaged record stays in the log; run `ssctl store check`",
+                "shard=%u log_sequence=%llu sid=%llu", walk->store->options.shard_index,
+                (unsigned long long)sequence, (unsigned long long)sid);
+    }
+    return damaged || (suspect && !in_segment(walk, session, sid, record.ordinal));
+}
+
 /* Flushes the session of the record at the head if the rules say so. 1: flushed or flushed before,
  * 0: it stays, the walk ends; 2: damaged, step over it. */
-static int settle_record(struct head_walk *walk, uint64_t sid, uint64_t ordinal)
+static int settle_record(struct head_walk *walk, uint64_t sequence, struct ss_str value)
 {
     struct ss_store *store = walk->store;
-    struct ss_store_session *session;
-    if (!is_unflushed(store, sid, ordinal, &session)) {
-        return session != NULL && session->now.row.quarantined ? 2 : 1;
+    struct ss_store_session *session = NULL;
+    uint64_t sid;
+    uint64_t ordinal;
+    if (ss__log_record_peek(value, &sid, &ordinal) != 0 ||
+        !is_unflushed(store, sid, ordinal, &session)) {
+        return (session != NULL && session->now.row.quarantined) ||
+               is_evidence(walk, session, sequence, value)
+                   ? 2
+                   : 1;
     }
     if (session->now.row.quarantined) {
         return 2;
@@ -218,15 +262,12 @@ static int walk_head(struct head_walk *walk)
     MDB_val value;
     int code = mdb_cursor_get(walk->cursor, &key, &value, MDB_SET_RANGE);
     while (code == 0 && (walk->trim_left > 0 || walk->forced > 0)) {
-        uint64_t sid;
-        uint64_t ordinal;
-        if (key.mv_size != 8 ||
-            ss__log_record_peek(ss__str_of_val(value), &sid, &ordinal) != 0) {
+        if (key.mv_size != 8) {
             return SS_E_CORRUPT;
         }
         uint64_t sequence = ss__get_be64(key.mv_data);
         size_t bytes = value.mv_size;
-        int settled = settle_record(walk, sid, ordinal);
+        int settled = settle_record(walk, sequence, ss__str_of_val(value));
         if (settled <= 0) {
             return settled;
         }

@@ -193,7 +193,7 @@ static int take_record(struct reading *reading, struct ss_record record)
 
 static int take_segment(struct reading *reading, MDB_val key, MDB_val value)
 {
-    struct ss_segment segment;
+    struct ss_segment segment = { 0 };
     int err = ss__segment_decode(ss__str_of_val(key), ss__str_of_val(value), &segment);
     size_t at = 0;
     for (uint32_t i = 0; i < segment.count && err == 0; i++) {

@@ -49,7 +49,8 @@ int ss__row_decode(struct ss_str value, struct ss_row_value *ret_row)
     };
     const struct ss_segment_tip *tip = &ret_row->tip;
     uint64_t tip_end = tip->first == 0 ? 0 : tip->first + tip->count - 1;
-    return tip_end == ret_row->ordinal && (tip->first == 0) == (tip->count == 0) ? 0 : SS_E_CORRUPT;
+    bool tip_fits = tip->count <= SS_SEGMENT_RECORDS_MAX && (tip->first == 0) == (tip->count == 0);
+    return tip_fits && tip_end == ret_row->ordinal ? 0 : SS_E_CORRUPT;
 }
 
 uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t sid,
@@ -293,25 +294,5 @@ int ss__meta_sid_decode(struct ss_str value, uint64_t *ret_next_sid)
         return SS_E_CORRUPT;
     }
     *ret_next_sid = ss__get_le64((const uint8_t *)value.data + 1);
-    return 0;
-}
-
-size_t ss__meta_log_encode(uint8_t *out, const struct ss_meta_log *log)
-{
-    out[0] = SS_VALUE_VERSION;
-    ss__put_le64(out + 1, log->scan_sequence);
-    ss__put_le64(out + 9, log->records_before);
-    ss__put_le64(out + 17, log->bytes_before);
-    return 25;
-}
-
-int ss__meta_log_decode(struct ss_str value, struct ss_meta_log *ret_log)
-{
-    const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len != 25 || in[0] != SS_VALUE_VERSION) {
-        return SS_E_CORRUPT;
-    }
-    *ret_log = (struct ss_meta_log){ ss__get_le64(in + 1), ss__get_le64(in + 9),
-                                     ss__get_le64(in + 17) };
     return 0;
 }

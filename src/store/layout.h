@@ -124,7 +124,6 @@ int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type);
 #define META_SHARD "shard"    /* struct ss_meta_shard, written once */
 #define META_RUN "run"        /* struct ss_meta_run, at open and close */
 #define META_SID "sid"        /* u64: no session has this sid or a greater one */
-#define META_LOG "log"        /* struct ss_meta_log, at a clean close */
 
 #define SS_META_BYTES_MAX 40u
 
@@ -140,20 +139,11 @@ struct ss_meta_run {
     uint64_t incarnation;
 };
 
-/* Everything before @scan_sequence is in segments; valid only with a clean mark. */
-struct ss_meta_log {
-    uint64_t scan_sequence;
-    uint64_t records_before;
-    uint64_t bytes_before;
-};
-
 size_t ss__meta_shard_encode(uint8_t *out, const struct ss_meta_shard *shard);
 int ss__meta_shard_decode(struct ss_str value, struct ss_meta_shard *ret_shard);
 size_t ss__meta_run_encode(uint8_t *out, const struct ss_meta_run *run);
 int ss__meta_run_decode(struct ss_str value, struct ss_meta_run *ret_run);
 size_t ss__meta_sid_encode(uint8_t *out, uint64_t next_sid);
 int ss__meta_sid_decode(struct ss_str value, uint64_t *ret_next_sid);
-size_t ss__meta_log_encode(uint8_t *out, const struct ss_meta_log *log);
-int ss__meta_log_decode(struct ss_str value, struct ss_meta_log *ret_log);
 
 #endif

@@ -34,6 +34,7 @@ static void report_damage(struct ss_store *store, uint64_t sequence, uint64_t si
     ss__log(SS_LOG_ERROR, "damaged record in the log", "shard=%u log_sequence=%llu sid=%llu "
             "reason=\"%s\"", store->options.shard_index, (unsigned long long)sequence,
             (unsigned long long)sid, reason);
+    store->suspect_end = sequence + 1;
 }
 
 /* Counts a record; an unflushed one joins its session's tail. SS_E_CORRUPT: damaged. */
@@ -84,7 +85,11 @@ static int scan_log(struct ss_store *store, MDB_txn *txn, struct ss_store_report
     int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
     bool first = true;
     while (code == 0 && err == 0) {
-        uint64_t sequence = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+        uint64_t sequence = key.mv_size == 8 ? ss__get_be64(key.mv_data) : UINT64_MAX;
+        if (sequence == UINT64_MAX) {
+            err = SS_E_CORRUPT;    /* nothing could be appended behind such a key */
+            break;
+        }
         store->log.head = first ? sequence : store->log.head;
         store->log.next = sequence + 1;
         first = false;
@@ -124,6 +129,23 @@ static int mark_running(struct ss_store *store, MDB_txn *txn)
     return 0;
 }
 
+/* Entities on disk may show unflushed events, but none that do not exist. */
+static void judge_timelines(struct ss_store *store, struct ss_store_report *report)
+{
+    size_t at = 0;
+    for (struct ss_store_session *session;
+         (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
+        struct ss_session_row *row = &session->now.row;
+        if (!row->quarantined && row->timeline_ordinal > row->ordinal) {
+            row->quarantined = true;
+            report->damaged_records++;
+            ss__log(SS_LOG_ERROR, "damaged session row: its timeline is ahead of its events",
+                    "shard=%u sid=%llu", store->options.shard_index,
+                    (unsigned long long)row->sid);
+        }
+    }
+}
+
 /* Handles that were only needed to look at flushed records go again. */
 static void drop_unneeded(struct ss_store *store)
 {
@@ -160,6 +182,7 @@ int ss__recover(struct ss_store *store, struct ss_store_report *report,
     if (store->log.next == 0) {
         store->log.next = store->log.head = 1;
     }
+    judge_timelines(store, report);
     drop_unneeded(store);
     store->log_saved = store->log;
     report->recovery_us = (ss__clock_monotonic_ns(store->options.clock) - begin_ns) / 1000;

@@ -190,6 +190,9 @@ int ss__store_get_session(struct ss_store *store, struct ss_str id,
         if (err != 0) {
             return err;
         }
+        if (row.timeline_ordinal > row.ordinal) {
+            return SS_E_CORRUPT;    /* it has no tail, or recovery had made its handle */
+        }
         session = ss__session_add(store, sid, &row);
         if (session == NULL) {
             return SS_E_NOMEM;

@@ -149,6 +149,32 @@ static int open_meta(struct ss_store *store, struct ss_store_report *report,
     return err;
 }
 
+/* A session number given twice would write over a session. */
+static int check_numbers(struct ss_store *store, struct ss_failure *failure)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    int err = ss__env_reader(&store->env, &txn);
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(mdb_cursor_open(txn, store->env.dbi[SS_DB_SESSION],
+                                                       &cursor));
+    if (err != 0) {
+        return err;
+    }
+    err = ss__err_from_lmdb(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
+    bool wrong = err == 0 && (key.mv_size != 8 || ss__get_be64(key.mv_data) >= store->log.next_sid);
+    mdb_cursor_close(cursor);
+    ss__env_reader_stale(&store->env);
+    if (wrong) {
+        return ss__fail(failure, SS_E_CORRUPT, "the next session number of the store in \"%s\" is "
+                        "damaged; run `ssctl store check` and put the store back from a backup",
+                        store->dir);
+    }
+    return err == SS_E_NOTFOUND ? 0 : err;
+}
+
 static int count_sessions(struct ss_store *store)
 {
     MDB_txn *txn;
@@ -192,6 +218,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     int err = ss__env_open(store->dir, options->map_bytes, options->durability, false, &store->env,
                            failure);
     err = err != 0 ? err : open_meta(store, &report, failure);
+    err = err != 0 ? err : check_numbers(store, failure);
     err = err != 0 ? err : ss__types_load(store);
     err = err != 0 ? err : ss__recover(store, &report, failure);
     err = err != 0 ? err : count_sessions(store);
@@ -213,7 +240,9 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
 static void end_run(struct ss_store *store)
 {
     MDB_txn *txn;
-    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
+    /* Without syncs the mark could reach the disk before what it vouches for. */
+    int err = store->options.durability == SS_DURABILITY_NONE ? ss__store_sync(store) : 0;
+    err = err != 0 ? err : ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
     if (err == 0) {
         err = ss__store_put_run(store, txn, true);
         if (err == 0) {
@@ -261,4 +290,5 @@ void ss__store_stats(const struct ss_store *store, struct ss_store_stats *ret_st
     ret_stats->log_bytes = store->log.bytes;
     ret_stats->tails = store->by_sid.count;
     ret_stats->map_bytes = store->env.map_bytes;
+    ret_stats->used_bytes = ss__env_used(&store->env);
 }

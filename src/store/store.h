@@ -12,8 +12,11 @@
  * Life:    open -> [stage ..., commit | abort] ... -> flush -> close
  * Threads: one owner thread (a shard) for everything but ss__store_read_image, which any thread
  *          may call between open and close. There is no lock in here.
- * Errors:  SS_E_STOREFULL  no space: publishes are refused, reads go on, heals by itself.
- *          SS_E_STOREIO    read or write error; after a failed sync every later commit says so.
+ * Errors:  SS_E_STOREFULL  no space (free disk under min_free_bytes, quota, file size limit, 95 %
+ *                          of the map in use): publishes are refused, reads go on, heals by
+ *                          itself.
+ *          SS_E_STOREIO    read or write error; after a failed sync every later commit says so,
+ *                          and after a failed write of a meta page reads do too.
  *          SS_E_CORRUPT    a record failed its checksum or shape.
  *          SS_E_NOMEM.
  */
@@ -180,7 +183,7 @@ void ss__store_abort(struct ss_store *store);
  * Goes to disk with the next commit; nothing may be shown before that returned. */
 void ss__store_raise_incarnation(struct ss_store *store);
 
-/* In interval and none mode: makes all commits durable. SS_E_STOREIO. */
+/* In interval and none mode: makes all commits durable. SS_E_STOREIO, as of a failed sync. */
 int ss__store_sync(struct ss_store *store);
 
 /* Flushes oldest tails first, up to @tails_max sessions, in one commit. Returns the number
@@ -237,7 +240,7 @@ struct ss_store_stats {
     uint64_t log_bytes;
     uint64_t tails;                /* sessions with unflushed events */
     uint64_t map_bytes;
-    uint64_t used_bytes;
+    uint64_t used_bytes;           /* of the map at most so far: free pages in it count */
     uint64_t last_commit_ns;
 };
 void ss__store_stats(const struct ss_store *store, struct ss_store_stats *ret_stats);

@@ -93,7 +93,9 @@ struct ss_store {
     int refusal;                     /* why publishes are refused; 0: they are not */
     bool failed;                     /* a sync failed: no commit until reopened */
     bool run_due;                    /* a raised incarnation goes out with the next commit */
+    bool grow_failed;                /* said once */
     uint64_t space_checked_ns;
+    uint64_t suspect_end;            /* recovery found no damage from this log sequence on */
     uint64_t sessions;
     struct ss_store_stats stats;
 };
@@ -102,6 +104,24 @@ struct ss_store {
 
 /* Writes how this run stands: mode, incarnation, whether it ended in order. */
 int ss__store_put_run(struct ss_store *store, MDB_txn *txn, bool clean);
+
+/* ---- space.c ---- */
+
+/* Grows a map without a limit of its own that gets full. No transaction may be open. */
+void ss__space_make_room(struct ss_store *store);
+
+/* Looks at disk and map again if the last look is old enough. */
+void ss__space_check(struct ss_store *store);
+
+/* Refuses publishes from now on until a look finds room. */
+void ss__space_refuse(struct ss_store *store);
+
+/* Our code for what mdb_txn_begin or mdb_txn_commit answered; latches the store when what is on
+ * the disk can no longer be known. SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM. */
+int ss__space_judge(struct ss_store *store, int code);
+
+/* No more commits until restart. */
+void ss__space_latch(struct ss_store *store, const char *why);
 
 /* ---- sessions.c ---- */
 

@@ -8,13 +8,14 @@ target_compile_definitions(ss_server PRIVATE SS_VERSION="${PROJECT_VERSION}")
 target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings deps::yaml)
 
 # Built-in applications are libraries named ss_app_NAME.
-include(app_chat OPTIONAL)
-if(TARGET ss_app_chat)
+foreach(app chat bench)
+  include(app_${app})
   # Applications call the library; only their users see more of it than the public headers.
-  target_link_libraries(ss_app_chat INTERFACE ss_engine)
-  target_compile_definitions(ss_server PRIVATE SS_APP_CHAT)
-  target_link_libraries(ss_server PRIVATE ss_app_chat)
-endif()
+  target_link_libraries(ss_app_${app} INTERFACE ss_engine)
+  string(TOUPPER ${app} upper)
+  target_compile_definitions(ss_server PRIVATE SS_APP_${upper})
+  target_link_libraries(ss_server PRIVATE ss_app_${app})
+endforeach()
 
 foreach(program sessionstreamd ssctl)
   add_executable(${program})

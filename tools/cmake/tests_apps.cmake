@@ -1,12 +1,14 @@
 # Tests of the built-in applications.
 
 # fake_session.c brings the ss_* functions, so the archive is linked without what it would pull in.
-ss_add_test(apps_test_chat ${CMAKE_SOURCE_DIR}/tests/unit/apps/test_chat.c
-            SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_session.c)
-target_include_directories(apps_test_chat PRIVATE
-  $<TARGET_PROPERTY:ss_app_chat,INTERFACE_INCLUDE_DIRECTORIES>)
-target_link_libraries(apps_test_chat PRIVATE $<TARGET_FILE:ss_app_chat> deps::protobuf_c)
-add_dependencies(apps_test_chat ss_app_chat)
+foreach(app chat bench)
+  ss_add_test(apps_test_${app} ${CMAKE_SOURCE_DIR}/tests/unit/apps/test_${app}.c
+              SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_session.c)
+  target_include_directories(apps_test_${app} PRIVATE
+    $<TARGET_PROPERTY:ss_app_${app},INTERFACE_INCLUDE_DIRECTORIES>)
+  target_link_libraries(apps_test_${app} PRIVATE $<TARGET_FILE:ss_app_${app}> deps::protobuf_c)
+  add_dependencies(apps_test_${app} ss_app_${app})
+endforeach()
 
 # The chat page in a browser; skipped (77) without chromium or without npm install in its folder.
 find_program(NODE node)

@@ -1,4 +1,5 @@
 /* The chat application over a fake session: no engine is linked. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

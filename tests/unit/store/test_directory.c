@@ -153,3 +153,28 @@ SS_TEST(directory, tools_never_create_one)
     ss_check(stat(place.data, &info) != 0);
     place_end(&place);
 }
+
+SS_TEST(directory, shard_count_outside_the_limit_is_refused)
+{
+    struct place place;
+    place_init(&place);
+    refused(&place, 0, SS_E_SHARDS, "from 1 to 256");
+    refused(&place, SS_SHARDS_MAX + 1, SS_E_SHARDS, "from 1 to 256");
+    ss__directory_close(open_good(&place, 1, true));
+    uint8_t bytes[512];
+    int fd = open(place.identity, O_RDONLY);
+    ssize_t len = read(fd, bytes, sizeof bytes);
+    ss_check(fd >= 0 && len > 24 && len < (ssize_t)sizeof bytes && close(fd) == 0);
+    size_t checked = (size_t)len - 8;
+    uint32_t counts[] = { 0, SS_SHARDS_MAX + 1, UINT32_MAX };
+    for (size_t i = 0; i < 3; i++) {
+        struct ss_directory *directory;
+        struct ss_failure failure = { 0 };
+        ss__put_le32(bytes + 12, counts[i]);
+        ss__put_le64(bytes + checked, ss__checksum(bytes, checked));
+        edit_identity(&place, 0, bytes, (size_t)len);
+        ss_check(ss__directory_open_existing(place.data, &directory, &failure) == SS_E_SHARDS);
+        ss_check_msg(strstr(failure.text, "takes 1 to 256") != NULL, "%s", failure.text);
+    }
+    place_end(&place);
+}

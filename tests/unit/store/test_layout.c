@@ -26,6 +26,9 @@ SS_TEST(layout, session_row_round_trips_and_wrong_shapes_are_refused)
     ss_check(ss__row_decode(ss_str_of(bytes, len + 1), &got) == SS_E_CORRUPT);
     bytes[0] = SS_VALUE_VERSION + 1;
     ss_check(ss__row_decode(ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
+    row.tip = (struct ss_segment_tip){ .first = 6, .count = SS_SEGMENT_RECORDS_MAX + 1 };
+    len = ss__row_encode(bytes, &row);
+    ss_check(ss__row_decode(ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
 }
 
 SS_TEST(layout, row_whose_newest_segment_does_not_end_at_its_ordinal_is_refused)

@@ -179,3 +179,144 @@ SS_TEST(recover, acknowledged_events_survive_kill_9)
     }
     fixture_end(&f);
 }
+
+/* ---- damage stays where a check finds it, however often the store is opened ---- */
+
+static void plant_log(struct fixture *f, uint64_t sequence, struct ss_str value)
+{
+    uint8_t key[8];
+    ss__put_be64(key, sequence);
+    fixture_plant(f, SS_DB_LOG, ss_str_of(key, sizeof key), value);
+}
+
+static void plant_orphan(struct fixture *f, uint64_t sequence)
+{
+    uint8_t value[256];
+    struct ss_record record = { .ordinal = 1, .time_us = 1, .type_id = f->event_type,
+                                .payload = ss_str("whose") };
+    ss__log_record_encode(value, sequence, 999, &record);
+    plant_log(f, sequence, ss_str_of(value, ss__log_record_bytes(&record)));
+}
+
+SS_TEST(recover, damaged_records_of_no_session_survive_trimming_and_hold_up_nobody)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "before", 3, 50, 3);
+    fixture_close(&f);
+    plant_orphan(&f, 4);
+    plant_log(&f, 5, ss_str("short"));
+    plant_orphan(&f, 7);
+    plant_log(&f, 8, ss_str_of((char[100]){ 1 }, 100));
+    for (unsigned opened = 1; opened <= 3; opened++) {
+        fixture_reopen(&f);
+        ss_check_msg(f.report.damaged_records == 4, "%llu",
+                     (unsigned long long)f.report.damaged_records);
+        fixture_publish(&f, "before", 100, 50, 10);
+        fixture_publish(&f, "after", 100, 50, 10);
+        fixture_verify(&f, "before", 3 + opened * 100, 50);
+        fixture_verify(&f, "after", opened * 100, 50);
+        fixture_flush_all(&f);
+        ss_check(fixture_stats(&f).log_records <= 5);
+        fixture_close(&f);
+        ss_check(fixture_check(&f).findings == 4);
+        ss_check(strstr(f.finding, "log 4: belongs to no session") != NULL);
+        ss_check(strstr(f.finding, "log 5: checksum") != NULL);
+        ss_check(strstr(f.finding, "log 7: belongs to no session") != NULL);
+        ss_check(strstr(f.finding, "log 8: checksum") != NULL);
+    }
+    fixture_end(&f);
+}
+
+static void open_fails(struct fixture *f, int code, const char *part)
+{
+    struct ss_failure failure = { 0 };
+    struct ss_store *store;
+    struct ss_store_report report;
+    int err = ss__store_open(&f->options, &store, &report, &failure);
+    ss_check_msg(err == code, "%s", ss_error_name(err));
+    ss_check_msg(strstr(failure.text, part) != NULL, "%s", failure.text);
+}
+
+SS_TEST(recover, log_key_nothing_can_follow_is_refused_with_the_remedy)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_close(&f);
+    fixture_plant(&f, SS_DB_LOG, ss_str("odd"), ss_str("value"));
+    open_fails(&f, SS_E_CORRUPT, "ssctl store check");
+    fixture_plant(&f, SS_DB_LOG, ss_str("odd"), (struct ss_str){ 0 });
+    plant_log(&f, UINT64_MAX, ss_str("value"));
+    open_fails(&f, SS_E_CORRUPT, "ssctl store check");
+    fixture_end(&f);
+}
+
+SS_TEST(recover, lost_session_number_never_writes_over_a_session)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_close(&f);
+    fixture_plant(&f, SS_DB_META, ss_str(META_SID), (struct ss_str){ 0 });
+    open_fails(&f, SS_E_CORRUPT, "session number");
+    fixture_end(&f);
+}
+
+/* Rewrites the row of the only session. */
+static void damage_row(struct fixture *f, uint64_t timeline_ordinal, uint32_t tip_bytes)
+{
+    static uint8_t value[FIXTURE_PAYLOAD_MAX];
+    uint8_t key[SS_KEY_BYTES_MAX];
+    size_t key_len;
+    struct ss_row_value row;
+    size_t len = fixture_row(f, SS_DB_SESSION, 0, key, &key_len, value);
+    ss_check(ss__row_decode(ss_str_of(value, len), &row) == 0);
+    row.timeline_ordinal = timeline_ordinal;
+    row.tip.bytes += tip_bytes;
+    uint8_t changed[SS_ROW_BYTES_MAX];
+    size_t changed_len = ss__row_encode(changed, &row);
+    fixture_plant(f, SS_DB_SESSION, ss_str_of(key, key_len), ss_str_of(changed, changed_len));
+}
+
+SS_TEST(recover, timeline_ahead_of_the_events_sets_the_session_aside)
+{
+    struct fixture f;
+    struct ss_store_session *session;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_close(&f);
+    damage_row(&f, 4, 0);
+    fixture_reopen(&f);
+    ss_check(f.report.damaged_records == 1);
+    session = fixture_session(&f, "a");
+    ss_check(ss__store_row(session)->quarantined);
+    ss__store_put_session(f.store, session);
+    fixture_close(&f);
+
+    damage_row(&f, 3, 0);
+    fixture_reopen(&f);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    damage_row(&f, 4, 0);
+    fixture_reopen(&f);
+    ss_check(ss__store_get_session(f.store, ss_str("a"), &session) == SS_E_CORRUPT);
+    fixture_end(&f);
+}
+
+SS_TEST(recover, segment_that_does_not_fit_its_row_is_not_grown)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    damage_row(&f, 0, 1);
+    fixture_reopen(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_flush_all(&f);
+    struct ss_store_session *session = fixture_session(&f, "a");
+    ss_check(ss__store_row(session)->quarantined);
+    ss__store_put_session(f.store, session);
+    fixture_end(&f);
+}

@@ -1,0 +1,216 @@
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "store_fixture.h"
+
+#define BIG_BYTES (1u << 20)
+#define BIG_MAX 32u
+#define MAP_BYTES (18u << 20)    /* over 95 % with 17 big ones, full with 18 */
+#define LATER_NS 10000000000u
+
+static char big[BIG_BYTES];
+
+/* @count entities of 1 MiB from number @first on, or their removal. */
+static int checkpoint(struct fixture *f, unsigned first, unsigned count, bool tombstone)
+{
+    struct ss_entity_row rows[BIG_MAX];
+    char ids[BIG_MAX][8];
+    struct ss_store_session *session = fixture_session(f, "big");
+    ss_check(count <= BIG_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "%u", first + i);
+        rows[i] = (struct ss_entity_row){ .kind = ss_str("note"), .id = ss_str(ids[i]),
+                                          .created_ordinal = 1, .last_ordinal = 1,
+                                          .type_id = f->entity_type, .tombstone = tombstone,
+                                          .payload = ss_str_of(big, sizeof big) };
+    }
+    ss_check(ss__store_stage_checkpoint(f->store, session, rows, count, 1, 1) == 0);
+    int err = ss__store_commit(f->store);
+    ss__store_put_session(f->store, session);
+    return err;
+}
+
+static void open_small(struct fixture *f)
+{
+    fixture_init(f);
+    f->options.map_bytes = MAP_BYTES;
+    fixture_reopen(f);
+    fixture_publish(f, "big", 1, 50, 1);
+}
+
+SS_TEST(space, map_over_95_percent_refuses_and_heals_when_pages_are_freed)
+{
+    struct fixture f;
+    open_small(&f);
+    uint64_t small = fixture_stats(&f).used_bytes;
+    unsigned count = 0;
+    while (ss__store_writable(f.store) == 0) {
+        ss_check(count < 17);
+        f.clock.now_ns += LATER_NS;
+        ss_check(checkpoint(&f, count, 1, false) == 0);
+        count++;
+    }
+    ss_check(ss__store_writable(f.store) == SS_E_STOREFULL);
+    uint64_t used = fixture_stats(&f).used_bytes;
+    ss_check(small > 0 && used > small + count * BIG_BYTES && used <= MAP_BYTES);
+    f.clock.now_ns += LATER_NS;
+    ss_check(ss__store_writable(f.store) == SS_E_STOREFULL);
+
+    ss_check(checkpoint(&f, 0, 2, true) == 0);
+    f.clock.now_ns += LATER_NS;
+    ss_check(ss__store_writable(f.store) == 0);
+    ss_check(fixture_stats(&f).used_bytes >= used);
+    fixture_publish(&f, "big", 100, 50, 10);
+    fixture_verify(&f, "big", 101, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+SS_TEST(space, transaction_that_fills_the_map_is_refused_whole_and_the_next_one_fits)
+{
+    struct fixture f;
+    open_small(&f);
+    ss_check(checkpoint(&f, 0, 8, false) == 0);
+    ss_check(checkpoint(&f, 8, 10, false) == SS_E_STOREFULL);
+    ss_check(ss__store_writable(f.store) == SS_E_STOREFULL);
+    f.clock.now_ns += LATER_NS;
+    ss_check(ss__store_writable(f.store) == 0);
+    fixture_publish(&f, "big", 10, 50, 1);
+    ss_check(checkpoint(&f, 8, 2, false) == 0);
+    fixture_verify(&f, "big", 11, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+/* The disk, as far as this process may write it, ends @room bytes behind the data file. */
+static void refuses_and_heals_at_file_limit(uint64_t room)
+{
+    struct fixture f;
+    char path[320];
+    struct stat data;
+    struct rlimit before;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    (void)snprintf(path, sizeof path, "%s/data.mdb", f.shard_dir);
+    ss_check(stat(path, &data) == 0 && getrlimit(RLIMIT_FSIZE, &before) == 0);
+    struct rlimit tight = { (rlim_t)data.st_size + room, before.rlim_max };
+    void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+    ss_check(old != SIG_ERR && setrlimit(RLIMIT_FSIZE, &tight) == 0);
+
+    struct ss_store_session *a = fixture_session(&f, "a");
+    fixture_stage(&f, a, 20, 60000);
+    int err = ss__store_commit(f.store);
+    int refusal = ss__store_writable(f.store);
+    uint64_t ordinal = ss__store_row(a)->ordinal;
+    ss__store_put_session(f.store, a);
+    ss_check(setrlimit(RLIMIT_FSIZE, &before) == 0 && signal(SIGXFSZ, old) != SIG_ERR);
+    ss_check_msg(err == SS_E_STOREFULL, "%s", ss_error_name(err));
+    ss_check(refusal == SS_E_STOREFULL && ordinal == 3);
+
+    f.clock.now_ns += LATER_NS;
+    ss_check(ss__store_writable(f.store) == 0);
+    fixture_publish(&f, "a", 40, 50, 20);
+    fixture_verify(&f, "a", 43, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    fixture_verify(&f, "a", 43, 50);
+    fixture_end(&f);
+}
+
+SS_TEST(space, write_refused_by_the_file_system_heals)
+{
+    refuses_and_heals_at_file_limit(0);
+}
+
+SS_TEST(space, short_write_heals)
+{
+    refuses_and_heals_at_file_limit(6000);
+}
+
+static void commit_answers(const char *point, int code, unsigned times, int expected, bool latches)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    fixture_stage(&f, a, 1, 50);
+    ss__fault_arm(point, 1, times, code);
+    int err = ss__store_commit(f.store);
+    ss__fault_reset();
+    ss_check_msg(err == expected, "%d: %s", code, ss_error_name(err));
+    ss__store_put_session(f.store, a);
+    f.clock.now_ns += LATER_NS;
+    ss_check_msg(ss__store_writable(f.store) == (latches ? SS_E_STOREIO : 0), "%d", code);
+    fixture_verify(&f, "a", expected == 0 ? 4 : 3, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    ss_check(f.report.clean == !latches);
+    fixture_verify(&f, "a", expected == 0 ? 4 : 3, 50);
+    fixture_end(&f);
+}
+
+SS_TEST(space, lack_of_space_and_errors_before_the_sync_do_not_latch)
+{
+    commit_answers("store.commit.disk", ENOSPC, 2, SS_E_STOREFULL, false);
+    commit_answers("store.commit.disk", EDQUOT, 2, SS_E_STOREFULL, false);
+    commit_answers("store.commit.disk", EFBIG, 2, SS_E_STOREFULL, false);
+    commit_answers("store.commit.disk", MDB_MAP_FULL, 2, SS_E_STOREFULL, false);
+    commit_answers("store.commit.disk", ENOMEM, 2, SS_E_NOMEM, false);
+    commit_answers("store.commit.disk", EPERM, 2, SS_E_STOREIO, false);
+    commit_answers("store.commit.disk", EPERM, 1, 0, false);
+    commit_answers("store.commit.disk", ENOSPC, 1, 0, false);
+}
+
+SS_TEST(space, what_may_be_a_failed_sync_latches_at_once)
+{
+    commit_answers("store.commit.disk", EIO, 1, SS_E_STOREIO, true);
+    commit_answers("store.commit.disk", EROFS, 1, SS_E_STOREIO, true);
+    commit_answers("store.commit.disk", MDB_CORRUPTED, 1, SS_E_STOREIO, true);
+}
+
+SS_TEST(space, failed_write_of_a_meta_page_latches_when_lmdb_tells_it)
+{
+    commit_answers("store.commit.begin", MDB_PANIC, 1, SS_E_STOREIO, true);
+}
+
+SS_TEST(space, failed_sync_is_not_taken_for_a_full_map)
+{
+    struct fixture f;
+    open_small(&f);
+    for (unsigned i = 0; i < 17 && checkpoint(&f, i, 1, false) == 0; i++) {
+    }
+    ss_check(fixture_stats(&f).used_bytes * 100 > UINT64_C(95) * MAP_BYTES);
+    ss__fault_arm("store.commit.sync", 1, 1, SS_E_STOREIO);
+    ss_check(checkpoint(&f, 0, 1, true) == SS_E_STOREIO);
+    f.clock.now_ns += LATER_NS;
+    ss_check(ss__store_writable(f.store) == SS_E_STOREIO);
+    fixture_end(&f);
+}
+
+SS_TEST(space, failed_sync_of_a_store_without_syncs_latches_and_leaves_no_clean_mark)
+{
+    for (int at_close = 0; at_close < 2; at_close++) {
+        struct fixture f;
+        fixture_init(&f);
+        f.options.durability = SS_DURABILITY_NONE;
+        fixture_reopen(&f);
+        fixture_publish(&f, "a", 3, 50, 3);
+        ss__fault_arm("store.sync", 1, 1, SS_E_STOREIO);
+        if (!at_close) {
+            ss_check(ss__store_sync(f.store) == SS_E_STOREIO);
+            ss_check(ss__store_sync(f.store) == SS_E_STOREIO);
+            ss_check(ss__store_writable(f.store) == SS_E_STOREIO);
+        }
+        uint64_t incarnation = f.report.incarnation;
+        fixture_close(&f);
+        ss__fault_reset();
+        fixture_reopen(&f);
+        ss_check(!f.report.clean && f.report.incarnation == incarnation + 1);
+        fixture_end(&f);
+    }
+}
