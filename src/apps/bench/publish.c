@@ -37,6 +37,7 @@ int ss__bench_project_ui(struct ss_ui *ui, const struct ss_event *event,
     sessionstream__apps__bench__v1__bench_delivered_update__init(&update);
     update.payload = published->payload;
     update.sent_ns = published->sent_ns;
+    update.entity = published->entity;
     return ss_emit_ui(ui, SS_BENCH_UI, &update.base);
 }
 

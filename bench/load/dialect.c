@@ -1,0 +1,15 @@
+#include "load/dialect.h"
+
+#include <string.h>
+
+static const struct ss_load_dialect *const dialects[] = { &ss__load_json, &ss__load_protobuf };
+
+const struct ss_load_dialect *ss__load_dialect_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+        if (strcmp(dialects[i]->name, name) == 0) {
+            return dialects[i];
+        }
+    }
+    return NULL;
+}
