@@ -45,14 +45,16 @@ struct ss_engine_options {
 
 SS_API void ss_engine_options_init(struct ss_engine_options *options);
 
-/* Checks the options and freezes @registry, which must outlive the engine. Errors: SS_E_INVAL,
- * SS_E_NOMEM. Nothing is opened yet. */
+/* Checks the options and freezes @registry, which must outlive the engine. Nothing is opened yet.
+ * Errors: SS_E_INVAL, SS_E_SCHEMA, SS_E_NOMEM, with the sentence in ss_registry_error; SS_E_FROZEN:
+ * another engine has the registry. */
 SS_API int ss_engine_new(const struct ss_engine_options *options, struct ss_registry *registry,
                          struct ss_engine **ret_engine);
 
 /* Opens and recovers the store, starts the threads and listens. Returns when commands are
- * accepted. Errors: SS_E_LOCKED, SS_E_SHARDS, SS_E_VERSION, SS_E_CORRUPT, SS_E_STOREIO,
- * SS_E_ADDRESS, SS_E_IO, SS_E_NOMEM; ss_engine_error gives the sentence. Blocks: on the disk. */
+ * accepted. Once; again only after a failure. Errors: SS_E_LOCKED, SS_E_SHARDS, SS_E_VERSION,
+ * SS_E_CORRUPT, SS_E_STOREIO, SS_E_ADDRESS, SS_E_IO, SS_E_NOMEM; ss_engine_error gives the
+ * sentence. Blocks: on the disk. */
 SS_API int ss_engine_start(struct ss_engine *engine);
 
 /* Stops in order: listeners, reading, outside work, shards (drain, cancel tasks, commit, flush),

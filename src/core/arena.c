@@ -16,6 +16,9 @@ struct ss_arena_chunk {
     _Alignas(16) uint8_t data[];
 };
 
+/* Rounded up and with its chunk it still fits the size of an object. */
+#define LEN_MAX ((size_t)PTRDIFF_MAX - sizeof(struct ss_arena_chunk) - ALIGNMENT)
+
 void ss__arena_init(struct ss_arena *arena, size_t chunk_bytes)
 {
     SS_REQUIRE(chunk_bytes >= 256);
@@ -93,10 +96,11 @@ static void *alloc_in_new_chunk(struct ss_arena *arena, size_t len)
 
 void *ss__arena_alloc(struct ss_arena *arena, size_t len)
 {
-    if (len > SIZE_MAX - ALIGNMENT) {
+    if (len > LEN_MAX) {
         return NULL;
     }
-    len = (len + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    /* An empty value has an address, too: NULL would mean out of memory. */
+    len = len == 0 ? ALIGNMENT : (len + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     if (len <= (size_t)(arena->end - arena->at)) {
         void *value = arena->at;
         arena->at += len;

@@ -28,7 +28,8 @@ void ss__arena_deinit(struct ss_arena *arena);
 /* Forgets all values; keeps some memory for those to come. */
 void ss__arena_reset(struct ss_arena *arena);
 
-/* @len bytes aligned to 16, contents undefined; NULL when out of memory. Lives until reset. */
+/* @len bytes (0 is fine) aligned to 16, contents undefined; NULL when out of memory. Lives until
+ * reset. */
 void *ss__arena_alloc(struct ss_arena *arena, size_t len);
 
 /* The same, zeroed. */

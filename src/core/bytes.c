@@ -42,6 +42,7 @@ int ss__bytes_grow(struct ss_bytes *bytes, size_t more)
     while (cap < want) {
         cap = cap > SIZE_MAX / 2 ? want : cap * 2;
     }
+    cap = cap < bytes->max ? cap : bytes->max;    /* the inline appends look at cap alone */
     uint8_t *data = realloc(bytes->data, cap);
     if (data == NULL) {
         return fail(bytes, SS_E_NOMEM);

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
+
 #define RECORD_BYTES 2048
 
 static atomic_int level_max = SS_LOG_INFO;
@@ -43,16 +45,18 @@ void ss__log(enum ss_log_level level, const char *message, const char *format, .
     char record[RECORD_BYTES];
     size_t room = sizeof record - 1;    /* one byte for the newline */
     size_t len = write_head(record, room, level, message);
-    if (format[0] != '\0' && len < room) {
-        record[len++] = ' ';
+    if (len + 1 < room) {
         va_list args;
         va_start(args, format);
-        int more = vsnprintf(record + len, room - len, format, args);
+        int more = vsnprintf(record + len + 1, room - len - 1, format, args);
         va_end(args);
-        len += more < 0 ? 0 : (size_t)more;
+        if (more > 0) {
+            record[len] = ' ';
+            len += 1 + (size_t)more;
+        }
     }
     if (len >= room) {
-        len = room - 1;
+        len = ss__utf8_floor(record, room - 1);
     }
     record[len++] = '\n';
     /* A log that cannot be written must not stop the server. */
@@ -64,6 +68,7 @@ const char *ss__log_quote(char *out, size_t cap, struct ss_str text)
 {
     static const char hex[] = "0123456789abcdef";
     size_t len = 0;
+    size_t i = 0;
     if (cap < 3) {
         if (cap > 0) {
             out[0] = '\0';
@@ -71,7 +76,7 @@ const char *ss__log_quote(char *out, size_t cap, struct ss_str text)
         return out;
     }
     out[len++] = '"';
-    for (size_t i = 0; i < text.len && len + 6 < cap; i++) {
+    for (; i < text.len && len + 6 <= cap; i++) {
         uint8_t byte = (uint8_t)text.data[i];
         if (byte == '"' || byte == '\\') {
             out[len++] = '\\';
@@ -84,6 +89,9 @@ const char *ss__log_quote(char *out, size_t cap, struct ss_str text)
         } else {
             out[len++] = (char)byte;
         }
+    }
+    if (i < text.len) {
+        len = ss__utf8_floor(out, len);
     }
     out[len++] = '"';
     out[len] = '\0';

@@ -44,22 +44,26 @@ struct ss_engine {
     atomic_bool ready;
     uint64_t sessions_found;
     uint64_t recovery_us;
-    bool started;
+    atomic_bool started;    /* submit and publish look from any thread */
 };
 
 int ss_engine_new(const struct ss_engine_options *options, struct ss_registry *registry,
                   struct ss_engine **ret_engine)
 {
+    if (registry->frozen) {
+        return SS_E_FROZEN;    /* nothing in it is touched: threads may be reading it */
+    }
     struct ss_failure failure = { 0 };
     int err = ss__options_check(options, &failure);
     if (err != 0) {
         ss__log(SS_LOG_ERROR, "engine options are invalid", "reason=\"%s\"", failure.text);
-        return err;
+    } else {
+        err = ss__transport_load(registry->schema, &failure);
     }
-    err = ss__transport_load(registry->schema, &failure);
-    if (err == 0) {
-        err = ss__registry_freeze(registry);
+    if (err != 0) {
+        return ss_registry_fail(registry, err, "%s", failure.text);
     }
+    err = ss__registry_freeze(registry);
     if (err != 0) {
         return err;
     }
@@ -247,8 +251,9 @@ static void close_all(struct ss_engine *engine)
 
 int ss_engine_start(struct ss_engine *engine)
 {
-    SS_REQUIRE(!engine->started);
+    SS_REQUIRE(engine->directory == NULL);
     engine->failure = (struct ss_failure){ 0 };
+    engine->sessions_found = engine->recovery_us = 0;
     int err = open_all(engine);
     if (err == 0) {
         engine->started = true;

@@ -1,7 +1,7 @@
 #include "engine/options.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <inttypes.h>
+#include <stddef.h>
 #include <unistd.h>
 
 #include <sessionstream/limits.h>
@@ -29,28 +29,64 @@ void ss_engine_options_init(struct ss_engine_options *options)
     };
 }
 
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+#define TIB (UINT64_C(1) << 40)
+#define MINUTE_MS UINT64_C(60000)
+
+struct range {
+    const char *name;
+    uint64_t value;
+    uint64_t min;
+    uint64_t max;
+};
+
+static int check_ranges(const struct ss_engine_options *options, struct ss_failure *failure)
+{
+    const struct range ranges[] = {
+        { "shard_count", options->shard_count, 0, SS_SHARDS_MAX },
+        { "gateway_count", options->gateway_count, options->listen_host != NULL, SS_GATEWAYS_MAX },
+        { "durability_interval_ms", options->durability_interval_ms,
+          options->durability == SS_DURABILITY_INTERVAL, MINUTE_MS },
+        { "store_map_bytes", options->store_map_bytes, 0, 16 * TIB },
+        { "log_window_bytes", options->log_window_bytes, 1 * MIB, 64 * GIB },
+        { "min_free_bytes", options->min_free_bytes, 0, 16 * TIB },
+        { "session_cache_bytes", options->session_cache_bytes, 0, 16 * TIB },
+        { "client_queue_bytes", options->client_queue_bytes, 64 * KIB, 1 * GIB },
+        { "client_frame_bytes", options->client_frame_bytes, 1 * KIB, 64 * MIB },
+        { "connections_max", options->connections_max, 1, 1000000 },
+        { "subscriptions_max", options->subscriptions_max, 1, UINT16_MAX },
+        { "handshake_timeout_ms", options->handshake_timeout_ms, 1, 10 * MINUTE_MS },
+        { "ping_interval_ms", options->ping_interval_ms, 1, 60 * MINUTE_MS },
+        { "dead_timeout_ms", options->dead_timeout_ms, 2, 120 * MINUTE_MS },
+        { "stop_timeout_ms", options->stop_timeout_ms, 0, 10 * MINUTE_MS },
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        const struct range *range = &ranges[i];
+        if (range->value < range->min || range->value > range->max) {
+            return ss__fail(failure, SS_E_INVAL, "%s %" PRIu64 " is not within %" PRIu64
+                            " to %" PRIu64, range->name, range->value, range->min, range->max);
+        }
+    }
+    return 0;
+}
+
 int ss__options_check(const struct ss_engine_options *options, struct ss_failure *failure)
 {
     if (options->data_dir == NULL || options->data_dir[0] == '\0') {
         return ss__fail(failure, SS_E_INVAL, "data_dir is empty");
     }
-    if (options->shard_count > SS_SHARDS_MAX) {
-        return ss__fail(failure, SS_E_INVAL, "shard_count %u is over %d", options->shard_count,
-                        SS_SHARDS_MAX);
+    if ((unsigned)options->durability > SS_DURABILITY_NONE) {
+        return ss__fail(failure, SS_E_INVAL, "durability %d is unknown", (int)options->durability);
     }
-    bool gateways_needed = options->listen_host != NULL;
-    if (options->gateway_count > SS_GATEWAYS_MAX ||
-        (gateways_needed && options->gateway_count == 0)) {
-        return ss__fail(failure, SS_E_INVAL, "gateway_count %u is not within 1 to %d",
-                        options->gateway_count, SS_GATEWAYS_MAX);
+    int err = check_ranges(options, failure);
+    if (err == 0 && options->dead_timeout_ms <= options->ping_interval_ms) {
+        err = ss__fail(failure, SS_E_INVAL,
+                       "dead_timeout_ms %u is not longer than ping_interval_ms %u",
+                       options->dead_timeout_ms, options->ping_interval_ms);
     }
-    if (options->durability == SS_DURABILITY_INTERVAL &&
-        (options->durability_interval_ms == 0 || options->durability_interval_ms > 60000)) {
-        return ss__fail(failure, SS_E_INVAL,
-                        "durability_interval_ms %u is not within 1 to 60000",
-                        options->durability_interval_ms);
-    }
-    return 0;
+    return err;
 }
 
 uint32_t ss__options_default_shards(const struct ss_engine_options *options)

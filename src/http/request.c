@@ -124,7 +124,8 @@ static int on_url(http_parser *parser, const char *at, size_t len)
 static int on_field(http_parser *parser, const char *at, size_t len)
 {
     struct ss_http_request *request = &state_of(parser)->request;
-    if (request->field_count == SS_HTTP_FIELDS_MAX) {
+    /* http_parser lets blanks into names, so "Content-Length : 5" would be an unknown field. */
+    if (request->field_count == SS_HTTP_FIELDS_MAX || memchr(at, ' ', len) != NULL) {
         return 1;
     }
     request->fields[request->field_count] = (struct ss_http_field){ ss_str_of(at, len),
@@ -150,6 +151,33 @@ static int on_headers_complete(http_parser *parser)
     return 1;
 }
 
+/* http_parser takes several blanks, tabs in targets, HTTP/0.9 and ICE/1.0. */
+static int judge_request_line(struct ss_http_parser *parser)
+{
+    static const char version[] = "HTTP/";
+    const char *line = (const char *)parser->state->head.data;
+    const char *end = memchr(line, '\r', parser->state->head.len);
+    const char *first = memchr(line, ' ', (size_t)(end - line));
+    const char *last = memrchr(line, ' ', (size_t)(end - line));
+    if (first == NULL || first == last || end - last != 9 ||
+        memcmp(last + 1, version, sizeof version - 1) != 0 || last[6] < '0' || last[6] > '9' ||
+        last[7] != '.' || last[8] < '0' || last[8] > '9') {
+        return fail(parser, SS_E_PROTO, 400, "the request line is not METHOD TARGET HTTP/1.1");
+    }
+    if (last[6] != '1') {
+        return fail(parser, SS_E_PROTO, 505, "the only version here is HTTP/1.1");
+    }
+    if (last - first - 1 > SS_HTTP_TARGET_BYTES_MAX) {
+        return fail(parser, SS_E_TOOBIG, 414, "the request target is over 8192 bytes");
+    }
+    for (const char *at = first + 1; at < last; at++) {
+        if (*at == ' ' || *at == '\t' || *at == '#') {
+            return fail(parser, SS_E_PROTO, 400, "the request target has a blank or a fragment");
+        }
+    }
+    return 0;
+}
+
 static enum ss_http_method method_of(unsigned method)
 {
     return method == HTTP_GET    ? SS_HTTP_GET
@@ -164,9 +192,10 @@ static int split_segments(struct ss_http_parser *parser)
     struct ss_http_request *request = &state->request;
     struct ss_str rest = request->path;
     if (rest.len == 0 || rest.data[0] != '/') {
-        return ss_str_equal(rest, ss_str("*"))
-                   ? 0
-                   : fail(parser, SS_E_PROTO, 400, "the request target must be a path");
+        bool whole_server = ss_str_equal(rest, ss_str("*")) && request->query.len == 0 &&
+                            ss_str_equal(request->method_name, ss_str("OPTIONS"));
+        return whole_server ? 0
+                            : fail(parser, SS_E_PROTO, 400, "the request target must be a path");
     }
     uint8_t *out = ss__bytes_extend(&state->decoded, rest.len);
     if (out == NULL) {
@@ -201,12 +230,14 @@ static int judge_body(struct ss_http_parser *parser)
     if (has_length && ss__http_field_next(request, "content-length", &at, &again)) {
         return fail(parser, SS_E_PROTO, 400, "Content-Length stands twice");
     }
-    if (ss__http_field(request, "transfer-encoding", &coding)) {
-        if (has_length) {
+    at = 0;
+    if (ss__http_field_next(request, "transfer-encoding", &at, &coding)) {
+        if (has_length || request->version_minor == 0) {
             return fail(parser, SS_E_PROTO, 400,
-                        "Content-Length and Transfer-Encoding exclude each other");
+                        "Transfer-Encoding beside Content-Length or in HTTP/1.0");
         }
-        if (!ss__http_equal_nocase(coding, ss_str("chunked"))) {
+        if (!ss__http_equal_nocase(coding, ss_str("chunked")) ||
+            ss__http_field_next(request, "transfer-encoding", &at, &again)) {
             return fail(parser, SS_E_PROTO, 501, "the only transfer coding here is chunked");
         }
         parser->state->phase = CHUNKS;
@@ -245,9 +276,25 @@ static int judge_fields(struct ss_http_parser *parser)
         if (!ss__http_equal_nocase(expect, ss_str("100-continue"))) {
             return fail(parser, SS_E_PROTO, 417, "the only expectation here is 100-continue");
         }
-        request->expect_continue = true;
+        request->expect_continue = request->version_minor == 1;
     }
     return judge_body(parser);
+}
+
+static int refuse_head(struct ss_http_parser *parser, enum http_errno code)
+{
+    if (code == HPE_CB_header_field &&
+        parser->state->request.field_count == SS_HTTP_FIELDS_MAX) {
+        return fail(parser, SS_E_TOOBIG, 431, "more than 64 header fields");
+    }
+    if (code == HPE_INVALID_METHOD) {
+        return fail(parser, SS_E_PROTO, 501, "the method is not known here");
+    }
+    return fail(parser, SS_E_PROTO, 400,
+                code == HPE_UNEXPECTED_CONTENT_LENGTH
+                    ? "Content-Length stands twice or beside Transfer-Encoding"
+                : code == HPE_INVALID_CONTENT_LENGTH ? "Content-Length is not a number"
+                                                     : "malformed HTTP request");
 }
 
 static int parse_head(struct ss_http_parser *parser)
@@ -260,20 +307,18 @@ static int parse_head(struct ss_http_parser *parser)
     };
     struct ss_http_state *state = parser->state;
     struct ss_http_request *request = &state->request;
+    int err = judge_request_line(parser);
+    if (err != 0) {
+        return err;
+    }
     http_parser splitter;
     http_parser_init(&splitter, HTTP_REQUEST);
     splitter.data = state;
     (void)http_parser_execute(&splitter, &settings, (const char *)state->head.data,
                               state->head.len);
     enum http_errno code = HTTP_PARSER_ERRNO(&splitter);
-    if (splitter.http_major != 1 && code != HPE_INVALID_METHOD && splitter.http_major != 0) {
-        return fail(parser, SS_E_PROTO, 505, "the only version here is HTTP/1.1");
-    }
-    if (request->field_count == SS_HTTP_FIELDS_MAX && code == HPE_CB_header_field) {
-        return fail(parser, SS_E_TOOBIG, 431, "more than 64 header fields");
-    }
     if (code != HPE_OK && code != HPE_PAUSED) {
-        return fail(parser, SS_E_PROTO, 400, "malformed HTTP request");
+        return refuse_head(parser, code);
     }
     const char *space = memchr(state->head.data, ' ', state->head.len);
     request->method = method_of(splitter.method);
@@ -285,7 +330,7 @@ static int parse_head(struct ss_http_parser *parser)
     bool close = ss__http_field_has_token(request, "connection", "close");
     bool keep = ss__http_field_has_token(request, "connection", "keep-alive");
     request->keep_alive = !close && (request->version_minor == 1 || keep);
-    int err = judge_fields(parser);
+    err = judge_fields(parser);
     err = err != 0 ? err : split_segments(parser);
     state->continue_due = err == 0 && request->expect_continue && state->phase != DONE;
     return err;
@@ -305,6 +350,9 @@ static int take_body(struct ss_http_parser *parser, const uint8_t *data, size_t 
         }
         if (err != 0) {
             return fail(parser, err, err == SS_E_NOMEM ? 503 : 400, "malformed chunked body");
+        }
+        if (state->body.len > parser->body_bytes_max) {
+            return fail(parser, SS_E_TOOBIG, 413, "the body is over the limit");
         }
         if (state->chunked.done) {
             request->content_length = state->body.len;

@@ -2,8 +2,10 @@
  *
  * The head is collected and checked byte by byte, then split by http_parser; so every slice of a
  * request lies in the parser's own memory. Beyond http_parser refused: bare LF or CR, obsolete
- * line folding, control bytes, Content-Length beside Transfer-Encoding, a second Host, a missing
- * Host in 1.1, any transfer coding but chunked, trailers. Source: RFC 9110, RFC 9112.
+ * line folding, control bytes, a blank before a colon, a request line that is not exactly METHOD
+ * TARGET HTTP/1.x, Content-Length beside Transfer-Encoding, Transfer-Encoding in 1.0, any transfer
+ * coding but one "chunked", trailers, a second Host, a missing Host in 1.1, a target that is no
+ * path (but "*" of OPTIONS). Source: RFC 9110, RFC 9112.
  *
  * Life: init -> feed until DONE -> use the request -> reset -> feed ... -> deinit. One thread at a
  * time. Nothing is allocated before the first byte. */
@@ -32,7 +34,7 @@ struct ss_http_request {
     enum ss_http_method method;
     struct ss_str method_name;
     unsigned version_minor;          /* HTTP/1.x: 0 or 1 */
-    struct ss_str path;              /* as sent, begins with '/' (or is "*") */
+    struct ss_str path;              /* as sent, begins with '/' (or is "*" of OPTIONS) */
     struct ss_str query;             /* as sent, behind '?'; empty if none */
     struct ss_str segments[SS_HTTP_SEGMENTS_MAX];   /* of path, percent-decoded, any bytes */
     size_t segment_count;            /* "/" has none, "/a/" has "a" and "" */

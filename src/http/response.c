@@ -2,6 +2,7 @@
 
 #include <sessionstream/error.h>
 
+#include "core/contract.h"
 #include "core/utf8.h"
 
 const char *ss__http_reason(unsigned status)
@@ -83,7 +84,10 @@ static void write_field(struct ss_bytes *out, const char *name, struct ss_str va
 {
     ss__bytes_text(out, name);
     ss__bytes_text(out, ": ");
-    ss__bytes_str(out, value);
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t byte = (uint8_t)value.data[i];
+        ss__bytes_byte(out, byte < 0x20 || byte == 0x7F ? ' ' : byte);
+    }
     ss__bytes_text(out, "\r\n");
 }
 
@@ -111,10 +115,14 @@ void ss__http_response_write(struct ss_bytes *out, const struct ss_http_response
     if (!response->keep_alive) {
         write_field(out, "Connection", ss_str("close"));
     }
-    ss__bytes_text(out, "Content-Length: ");
-    ss__bytes_u64(out, response->body.len);
-    ss__bytes_text(out, "\r\n\r\n");
-    if (!response->head_only) {
+    bool bodiless = response->status < 200 || response->status == 204 || response->status == 304;
+    if (!bodiless) {
+        ss__bytes_text(out, "Content-Length: ");
+        ss__bytes_u64(out, response->body.len);
+        ss__bytes_text(out, "\r\n");
+    }
+    ss__bytes_text(out, "\r\n");
+    if (!bodiless && !response->head_only) {
         ss__bytes_str(out, response->body);
     }
 }
@@ -173,13 +181,12 @@ static void write_problem_body(struct ss_bytes *out, const struct ss_http_proble
     ss__bytes_byte(out, '}');
 }
 
-#define EXTRA_MAX 8
-
 void ss__http_problem_write(struct ss_bytes *out, const struct ss_http_problem *problem)
 {
-    struct ss_http_extra extra[EXTRA_MAX];
+    SS_REQUIRE(problem->extra_count <= SS_HTTP_PROBLEM_EXTRA_MAX);
+    struct ss_http_extra extra[SS_HTTP_PROBLEM_EXTRA_MAX + 1];
     size_t count = 0;
-    for (; count < problem->extra_count && count < EXTRA_MAX - 1; count++) {
+    for (; count < problem->extra_count; count++) {
         extra[count] = problem->extra[count];
     }
     if (problem->status == 503 || problem->status == 429) {

@@ -12,7 +12,7 @@
 
 struct ss_http_extra {
     const char *name;
-    struct ss_str value;         /* no control bytes: contract */
+    struct ss_str value;         /* control bytes go out as spaces: nothing can end the line */
 };
 
 struct ss_http_response {
@@ -26,6 +26,8 @@ struct ss_http_response {
     struct ss_str body;
 };
 
+#define SS_HTTP_PROBLEM_EXTRA_MAX 7
+
 /* Problem document (RFC 9457) with our wire code as member "code". */
 struct ss_http_problem {
     unsigned status;
@@ -35,10 +37,11 @@ struct ss_http_problem {
     bool keep_alive;
     bool head_only;
     const struct ss_http_extra *extra;
-    size_t extra_count;
+    size_t extra_count;          /* at most SS_HTTP_PROBLEM_EXTRA_MAX */
 };
 
-/* Appends the whole response; out->err tells of failure. */
+/* Appends the whole response; out->err tells of failure. 1xx, 204 and 304 have neither body nor
+ * Content-Length (RFC 9110 section 8.6). */
 void ss__http_response_write(struct ss_bytes *out, const struct ss_http_response *response);
 
 /* Appends only the head with Transfer-Encoding: chunked left out and no Content-Length: for an

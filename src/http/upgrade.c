@@ -32,7 +32,7 @@ void ss__http_accept_key(struct ss_str key, char ret_accept[SS_HTTP_ACCEPT_BYTES
     *out = '\0';
 }
 
-/* 16 bytes in base64: 22 characters, the last of which carries 4 bits, and "==". */
+/* 16 bytes in base64: 22 characters, the last of which carries 2 bits, and "==". */
 static bool is_key(struct ss_str key)
 {
     if (key.len != KEY_CHARS || memcmp(key.data + 22, "==", 2) != 0) {
@@ -101,10 +101,12 @@ int ss__http_upgrade(const struct ss_http_request *request, struct ss_http_upgra
         return refuse(ret_upgrade, 400,
                       "a websocket handshake needs Upgrade: websocket and Connection: Upgrade");
     }
-    if (!ss__http_field(request, "sec-websocket-version", &version) ||
-        !ss_str_equal(version, ss_str("13"))) {
+    if (!ss__http_field_next(request, "sec-websocket-version", &at, &version) ||
+        !ss_str_equal(version, ss_str("13")) ||
+        ss__http_field_next(request, "sec-websocket-version", &at, &version)) {
         return refuse(ret_upgrade, 426, "the only websocket version here is 13");
     }
+    at = 0;
     if (!ss__http_field_next(request, "sec-websocket-key", &at, &key) || !is_key(key)) {
         return refuse(ret_upgrade, 400, "Sec-WebSocket-Key must be 16 bytes in base64");
     }

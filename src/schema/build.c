@@ -98,7 +98,7 @@ static int build_fields(struct ss_load *load, const struct ss_type *type,
     size_t used = sizeof(ProtobufCMessage);
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct ss_field *field = &type->fields[i];
-        if (field->oneof_index >= 0 && field->kind != SS_KIND_GROUP) {
+        if (field->oneof_index >= 0) {
             struct oneof_place *oneof = &oneofs[field->oneof_index];
             unsigned size = value_size(field->kind);
             oneof->union_size = size > oneof->union_size ? size : oneof->union_size;
@@ -106,9 +106,6 @@ static int build_fields(struct ss_load *load, const struct ss_type *type,
     }
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct ss_field *field = &type->fields[i];
-        if (field->kind == SS_KIND_GROUP) {
-            continue;    /* protobuf-c has no groups; its unpack refuses them */
-        }
         ProtobufCFieldDescriptor *out = &fields[built->n_fields++];
         *out = (ProtobufCFieldDescriptor){
             .name = field->name.data,

@@ -31,7 +31,7 @@ enum ss_kind {
     SS_KIND_FIXED32 = 7,
     SS_KIND_BOOL = 8,
     SS_KIND_STRING = 9,
-    SS_KIND_GROUP = 10,      /* proto2: @message is its type, delimited by SGROUP and EGROUP */
+    SS_KIND_GROUP = 10,      /* never in a loaded type: protobuf-c cannot read groups */
     SS_KIND_MESSAGE = 11,
     SS_KIND_BYTES = 12,
     SS_KIND_UINT32 = 13,
@@ -107,7 +107,7 @@ struct ss_field {
     bool proto3_optional;
     bool is_map;                         /* message->map_entry and repeated */
     bool has_default;
-    const struct ss_type *message;       /* MESSAGE and GROUP, else NULL */
+    const struct ss_type *message;       /* MESSAGE, else NULL */
     const struct ss_enum *enumeration;   /* ENUM, else NULL */
     struct ss_str type_name;             /* of message or enumeration, no leading dot */
     struct ss_str default_text;          /* proto2 default as protoc writes it */

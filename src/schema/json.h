@@ -30,8 +30,9 @@ int ss__json_encode_any(const struct ss_schema *schema, const struct ss_type *ty
 /* Appends a JSON string literal with quotes. @text is valid UTF-8. */
 void ss__json_string(struct ss_bytes *out, struct ss_str text);
 
-/* Appends the packed form of the JSON document @json to @out: fields in field number order, ready
- * to be stored (it would pass ss__validate, except that \u0000 in a string is kept). Errors:
+/* Appends the packed form of the JSON document @json to @out, fields in field number order. What
+ * else ss__validate refuses is left to it: NUL in strings (kept) and lists of many empty messages
+ * (they take more memory than SS_UNPACKED_FACTOR_MAX allows). Errors:
  * SS_E_JSON with path and reason, SS_E_NOMEM, SS_E_TOOBIG. */
 int ss__json_decode(const struct ss_schema *schema, const struct ss_type *type, struct ss_str json,
                     struct ss_bytes *out, struct ss_failure *failure);

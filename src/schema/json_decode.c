@@ -28,8 +28,10 @@ int ss__json_decode_fail(struct ss_json_decoder *decoder, int code, size_t at, c
     size_t len = 0;
     path[0] = '\0';
     for (unsigned i = 1; i <= decoder->depth && len < sizeof path; i++) {
-        int more = snprintf(path + len, sizeof path - len, "%s%.*s", len > 0 ? "." : "",
-                            shown(decoder->path[i]), decoder->path[i].data);
+        struct ss_str step = decoder->path[i];
+        int more = step.len == 0 ? 0
+                                 : snprintf(path + len, sizeof path - len, "%s%.*s",
+                                            len > 0 ? "." : "", shown(step), step.data);
         len += more > 0 ? (size_t)more : 0;
     }
     struct ss_json_position position = ss__json_position(&decoder->reader, at);
@@ -59,6 +61,27 @@ int ss__json_decode_text(struct ss_json_decoder *decoder, const struct ss_json_t
     return decoder->text.err;
 }
 
+int ss__json_decode_is(struct ss_json_decoder *decoder, const struct ss_json_token *key,
+                       const char *name, bool *ret_is)
+{
+    struct ss_str text;
+    int err = ss__json_decode_text(decoder, key, &text);
+    if (err == 0) {
+        *ret_is = ss_str_equal(text, ss_str(name));
+    }
+    return err;
+}
+
+int ss__json_decode_enter(struct ss_json_decoder *decoder, size_t at)
+{
+    if (decoder->depth == SS_NESTING_MAX) {
+        return ss__json_decode_fail(decoder, SS_E_JSON, at, "nested deeper than %d",
+                                    SS_NESTING_MAX);
+    }
+    decoder->path[++decoder->depth] = (struct ss_str){ "", 0 };
+    return 0;
+}
+
 static int wrong_value(struct ss_json_decoder *decoder, const struct ss_field *field,
                        const struct ss_json_token *token)
 {
@@ -66,7 +89,7 @@ static int wrong_value(struct ss_json_decoder *decoder, const struct ss_field *f
         [SS_KIND_DOUBLE] = "double",   [SS_KIND_FLOAT] = "float",   [SS_KIND_INT64] = "int64",
         [SS_KIND_UINT64] = "uint64",   [SS_KIND_INT32] = "int32",   [SS_KIND_FIXED64] = "fixed64",
         [SS_KIND_FIXED32] = "fixed32", [SS_KIND_BOOL] = "bool",     [SS_KIND_STRING] = "string",
-        [SS_KIND_GROUP] = "group",     [SS_KIND_MESSAGE] = "object", [SS_KIND_BYTES] = "bytes",
+        [SS_KIND_MESSAGE] = "object",  [SS_KIND_BYTES] = "bytes",
         [SS_KIND_UINT32] = "uint32",   [SS_KIND_ENUM] = "enum",     [SS_KIND_SFIXED32] = "sfixed32",
         [SS_KIND_SFIXED64] = "sfixed64", [SS_KIND_SINT32] = "sint32", [SS_KIND_SINT64] = "sint64",
     };
@@ -256,12 +279,6 @@ static bool takes_null(const struct ss_field *field)
 static int decode_nested(struct ss_json_decoder *decoder, const struct ss_field *field,
                          const struct ss_json_token *token, struct ss_bytes *out)
 {
-    if (field->kind == SS_KIND_GROUP) {
-        ss__pb_tag(out, field->number, SS_PB_SGROUP);
-        int err = ss__json_decode_message(decoder, field->message, token, out);
-        ss__pb_tag(out, field->number, SS_PB_EGROUP);
-        return err != 0 ? err : out->err;
-    }
     struct ss_bytes inner;
     ss__bytes_init(&inner, out->max);
     int err = ss__json_decode_message(decoder, field->message, token, &inner);
@@ -405,8 +422,14 @@ static int take_member(struct ss_json_decoder *decoder, struct members *members,
 {
     struct ss_json_token value;
     int err = ss__json_decode_next(decoder, &value);
-    if (err != 0 || (value.kind == SS_JSON_NULL && !takes_null(field))) {
+    if (err != 0) {
         return err;
+    }
+    if (value.kind == SS_JSON_NULL && !takes_null(field)) {
+        return field->label == SS_LABEL_REQUIRED
+                   ? ss__json_decode_fail(decoder, SS_E_JSON, value.at,
+                                          "required field \"%s\" is null", field->json_name.data)
+                   : 0;
     }
     if (field->oneof_index >= 0) {
         if (members->arms[field->oneof_index]) {
@@ -469,12 +492,14 @@ int ss__json_decode_members(struct ss_json_decoder *decoder, const struct ss_typ
         if (err != 0 || key.kind == SS_JSON_OBJECT_END) {
             break;
         }
-        if (any && ss_str_equal(key.text, ss_str("@type"))) {
+        bool is_type = false;
+        err = any ? ss__json_decode_is(decoder, &key, "@type", &is_type) : 0;
+        if (err == 0 && is_type) {
             err = ss__json_decode_next(decoder, &key);    /* its string, read before */
             continue;
         }
         const struct ss_field *field = NULL;
-        err = find_member(decoder, &members, &key, &field);
+        err = err != 0 ? err : find_member(decoder, &members, &key, &field);
         err = err != 0 ? err : take_member(decoder, &members, field);
     }
     err = err != 0 ? err : check_required(decoder, &members);
@@ -489,12 +514,10 @@ int ss__json_decode_members(struct ss_json_decoder *decoder, const struct ss_typ
 int ss__json_decode_message(struct ss_json_decoder *decoder, const struct ss_type *type,
                             const struct ss_json_token *token, struct ss_bytes *out)
 {
-    if (decoder->depth == SS_NESTING_MAX) {
-        return ss__json_decode_fail(decoder, SS_E_JSON, token->at, "nested deeper than %d",
-                                    SS_NESTING_MAX);
+    int err = ss__json_decode_enter(decoder, token->at);
+    if (err != 0) {
+        return err;
     }
-    decoder->path[++decoder->depth] = (struct ss_str){ "", 0 };
-    int err;
     if (type->well_known != SS_WELL_KNOWN_NONE) {
         err = ss__json_decode_well_known(decoder, type, token, out);
     } else if (token->kind == SS_JSON_OBJECT) {

@@ -20,14 +20,18 @@ static int decode_key(struct ss_json_decoder *decoder, const struct ss_field *ke
                       const struct ss_json_token *key, struct ss_bytes *out)
 {
     struct ss_json_token token = *key;
+    struct ss_str text;
+    int err = 0;
+    token.kind = SS_JSON_STRING;
     if (key_field->kind == SS_KIND_BOOL) {
-        token.kind = ss_str_equal(key->text, ss_str("true"))    ? SS_JSON_TRUE
-                     : ss_str_equal(key->text, ss_str("false")) ? SS_JSON_FALSE
-                                                                : SS_JSON_NULL;
-    } else {
-        token.kind = SS_JSON_STRING;
+        err = ss__json_decode_text(decoder, key, &text);
+        if (err == 0) {
+            token.kind = ss_str_equal(text, ss_str("true"))    ? SS_JSON_TRUE
+                         : ss_str_equal(text, ss_str("false")) ? SS_JSON_FALSE
+                                                               : SS_JSON_NULL;
+        }
     }
-    return ss__json_decode_scalar(decoder, key_field, &token, true, out);
+    return err != 0 ? err : ss__json_decode_scalar(decoder, key_field, &token, true, out);
 }
 
 static int decode_entry_value(struct ss_json_decoder *decoder, const struct ss_field *value_field,
@@ -113,10 +117,12 @@ static int decode_entry(struct ss_json_decoder *decoder, const struct ss_field *
     int err = decode_key(decoder, &field->message->fields[0], key, &entry);
     err = err != 0 ? err : remember_key(keys, ss__bytes_view(&entry));
     err = err != 0 ? err : ss__json_decode_next(decoder, &value);
+    decoder->path[decoder->depth] = key->text;
     err = err != 0 ? err
                    : decode_entry_value(decoder, &field->message->fields[1], &value, &entry);
     err = err != 0 ? err : entry.err;
     if (err == 0) {
+        decoder->path[decoder->depth] = (struct ss_str){ "", 0 };
         ss__pb_bytes(out, field->number, ss__bytes_view(&entry));
         err = out->err;
     }
@@ -128,6 +134,7 @@ int ss__json_decode_map(struct ss_json_decoder *decoder, const struct ss_field *
                         const struct ss_json_token *token, struct ss_bytes *out)
 {
     int err = want(decoder, token, SS_JSON_OBJECT, "an object");
+    err = err != 0 ? err : ss__json_decode_enter(decoder, token->at);
     if (err != 0) {
         return err;
     }
@@ -148,6 +155,7 @@ int ss__json_decode_map(struct ss_json_decoder *decoder, const struct ss_field *
         err = ss__json_decode_fail(decoder, SS_E_JSON, token->at, "a key stands twice in %s",
                                    field->json_name.data);
     }
+    decoder->depth -= err == 0;    /* an error keeps its path */
     ss__bytes_deinit(&keys.bytes);
     free(keys.spans);
     return err;
@@ -166,13 +174,15 @@ static int find_type_url(struct ss_json_decoder *decoder, size_t at, struct ss_s
     for (;;) {
         struct ss_json_token key;
         struct ss_json_token value;
+        bool is_type = false;
         err = ss__json_decode_next(decoder, &key);
         if (err != 0 || key.kind == SS_JSON_OBJECT_END) {
             break;
         }
         empty = false;
-        err = ss__json_decode_next(decoder, &value);
-        if (err == 0 && ss_str_equal(key.text, ss_str("@type"))) {
+        err = ss__json_decode_is(decoder, &key, "@type", &is_type);
+        err = err != 0 ? err : ss__json_decode_next(decoder, &value);
+        if (err == 0 && is_type) {
             struct ss_str text;
             err = url.data != NULL ? ss__json_decode_fail(decoder, SS_E_JSON, key.at,
                                                           "duplicate field \"@type\"")
@@ -218,11 +228,15 @@ static int decode_any_value(struct ss_json_decoder *decoder, const struct ss_typ
                         : ss__json_decode_fail(decoder, SS_E_JSON, at,
                                                "an Any of %s needs \"value\"", type->name.data);
         }
-        err = ss__json_decode_next(decoder, &value);
-        if (err == 0 && ss_str_equal(key.text, ss_str("@type"))) {
+        bool is_type = false;
+        bool is_value = false;
+        err = ss__json_decode_is(decoder, &key, "@type", &is_type);
+        err = err != 0 ? err : ss__json_decode_is(decoder, &key, "value", &is_value);
+        err = err != 0 ? err : ss__json_decode_next(decoder, &value);
+        if (err == 0 && is_type) {
             continue;
         }
-        if (err == 0 && (seen || !ss_str_equal(key.text, ss_str("value")))) {
+        if (err == 0 && (seen || !is_value)) {
             err = ss__json_decode_fail(decoder, SS_E_JSON, key.at,
                                        "unknown or duplicate field in an Any of %s",
                                        type->name.data);

@@ -18,8 +18,8 @@ struct ss_json_decoder {
     struct ss_failure *failure;
     struct ss_arena arena;                /* bookkeeping of all levels, freed at the end */
     struct ss_bytes text;                 /* an unescaped string; valid until the next one */
-    unsigned depth;                       /* open messages */
-    struct ss_str path[SS_NESTING_MAX + 1];
+    unsigned depth;                       /* open messages, map entries included */
+    struct ss_str path[SS_NESTING_MAX + 1];    /* by depth: the open field or the map key */
 };
 
 /* Fills the failure with position and path; returns @code. */
@@ -32,6 +32,13 @@ int ss__json_decode_next(struct ss_json_decoder *decoder, struct ss_json_token *
 /* The characters of a KEY or STRING; valid until the next call. SS_E_NOMEM. */
 int ss__json_decode_text(struct ss_json_decoder *decoder, const struct ss_json_token *token,
                          struct ss_str *ret_text);
+
+/* Whether the characters of a KEY are @name; the text of the decoder is lost. SS_E_NOMEM. */
+int ss__json_decode_is(struct ss_json_decoder *decoder, const struct ss_json_token *key,
+                       const char *name, bool *ret_is);
+
+/* Goes one level down; on success the caller ends it with decoder->depth--. */
+int ss__json_decode_enter(struct ss_json_decoder *decoder, size_t at);
 
 /* The value that begins with @token as a message of @type, appended to @out without tag. */
 int ss__json_decode_message(struct ss_json_decoder *decoder, const struct ss_type *type,

@@ -163,9 +163,10 @@ int ss__json_encode_value(struct ss_json_encoder *encoder, const struct ss_field
     case SS_KIND_BYTES:
         ss__json_base64(out, value->bytes);
         return 0;
-    case SS_KIND_GROUP:
     case SS_KIND_MESSAGE:
         return ss__json_encode_message(encoder, field->message, value->bytes);
+    case SS_KIND_GROUP:
+        break;
     }
     return 0;
 }

@@ -26,7 +26,7 @@ struct ss_json_fields {
     const struct ss_type *type;
     struct ss_pb_reader reader;
     const struct ss_field *field;    /* of the current one */
-    struct ss_pb_field value;        /* of a group: bytes is what stands between its tags */
+    struct ss_pb_field value;
     const uint8_t *begin;            /* its tag; it ends at reader.at */
 };
 

@@ -6,21 +6,6 @@
 
 #define ONEOFS_TRACKED 64
 
-/* The bytes between the tags of a group whose SGROUP was just read; steps behind the group. */
-static struct ss_str take_group(struct ss_pb_reader *reader, uint32_t number)
-{
-    struct ss_pb_reader inside = *reader;
-    struct ss_pb_field field;
-    while (ss__pb_next(&inside, &field)) {
-        if (field.wire == SS_PB_SGROUP && !ss__pb_skip_group(&inside, field.number)) {
-            break;
-        }
-    }
-    const uint8_t *begin = reader->at;
-    return ss__pb_skip_group(reader, number) ? ss_str_of(begin, (size_t)(inside.at - begin))
-                                             : (struct ss_str){ 0 };
-}
-
 struct ss_json_fields ss__json_fields(const struct ss_type *type, struct ss_str packed)
 {
     return (struct ss_json_fields){ .type = type, .reader = ss__pb_reader(packed) };
@@ -37,11 +22,9 @@ bool ss__json_fields_next(struct ss_json_fields *fields)
         const struct ss_field *field = ss__type_field(fields->type, value->number);
         bool known = field != NULL && (field->wire == value->wire ||
                                        (field->packable && value->wire == SS_PB_LEN));
-        if (value->wire == SS_PB_SGROUP) {
-            fields->value.bytes = take_group(&fields->reader, value->number);
-            if (fields->reader.failed) {
-                return false;
-            }
+        if (value->wire == SS_PB_SGROUP &&
+            !ss__pb_skip_group(&fields->reader, value->number)) {
+            return false;
         }
         if (known) {
             fields->field = field;
@@ -77,7 +60,7 @@ bool ss__json_in_order(const struct ss_type *type, struct ss_str packed)
 struct part {
     const struct ss_field *field;
     struct ss_str raw;          /* tag included */
-    struct ss_str payload;      /* of LEN and groups */
+    struct ss_str payload;      /* of LEN */
     size_t sequence;
     bool overruled;             /* by a later arm of its oneof */
 };
@@ -165,19 +148,14 @@ static int compare_parts(const void *left, const void *right)
 static void join_parts(const struct part *parts, size_t count, struct ss_bytes *out)
 {
     const struct ss_field *field = parts[0].field;
-    ss__pb_tag(out, field->number, field->wire);
-    if (field->wire == SS_PB_LEN) {
-        uint64_t len = 0;
-        for (size_t i = 0; i < count; i++) {
-            len += parts[i].payload.len;
-        }
-        ss__bytes_varint(out, len);
+    uint64_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += parts[i].payload.len;
     }
+    ss__pb_tag(out, field->number, field->wire);
+    ss__bytes_varint(out, len);
     for (size_t i = 0; i < count; i++) {
         ss__bytes_str(out, parts[i].payload);
-    }
-    if (field->wire == SS_PB_SGROUP) {
-        ss__pb_tag(out, field->number, SS_PB_EGROUP);
     }
 }
 

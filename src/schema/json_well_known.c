@@ -56,7 +56,7 @@ static int encode_time(struct ss_json_encoder *encoder, const struct ss_type *ty
                                        type->name.data);
 }
 
-/* snake_case to lowerCamelCase; only what can be read back. */
+/* snake_case to lowerCamelCase; only what can be read back as one path. */
 static bool write_camel(struct ss_bytes *out, struct ss_str path)
 {
     bool capital = false;
@@ -65,7 +65,7 @@ static bool write_camel(struct ss_bytes *out, struct ss_str path)
         if (capital && (c < 'a' || c > 'z')) {
             return false;
         }
-        if (c >= 'A' && c <= 'Z') {
+        if ((c >= 'A' && c <= 'Z') || c == ',') {
             return false;
         }
         if (c == '_') {
@@ -75,7 +75,7 @@ static bool write_camel(struct ss_bytes *out, struct ss_str path)
         ss__bytes_byte(out, (uint8_t)(capital ? c - 'a' + 'A' : c));
         capital = false;
     }
-    return !capital;
+    return path.len > 0 && !capital;
 }
 
 static int encode_field_mask(struct ss_json_encoder *encoder, const struct ss_type *type,
@@ -179,9 +179,21 @@ static int encode_struct(struct ss_json_encoder *encoder, const struct ss_type *
     return ss__json_encode_map(encoder, &fields, &more);
 }
 
+static bool is_malformed(const struct ss_type *type, struct ss_str packed)
+{
+    struct ss_json_fields fields = ss__json_fields(type, packed);
+    while (ss__json_fields_next(&fields)) {
+    }
+    return fields.reader.failed;
+}
+
 int ss__json_encode_well_known(struct ss_json_encoder *encoder, const struct ss_type *type,
                                struct ss_str packed)
 {
+    if (encoder->anys > 0 && is_malformed(type, packed)) {
+        return ss__json_encode_fail(encoder, SS_E_PAYLOAD, "malformed bytes for type %s",
+                                    type->name.data);
+    }
     switch (type->well_known) {
     case SS_WELL_KNOWN_ANY:
         return encode_any(encoder, type, packed);

@@ -13,11 +13,10 @@ static int compare_names(struct ss_str a, struct ss_str b)
 static int link_reference(struct ss_load *load, struct ss_type *type, struct ss_field *field)
 {
     struct ss_str name = field->type_name;
-    if (field->kind == SS_KIND_MESSAGE || field->kind == SS_KIND_GROUP) {
+    if (field->kind == SS_KIND_MESSAGE) {
         field->message = ss__map_get(&load->schema->types, ss__map_hash(name), name);
         field->is_map = field->message != NULL && field->message->map_entry;
-        if (field->is_map &&
-            (field->label != SS_LABEL_REPEATED || field->kind != SS_KIND_MESSAGE)) {
+        if (field->is_map && field->label != SS_LABEL_REPEATED) {
             return ss__load_bad(load, type->file, type->name,
                                 "field \"%s\" refers to a map entry and is no map",
                                 field->name.data);

@@ -67,8 +67,6 @@ static enum ss_pb_wire wire_of(enum ss_kind kind)
     case SS_KIND_BYTES:
     case SS_KIND_MESSAGE:
         return SS_PB_LEN;
-    case SS_KIND_GROUP:
-        return SS_PB_SGROUP;
     default:
         return SS_PB_VARINT;
     }
@@ -137,8 +135,7 @@ static bool read_field(struct ss_str packed, struct raw_field *raw)
 static const char *judge_field(const struct ss_type *type, const struct raw_field *raw)
 {
     bool proto3 = type->syntax == SS_SYNTAX_PROTO3;
-    bool reference = raw->type == SS_KIND_MESSAGE || raw->type == SS_KIND_GROUP ||
-                     raw->type == SS_KIND_ENUM;
+    bool reference = raw->type == SS_KIND_MESSAGE || raw->type == SS_KIND_ENUM;
     if (raw->number == 0 || raw->number > SS_PB_NUMBER_MAX) {
         return "the number must be 1 to 536870911";
     }
@@ -151,9 +148,11 @@ static const char *judge_field(const struct ss_type *type, const struct raw_fiel
     if (raw->label < SS_LABEL_OPTIONAL || raw->label > SS_LABEL_REPEATED) {
         return "the label is missing or unknown";
     }
-    if (proto3 && (raw->label == SS_LABEL_REQUIRED || raw->type == SS_KIND_GROUP ||
-                   raw->has_default)) {
-        return "proto3 has no required fields, groups or defaults";
+    if (raw->type == SS_KIND_GROUP) {
+        return "protobuf-c cannot read groups; use a field of a message type";
+    }
+    if (proto3 && (raw->label == SS_LABEL_REQUIRED || raw->has_default)) {
+        return "proto3 has no required fields or defaults";
     }
     if (raw->proto3_optional &&
         (!proto3 || raw->oneof_index < 0 || raw->label != SS_LABEL_OPTIONAL)) {
@@ -162,8 +161,7 @@ static const char *judge_field(const struct ss_type *type, const struct raw_fiel
     if (reference && (raw->type_name.len < 2 || raw->type_name.data[0] != '.')) {
         return "the type name must be fully qualified, with a leading dot";
     }
-    if (raw->has_default && (raw->label == SS_LABEL_REPEATED || raw->type == SS_KIND_MESSAGE ||
-                             raw->type == SS_KIND_GROUP)) {
+    if (raw->has_default && (raw->label == SS_LABEL_REPEATED || raw->type == SS_KIND_MESSAGE)) {
         return "a repeated field or message has no default";
     }
     if (raw->has_packed && raw->packed &&
@@ -229,8 +227,8 @@ int ss__load_parse_field(struct ss_load *load, struct ss_type *type, struct ss_s
     const char *wrong = judge_field(type, &raw);
     if (wrong != NULL) {
         size_t shown = raw.name.len > 64 ? 64 : raw.name.len;
-        return ss__load_bad(load, type->file, type->name, "field \"%.*s\": %s", (int)shown,
-                            raw.name.data, wrong);
+        return ss__load_bad(load, type->file, type->name, "field \"%.*s\" (number %" PRIu64 "): %s",
+                            (int)shown, raw.name.data, raw.number, wrong);
     }
     struct ss_field field = {
         .number = (uint32_t)raw.number,

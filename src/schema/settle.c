@@ -93,7 +93,7 @@ static int settle_presence(struct ss_load *load, struct ss_type *type)
     unsigned required = 0;
     for (uint32_t i = 0; i < type->field_count; i++) {
         struct ss_field *field = &type->fields[i];
-        bool message = field->kind == SS_KIND_MESSAGE || field->kind == SS_KIND_GROUP;
+        bool message = field->kind == SS_KIND_MESSAGE;
         bool singular = field->label != SS_LABEL_REPEATED;
         field->presence = singular && (type->syntax == SS_SYNTAX_PROTO2 || message ||
                                        field->proto3_optional || field->oneof_index >= 0);
@@ -127,11 +127,9 @@ static int settle_map_entry(struct ss_load *load, const struct ss_type *type)
         case SS_KIND_BYTES:
         case SS_KIND_ENUM:
         case SS_KIND_MESSAGE:
-        case SS_KIND_GROUP:
             ok = false;
             break;
         default:
-            ok = type->fields[1].kind != SS_KIND_GROUP;
             break;
         }
     }

@@ -10,12 +10,11 @@
  * quadratic when it occurs often. No encoder repeats one; a few are tolerated. */
 #define SINGULAR_MESSAGE_REPEATS_MAX 8u
 
-/* A message or group that has begun and not ended. */
+/* A message that has begun and not ended. */
 struct level {
-    const struct ss_type *type;      /* NULL: an unknown group */
-    const uint8_t *end;              /* of the enclosing length-delimited message */
-    const struct ss_field *field;    /* that led here; NULL at the top and in unknown groups */
-    uint32_t group;                  /* field number of the group; 0: length-delimited */
+    const struct ss_type *type;
+    const uint8_t *end;
+    const struct ss_field *field;    /* that led here; NULL at the top */
     uint32_t singular_left;          /* singular messages that may still come */
     uint64_t required;               /* bits of the required fields seen */
 };
@@ -70,7 +69,6 @@ static size_t element_size(enum ss_kind kind)
         return 8;
     case SS_KIND_STRING:
     case SS_KIND_MESSAGE:
-    case SS_KIND_GROUP:
         return sizeof(void *);
     case SS_KIND_BYTES:
         return sizeof(ProtobufCBinaryData);
@@ -79,36 +77,33 @@ static size_t element_size(enum ss_kind kind)
     }
 }
 
-static int enter(struct walk *walk, const struct ss_type *type, const struct ss_field *field,
-                 const uint8_t *end, uint32_t group)
+static int enter(struct walk *walk, const struct ss_field *field, const uint8_t *end)
 {
+    const struct ss_type *type = field->message;
     struct level *level = walk->level;
     if (level == &walk->levels[SS_NESTING_MAX - 1]) {
         return bad(walk, field, "nesting is too deep");
     }
-    size_t bytes = sizeof(ProtobufCMessageUnknownField);
-    if (type != NULL) {
-        if (field->label != SS_LABEL_REPEATED && level->singular_left-- == 0) {
-            return bad(walk, field, "a field that is no list occurs too often");
-        }
-        bytes = type->built.sizeof_message +
-                (field->label == SS_LABEL_REPEATED ? sizeof(void *) : 0);
+    bool repeated = field->label == SS_LABEL_REPEATED;
+    if (!repeated && level->singular_left-- == 0) {
+        return bad(walk, field, "a field that is no list occurs too often");
     }
-    int err = account(walk, field, bytes);
+    int err = account(walk, field,
+                      type->built.sizeof_message + (repeated ? sizeof(void *) : 0));
     if (err != 0) {
         return err;
     }
-    uint32_t singular =
-        type == NULL ? 0 : type->singular_message_count + SINGULAR_MESSAGE_REPEATS_MAX;
     walk->level = level + 1;
-    *walk->level = (struct level){ type, end, field, group, singular, 0 };
+    *walk->level = (struct level){
+        type, end, field, type->singular_message_count + SINGULAR_MESSAGE_REPEATS_MAX, 0,
+    };
     return 0;
 }
 
 /* Of a level that ends. */
 static int check_required(const struct walk *walk, const struct level *level)
 {
-    if (level->type != NULL && level->required != level->type->required_mask) {
+    if (level->required != level->type->required_mask) {
         uint64_t missing = level->type->required_mask & ~level->required;
         for (uint32_t i = 0; i < level->type->field_count; i++) {
             const struct ss_field *field = &level->type->fields[i];
@@ -167,7 +162,7 @@ static int check_bytes(struct walk *walk, const struct ss_field *field, struct s
     walk->at = end;
     if (field->kind == SS_KIND_MESSAGE) {
         walk->at = (const uint8_t *)bytes.data;
-        return enter(walk, field->message, field, end, 0);
+        return enter(walk, field, end);
     }
     if (field->packable) {
         return check_packed(walk, field, bytes);
@@ -210,9 +205,8 @@ static int check_known(struct walk *walk, const uint8_t *value_at, const struct 
             return check_bytes(walk, field, bytes);
         }
         break;
-    default:    /* SGROUP: EGROUP fits no field */
-        walk->at = value_at;
-        return enter(walk, field->message, field, level->end, field->number);
+    default:    /* groups were refused at their tag */
+        break;
     }
     if (next == NULL) {
         return bad(walk, field, "the value is cut off or malformed");
@@ -221,10 +215,9 @@ static int check_known(struct walk *walk, const uint8_t *value_at, const struct 
     return field->packable ? account(walk, field, element_size(field->kind)) : 0;
 }
 
-static int check_unknown(struct walk *walk, const uint8_t *value_at, uint32_t number,
-                         enum ss_pb_wire wire)
+static int check_unknown(struct walk *walk, const uint8_t *value_at, enum ss_pb_wire wire)
 {
-    struct level *level = walk->level;
+    const struct level *level = walk->level;
     uint64_t value;
     struct ss_str bytes;
     const uint8_t *next = NULL;
@@ -241,17 +234,8 @@ static int check_unknown(struct walk *walk, const uint8_t *value_at, uint32_t nu
     case SS_PB_LEN:
         next = ss__scan_bytes(value_at, level->end, &bytes);
         break;
-    case SS_PB_SGROUP:
-        walk->at = value_at;
-        return enter(walk, NULL, NULL, level->end, number);
-    case SS_PB_EGROUP:
-        if (level->group != number) {
-            return bad(walk, NULL, "a group ends that did not begin");
-        }
-        int err = check_required(walk, level);
-        walk->at = value_at;
-        walk->level--;
-        return err;
+    default:    /* groups were refused at their tag */
+        break;
     }
     if (next == NULL) {
         return bad(walk, NULL, "an unknown field is cut off or malformed");
@@ -271,13 +255,13 @@ int ss__validate(const struct ss_type *type, struct ss_str packed, struct ss_fai
                         SS_UNPACKED_SLACK_BYTES;
     walk.level = walk.levels;
     *walk.level = (struct level){
-        type, walk.at + packed.len, NULL, 0,
+        type, walk.at + packed.len, NULL,
         type->singular_message_count + SINGULAR_MESSAGE_REPEATS_MAX, 0,
     };
     int err = account(&walk, NULL, type->built.sizeof_message);
     while (err == 0) {
         const struct level *level = walk.level;
-        if (walk.at == level->end && level->group == 0) {
+        if (walk.at == level->end) {
             err = check_required(&walk, level);
             if (level == walk.levels) {
                 break;
@@ -291,11 +275,15 @@ int ss__validate(const struct ss_type *type, struct ss_str packed, struct ss_fai
         if (value_at == NULL) {
             return bad(&walk, NULL, "a tag is cut off or malformed");
         }
-        const struct ss_field *field =
-            level->type == NULL || wire == SS_PB_EGROUP ? NULL
-                                                        : ss__type_field(level->type, number);
+        const struct ss_field *field = ss__type_field(level->type, number);
+        if (wire == SS_PB_SGROUP || wire == SS_PB_EGROUP) {
+            char what[80];
+            (void)snprintf(what, sizeof what, "field %u is a group, use a message instead",
+                           (unsigned)number);    /* fits: 10 digits */
+            return bad(&walk, field, what);
+        }
         err = field != NULL ? check_known(&walk, value_at, field, wire)
-                            : check_unknown(&walk, value_at, number, wire);
+                            : check_unknown(&walk, value_at, wire);
     }
     return err;
 }

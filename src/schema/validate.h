@@ -15,14 +15,14 @@
 #define SS_UNPACKED_SLACK_BYTES ((size_t)64 << 10)
 
 /* Checks @packed against @type without recursion: tags, wire types, lengths, at most
- * SS_NESTING_MAX levels of messages and groups (the message itself is the first), UTF-8 and no NUL
+ * SS_NESTING_MAX levels of messages (the message itself is the first), UTF-8 and no NUL
  * in strings (map keys included), proto2 required fields, a singular message field not repeated
  * for ever, and what protobuf-c would allocate for it: at most SS_UNPACKED_FACTOR_MAX x the packed
  * size + SS_UNPACKED_SLACK_BYTES. Repeated numbers may be packed or not, enums may hold any value,
- * unknown fields and groups pass if well-formed. google.protobuf.Any values are checked as bytes
- * only.
+ * unknown fields pass if well-formed. Groups are refused, also unknown ones: protobuf-c refuses the
+ * message that holds one. google.protobuf.Any values are checked as bytes only.
  *
- * What passes, protobuf-c unpacks, unless it holds groups: those it refuses.
+ * What passes, protobuf-c unpacks.
  *
  * Errors: SS_E_PAYLOAD with the path of the field. Any thread; blocks never, allocates nothing. */
 int ss__validate(const struct ss_type *type, struct ss_str packed, struct ss_failure *failure);

@@ -40,17 +40,16 @@ static inline void generate_value(struct ss_bytes *out, const struct ss_field *f
                                   uint64_t value);
 
 /* A message with most fields set, in the order and form in which protobuf-c packs it: never a
- * default where proto3 would leave it out. Groups are left out unless @groups. */
+ * default where proto3 would leave it out. */
 static inline void generate_message(struct ss_bytes *out, const struct ss_type *type,
-                                    uint64_t *seed, unsigned depth, bool groups)
+                                    uint64_t *seed, unsigned depth)
 {
     uint32_t chosen = (uint32_t)generate_random(seed);
     uint32_t oneof_at = 0;
     for (uint32_t i = 0; i < type->field_count; i++) {
         const struct ss_field *field = &type->fields[i];
         bool message = field->message != NULL;
-        if ((field->kind == SS_KIND_GROUP && !groups) ||
-            (message && depth == 0 && field->label != SS_LABEL_REQUIRED)) {
+        if (message && depth == 0 && field->label != SS_LABEL_REQUIRED) {
             continue;
         }
         if (field->oneof_index >= 0) {
@@ -66,13 +65,9 @@ static inline void generate_message(struct ss_bytes *out, const struct ss_type *
         for (unsigned n = 0; n < repeats; n++) {
             if (message) {
                 ss__bytes_clear(&body);
-                generate_message(&body, field->message, seed, depth == 0 ? 0 : depth - 1, groups);
+                generate_message(&body, field->message, seed, depth == 0 ? 0 : depth - 1);
             }
-            if (field->kind == SS_KIND_GROUP) {
-                ss__pb_tag(out, field->number, SS_PB_SGROUP);
-                ss__bytes_str(out, ss__bytes_view(&body));
-                ss__pb_tag(out, field->number, SS_PB_EGROUP);
-            } else if (message) {
+            if (message) {
                 ss__pb_bytes(out, field->number, ss__bytes_view(&body));
             } else if (field->packed) {
                 generate_value(&body, field, generate_random(seed) | 1);

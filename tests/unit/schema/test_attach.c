@@ -38,7 +38,7 @@ SS_TEST(attach, built_and_generated_descriptors_read_the_same_bytes)
     for (unsigned i = 0; i < 100; i++) {
         struct ss_bytes packed;
         ss__bytes_init(&packed, 0);
-        generate_message(&packed, type, &seed, 3, false);
+        generate_message(&packed, type, &seed, 3);
         ProtobufCMessage *a = protobuf_c_message_unpack(&type->built, NULL, packed.len,
                                                         packed.data);
         ProtobufCMessage *b = protobuf_c_message_unpack(ticket(), NULL, packed.len, packed.data);

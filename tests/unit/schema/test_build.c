@@ -40,7 +40,7 @@ SS_TEST(build, every_kind_of_field_survives_unpack_and_pack)
             generate_type(schema, names[i % (sizeof names / sizeof names[0])]);
         struct ss_bytes packed;
         ss__bytes_init(&packed, 0);
-        generate_message(&packed, type, &seed, 2, false);
+        generate_message(&packed, type, &seed, 2);
         check_round_trip(type, &packed);
         ss__bytes_deinit(&packed);
     }
