@@ -79,7 +79,9 @@ static int start_engine(struct daemon *daemon, struct ss_failure *failure)
     ss__server_options_engine(daemon->options, &engine_options);
     int err = ss_engine_new(&engine_options, daemon->registry, &daemon->engine);
     if (err != 0) {
-        return ss__fail(failure, err, "the engine refuses its options: %s", ss_error_text(err));
+        const char *reason = ss_registry_error(daemon->registry);
+        return ss__fail(failure, err, "the engine refuses its options: %s",
+                        reason[0] != '\0' ? reason : ss_error_text(err));
     }
     err = ss_engine_start(daemon->engine);
     if (err != 0) {

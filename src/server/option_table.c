@@ -64,7 +64,7 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
     [SS_OPTION_CONNECTIONS] = { "connections", SS_OPTION_KIND_NUMBER, "N", "100000", 1, 1000000,
                                 FIELD(engine.connections_max),
                                 .help = "Connections per gateway; more are refused." },
-    [SS_OPTION_SUBSCRIPTIONS] = { "subscriptions", SS_OPTION_KIND_NUMBER, "N", "256", 1, 65536,
+    [SS_OPTION_SUBSCRIPTIONS] = { "subscriptions", SS_OPTION_KIND_NUMBER, "N", "256", 1, 65535,
                                   FIELD(engine.subscriptions_max),
                                   .help = "Sessions one connection may follow." },
     [SS_OPTION_HANDSHAKE_TIMEOUT] = { "handshake-timeout", SS_OPTION_KIND_DURATION, "TIME", "10s",
