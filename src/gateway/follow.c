@@ -15,12 +15,12 @@ static int ask(struct ss_conn *conn, uint16_t tag, uint64_t since, bool internal
 {
     struct ss_subscription *subscription = &conn->subscriptions[tag];
     struct ss_followed *session = subscription->session;
-    struct ss_request *request = ss__request_new(SS_REQUEST_SUBSCRIBE, session->id,
+    struct ss_request *request = ss__request_new(SS_REQUEST_SUBSCRIBE, ss__followed_id(session),
                                                  ss_str(NULL), ss_str(NULL));
     if (request == NULL) {
         return SS_E_NOMEM;
     }
-    request->handle = session->handle;
+    request->handle = session->farewell.handle;
     request->encoding = conn->encoding;
     request->since = since;
     uint64_t number;
@@ -203,7 +203,7 @@ static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss
         ss__conn_wake_at(conn, conn->resync_ms + SS_RESYNC_PAUSE_MS);
         return;
     }
-    struct ss_str session_id = subscription->session->id;
+    struct ss_str session_id = ss__followed_id(subscription->session);
     if (cause.len == 0) {
         cause = ss_str(ss_error_text(err));
     }
@@ -247,7 +247,7 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
         send_frame(conn, request->frames[i], tag);
     }
     if (!internal) {
-        ss__answer_subscribed(conn, subscription->session->id, request->since);
+        ss__answer_subscribed(conn, ss__followed_id(subscription->session), request->since);
         return;
     }
     ss__count(&gateway->options.stats->resyncs, 1);

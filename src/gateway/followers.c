@@ -11,7 +11,7 @@
 static bool matches_id(const void *value, struct ss_str key)
 {
     const struct ss_followed *session = value;
-    return ss_str_equal(session->id, key);
+    return ss_str_equal(ss__followed_id(session), key);
 }
 
 void ss__followers_init(struct ss_followers *table, uint16_t gateway)
@@ -22,9 +22,6 @@ void ss__followers_init(struct ss_followers *table, uint16_t gateway)
 
 static void free_session(struct ss_followed *session)
 {
-    if (session->farewell != NULL) {
-        ss__msg_free(&session->farewell->base);
-    }
     free(session->followers);
     free(session);
 }
@@ -81,28 +78,20 @@ struct ss_followed *ss__followers_enter(struct ss_followers *table, struct ss_st
     if (session != NULL) {
         return session;
     }
-    session = calloc(1, sizeof *session);
-    if (session == NULL) {
-        return NULL;
-    }
     uint32_t slot = take_slot(table);
     if (slot == NO_SLOT) {
-        free(session);
         return NULL;
     }
-    session->hash = hash;
-    session->handle = (struct ss_session_handle){ slot, table->slots[slot].generation };
-    session->farewell = ss__uninterested_new(table->gateway, session->handle, id);
-    if (session->farewell != NULL) {
-        session->id = session->farewell->session_id;
-        if (ss__map_put(&table->by_id, hash, session) == 0) {
-            table->slots[slot].session = session;
-            return session;
-        }
+    struct ss_session_handle handle = { slot, table->slots[slot].generation };
+    session = (struct ss_followed *)(void *)ss__uninterested_new(sizeof *session, table->gateway,
+                                                                 handle, id);
+    if (session == NULL || ss__map_put(&table->by_id, hash, session) != 0) {
+        free(session);
+        return_slot(table, slot);
+        return NULL;
     }
-    free_session(session);
-    return_slot(table, slot);
-    return NULL;
+    table->slots[slot].session = session;
+    return session;
 }
 
 struct ss_followed *ss__followers_get(const struct ss_followers *table,
@@ -154,13 +143,13 @@ struct ss_msg_uninterested *ss__followers_settle(struct ss_followers *table,
     if (session->count > 0 || session->asking > 0) {
         return NULL;
     }
-    struct ss_msg_uninterested *farewell = NULL;
-    SS_INSIST(ss__map_remove(&table->by_id, session->hash, session));
-    return_slot(table, session->handle.slot);
-    if (session->known) {
-        farewell = session->farewell;
-        session->farewell = NULL;
+    SS_INSIST(ss__map_remove(&table->by_id, session->farewell.session_hash, session));
+    return_slot(table, session->farewell.handle.slot);
+    if (!session->known) {
+        free_session(session);
+        return NULL;
     }
-    free_session(session);
-    return farewell;
+    free(session->followers);
+    session->followers = NULL;
+    return &session->farewell;
 }

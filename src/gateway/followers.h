@@ -1,8 +1,8 @@
 /* followers.h - the sessions somebody on this gateway follows, and who.
  *
  * A session is interested while it has followers or subscribes on the way to its shard. When the
- * last of both is gone it leaves the table, and its farewell, made when it entered, is handed out
- * to be posted: so saying goodbye cannot fail. Gateway thread. No I/O. */
+ * last of both is gone it leaves the table and, being a message itself, is handed out to be posted
+ * as its own farewell: so saying goodbye cannot fail. Gateway thread. No I/O. */
 #ifndef SS_GATEWAY_FOLLOWERS_H
 #define SS_GATEWAY_FOLLOWERS_H
 
@@ -21,16 +21,18 @@ struct ss_follower {
 };
 
 struct ss_followed {
-    struct ss_str id;                      /* in the farewell */
-    uint64_t hash;
-    struct ss_session_handle handle;
-    struct ss_msg_uninterested *farewell;
+    struct ss_msg_uninterested farewell;   /* first; with the id and handle of the session */
     struct ss_follower *followers;
     uint32_t count;
     uint32_t cap;
     uint32_t asking;                       /* subscribes on the way */
     bool known;                            /* a subscribe was posted: the shard may know us */
 };
+
+static inline struct ss_str ss__followed_id(const struct ss_followed *session)
+{
+    return session->farewell.session_id;
+}
 
 struct ss_followed_slot {
     struct ss_followed *session;           /* NULL: free */

@@ -7,22 +7,24 @@
 
 #include "core/contract.h"
 
-#define FIRST_CAP 8
+#define FIRST_CAP 16
 #define KEPT_CAP 64    /* a larger ring is given back when it runs empty */
 
 void ss__send_queue_init(struct ss_send_queue *queue)
 {
-    *queue = (struct ss_send_queue){ .entries = NULL };
+    *queue = (struct ss_send_queue){ .cap = SS_SEND_INLINE };
 }
 
-static struct ss_send_entry *entry_at(const struct ss_send_queue *queue, uint32_t place)
+static struct ss_send_entry *entry_at(struct ss_send_queue *queue, uint32_t place)
 {
-    return &queue->entries[(queue->head + place) & (queue->cap - 1)];
+    struct ss_send_entry *entries =
+        queue->cap == SS_SEND_INLINE ? queue->ring.few : queue->ring.entries;
+    return &entries[(queue->head + place) & (queue->cap - 1)];
 }
 
 static int grow(struct ss_send_queue *queue)
 {
-    uint32_t cap = queue->cap == 0 ? FIRST_CAP : queue->cap * 2;
+    uint32_t cap = queue->cap == SS_SEND_INLINE ? FIRST_CAP : queue->cap * 2;
     struct ss_send_entry *entries = malloc(cap * sizeof *entries);
     if (entries == NULL) {
         return SS_E_NOMEM;
@@ -30,8 +32,10 @@ static int grow(struct ss_send_queue *queue)
     for (uint32_t i = 0; i < queue->count; i++) {
         entries[i] = *entry_at(queue, i);
     }
-    free(queue->entries);
-    queue->entries = entries;
+    if (queue->cap > SS_SEND_INLINE) {
+        free(queue->ring.entries);
+    }
+    queue->ring.entries = entries;
     queue->cap = cap;
     queue->head = 0;
     return 0;
@@ -56,7 +60,7 @@ int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss
     return 0;
 }
 
-unsigned ss__send_queue_slices(const struct ss_send_queue *queue, uv_buf_t *out, unsigned max)
+unsigned ss__send_queue_slices(struct ss_send_queue *queue, uv_buf_t *out, unsigned max)
 {
     unsigned count = queue->count < max ? queue->count : max;
     for (unsigned i = 0; i < count; i++) {
@@ -147,6 +151,8 @@ uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *droppe
 void ss__send_queue_deinit(struct ss_send_queue *queue)
 {
     SS_REQUIRE(queue->count == 0);
-    free(queue->entries);
+    if (queue->cap > SS_SEND_INLINE) {
+        free(queue->ring.entries);
+    }
     ss__send_queue_init(queue);
 }

@@ -28,8 +28,14 @@ struct ss_send_entry {
     uint8_t kind;        /* enum ss_send_kind */
 };
 
+/* A ring that needs no memory of its own for a connection that reads. */
+#define SS_SEND_INLINE 2
+
 struct ss_send_queue {
-    struct ss_send_entry *entries;    /* ring of @cap, a power of two */
+    union {
+        struct ss_send_entry *entries;    /* @cap is a power of two over SS_SEND_INLINE */
+        struct ss_send_entry few[SS_SEND_INLINE];
+    } ring;
     uint32_t cap;
     uint32_t head;
     uint32_t count;
@@ -48,7 +54,7 @@ int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss
                         uint16_t tag);
 
 /* Fills @out[@max] with what is to be written next; returns the number filled. */
-unsigned ss__send_queue_slices(const struct ss_send_queue *queue, uv_buf_t *out, unsigned max);
+unsigned ss__send_queue_slices(struct ss_send_queue *queue, uv_buf_t *out, unsigned max);
 
 /* @bytes more of the front are written: entries that are complete leave. Returns the next one that
  * left, with its reference, or false; call with 0 bytes until false. */
@@ -68,7 +74,7 @@ static inline uint64_t ss__send_queue_charged(const struct ss_send_queue *queue)
     return queue->bytes - queue->snapshot_bytes;
 }
 
-/* Frees the ring; the queue is empty. */
+/* Gives back the ring of a queue that is empty; it may be used again. */
 void ss__send_queue_deinit(struct ss_send_queue *queue);
 
 #endif

@@ -80,7 +80,7 @@ void ss__subscriptions_set_stale(struct ss_conn *conn, uint16_t tag, bool stale)
 
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session)
 {
-    struct ss_inbox *inbox = ss__router_inbox(gateway->options.router, session->id);
+    struct ss_inbox *inbox = ss__router_inbox(gateway->options.router, ss__followed_id(session));
     struct ss_msg_uninterested *farewell =
         ss__followers_settle(&gateway->followers, session);
     ss__gauge_set(&gateway->options.stats->sessions, gateway->followers.by_id.count);

@@ -93,6 +93,9 @@ static uint64_t look_at_ping(struct ss_conn *conn, uint64_t now)
     if (now < conn->ping_ms) {
         return conn->ping_ms;
     }
+    if (conn->queue.count == 0) {
+        ss__send_queue_deinit(&conn->queue);    /* what a burst needed is given back */
+    }
     if (conn->ping_ms != 0 && !conn->blocked) {
         ss__conn_send_control(conn, ss__buf_ref(gateway->ping));
     }

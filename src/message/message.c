@@ -60,15 +60,16 @@ void ss__request_fail(struct ss_request *request, int err, const char *text)
     }
 }
 
-struct ss_msg_uninterested *ss__uninterested_new(uint16_t gateway, struct ss_session_handle handle,
+struct ss_msg_uninterested *ss__uninterested_new(size_t bytes, uint16_t gateway,
+                                                 struct ss_session_handle handle,
                                                  struct ss_str session_id)
 {
-    struct ss_msg_uninterested *msg =
-        ss__msg_new(SS_MSG_UNINTERESTED, sizeof *msg + session_id.len);
+    SS_REQUIRE(bytes >= sizeof(struct ss_msg_uninterested));
+    struct ss_msg_uninterested *msg = ss__msg_new(SS_MSG_UNINTERESTED, bytes + session_id.len);
     if (msg == NULL) {
         return NULL;
     }
-    char *at = msg->memory;
+    char *at = (char *)msg + bytes;
     msg->gateway = gateway;
     msg->handle = handle;
     msg->session_hash = ss__map_hash(session_id);

@@ -100,14 +100,14 @@ struct ss_request {
     char memory[];
 };
 
-/* The last follower of a session on this gateway is gone. */
+/* The last follower of a session on this gateway is gone. May be the first member of a larger
+ * object, which is freed with it. */
 struct ss_msg_uninterested {
     struct ss_msg base;
     uint16_t gateway;
     struct ss_session_handle handle;
     uint64_t session_hash;
-    struct ss_str session_id;
-    char memory[];
+    struct ss_str session_id;    /* in the same object */
 };
 
 /* One frame for all followers of a session on one gateway. */
@@ -137,7 +137,10 @@ struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str sess
 /* Gives a request its error; @text may be NULL. Keeps the first error. */
 void ss__request_fail(struct ss_request *request, int err, const char *text);
 
-struct ss_msg_uninterested *ss__uninterested_new(uint16_t gateway, struct ss_session_handle handle,
+/* An object of @bytes zeroed bytes that begins with the message; the id is copied behind it. NULL
+ * when out of memory. */
+struct ss_msg_uninterested *ss__uninterested_new(size_t bytes, uint16_t gateway,
+                                                 struct ss_session_handle handle,
                                                  struct ss_str session_id);
 
 /* A zeroed message of @bytes bytes (>= sizeof struct ss_msg); NULL when out of memory. */

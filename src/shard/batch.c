@@ -126,11 +126,6 @@ static void drop_touched(struct ss_shard *shard)
         }
         ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
         channel->running = false;
-        if (channel->ring != NULL && channel->ring->count == 0) {
-            /* It may begin at an ordinal of this batch, which never was. */
-            ss__ring_free(channel->ring);
-            channel->ring = NULL;
-        }
         ss__state_free(shard, state);
     }
 }
@@ -264,6 +259,19 @@ static bool flush_outboxes(struct ss_shard *shard)
     return all;
 }
 
+/* A session without events, followed or not, takes no memory for its state: asking the store again
+ * costs one look-up. */
+static void forget_empty(struct ss_shard *shard)
+{
+    shard->batch++;    /* nothing points to the channels of this one any more */
+    while (!ss__list_empty(&shard->empty)) {
+        struct ss_state *state = ss__container_of(shard->empty.next, struct ss_state, recent);
+        struct ss_channel *channel = state->channel;
+        ss__state_free(shard, state);
+        ss__channel_release(shard, channel);
+    }
+}
+
 /* Least recently used first, until the states fit their budget. */
 static void evict(struct ss_shard *shard)
 {
@@ -303,6 +311,9 @@ static void finish(struct ss_shard *shard, unsigned count)
         ss__arena_reset(&shard->arena);
     }
     evict(shard);
+    if (ss__list_empty(&shard->touched)) {
+        forget_empty(shard);
+    }
 }
 
 bool ss__batch_run(struct ss_shard *shard)

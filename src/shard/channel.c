@@ -76,11 +76,6 @@ int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint1
         interest->encodings = 0;
     }
     interest->encodings |= (uint8_t)(1u << encoding);
-    if (channel->ring == NULL) {
-        /* Without memory for the ring every subscribe encodes a snapshot: slower, not wrong. */
-        uint64_t shown = channel->state == NULL ? 0 : channel->state->timeline_ordinal;
-        channel->ring = ss__ring_new(shown);
-    }
     return 0;
 }
 

@@ -117,6 +117,10 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         ss__effect_answer(shard, request);
         break;
     }
+    if (ss__state_is_empty(channel->state)) {
+        ss__list_remove(&channel->state->recent);
+        ss__list_push_back(&shard->empty, &channel->state->recent);
+    }
 }
 
 /* Fairness: one session may not fill a batch. Later messages of it wait for the next one. */

@@ -27,6 +27,7 @@ struct ss_effect {
     struct ss_request *request;     /* ANSWER, SUBSCRIBED */
     struct ss_task *task;           /* ARM */
     uint64_t ordinal;               /* FRAME */
+    uint32_t index;                 /* FRAME: of the event's, from 0 */
     struct ss_buf *bufs[SS_MESSAGE_ENCODINGS];
 };
 

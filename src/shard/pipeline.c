@@ -221,6 +221,7 @@ static int stage_frames(struct ss_shard *shard, struct ss_channel *channel, cons
         frame.payload = at->payload;
         effect->channel = channel;
         effect->ordinal = ordinal;
+        effect->index = frame.index;
         encode_frame(shard, &frame, encodings, effect->bufs);
         frame.index++;
     }

@@ -32,7 +32,7 @@ struct ss_channel {
     uint64_t hash;
     struct ss_state *state;            /* NULL: not in memory */
     struct ss_interest *interests;
-    struct ss_ring *ring;              /* NULL without followers */
+    struct ss_ring *ring;              /* NULL until followers are sent a frame */
     struct ss_list tasks;
     struct ss_list waiting;            /* requests, while loading */
     void *data;                        /* of the application */
@@ -80,7 +80,7 @@ struct ss_state {
     bool checkpoint_staged;
     size_t bytes;
     struct ss_list touched_link;
-    struct ss_list recent;             /* in shard->recent, newest last */
+    struct ss_list recent;             /* in shard->recent, newest last, or in shard->empty */
     struct ss_snapshot_cache snapshots[SS_MESSAGE_ENCODINGS];
 };
 
@@ -105,6 +105,13 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
 
 /* Drops the state; the channel stays. Staged changes of it must be gone already. */
 void ss__state_free(struct ss_shard *shard, struct ss_state *state);
+
+/* True if there is nothing in it that the store could not tell at once. */
+static inline bool ss__state_is_empty(const struct ss_state *state)
+{
+    return state->stored == NULL && state->ordinal == 0 && !state->touched &&
+           !state->channel->loading;
+}
 
 /* The store has raised its incarnation: takes the new epoch and forgets snapshots of the old. */
 void ss__state_new_epoch(struct ss_state *state);

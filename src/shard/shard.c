@@ -90,6 +90,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     shard->options = *options;
     ss__map_init(&shard->channels, channel_matches);
     ss__list_init(&shard->recent);
+    ss__list_init(&shard->empty);
     ss__list_init(&shard->again);
     ss__list_init(&shard->background);
     ss__list_init(&shard->touched);

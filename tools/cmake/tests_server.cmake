@@ -14,8 +14,8 @@ add_test(NAME integration_programs
   COMMAND ${CMAKE_SOURCE_DIR}/tests/integration/programs/run ${CMAKE_BINARY_DIR}/bin)
 set_tests_properties(integration_programs PROPERTIES TIMEOUT 120)
 
-# The consumer is built without our sanitizers, so it can only link a library without them.
-if(NOT SS_SANITIZE)
+# The consumer is built without our instrumentation, so it can only link a library without it.
+if(NOT SS_SANITIZE AND NOT CMAKE_C_FLAGS MATCHES "--coverage")
   add_test(NAME integration_consumer
     COMMAND ${CMAKE_SOURCE_DIR}/tests/integration/consumer/run ${CMAKE_BINARY_DIR}
             ${CMAKE_SOURCE_DIR}/tests/integration/consumer)

@@ -29,7 +29,7 @@ SS_TEST(followers, one_session_per_id)
     ss_check(enter(&table, "b") != a);
     ss_check(ss__followers_find(&table, ss_str("a"), ss__map_hash(ss_str("a"))) == a);
     ss_check(ss__followers_find(&table, ss_str("c"), ss__map_hash(ss_str("c"))) == NULL);
-    ss_check(ss__followers_get(&table, a->handle) == a);
+    ss_check(ss__followers_get(&table, a->farewell.handle) == a);
     ss__followers_deinit(&table);
 }
 
@@ -54,7 +54,7 @@ SS_TEST(followers, leaves_when_nobody_follows_or_asks)
     struct ss_followers table;
     ss__followers_init(&table, 5);
     struct ss_followed *session = enter(&table, "s");
-    struct ss_session_handle handle = session->handle;
+    struct ss_session_handle handle = session->farewell.handle;
     session->asking = 1;
     session->known = true;
     ss_check(ss__followers_settle(&table, session) == NULL);
@@ -89,11 +89,11 @@ SS_TEST(followers, a_slot_comes_back_with_another_generation)
     struct ss_followers table;
     ss__followers_init(&table, 0);
     struct ss_followed *session = enter(&table, "s");
-    struct ss_session_handle old = session->handle;
+    struct ss_session_handle old = session->farewell.handle;
     ss_check(ss__followers_settle(&table, session) == NULL);
     session = enter(&table, "s");
-    ss_check(session->handle.slot == old.slot);
-    ss_check(session->handle.generation != old.generation);
+    ss_check(session->farewell.handle.slot == old.slot);
+    ss_check(session->farewell.handle.generation != old.generation);
     ss_check(ss__followers_get(&table, old) == NULL);
     struct ss_session_handle outside = { .slot = 1000, .generation = 1 };
     ss_check(ss__followers_get(&table, outside) == NULL);
@@ -112,7 +112,7 @@ SS_TEST(followers, holds_many_sessions)
         (void)add(&table, sessions[i], (uint32_t)i);
     }
     for (int i = 0; i < 1000; i++) {
-        ss_check(ss__followers_get(&table, sessions[i]->handle) == sessions[i]);
+        ss_check(ss__followers_get(&table, sessions[i]->farewell.handle) == sessions[i]);
         struct ss_follower moved;
         ss_check(!ss__followers_remove(&table, sessions[i], 0, &moved));
         ss_check(ss__followers_settle(&table, sessions[i]) == NULL);

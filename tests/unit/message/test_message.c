@@ -75,7 +75,8 @@ SS_TEST(message, freeing_gives_every_buffer_back)
 SS_TEST(message, uninterested_names_session_and_handle)
 {
     struct ss_session_handle handle = { .slot = 3, .generation = 9 };
-    struct ss_msg_uninterested *msg = ss__uninterested_new(2, handle, ss_str("s-1"));
+    struct ss_msg_uninterested *msg = ss__uninterested_new(
+        sizeof *msg, 2, handle, ss_str("s-1"));
     ss_check(msg != NULL && msg->base.kind == SS_MSG_UNINTERESTED && msg->gateway == 2);
     ss_check(msg->handle.slot == 3 && msg->handle.generation == 9);
     ss_check(ss_str_equal(msg->session_id, ss_str("s-1")));

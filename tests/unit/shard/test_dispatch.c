@@ -1,10 +1,11 @@
 /* Each kind of message on its own. */
 #include "notes_app.h"
+#include "shard/shard_state.h"
 
 static void post_uninterested(struct fixture *f, uint32_t handle, uint32_t generation)
 {
     struct ss_msg_uninterested *msg = ss__uninterested_new(
-        0, (struct ss_session_handle){ handle, generation }, ss_str("s"));
+        sizeof *msg, 0, (struct ss_session_handle){ handle, generation }, ss_str("s"));
     ss_check(msg != NULL);
     ss_check(ss__inbox_post(ss__shard_inbox(f->shard), &msg->base.node, SS_POST_INSIDE) == 0);
 }
@@ -38,6 +39,28 @@ SS_TEST(dispatch, a_publish_past_any_handler_is_projected_like_another)
     step_all(&f);
     ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
     ss_check(strstr(text, "\"text\":\"1+2\"") != NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(dispatch, a_session_without_events_keeps_no_state_and_an_unfollowed_one_nothing)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_subscribe(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check(f.shard->channels.count == 1 && f.shard->states_count == 0);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    struct ss_msg *msg = next_message(&f);
+    ss_check(msg != NULL && msg->kind == SS_MSG_FRAME);
+    ss__msg_free(msg);
+    ss_check(f.dones == 1 && f.done_ordinal == 1 && f.shard->states_count == 1);
+    post_note(&f, SS_REQUEST_SNAPSHOT, "Put", "other", "a", "1");
+    step_all(&f);
+    ss_check(f.dones == 2 && f.done_err == 0);
+    ss_check(f.shard->channels.count == 1 && f.shard->states_count == 1);
     fixture_deinit(&f);
 }
 

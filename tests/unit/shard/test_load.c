@@ -7,8 +7,8 @@ static void snapshot_of(struct fixture *f, const char *session, char *out, size_
     step_all(f);
     struct ss_request *answer = take_snapshot(f, out, cap);
     ss__msg_free(&answer->base);
-    struct ss_msg_uninterested *msg =
-        ss__uninterested_new(0, (struct ss_session_handle){ 9, 1 }, ss_str(session));
+    struct ss_msg_uninterested *msg = ss__uninterested_new(
+        sizeof *msg, 0, (struct ss_session_handle){ 9, 1 }, ss_str(session));
     ss_check(msg != NULL);
     ss_check(ss__inbox_post(ss__shard_inbox(f->shard), &msg->base.node, SS_POST_INSIDE) == 0);
     step_all(f);

@@ -156,8 +156,8 @@ SS_TEST(shard, an_uninterested_gateway_gets_no_more_frames)
     post_subscribe(&f, "s", 7, 1);
     step_all(&f);
     ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
-    struct ss_msg_uninterested *msg =
-        ss__uninterested_new(0, (struct ss_session_handle){ 7, 1 }, ss_str("s"));
+    struct ss_msg_uninterested *msg = ss__uninterested_new(
+        sizeof *msg, 0, (struct ss_session_handle){ 7, 1 }, ss_str("s"));
     ss_check(msg != NULL);
     ss_check(ss__inbox_post(ss__shard_inbox(f.shard), &msg->base.node, SS_POST_INSIDE) == 0);
     post_put(&f, "s", "a", "1");
