@@ -12,7 +12,7 @@
 #define SS_PAYLOAD_BYTES_MAX (1u << 20)
 #define SS_CLIENT_FRAME_BYTES_MAX (1u << 20)
 
-/* Nesting of messages, groups and JSON values, so that no input can exhaust a stack. */
+/* Nesting of messages and JSON values, so that no input can exhaust a stack. */
 #define SS_NESTING_MAX 64
 
 /* One unpacked message may take this many times its packed size (protobuf-c structs are wider). */

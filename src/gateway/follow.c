@@ -168,7 +168,7 @@ void ss__follow_resync(struct ss_gateway *gateway, struct ss_session_handle hand
 {
     const struct ss_followed *session = ss__followers_get(&gateway->followers, handle);
     for (uint32_t i = 0; session != NULL && i < session->count; i++) {
-        const struct ss_follower *follower = &session->followers[i];
+        const struct ss_follower *follower = &ss__followed_by(session)[i];
         struct ss_conn *conn = gateway->conns.slots[follower->connection].conn;
         ss__subscriptions_set_stale(conn, follower->subscription, true);
         ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));
@@ -182,7 +182,7 @@ void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *fra
     const struct ss_followed *session = ss__followers_get(&gateway->followers, frame->handle);
     gateway->deliveries += session == NULL ? 0 : session->count;
     for (uint32_t i = 0; session != NULL && i < session->count; i++) {
-        const struct ss_follower *follower = &session->followers[i];
+        const struct ss_follower *follower = &ss__followed_by(session)[i];
         struct ss_conn *conn = gateway->conns.slots[follower->connection].conn;
         const struct ss_subscription *subscription =
             &conn->subscriptions[follower->subscription];

@@ -1,6 +1,7 @@
 #include "gateway/followers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <sessionstream/error.h>
 
@@ -20,9 +21,16 @@ void ss__followers_init(struct ss_followers *table, uint16_t gateway)
     ss__map_init(&table->by_id, matches_id);
 }
 
+static void free_followers(struct ss_followed *session)
+{
+    if (session->cap > 1) {
+        free(session->followers.many);
+    }
+}
+
 static void free_session(struct ss_followed *session)
 {
-    free(session->followers);
+    free_followers(session);
     free(session);
 }
 
@@ -90,6 +98,7 @@ struct ss_followed *ss__followers_enter(struct ss_followers *table, struct ss_st
         return_slot(table, slot);
         return NULL;
     }
+    session->cap = 1;
     table->slots[slot].session = session;
     return session;
 }
@@ -104,21 +113,33 @@ struct ss_followed *ss__followers_get(const struct ss_followers *table,
     return table->slots[handle.slot].session;
 }
 
+static struct ss_follower *list_of(struct ss_followed *session)
+{
+    return session->cap == 1 ? &session->followers.one : session->followers.many;
+}
+
+static int grow(struct ss_followed *session)
+{
+    uint32_t cap = session->cap * 2;
+    struct ss_follower *many = malloc(cap * sizeof *many);
+    if (many == NULL) {
+        return SS_E_NOMEM;
+    }
+    memcpy(many, list_of(session), session->count * sizeof *many);
+    free_followers(session);
+    session->followers.many = many;
+    session->cap = cap;
+    return 0;
+}
+
 int ss__followers_add(struct ss_followers *table, struct ss_followed *session,
                       struct ss_follower follower, uint32_t *ret_place)
 {
-    if (session->count == session->cap) {
-        uint32_t cap = session->cap == 0 ? 1 : session->cap * 2;
-        struct ss_follower *followers =
-            realloc(session->followers, cap * sizeof *session->followers);
-        if (followers == NULL) {
-            return SS_E_NOMEM;
-        }
-        session->followers = followers;
-        session->cap = cap;
+    if (session->count == session->cap && grow(session) != 0) {
+        return SS_E_NOMEM;
     }
     *ret_place = session->count;
-    session->followers[session->count++] = follower;
+    list_of(session)[session->count++] = follower;
     table->total++;
     return 0;
 }
@@ -132,8 +153,9 @@ bool ss__followers_remove(struct ss_followers *table, struct ss_followed *sessio
     if (place == session->count) {
         return false;
     }
-    session->followers[place] = session->followers[session->count];
-    *ret_moved = session->followers[place];
+    struct ss_follower *followers = list_of(session);
+    followers[place] = followers[session->count];
+    *ret_moved = followers[place];
     return true;
 }
 
@@ -149,7 +171,6 @@ struct ss_msg_uninterested *ss__followers_settle(struct ss_followers *table,
         free_session(session);
         return NULL;
     }
-    free(session->followers);
-    session->followers = NULL;
+    free_followers(session);
     return &session->farewell;
 }

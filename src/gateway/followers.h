@@ -22,12 +22,21 @@ struct ss_follower {
 
 struct ss_followed {
     struct ss_msg_uninterested farewell;   /* first; with the id and handle of the session */
-    struct ss_follower *followers;
+    union {
+        struct ss_follower one;            /* @cap is 1 */
+        struct ss_follower *many;
+    } followers;
     uint32_t count;
     uint32_t cap;
     uint32_t asking;                       /* subscribes on the way */
     bool known;                            /* a subscribe was posted: the shard may know us */
 };
+
+/* The followers, @count of them; until the next one is added or removed. */
+static inline const struct ss_follower *ss__followed_by(const struct ss_followed *session)
+{
+    return session->cap == 1 ? &session->followers.one : session->followers.many;
+}
 
 static inline struct ss_str ss__followed_id(const struct ss_followed *session)
 {

@@ -99,6 +99,7 @@ struct ss_field {
     enum ss_label label;
     enum ss_pb_wire wire;                /* of one element when not packed */
     uint64_t required_bit;               /* one bit if required, else 0 */
+    uint32_t singular_index;             /* among the type's singular messages, from 0 */
     int32_t oneof_index;                 /* in type->oneofs; -1: none. Synthetic ones are gone */
     bool packed;                         /* how to write a repeated one; readers take both */
     bool packable;                       /* repeated and of a numeric kind, enum or bool */
@@ -137,7 +138,6 @@ struct ss_type {
     enum ss_well_known well_known;
     bool map_entry;                      /* fields[0] is the key, fields[1] the value */
     uint64_t required_mask;              /* of the required fields' bits */
-    uint32_t singular_message_count;
     uint64_t fingerprint;
     uint64_t digest;                     /* of the type alone */
     const struct ss_file *file;

@@ -91,13 +91,14 @@ static int settle_oneofs(struct ss_load *load, struct ss_type *type)
 static int settle_presence(struct ss_load *load, struct ss_type *type)
 {
     unsigned required = 0;
+    uint32_t singular_messages = 0;
     for (uint32_t i = 0; i < type->field_count; i++) {
         struct ss_field *field = &type->fields[i];
         bool message = field->kind == SS_KIND_MESSAGE;
         bool singular = field->label != SS_LABEL_REPEATED;
         field->presence = singular && (type->syntax == SS_SYNTAX_PROTO2 || message ||
                                        field->proto3_optional || field->oneof_index >= 0);
-        type->singular_message_count += singular && message;
+        field->singular_index = singular && message ? singular_messages++ : 0;
         if (field->label == SS_LABEL_REQUIRED) {
             if (required == SS_TYPE_REQUIRED_MAX) {
                 return bad_field(load, type, field, "a message has at most 64 required fields");

@@ -6,16 +6,13 @@
 #include "schema/descriptor.h"
 #include "schema/scan.h"
 
-/* protobuf-c merges a singular message that occurs again into the first, copying all its lists:
- * quadratic when it occurs often. No encoder repeats one; a few are tolerated. */
-#define SINGULAR_MESSAGE_REPEATS_MAX 8u
-
 /* A message that has begun and not ended. */
 struct level {
     const struct ss_type *type;
     const uint8_t *end;
     const struct ss_field *field;    /* that led here; NULL at the top */
-    uint32_t singular_left;          /* singular messages that may still come */
+    uint64_t singular;               /* bits of the first 64 singular messages seen */
+    uint32_t singular_last;          /* number of the last one beyond them */
     uint64_t required;               /* bits of the required fields seen */
 };
 
@@ -77,6 +74,23 @@ static size_t element_size(enum ss_kind kind)
     }
 }
 
+/* protobuf-c merges a singular message that occurs again into the first: quadratic when it occurs
+ * often, wrong for lists in a oneof, and a failure when a oneof is set in neither. No encoder
+ * repeats one. Beyond 64 of them in a type they must come in the order of their numbers. */
+static bool occurs_again(struct level *level, const struct ss_field *field)
+{
+    bool again;
+    if (field->singular_index < 64) {
+        uint64_t bit = UINT64_C(1) << field->singular_index;
+        again = (level->singular & bit) != 0;
+        level->singular |= bit;
+    } else {
+        again = field->number <= level->singular_last;
+        level->singular_last = field->number;
+    }
+    return again;
+}
+
 static int enter(struct walk *walk, const struct ss_field *field, const uint8_t *end)
 {
     const struct ss_type *type = field->message;
@@ -85,8 +99,8 @@ static int enter(struct walk *walk, const struct ss_field *field, const uint8_t 
         return bad(walk, field, "nesting is too deep");
     }
     bool repeated = field->label == SS_LABEL_REPEATED;
-    if (!repeated && level->singular_left-- == 0) {
-        return bad(walk, field, "a field that is no list occurs too often");
+    if (!repeated && occurs_again(level, field)) {
+        return bad(walk, field, "a message that is no list occurs again");
     }
     int err = account(walk, field,
                       type->built.sizeof_message + (repeated ? sizeof(void *) : 0));
@@ -94,9 +108,7 @@ static int enter(struct walk *walk, const struct ss_field *field, const uint8_t 
         return err;
     }
     walk->level = level + 1;
-    *walk->level = (struct level){
-        type, end, field, type->singular_message_count + SINGULAR_MESSAGE_REPEATS_MAX, 0,
-    };
+    *walk->level = (struct level){ .type = type, .end = end, .field = field };
     return 0;
 }
 
@@ -254,10 +266,7 @@ int ss__validate(const struct ss_type *type, struct ss_str packed, struct ss_fai
     walk.unpacked_max = type->built.sizeof_message + packed.len * SS_UNPACKED_FACTOR_MAX +
                         SS_UNPACKED_SLACK_BYTES;
     walk.level = walk.levels;
-    *walk.level = (struct level){
-        type, walk.at + packed.len, NULL,
-        type->singular_message_count + SINGULAR_MESSAGE_REPEATS_MAX, 0,
-    };
+    *walk.level = (struct level){ .type = type, .end = walk.at + packed.len };
     int err = account(&walk, NULL, type->built.sizeof_message);
     while (err == 0) {
         const struct level *level = walk.level;

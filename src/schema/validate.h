@@ -16,8 +16,8 @@
 
 /* Checks @packed against @type without recursion: tags, wire types, lengths, at most
  * SS_NESTING_MAX levels of messages (the message itself is the first), UTF-8 and no NUL
- * in strings (map keys included), proto2 required fields, a singular message field not repeated
- * for ever, and what protobuf-c would allocate for it: at most SS_UNPACKED_FACTOR_MAX x the packed
+ * in strings (map keys included), proto2 required fields, no singular message field twice,
+ * and what protobuf-c would allocate for it: at most SS_UNPACKED_FACTOR_MAX x the packed
  * size + SS_UNPACKED_SLACK_BYTES. Repeated numbers may be packed or not, enums may hold any value,
  * unknown fields pass if well-formed. Groups are refused, also unknown ones: protobuf-c refuses the
  * message that holds one. google.protobuf.Any values are checked as bytes only.

@@ -43,7 +43,7 @@ SS_TEST(followers, removing_moves_the_last_one)
     }
     struct ss_follower moved;
     ss_check(ss__followers_remove(&table, session, 2, &moved));
-    ss_check(moved.connection == 9 && session->followers[2].connection == 9);
+    ss_check(moved.connection == 9 && ss__followed_by(session)[2].connection == 9);
     ss_check(!ss__followers_remove(&table, session, 8, &moved));
     ss_check(session->count == 8 && table.total == 8);
     ss__followers_deinit(&table);

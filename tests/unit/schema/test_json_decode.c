@@ -53,7 +53,8 @@ SS_TEST(json_decode, scalars_to_the_borders_of_their_type)
 SS_TEST(json_decode, values_of_another_kind_or_range_are_refused_by_name)
 {
     static const struct json_case cases[] = {
-        { "Singular", "{\"fInt32\":2147483648}", "invalid value for int32 field fInt32: 2147483648" },
+        { "Singular", "{\"fInt32\":2147483648}",
+          "invalid value for int32 field fInt32: 2147483648" },
         { "Singular", "{\"fInt32\":-2147483649}", "int32 field fInt32" },
         { "Singular", "{\"fSint32\":2147483648}", "sint32 field fSint32" },
         { "Singular", "{\"fSfixed32\":2147483648}", "sfixed32 field fSfixed32" },
@@ -153,7 +154,8 @@ SS_TEST(json_decode, names_are_json_names_or_original_ones)
         { "Names", "{\"\":1}", "unknown field \"\"" },
         { "Names", "{\"@type\":\"x\"}", "unknown field \"@type\"" },
         { "Names", "{\"chosen_name\":1}", "unknown field \"chosen_name\"" },
-        { "Outer", "{\"nested\":{\"deep\":{\"texts\":1}}}", "nested.deep: unknown field \"texts\"" },
+        { "Outer", "{\"nested\":{\"deep\":{\"texts\":1}}}",
+          "nested.deep: unknown field \"texts\"" },
         { "Outer", "{\"list\":[{},{\"mood\":1}]}", "list: unknown field \"mood\"" },
     };
     JSON_ACCEPTED(good);
@@ -253,7 +255,8 @@ SS_TEST(json_decode, fields_are_packed_in_the_order_of_their_numbers)
 SS_TEST(json_decode, required_fields_of_proto2)
 {
     static const struct json_case good[] = {
-        { "sessionstream.test2.Required", "{\"id\":\"\",\"count\":0,\"level\":\"LEVEL_LOW\"}", NULL },
+        { "sessionstream.test2.Required", "{\"id\":\"\",\"count\":0,\"level\":\"LEVEL_LOW\"}",
+          NULL },
         { "sessionstream.test2.Lists", "{\"plain\":[1],\"packed\":[2],\"levels\":[\"LEVEL_HIGH\"]}",
           NULL },
         { "sessionstream.test2.Pick", "{\"number\":0}", NULL },

@@ -163,7 +163,8 @@ SS_TEST(json_decode_special, field_masks_are_lists_of_paths)
     JSON_REFUSED(bad);
     struct json_fixture fixture = json_open();
     ss_check(json_decode(&fixture, "google.protobuf.FieldMask", ss_str("\"aB,c.dE\"")) == 0);
-    ss_check(ss_str_equal(ss__bytes_view(&fixture.packed), ss_str("\x0A\x03" "a_b\x0A\x05" "c.d_e")));
+    ss_check(ss_str_equal(ss__bytes_view(&fixture.packed),
+                          ss_str("\x0A\x03" "a_b\x0A\x05" "c.d_e")));
     json_close(&fixture);
 }
 
@@ -171,7 +172,8 @@ SS_TEST(json_decode_special, free_json_in_struct_value_and_list)
 {
     static const struct json_case good[] = {
         { "WellKnown", "{\"struct\":{}}", NULL },
-        { "WellKnown", "{\"struct\":{\"a\":null,\"b\":1.5,\"c\":\"x\",\"d\":true,\"e\":{},\"f\":[]}}",
+        { "WellKnown",
+          "{\"struct\":{\"a\":null,\"b\":1.5,\"c\":\"x\",\"d\":true,\"e\":{},\"f\":[]}}",
           NULL },
         { "WellKnown", "{\"struct\":{\"b\":1,\"\":2,\"a\":3}}",
           "{\"struct\":{\"\":2,\"a\":3,\"b\":1}}" },
@@ -196,7 +198,8 @@ SS_TEST(json_decode_special, free_json_in_struct_value_and_list)
     static const struct json_case bad[] = {
         { "WellKnown", "{\"struct\":[]}", "struct: an object is wanted" },
         { "WellKnown", "{\"struct\":{\"a\":1,\"a\":2}}", "a key stands twice in fields" },
-        { "WellKnown", "{\"struct\":{\"a\":{\"b\":[1,{\"c\":1e309}]}}}", "struct.a.b.c: invalid value" },
+        { "WellKnown", "{\"struct\":{\"a\":{\"b\":[1,{\"c\":1e309}]}}}",
+          "struct.a.b.c: invalid value" },
         { "WellKnown", "{\"struct\":{\"a\":{\"b\":1,\"b\":2}}}", "a key stands twice" },
         { "WellKnown", "{\"value\":1e309}", "invalid value" },
         { "WellKnown", "{\"listValue\":{}}", "listValue: an array is wanted" },

@@ -41,7 +41,8 @@ static bool accepts(const char *json)
 
 SS_TEST(json_reader, tokens_come_in_order_with_their_place)
 {
-    static const char json[] = " {\"a\": [1, \"b\\n\", true],\n\"\": {}, \"c\":null ,\"d\":false}\t";
+    static const char json[] =
+        " {\"a\": [1, \"b\\n\", true],\n\"\": {}, \"c\":null ,\"d\":false}\t";
     static const struct {
         enum ss_json_kind kind;
         size_t at;

@@ -87,7 +87,8 @@ SS_TEST(json_well_known, times_out_of_range_are_refused)
           "google.protobuf.Timestamp out of range" },
         { "google.protobuf.Timestamp", PACKED("\x10\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"),
           "Timestamp out of range" },
-        { "google.protobuf.Timestamp", PACKED("\x10\x80\x94\xEB\xDC\x03"), "Timestamp out of range" },
+        { "google.protobuf.Timestamp", PACKED("\x10\x80\x94\xEB\xDC\x03"),
+          "Timestamp out of range" },
         { "google.protobuf.Duration",
           PACKED("\x08\x01\x10\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"), "Duration out of range" },
         { "google.protobuf.Duration", PACKED("\x10\x80\x94\xEB\xDC\x03"), "Duration out of range" },
@@ -152,8 +153,10 @@ SS_TEST(json_well_known, free_json)
     static const struct known_case bad[] = {
         { "google.protobuf.Value", PACKED(""), "a google.protobuf.Value has no kind" },
         { "google.protobuf.Value", PACKED("\x38\x01"), "has no kind" },
-        { "google.protobuf.Value", PACKED("\x11\0\0\0\0\0\0\xF8\x7F"), "cannot be NaN or infinite" },
-        { "google.protobuf.Value", PACKED("\x11\0\0\0\0\0\0\xF0\xFF"), "cannot be NaN or infinite" },
+        { "google.protobuf.Value", PACKED("\x11\0\0\0\0\0\0\xF8\x7F"),
+          "cannot be NaN or infinite" },
+        { "google.protobuf.Value", PACKED("\x11\0\0\0\0\0\0\xF0\xFF"),
+          "cannot be NaN or infinite" },
         { "google.protobuf.Struct", PACKED("\x0A\x03\x0A\x01" "a"), "has no kind" },
         { "google.protobuf.ListValue", PACKED("\x0A\x00"), "a google.protobuf.Value has no kind" },
         { "WellKnown", PACKED("\x32\x00"), "value: a google.protobuf.Value has no kind" },
@@ -182,12 +185,14 @@ SS_TEST(json_well_known, an_any_is_written_as_the_type_it_names)
     };
     static const struct known_case bad[] = {
         { "google.protobuf.Any", PACKED("\x12\x02\x10\x05"), "Any holds the unknown type \"\"" },
-        { "google.protobuf.Any", PACKED("\x0A\x05" "a/b.C"), "Any holds the unknown type \"a/b.C\"" },
+        { "google.protobuf.Any", PACKED("\x0A\x05" "a/b.C"),
+          "Any holds the unknown type \"a/b.C\"" },
         { "google.protobuf.Any", PACKED("\x0A\x18sessionstream.test.Inner"), "unknown type" },
         { "google.protobuf.Any", PACKED("\x0A\x1A\xFF/sessionstream.test.Inner"), "unknown type" },
         { "google.protobuf.Any", PACKED("\x0A\x1A" "a/sessionstream.test.Inner\x12\x01\x80"),
           "malformed bytes for type sessionstream.test.Inner" },
-        { "google.protobuf.Any", PACKED("\x0A\x1A" "a/sessionstream.test.Inner\x12\x03\x0A\x01\xFF"),
+        { "google.protobuf.Any", PACKED("\x0A\x1A" "a/sessionstream.test.Inner"
+                                        "\x12\x03\x0A\x01\xFF"),
           "name: invalid UTF-8" },
         { "google.protobuf.Any", PACKED("\x0A\x1A" "a/google.protobuf.Duration\x12\x06"
                                         "\x10\x80\x94\xEB\xDC\x03"), "Duration out of range" },

@@ -59,7 +59,8 @@ SS_TEST(registry, names_of_each_space_are_found_with_their_type)
     struct ss_registry *registry = open_registry();
     int ctx = 0;
     ss_check(ss_register_command(registry, "Do", INNER, handle, &ctx) == 0);
-    ss_check(ss_register_command(registry, "Undo", "sessionstream.test.Nothing", handle, NULL) == 0);
+    ss_check(ss_register_command(registry, "Undo", "sessionstream.test.Nothing", handle, NULL) ==
+             0);
     ss_check(ss_register_event(registry, "Do", INNER) == 0);    /* another space */
     ss_check(ss_register_ui_event(registry, "Do", INNER) == 0);
     ss_check(ss_register_timeline_projection(registry, "main", 3, project_timeline, &ctx) == 0);

@@ -1,0 +1,76 @@
+/* JSON to bytes and back. The first byte picks the type ('0' is the first), the rest is the text.
+ *
+ * What is read can be written, and what was written reads and writes the same again; bytes that
+ * the decoder makes pass the validator, but for what json.h excepts. */
+#include "fuzz.h"
+
+#include "kinds.descriptor.h"
+#include "kinds2.descriptor.h"
+#include "schema/json.h"
+#include "schema/validate.h"
+
+static const char *const types[] = {
+    "sessionstream.test.Singular",   "sessionstream.test.Optional",
+    "sessionstream.test.Repeated",   "sessionstream.test.Unpacked",
+    "sessionstream.test.Maps",       "sessionstream.test.Choice",
+    "sessionstream.test.Outer",      "sessionstream.test.Node",
+    "sessionstream.test.WellKnown",  "sessionstream.test.Names",
+    "sessionstream.test2.Required",  "sessionstream.test2.Lists",
+    "google.protobuf.Value",         "google.protobuf.Any",
+    "sessionstream.test2.Defaults",  "sessionstream.test.Inner",
+};
+
+static struct ss_schema *schema;
+
+static void load(void)
+{
+    if (schema == NULL) {
+        ss_check(ss__schema_new(&schema) == 0);
+        ss_check(ss__schema_load(schema, kinds_descriptor_set, kinds_descriptor_set_len, NULL) ==
+                 0);
+        ss_check(ss__schema_load(schema, kinds2_descriptor_set, kinds2_descriptor_set_len, NULL) ==
+                 0);
+    }
+}
+
+/* True if a refusal by the validator is one that json.h excepts. */
+static bool is_excepted(const struct ss_failure *failure)
+{
+    return strstr(failure->text, "NUL") != NULL || strstr(failure->text, "far more memory") != NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    load();
+    if (len == 0) {
+        return 0;
+    }
+    const struct ss_type *type =
+        ss__schema_find(schema, ss_str(types[data[0] % (sizeof types / sizeof types[0])]));
+    struct ss_failure failure = { 0 };
+    struct ss_bytes packed;
+    struct ss_bytes text;
+    struct ss_bytes again;
+    ss__bytes_init(&packed, 0);
+    ss__bytes_init(&text, 0);
+    ss__bytes_init(&again, 0);
+    int err = ss__json_decode(schema, type, ss_str_of(data + 1, len - 1), &packed, &failure);
+    ss_check(err == failure.code && (err == 0 || (err == SS_E_JSON && packed.len == 0)));
+    if (err == 0) {
+        ss_check_msg(ss__validate(type, ss__bytes_view(&packed), &failure) == 0 ||
+                         is_excepted(&failure), "%s\n", failure.text);
+        ss_check_msg(ss__json_encode(schema, type, ss__bytes_view(&packed), &text, &failure) == 0,
+                     "%s\n", failure.text);
+        ss__bytes_clear(&packed);
+        ss_check_msg(ss__json_decode(schema, type, ss__bytes_view(&text), &packed, &failure) == 0,
+                     "%s: %.*s\n", failure.text, (int)text.len, (const char *)text.data);
+        ss_check(ss__json_encode(schema, type, ss__bytes_view(&packed), &again, &failure) == 0);
+        ss_check_msg(ss_str_equal(ss__bytes_view(&text), ss__bytes_view(&again)),
+                     "%.*s\n%.*s\n", (int)text.len, (const char *)text.data, (int)again.len,
+                     (const char *)again.data);
+    }
+    ss__bytes_deinit(&again);
+    ss__bytes_deinit(&text);
+    ss__bytes_deinit(&packed);
+    return 0;
+}

@@ -1,0 +1,256 @@
+/* Stored bytes as a damaged disk may give them. The first byte picks what they are read as.
+ *
+ * What decodes, encodes to bytes that decode to the same; what a checksum covers, and is changed
+ * or cut off, is noticed. */
+#include "fuzz.h"
+
+#include <stdlib.h>
+
+#include <sessionstream/error.h>
+
+#include "core/hash.h"
+#include "store/bytes_order.h"
+#include "store/layout.h"
+#include "store/record.h"
+
+/* The values of layout.h; each decodes @in and, if that worked, appends its encoding to @out. */
+typedef int again_fn(struct ss_str in, struct ss_bytes *out);
+
+static uint8_t *room(struct ss_bytes *out, size_t len)
+{
+    uint8_t *at = ss__bytes_extend(out, len);
+    ss_check(at != NULL);
+    return at;
+}
+
+static int row_again(struct ss_str in, struct ss_bytes *out)
+{
+    struct ss_row_value row;
+    int err = ss__row_decode(in, &row);
+    if (err == 0) {
+        uint8_t bytes[SS_ROW_BYTES_MAX];
+        ss_check(row.id.len <= SS_SESSION_ID_BYTES_MAX);
+        ss__bytes_append(out, bytes, ss__row_encode(bytes, &row));
+    }
+    return err;
+}
+
+static int entity_again(struct ss_str in, struct ss_bytes *out)
+{
+    struct ss_entity_row row = { .tombstone = true };
+    int err = ss__entity_decode(in, &row);
+    if (err == 0) {
+        ss__entity_encode(room(out, SS_ENTITY_FIXED_BYTES), &row);
+        ss__bytes_str(out, row.payload);
+    }
+    return err;
+}
+
+static int entity_key_again(struct ss_str in, struct ss_bytes *out)
+{
+    uint64_t sid;
+    struct ss_str kind;
+    struct ss_str id;
+    uint8_t key[SS_KEY_BYTES_MAX];
+    int err = ss__entity_key_decode(in, &sid, &kind, &id);
+    if (err == 0) {
+        int len = ss__entity_key(key, sid, kind, id);
+        ss_check(len > 0 || len == SS_E_TOOBIG);
+        ss__bytes_append(out, key, len > 0 ? (size_t)len : 0);
+        err = len > 0 ? 0 : SS_E_CORRUPT;
+    }
+    return err;
+}
+
+static int catalog_key_again(struct ss_str in, struct ss_bytes *out)
+{
+    struct ss_str id;
+    int err = ss__catalog_key_decode(in, &id);
+    if (err == 0) {
+        uint8_t key[SS_CATALOG_KEY_BYTES_MAX];
+        ss_check(id.len <= SS_SESSION_ID_BYTES_MAX);
+        ss__bytes_append(out, key, ss__catalog_key(key, id));
+    }
+    return err;
+}
+
+static int catalog_again(struct ss_str in, struct ss_bytes *out)
+{
+    uint64_t sid;
+    int err = ss__catalog_decode(in, &sid);
+    if (err == 0) {
+        ss__catalog_encode(room(out, SS_CATALOG_VALUE_BYTES), sid);
+    }
+    return err;
+}
+
+static int type_again(struct ss_str in, struct ss_bytes *out)
+{
+    struct ss_type_value type;
+    int err = ss__type_decode(in, &type);
+    if (err == 0) {
+        ss__type_encode(out, &type);
+    }
+    return err;
+}
+
+static int shard_again(struct ss_str in, struct ss_bytes *out)
+{
+    struct ss_meta_shard shard;
+    uint8_t bytes[SS_META_BYTES_MAX];
+    int err = ss__meta_shard_decode(in, &shard);
+    ss_check(err == 0 || err == SS_E_CORRUPT || err == SS_E_VERSION);
+    if (err == 0) {
+        ss__bytes_append(out, bytes, ss__meta_shard_encode(bytes, &shard));
+    }
+    return err == SS_E_VERSION ? SS_E_CORRUPT : err;
+}
+
+static int run_again(struct ss_str in, struct ss_bytes *out)
+{
+    struct ss_meta_run run;
+    uint8_t bytes[SS_META_BYTES_MAX];
+    int err = ss__meta_run_decode(in, &run);
+    if (err == 0) {
+        ss__bytes_append(out, bytes, ss__meta_run_encode(bytes, &run));
+    }
+    return err;
+}
+
+static int sid_again(struct ss_str in, struct ss_bytes *out)
+{
+    uint64_t sid;
+    uint8_t bytes[SS_META_BYTES_MAX];
+    int err = ss__meta_sid_decode(in, &sid);
+    if (err == 0) {
+        ss__bytes_append(out, bytes, ss__meta_sid_encode(bytes, sid));
+    }
+    return err;
+}
+
+static int header_again(struct ss_str in, struct ss_bytes *out)
+{
+    size_t at = 0;
+    uint8_t tag;
+    struct ss_str value;
+    int more;
+    while ((more = ss__header_next(in, &at, &tag, &value)) == 1) {
+        struct ss_str found;
+        ss_check(tag != 0 && at <= in.len);
+        ss_check(ss__header_find(in, tag, &found) == 0);
+        ss__header_append(out, tag, value);
+    }
+    ss_check(more == 0 || more == SS_E_CORRUPT);
+    ss_check(ss__header_check(in) == (in.len > SS_HEADER_BYTES_MAX ? SS_E_CORRUPT : more));
+    return more;
+}
+
+static int entries_again(struct ss_str in, struct ss_bytes *out)
+{
+    size_t at = 0;
+    int err = 0;
+    while (err == 0 && at < in.len) {
+        struct ss_record record = { 0 };
+        size_t before = at;
+        err = ss__segment_entry_next(in, &at, &record);
+        ss_check(err == 0 || (err == SS_E_CORRUPT && at == before));
+        if (err == 0) {
+            ss_check(at - before == ss__segment_entry_bytes(&record));
+            ss__segment_entry_append(out, &record);
+        }
+    }
+    return err;
+}
+
+static void check_again(again_fn *again, struct ss_str in)
+{
+    struct ss_bytes once;
+    struct ss_bytes twice;
+    ss__bytes_init(&once, 0);
+    ss__bytes_init(&twice, 0);
+    int err = again(in, &once);
+    ss_check(err == 0 || err == SS_E_CORRUPT);
+    if (err == 0) {
+        ss_check(again(ss__bytes_view(&once), &twice) == 0);
+        ss_check(ss_str_equal(ss__bytes_view(&once), ss__bytes_view(&twice)));
+    }
+    ss__bytes_deinit(&twice);
+    ss__bytes_deinit(&once);
+}
+
+/* A log value that is @in but for its checksum, which is made right. */
+static void check_log_value(struct ss_str in)
+{
+    uint64_t sid;
+    struct ss_record record;
+    ss_check(ss__log_record_decode(in, 7, &sid, &record) == SS_E_CORRUPT || in.len > 0);
+    if (in.len < SS_LOG_RECORD_FIXED_BYTES) {
+        return;
+    }
+    uint8_t *value = malloc(in.len);
+    uint8_t *again = malloc(in.len);
+    ss_check(value != NULL && again != NULL);
+    memcpy(value, in.data, in.len);
+    ss__put_le64(value + in.len - 8, ss__checksum_seeded(7, value, in.len - 8));
+    if (ss__log_record_decode(ss_str_of(value, in.len), 7, &sid, &record) == 0) {
+        ss_check(ss__log_record_bytes(&record) == in.len);
+        ss__log_record_encode(again, 7, sid, &record);
+        ss_check(value[1] != 0 || memcmp(value, again, in.len) == 0);
+        again[in.len / 2] ^= 1;
+        ss_check(ss__log_record_decode(ss_str_of(again, in.len), 7, &sid, &record) ==
+                 SS_E_CORRUPT);
+        ss_check(ss__log_record_decode(ss_str_of(value, in.len), 8, &sid, &record) ==
+                 SS_E_CORRUPT);
+    }
+    free(again);
+    free(value);
+}
+
+/* A segment that holds @in as its entries; the first byte of it is the count. */
+static void check_segment(struct ss_str in)
+{
+    size_t len = SS_SEGMENT_HEAD_BYTES + in.len;
+    uint8_t key[16];
+    uint8_t *value = malloc(len);
+    struct ss_segment segment;
+    uint32_t count = in.len > 0 ? (uint8_t)in.data[0] : 0;
+    ss_check(value != NULL);
+    if (in.len > 0) {
+        memcpy(value + SS_SEGMENT_HEAD_BYTES, in.data, in.len);
+    }
+    ss__segment_key(key, 3, 9);
+    ss__segment_seal(value, len, 3, 9, count);
+    int err = ss__segment_decode(ss_str_of(key, 16), ss_str_of(value, len), &segment);
+    ss_check((err == 0) == (count > 0 && count <= SS_SEGMENT_RECORDS_MAX));
+    if (err == 0) {
+        ss_check(segment.sid == 3 && segment.first == 9 && segment.count == count);
+        ss_check(ss_str_equal(segment.entries, in));
+        value[len / 2] ^= 0x10;
+        ss_check(ss__segment_decode(ss_str_of(key, 16), ss_str_of(value, len), &segment) ==
+                 SS_E_CORRUPT);
+    }
+    free(value);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static again_fn *const decoders[] = {
+        header_again, entries_again,     row_again,     entity_again, entity_key_again,
+        type_again,   catalog_key_again, catalog_again, shard_again,  run_again,
+        sid_again,
+    };
+    enum { DECODERS = sizeof decoders / sizeof decoders[0] };
+    if (len == 0) {
+        return 0;
+    }
+    unsigned choice = data[0] % (DECODERS + 2u);
+    struct ss_str in = ss_str_of(data + 1, len - 1);
+    if (choice < DECODERS) {
+        check_again(decoders[choice], in);
+    } else if (choice == DECODERS) {
+        check_log_value(in);
+    } else {
+        check_segment(in);
+    }
+    return 0;
+}
