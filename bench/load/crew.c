@@ -132,6 +132,7 @@ struct ss_load_worker *ss__load_worker_new(struct ss_load_run *run, uint32_t ind
     worker->random = UINT64_C(0x9e3779b97f4a7c15) * (index + 1);
     worker->all_stay = run->options->churn == 0 && run->options->ramp == 0;
     worker->pace_fd = -1;
+    atomic_store(&worker->counts.lagging, 1);    /* until it was counted */
     ss__bytes_init(&worker->out, 0);
     int err = add_publishers(worker);
     err = err != 0 ? err : add_followers(worker);

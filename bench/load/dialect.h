@@ -74,6 +74,9 @@ struct ss_load_dialect {
 
     /* Calls @each for the entities of a snapshot; false if it cannot be read. */
     bool (*entities)(struct ss_str snapshot, ss_load_entity_fn *each, void *ctx);
+
+    /* Frees what publish keeps for the calling thread; NULL if it keeps nothing. */
+    void (*release)(void);
 };
 
 /* By its name: json, protobuf. NULL: unknown. */

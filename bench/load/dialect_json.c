@@ -139,9 +139,10 @@ static void pack_payload(struct ss_str raw, struct ss_bytes *out)
     }
 }
 
+static _Thread_local struct ss_bytes text;    /* of the message being published */
+
 static void publish(const struct ss_load_message *message, struct ss_bytes *out)
 {
-    static _Thread_local struct ss_bytes text;
     char id[SS_LOAD_REQUEST_ID_BYTES_MAX];
     size_t id_len = ss__load_request_id_write(message, id);
     ss__bytes_clear(&text);
@@ -160,6 +161,11 @@ static void publish(const struct ss_load_message *message, struct ss_bytes *out)
     ss__bytes_u64(&text, message->entity);
     ss__bytes_text(&text, "}}}");
     ss__load_ws_frame(out, SS_WS_TEXT, ss__bytes_view(&text));
+}
+
+static void release(void)
+{
+    ss__bytes_deinit(&text);
 }
 
 /* Reads the members of one entity, behind its opening brace. */
@@ -208,4 +214,5 @@ static bool entities(struct ss_str snapshot, ss_load_entity_fn *each, void *ctx)
 const struct ss_load_dialect ss__load_json = {
     .name = "json", .greet = greet, .take = take, .subscribe = subscribe,
     .pack_payload = pack_payload, .publish = publish, .entities = entities,
+    .release = release,
 };

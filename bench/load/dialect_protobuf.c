@@ -154,14 +154,17 @@ static void pack_payload(struct ss_str raw, struct ss_bytes *out)
     ss__bytes_str(out, raw);
 }
 
+/* Of the message being published. */
+static _Thread_local struct ss_bytes command;
+static _Thread_local struct ss_bytes submit_frame;
+
 static void publish(const struct ss_load_message *message, struct ss_bytes *out)
 {
-    static _Thread_local struct ss_bytes command;
-    static _Thread_local struct ss_bytes frame;
+    struct ss_bytes *frame = &submit_frame;
     char id_text[SS_LOAD_REQUEST_ID_BYTES_MAX];
     struct ss_str id = ss_str_of(id_text, ss__load_request_id_write(message, id_text));
     struct ss_str name = ss_str("BenchPublish");
-    command.max = frame.max = SIZE_MAX;
+    command.max = frame->max = SIZE_MAX;
     ss__bytes_clear(&command);
     ss__pb_bytes(&command, BENCH_PAYLOAD, message->payload);
     ss__pb_u64(&command, BENCH_SENT_NS, (uint64_t)message->sent_ns);
@@ -172,17 +175,23 @@ static void publish(const struct ss_load_message *message, struct ss_bytes *out)
                     ss__pb_bytes_size(SUBMIT_SESSION, message->session_id.len) +
                     ss__pb_bytes_size(SUBMIT_NAME, name.len) +
                     ss__pb_bytes_size(SUBMIT_PAYLOAD, any);
-    ss__bytes_clear(&frame);
-    ss__pb_tag(&frame, CLIENT_SUBMIT, SS_PB_LEN);
-    ss__bytes_varint(&frame, submit);
-    ss__pb_bytes(&frame, SUBMIT_REQUEST, id);
-    ss__pb_bytes(&frame, SUBMIT_SESSION, message->session_id);
-    ss__pb_bytes(&frame, SUBMIT_NAME, name);
-    ss__pb_tag(&frame, SUBMIT_PAYLOAD, SS_PB_LEN);
-    ss__bytes_varint(&frame, any);
-    ss__pb_bytes(&frame, ANY_URL, ss_str(type_url));
-    ss__pb_bytes(&frame, ANY_VALUE, ss__bytes_view(&command));
-    ss__load_ws_frame(out, SS_WS_BINARY, ss__bytes_view(&frame));
+    ss__bytes_clear(frame);
+    ss__pb_tag(frame, CLIENT_SUBMIT, SS_PB_LEN);
+    ss__bytes_varint(frame, submit);
+    ss__pb_bytes(frame, SUBMIT_REQUEST, id);
+    ss__pb_bytes(frame, SUBMIT_SESSION, message->session_id);
+    ss__pb_bytes(frame, SUBMIT_NAME, name);
+    ss__pb_tag(frame, SUBMIT_PAYLOAD, SS_PB_LEN);
+    ss__bytes_varint(frame, any);
+    ss__pb_bytes(frame, ANY_URL, ss_str(type_url));
+    ss__pb_bytes(frame, ANY_VALUE, ss__bytes_view(&command));
+    ss__load_ws_frame(out, SS_WS_BINARY, ss__bytes_view(frame));
+}
+
+static void release(void)
+{
+    ss__bytes_deinit(&command);
+    ss__bytes_deinit(&submit_frame);
 }
 
 static bool take_entity(struct ss_str packed, ss_load_entity_fn *each, void *ctx)
@@ -219,4 +228,5 @@ static bool entities(struct ss_str snapshot, ss_load_entity_fn *each, void *ctx)
 const struct ss_load_dialect ss__load_protobuf = {
     .name = "protobuf", .greet = greet, .take = take, .subscribe = subscribe,
     .pack_payload = pack_payload, .publish = publish, .entities = entities,
+    .release = release,
 };

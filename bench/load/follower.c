@@ -27,8 +27,12 @@ static void record(struct ss_load_follower *follower, const struct ss_load_item 
         ss__load_session_deliver(follower->session, item->ordinal, options->followers, &first,
                                  &last);
     }
-    ss__histogram_add(&worker->interval, ns);
-    if (ss__load_measured(worker->run, item->sent_ns)) {
+    /* What is caught up with after joining was sent to nobody here. */
+    bool live = (uint64_t)item->sent_ns >= follower->began_ns;
+    if (live) {
+        ss__histogram_add(&worker->interval, ns);
+    }
+    if (live && ss__load_measured(worker->run, item->sent_ns)) {
         ss__histogram_add(&worker->samples.delivery, ns);
         if (first) {
             ss__histogram_add(&worker->samples.first, ns);
@@ -77,15 +81,14 @@ static void take_entity(void *ctx, uint32_t entity, uint64_t ordinal)
 }
 
 /* The messages that a snapshot stands for have arrived as well. */
-static void skip(struct ss_load_follower *follower, uint64_t until)
+static void skip(struct ss_load_follower *follower, uint64_t from, uint64_t until)
 {
     struct ss_load_worker *worker = follower->connection.worker;
     const struct ss_load_options *options = worker->run->options;
-    ss__load_count(&worker->counts.resyncs, 1);
-    if (options->window == 0 || until - follower->next >= SS_LOAD_RING) {
+    if (options->window == 0 || until - from >= SS_LOAD_RING) {
         return;
     }
-    for (uint64_t ordinal = follower->next; ordinal < until; ordinal++) {
+    for (uint64_t ordinal = from; ordinal < until; ordinal++) {
         bool first;
         bool last;
         ss__load_session_deliver(follower->session, ordinal, options->followers, &first, &last);
@@ -102,10 +105,15 @@ static void take_snapshot(struct ss_load_follower *follower, const struct ss_loa
         if (item->epoch == follower->epoch && item->ordinal + 1 < follower->next) {
             complain(follower, "snapshot goes back", item->ordinal);
         } else if (item->ordinal + 1 > follower->next) {
-            skip(follower, item->ordinal + 1);
+            ss__load_count(&worker->counts.resyncs, 1);
+            skip(follower, follower->next, item->ordinal + 1);
         }
-    } else {
+    } else if (!follower->checker) {
         ss__histogram_add(&worker->samples.join, worker->now_ns - follower->began_ns);
+        if (follower->seen != 0 && follower->seen_epoch == item->epoch &&
+            item->ordinal + 1 > follower->seen) {
+            skip(follower, follower->seen, item->ordinal + 1);
+        }
     }
     follower->next = item->ordinal + 1;
     follower->epoch = item->epoch;
@@ -152,8 +160,11 @@ static void on_lost(struct ss_load_connection *connection, const char *why)
     bool was_subscribed = follower->subscribed;
     bool leaving = follower->leaving;
     follower->subscribed = follower->leaving = false;
+    follower->seen = follower->next;
+    follower->seen_epoch = follower->epoch;
     follower->next = follower->epoch = 0;
-    ss__load_worker_lost(connection->worker, was_subscribed, !leaving, why);
+    ss__load_worker_left(connection->worker, was_subscribed);
+    ss__load_worker_lost(connection->worker, !leaving, why);
     if (!follower->checker) {
         ss__load_worker_join_later(connection->worker, follower, leaving ? 0 : REJOIN_NS);
     }

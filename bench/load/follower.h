@@ -14,6 +14,8 @@ struct ss_load_follower {
     uint64_t began_ns;         /* when it began to join */
     uint64_t next;             /* the ordinal that must come; 0: no snapshot yet */
     uint64_t epoch;
+    uint64_t seen;             /* next and epoch of the connection before; 0: there was none */
+    uint64_t seen_epoch;
     uint64_t *fold;            /* last ordinal of each entity; NULL: not kept */
     uint32_t target;
     bool subscribed;

@@ -21,14 +21,15 @@ const char ss__load_help[] =
     "  --rate R            messages a second in all, at even intended times; latency counts from\n"
     "                      these, however late the generator is\n"
     "  --window W          instead of a rate: W messages in flight in all; the next one is sent\n"
-    "                      when all followers have one, or without followers when it is durable (1)\n"
+    "                      when all followers have one, or without followers when it is\n"
+    "                      durable (1)\n"
     "  --payload BYTES     of a message (100)\n"
     "  --entities N        entities of a session that are replaced in turn (1); the server must\n"
     "                      run with at least as many (--app-option entities=N)\n"
     "  --duration S        seconds that are measured (10)\n"
     "  --warmup S          seconds before that (1)\n"
-    "  --ramp S            followers join at random moments of the first S seconds, while messages\n"
-    "                      are published at a rate (0: all join first)\n"
+    "  --ramp S            followers join at random moments of the first S seconds, while\n"
+    "                      messages are published at a rate (0: all join first)\n"
     "  --churn R           followers a second that leave and come back (0)\n"
     "  --encoding E        json or protobuf (json)\n"
     "  --threads T         of the generator (half of the processors)\n"
@@ -42,6 +43,8 @@ const char ss__load_help[] =
     "\n"
     "Exit status: 0, 1 the server broke a promise (gap, repeat, order, lost, wrong snapshot),\n"
     "2 bad options or no server.\n";
+
+#define RATE_MIN 0.001
 
 enum { OPTION_FIRST = 256, OPTION_URL = OPTION_FIRST, OPTION_SESSIONS, OPTION_FOLLOWERS,
        OPTION_PUBLISHERS, OPTION_RATE, OPTION_WINDOW, OPTION_PAYLOAD, OPTION_ENTITIES,
@@ -214,10 +217,14 @@ static int settle(struct reading *reading)
         return ss__fail(reading->failure, SS_E_CONFIG, "--prefix takes 1 to 100 letters, digits "
                         "and - _ . :");
     }
+    if (options->rate > 0 && options->rate < RATE_MIN) {
+        return ss__fail(reading->failure, SS_E_CONFIG, "--rate is %g; give at least %g",
+                        options->rate, RATE_MIN);
+    }
     if (options->rate > 0 && options->window > 0) {
         return ss__fail(reading->failure, SS_E_CONFIG, "give --rate or --window, not both");
     }
-    if (options->window > 0 && (options->churn > 0 || options->ramp > 0)) {
+    if (options->rate == 0 && (options->churn > 0 || options->ramp > 0)) {
         return ss__fail(reading->failure, SS_E_CONFIG, "--window counts all followers of a "
                         "message; with --ramp or --churn give a --rate");
     }
@@ -253,7 +260,8 @@ int ss__load_options_read(int argc, char **argv, struct ss_load_options *ret_opt
     }
     int err = 0;
     opterr = 0;
-    for (int option; err == 0 && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+    for (int option; err == 0 &&
+                     (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (option == OPTION_HELP) {
             *ret_help = true;
             return 0;

@@ -72,13 +72,20 @@ uint64_t ss__load_publisher_pump(struct ss_load_publisher *publisher)
     if (burst == BURST_MAX) {
         return now_ns;
     }
-    return publisher->window > 0 ? UINT64_MAX : (uint64_t)publisher->next_ns;
+    bool blocked = publisher->window > 0 || publisher->next_ns <= (double)now_ns;
+    return blocked ? UINT64_MAX : (uint64_t)publisher->next_ns;
 }
 
 void ss__load_publisher_completed(struct ss_load_publisher *publisher,
                                   struct ss_load_worker *from)
 {
-    atomic_fetch_sub_explicit(&publisher->in_flight, 1, memory_order_release);
+    int64_t before = atomic_load_explicit(&publisher->in_flight, memory_order_relaxed);
+    do {    /* not below 0: a lost connection has forgotten its messages */
+        if (before <= 0) {
+            return;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&publisher->in_flight, &before, before - 1,
+                                                    memory_order_release, memory_order_relaxed));
     if (publisher->connection.worker != from) {
         (void)uv_async_send(&publisher->connection.worker->wake);    /* it fails while closing */
     }
@@ -99,15 +106,16 @@ static void take_answer(struct ss_load_publisher *publisher, const struct ss_loa
                            (int)session->id.len, session->id.data, item->number,
                            session->answered);
     }
-    session->answered = item->number;
-    publisher->unanswered--;
+    session->answered = item->number > session->answered ? item->number : session->answered;
+    publisher->unanswered -= publisher->unanswered > 0;    /* 0: it was answered twice */
     if (item->kind == SS_LOAD_ACK) {
         uint64_t before = atomic_load_explicit(&session->acked, memory_order_relaxed);
         if (item->ordinal <= before) {
             ss__load_violation(worker, "acked ordinals of %.*s: %" PRIu64 " follows %" PRIu64,
                                (int)session->id.len, session->id.data, item->ordinal, before);
+        } else {
+            atomic_store_explicit(&session->acked, item->ordinal, memory_order_release);
         }
-        atomic_store_explicit(&session->acked, item->ordinal, memory_order_release);
         ss__load_count(&worker->counts.acked, 1);
         if (ss__load_measured(worker->run, item->sent_ns)) {
             ss__histogram_add(&worker->samples.ack, worker->now_ns - (uint64_t)item->sent_ns);
@@ -147,7 +155,7 @@ static void on_lost(struct ss_load_connection *connection, const char *why)
     atomic_store(&publisher->in_flight, 0);
     publisher->next_ns = 0;
     publisher->retry_ns = ss__load_now_ns() + RECONNECT_NS;
-    ss__load_worker_lost(connection->worker, false, true, why);
+    ss__load_worker_lost(connection->worker, true, why);
 }
 
 static const struct ss_load_events events = { on_item, on_lost };

@@ -10,12 +10,16 @@ size_t ss__load_request_id_write(const struct ss_load_message *message,
                             message->session, message->number, message->sent_ns);
 }
 
-static bool take_number(struct ss_str id, size_t *at, char stop, uint64_t *ret_value)
+static bool take_number(struct ss_str id, size_t *at, char stop, uint64_t max, uint64_t *ret_value)
 {
     uint64_t value = 0;
     size_t begin = *at;
-    while (*at < id.len && id.data[*at] >= '0' && id.data[*at] <= '9' && *at - begin < 19) {
-        value = value * 10 + (uint64_t)(id.data[(*at)++] - '0');
+    while (*at < id.len && id.data[*at] >= '0' && id.data[*at] <= '9') {
+        uint64_t digit = (uint64_t)(id.data[(*at)++] - '0');
+        if (value > (max - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
     }
     bool good = *at > begin && (*at == id.len ? stop == '\0' : id.data[*at] == stop);
     (*at)++;
@@ -27,12 +31,15 @@ bool ss__load_request_id_read(struct ss_str id, struct ss_load_item *item)
 {
     size_t at = 0;
     uint64_t session;
+    uint64_t number;
     uint64_t sent_ns;
-    if (!take_number(id, &at, '.', &session) || !take_number(id, &at, '.', &item->number) ||
-        !take_number(id, &at, '\0', &sent_ns) || session > UINT32_MAX) {
+    if (!take_number(id, &at, '.', UINT32_MAX, &session) ||
+        !take_number(id, &at, '.', UINT64_MAX, &number) ||
+        !take_number(id, &at, '\0', INT64_MAX, &sent_ns)) {
         return false;
     }
     item->session = (uint32_t)session;
+    item->number = number;
     item->sent_ns = (int64_t)sent_ns;
     return true;
 }

@@ -12,7 +12,8 @@
 size_t ss__load_request_id_write(const struct ss_load_message *message,
                                  char out[SS_LOAD_REQUEST_ID_BYTES_MAX]);
 
-/* Fills session, number and sent_ns of @item; false for an id of another form. */
+/* Fills session, number and sent_ns of @item; false, and @item untouched, for an id of another
+ * form. */
 bool ss__load_request_id_read(struct ss_str id, struct ss_load_item *item);
 
 #endif

@@ -130,7 +130,7 @@ static int join_all(struct ss_load_run *run, struct ss_load_progress *progress,
         if (open == options->publishers && (following == wanted || options->ramp > 0)) {
             return 0;
         }
-        int err = wait_until(run, progress, ss__load_now_ns() + 1, failure);
+        int err = wait_until(run, progress, ss__load_now_ns() + STEP_NS, failure);
         if (err != 0) {
             return err;
         }
@@ -195,17 +195,36 @@ static int publish(struct ss_load_run *run, struct ss_load_progress *progress,
     return err;
 }
 
-/* Waits until the count at @offset is zero everywhere; returns what it was at the end. */
-static uint64_t settle(struct ss_load_run *run, struct ss_load_progress *progress, int phase,
-                       size_t offset)
+/* Waits for what is on its way; returns the connections that still lag at the end. A count may be
+ * older than what other workers published meanwhile, so all are made to count twice more. */
+static uint64_t drain(struct ss_load_run *run, struct ss_load_progress *progress)
 {
     struct ss_failure failure;
     uint64_t until_ns = ss__load_now_ns() + (uint64_t)(run->options->drain * 1e9);
     uint64_t left;
-    atomic_store(&run->phase, phase);
-    do {    /* the count of a drain is not there before the first tick */
+    unsigned settled = 0;
+    atomic_store(&run->phase, SS_LOAD_DRAIN);
+    do {
+        for (uint32_t i = 0; i < run->options->threads; i++) {
+            atomic_store(&run->workers[i]->counts.lagging, 1);
+        }
         (void)wait_until(run, progress, ss__load_now_ns() + 2 * STEP_NS, &failure);
-        left = sum(run, offset);
+        left = sum(run, offsetof(struct ss_load_counts, lagging));
+        settled = left == 0 ? settled + 1 : 0;
+    } while (settled < 3 && ss__load_now_ns() < until_ns);
+    return left;
+}
+
+/* Returns the sessions without their last snapshot at the end. */
+static uint64_t check_snapshots(struct ss_load_run *run, struct ss_load_progress *progress)
+{
+    struct ss_failure failure;
+    uint64_t until_ns = ss__load_now_ns() + (uint64_t)(run->options->drain * 1e9);
+    uint64_t left;
+    atomic_store(&run->phase, SS_LOAD_CHECK);
+    do {
+        (void)wait_until(run, progress, ss__load_now_ns() + STEP_NS, &failure);
+        left = sum(run, offsetof(struct ss_load_counts, unchecked));
     } while (left > 0 && ss__load_now_ns() < until_ns);
     return left;
 }
@@ -315,11 +334,9 @@ static int drive(struct ss_load_run *run, struct ss_load_result *result,
     if (err != 0) {
         return err;
     }
-    result->lagging = settle(run, &progress, SS_LOAD_DRAIN,
-                             offsetof(struct ss_load_counts, lagging));
+    result->lagging = drain(run, &progress);
     if (run->options->fold && result->lagging == 0) {
-        uint64_t unchecked = settle(run, &progress, SS_LOAD_CHECK,
-                                    offsetof(struct ss_load_counts, unchecked));
+        uint64_t unchecked = check_snapshots(run, &progress);
         if (unchecked > 0) {
             return ss__fail(failure, SS_E_IO, "%" PRIu64 " sessions gave no last snapshot in time",
                             unchecked);
@@ -345,9 +362,9 @@ static int run_workers(struct ss_load_run *run, struct ss_load_result *result,
     }
     if (err == 0) {
         compare_folds(run);
-        add_totals(run, &result->totals);
-        ss__load_report_samples(run, result);
     }
+    add_totals(run, &result->totals);
+    ss__load_report_samples(run, result);
     return err;
 }
 

@@ -44,6 +44,10 @@ static ptrdiff_t take_handshake(const struct ss_load_ws *ws, struct ss_str in,
         *ret_flaw = failure.text;
         return taken;
     }
+    if (taken > 0 && !ss_str_equal(chosen, ws->subprotocol)) {
+        *ret_flaw = "the handshake's answer names no subprotocol";
+        return SS_E_PROTO;
+    }
     if (taken > 0) {
         ws->link->open = true;
         on_item(ctx, &(struct ss_load_item){ .kind = SS_LOAD_OPEN });

@@ -1,5 +1,6 @@
 #include "load/worker.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ void ss__load_error(struct ss_load_worker *worker, struct ss_str code)
     }
     memcpy(worker->errors[i].code, text, sizeof text);
     worker->errors[i].count++;
-    if (strncmp(text, "unknown_", 8) == 0) {
+    if (strncmp(text, "unknown_", 8) == 0 || strcmp(text, "bad_client_frame") == 0) {
         fail(worker, "the server does not know the bench application (start it with --app bench)",
              text);
     }
@@ -56,18 +57,18 @@ void ss__load_worker_opened(struct ss_load_worker *worker)
     ss__load_count(&worker->counts.open_publishers, 1);
 }
 
-void ss__load_worker_lost(struct ss_load_worker *worker, bool followed, bool unwanted,
-                          const char *why)
+void ss__load_worker_left(struct ss_load_worker *worker, bool followed)
 {
-    if (worker->stopping) {
-        return;
-    }
     if (followed) {
         ss__load_count(&worker->counts.following, (uint64_t)-1);
-    } else if (worker->joining > 0) {
+    } else {
         worker->joining--;
     }
-    if (unwanted) {
+}
+
+void ss__load_worker_lost(struct ss_load_worker *worker, bool unwanted, const char *why)
+{
+    if (unwanted && !worker->stopping) {
         ss__load_count(&worker->counts.disconnects, 1);
         if (atomic_load(&worker->run->phase) == SS_LOAD_JOIN) {
             fail(worker, "cannot join", why);
@@ -97,14 +98,19 @@ void ss__load_worker_join_later(struct ss_load_worker *worker, struct ss_load_fo
     if (worker->stopping) {
         return;
     }
+    struct ss_load_follower **at = &worker->due_first;
     follower->due_ns = ss__load_now_ns() + delay_ns;
-    follower->next_due = NULL;
-    if (worker->due_last != NULL) {
-        worker->due_last->next_due = follower;
-    } else {
-        worker->due_first = follower;
+    if (worker->due_last != NULL && worker->due_last->due_ns <= follower->due_ns) {
+        at = &worker->due_last->next_due;
     }
-    worker->due_last = follower;
+    while (*at != NULL && (*at)->due_ns <= follower->due_ns) {    /* before the rest of a ramp */
+        at = &(*at)->next_due;
+    }
+    follower->next_due = *at;
+    *at = follower;
+    if (follower->next_due == NULL) {
+        worker->due_last = follower;
+    }
 }
 
 /* The last snapshot of a session: kept for the comparison. */
@@ -206,6 +212,11 @@ static void reconnect(struct ss_load_worker *worker, uint64_t now_ns)
     }
 }
 
+static uint64_t acked_of(const struct ss_load_follower *follower)
+{
+    return atomic_load_explicit(&follower->session->acked, memory_order_acquire);
+}
+
 static void count_lagging(struct ss_load_worker *worker)
 {
     uint64_t lagging = 0;
@@ -214,10 +225,33 @@ static void count_lagging(struct ss_load_worker *worker)
     }
     for (uint32_t i = 0; i < worker->follower_count; i++) {
         const struct ss_load_follower *follower = &worker->followers[i];
-        uint64_t acked = atomic_load_explicit(&follower->session->acked, memory_order_acquire);
-        lagging += !follower->subscribed || follower->next <= acked;
+        lagging += !follower->subscribed || follower->next <= acked_of(follower);
     }
+    worker->drained = true;
     atomic_store(&worker->counts.lagging, lagging);
+}
+
+/* Says what a drain waited for in vain. */
+static void name_lagging(struct ss_load_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->publisher_count; i++) {
+        if (worker->publishers[i].unanswered > 0) {
+            ss__load_violation(worker, "no answer: %u messages of publisher %u",
+                               worker->publishers[i].unanswered, worker->publishers[i].index);
+        }
+    }
+    for (uint32_t i = 0; i < worker->follower_count; i++) {
+        const struct ss_load_follower *follower = &worker->followers[i];
+        struct ss_str id = follower->session->id;
+        if (!follower->subscribed) {
+            ss__load_violation(worker, "a follower of %.*s could not come back", (int)id.len,
+                               id.data);
+        } else if (follower->next <= acked_of(follower)) {
+            ss__load_violation(worker, "lost: a follower of %.*s waits for %" PRIu64 ", %" PRIu64
+                               " was acked", (int)id.len, id.data, follower->next,
+                               acked_of(follower));
+        }
+    }
 }
 
 static void start_checks(struct ss_load_worker *worker)
@@ -242,6 +276,9 @@ static void stop(struct ss_load_worker *worker)
         return;
     }
     worker->stopping = true;
+    if (worker->drained && atomic_load(&worker->counts.lagging) > 0) {
+        name_lagging(worker);
+    }
     for (uint32_t i = 0; i < worker->follower_count; i++) {
         ss__load_connection_close(&worker->followers[i].connection, "the run is over");
     }
@@ -301,6 +338,9 @@ static void run_worker(void *arg)
         ss__load_publisher_connect(&worker->publishers[i]);
     }
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);    /* nothing is left when it returns */
+    if (worker->run->options->dialect->release != NULL) {
+        worker->run->options->dialect->release();
+    }
 }
 
 int ss__load_worker_start(struct ss_load_worker *worker)

@@ -28,7 +28,8 @@ struct ss_load_counts {
     _Atomic uint64_t violations;
     _Atomic uint64_t p50_ns;               /* deliveries of the last second */
     _Atomic uint64_t p99_ns;
-    _Atomic uint64_t lagging;              /* connections for which a drain must wait */
+    _Atomic uint64_t lagging;              /* connections for which a drain must wait; the main
+                                            * thread sets it to have it counted again */
     _Atomic uint64_t unchecked;            /* sessions without their last snapshot */
     _Atomic bool failed;                   /* @failure says why the run cannot go on */
 };
@@ -50,6 +51,7 @@ struct ss_load_worker {
     int pace_fd;
     uint64_t pace_ns;                      /* what it is set to; 0: not */
     bool stopping;
+    bool drained;                          /* lagging was counted */
     bool all_stay;                         /* every follower gets every message */
     uint64_t now_ns;                       /* of the bytes being read */
     struct ss_bytes out;                   /* of the connection being served */
@@ -102,8 +104,8 @@ uint32_t ss__load_worker_of(const struct ss_load_options *options, uint32_t sess
 /* The rest on the worker's thread, for its connections. */
 void ss__load_worker_joined(struct ss_load_worker *worker, struct ss_load_follower *follower);
 void ss__load_worker_opened(struct ss_load_worker *worker);
-void ss__load_worker_lost(struct ss_load_worker *worker, bool followed, bool unwanted,
-                          const char *why);
+void ss__load_worker_lost(struct ss_load_worker *worker, bool unwanted, const char *why);
+void ss__load_worker_left(struct ss_load_worker *worker, bool followed);
 void ss__load_worker_join_later(struct ss_load_worker *worker, struct ss_load_follower *follower,
                                 uint64_t delay_ns);
 

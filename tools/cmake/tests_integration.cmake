@@ -9,20 +9,23 @@ function(ss_add_node_test name file)
   endif()
   add_test(NAME ${name}
     COMMAND ${NODE_PROGRAM} ${CMAKE_SOURCE_DIR}/tests/${file}
-            --daemon $<TARGET_FILE:sessionstreamd> --ssctl $<TARGET_FILE:ssctl>)
+            --daemon $<TARGET_FILE:sessionstreamd> --ssctl $<TARGET_FILE:ssctl>
+            --load $<TARGET_FILE:ss-load>)
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 ENVIRONMENT "${ARGN}")
 endfunction()
 
 if(SS_SANITIZE)
   set(join_size SS_TEST_CLIENTS=60 SS_TEST_EVENTS=3000)
+  set(load_size SS_TEST_RATE=200)
 endif()
 
 foreach(name chat store stop crash slow churn)
   ss_add_node_test(integration_${name} integration/${name}.mjs)
 endforeach()
 ss_add_node_test(integration_join integration/join.mjs ${join_size})
+ss_add_node_test(integration_load integration/load.mjs ${load_size})
 if(NODE_PROGRAM)
-  set_tests_properties(integration_join PROPERTIES RUN_SERIAL ON)
+  set_tests_properties(integration_join integration_load PROPERTIES RUN_SERIAL ON)
 endif()
 if(NOT SS_SANITIZE)    # sanitizers cannot be traced
   ss_add_node_test(integration_durable integration/durable.mjs)

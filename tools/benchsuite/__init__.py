@@ -1,0 +1,1 @@
+"""The bench suite: runs ss-bench and ss-load, keeps what they measured, draws and compares it."""
