@@ -3,6 +3,8 @@ add_library(ss_settings INTERFACE)
 target_compile_options(ss_settings INTERFACE
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
   -Wpointer-arith -Wformat=2 -Wvla -Wundef -Wcast-qual -Wconversion -fno-omit-frame-pointer)
+# Messages name files as the project does, wherever it was built.
+target_compile_options(ss_settings INTERFACE -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(SS_WERROR)
   target_compile_options(ss_settings INTERFACE -Werror)
 endif()
