@@ -82,7 +82,8 @@ struct ss_result {
 /* Called once per accepted call, on the shard thread after the commit; must not block. */
 typedef void ss_done_fn(const struct ss_result *result, void *ctx);
 
-/* Sends a command to a session. Any thread, never blocks. 0: @done (may be NULL) will be called.
+/* Sends a command to a session; its id is 1 to SS_SESSION_ID_BYTES_MAX bytes of UTF-8 without NUL.
+ * Any thread, never blocks. 0: @done (may be NULL) will be called.
  * Errors, without @done: SS_E_SESSION_ID, SS_E_UNKNOWN_COMMAND, SS_E_TYPE, SS_E_PAYLOAD,
  * SS_E_TOOBIG, SS_E_BUSY (shed load, retry after a pause), SS_E_STOPPING, SS_E_NOMEM. */
 SS_API int ss_engine_submit(struct ss_engine *engine, struct ss_str session_id,

@@ -26,6 +26,11 @@
 #define SS_INBOX_MESSAGES_MAX 65536
 #define SS_INBOX_BYTES_MAX (64u << 20)
 
+/* Frames of one session that wait in a shard for a gateway which is behind: with no more than this
+ * they may go on until twice SS_INBOX_BYTES_MAX wait in all, so that a few loud sessions do not
+ * cost the quiet ones a new snapshot. */
+#define SS_OUTBOX_QUIET_BYTES (64u << 10)
+
 /* One batch of a shard = one store transaction. */
 #define SS_BATCH_MESSAGES_MAX 1024
 #define SS_BATCH_BYTES_MAX (8u << 20)
@@ -44,6 +49,25 @@
 #define SS_CLIENT_QUEUE_BYTES_MAX (1u << 20)
 #define SS_HTTP_HEADER_BYTES_MAX 16384
 #define SS_WS_FRAGMENTS_MAX 4096
+
+/* Memory of one gateway that all its connections share, so that their number times the limits of
+ * one cannot add up. Bytes read but not looked at yet: a read brings at most one of so many shares
+ * of what is left, but always the least; unfinished websocket messages; unfinished HTTP bodies. */
+#define SS_HELD_BYTES_MAX (64u << 20)
+#define SS_HELD_SHARES 1024
+#define SS_READ_BYTES_MIN 512
+#define SS_UNFINISHED_BYTES_MAX (64u << 20)
+#define SS_BODIES_BYTES_MAX (64u << 20)
+
+/* Snapshots that wait to be written, one that many wait for counted once; and the share of one
+ * connection, so that it takes more than one to fill the budget. One snapshot alone always goes. */
+#define SS_SNAPSHOT_BUDGET_BYTES (256u << 20)
+#define SS_SNAPSHOT_SHARE_BYTES (64u << 20)
+
+/* What a connection has to write of its snapshots within the dead timeout, so that nobody keeps a
+ * share for ever: this part of the memory they hold, and at least so many bytes, or all. */
+#define SS_SNAPSHOT_PACE_PART 8
+#define SS_SNAPSHOT_PACE_BYTES_MIN (256u << 10)
 
 /* Recent frames a channel keeps for late joiners: count and bytes. */
 #define SS_RING_FRAMES_MAX 256

@@ -97,6 +97,7 @@ static struct ss_store_options store_options(const struct ss_engine *engine, con
     store.shard_index = index;
     store.shard_count = engine->shards_count;
     store.directory_id = engine->directory->directory_id;
+    store.must_exist = true;    /* the directory has made it */
     store.durability = engine->options.durability;
     store.map_bytes = engine->options.store_map_bytes;
     store.log_window_bytes = engine->options.log_window_bytes;
@@ -358,7 +359,8 @@ static int check_session_id(const struct ss_engine *engine, struct ss_str id)
     if (!engine->started) {
         return SS_E_STOPPING;
     }
-    bool good = id.len > 0 && id.len <= SS_SESSION_ID_BYTES_MAX && ss__utf8_valid(id.data, id.len);
+    bool good = id.len > 0 && id.len <= SS_SESSION_ID_BYTES_MAX &&
+                ss__utf8_valid(id.data, id.len) && memchr(id.data, '\0', id.len) == NULL;
     return good ? 0 : SS_E_SESSION_ID;
 }
 

@@ -35,8 +35,7 @@ int ss__answer_hello(struct ss_conn *conn)
         id[6 + 2 * i] = digits[random[i] & 15];
     }
     ss__conn_send(conn, ss__frame_hello(transport_of(conn), encoding_of(conn),
-                                        ss_str_of(id, sizeof id), scratch_of(conn)),
-                  SS_SEND_ANSWER);
+                                        ss_str_of(id, sizeof id), scratch_of(conn)));
     return 0;
 }
 
@@ -51,35 +50,30 @@ void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame
     }
     ss__count_error(conn->gateway->options.stats->errors, err);
     ss__conn_send(conn, ss__frame_error(transport_of(conn), encoding_of(conn), &filled,
-                                        scratch_of(conn)),
-                  SS_SEND_ANSWER);
+                                        scratch_of(conn)));
 }
 
 void ss__answer_subscribed(struct ss_conn *conn, struct ss_str session_id, uint64_t since)
 {
     ss__conn_send(conn, ss__frame_subscribed(transport_of(conn), encoding_of(conn), session_id,
-                                             since, scratch_of(conn)),
-                  SS_SEND_ANSWER);
+                                             since, scratch_of(conn)));
 }
 
 void ss__answer_unsubscribed(struct ss_conn *conn, struct ss_str session_id)
 {
     ss__conn_send(conn, ss__frame_unsubscribed(transport_of(conn), encoding_of(conn), session_id,
-                                               scratch_of(conn)),
-                  SS_SEND_ANSWER);
+                                               scratch_of(conn)));
 }
 
 void ss__answer_pong(struct ss_conn *conn, struct ss_str nonce)
 {
     ss__conn_send(conn, ss__frame_pong(transport_of(conn), encoding_of(conn), nonce,
-                                       scratch_of(conn)),
-                  SS_SEND_ANSWER);
+                                       scratch_of(conn)));
 }
 
 void ss__answer_accepted(struct ss_conn *conn, struct ss_str request_id, struct ss_str session_id,
                          uint64_t ordinal)
 {
     ss__conn_send(conn, ss__frame_accepted(transport_of(conn), encoding_of(conn), request_id,
-                                           session_id, ordinal, scratch_of(conn)),
-                  SS_SEND_ANSWER);
+                                           session_id, ordinal, scratch_of(conn)));
 }

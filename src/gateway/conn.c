@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <sessionstream/error.h>
+#include <sessionstream/limits.h>
 
 #include "core/contract.h"
 #include "gateway/subscriptions.h"
@@ -59,6 +60,7 @@ int ss__conn_new(struct ss_gateway *gateway, int fd, struct ss_conn **ret_conn)
     ss__list_init(&conn->waiting);
     ss__send_queue_init(&conn->queue);
     ss__http_parser_init(&conn->in.http, gateway->options.client_frame_bytes);
+    ss__http_parser_share(&conn->in.http, &gateway->bodies);
     conn->state = SS_CONN_HTTP;
     conn->heard_ms = conn->progress_ms = ss__gateway_now_ms(gateway);
     int err = ss__conn_table_add(&gateway->conns, conn, &conn->slot, &conn->generation);
@@ -137,9 +139,6 @@ void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason)
 int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len)
 {
     SS_REQUIRE(conn->held == NULL && len <= UINT32_MAX);
-    if (conn->gateway->held_bytes + len > SS_HELD_BYTES_MAX) {
-        return SS_E_LIMIT;
-    }
     conn->held = malloc(len);
     if (conn->held == NULL) {
         return SS_E_NOMEM;
@@ -149,6 +148,16 @@ int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len)
     conn->held_at = 0;
     conn->gateway->held_bytes += len;
     return 0;
+}
+
+size_t ss__conn_read_share(const struct ss_gateway *gateway)
+{
+    uint64_t held = gateway->held_bytes;
+    uint64_t share =
+        held >= SS_HELD_BYTES_MAX ? 0 : (SS_HELD_BYTES_MAX - held) / SS_HELD_SHARES;
+    return share < SS_READ_BYTES_MIN ? SS_READ_BYTES_MIN
+           : share > SS_READ_BYTES   ? SS_READ_BYTES
+                                     : (size_t)share;
 }
 
 void ss__conn_drop_held(struct ss_conn *conn)
@@ -166,6 +175,9 @@ static void release_entry(struct ss_conn *conn, struct ss_send_entry *entry)
 {
     if (entry->kind == SS_SEND_SNAPSHOT) {
         ss__snapshot_budget_release(&conn->gateway->snapshots, entry->buf);
+        if (conn->deferred_count > 0) {
+            ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway));
+        }
     }
     ss__buf_unref(entry->buf);
 }
@@ -175,6 +187,7 @@ static void account_written(struct ss_conn *conn, size_t bytes)
     struct ss_gateway_stats *stats = conn->gateway->options.stats;
     ss__count(&stats->bytes_out, bytes);
     conn->progress_ms = ss__gateway_now_ms(conn->gateway);
+    conn->written += bytes;
     struct ss_send_entry entry;
     while (ss__send_queue_wrote(&conn->queue, &bytes, &entry)) {
         release_entry(conn, &entry);
@@ -238,7 +251,8 @@ static void after_write(struct ss_conn *conn)
 {
     uint64_t charged = ss__send_queue_charged(&conn->queue);
     uint64_t max = conn->gateway->options.client_queue_bytes;
-    if (charged <= max / 2 && conn->queue.count <= SS_SEND_FRAMES_MAX / 2) {
+    bool unwritten = conn->state == SS_CONN_HTTP && conn->queue.snapshots_held > 0;
+    if (charged <= max / 2 && conn->queue.count <= SS_SEND_FRAMES_MAX / 2 && !unwritten) {
         ss__conn_unpause(conn, SS_PAUSE_QUEUE);
     }
     if (conn->stale_count > 0 && !conn->blocked && charged <= max / 4) {
@@ -292,7 +306,7 @@ void ss__conn_flush_all(struct ss_gateway *gateway)
     }
 }
 
-static bool push(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind, uint16_t tag)
+static bool push(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind, uint32_t tag)
 {
     if (conn->queue.count == 0) {
         conn->progress_ms = ss__gateway_now_ms(conn->gateway);
@@ -315,36 +329,98 @@ static bool push(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kin
     return true;
 }
 
-static void send_answer(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind)
+static void send_answer(struct ss_conn *conn, struct ss_buf *buf)
 {
     if (!ss__conn_is_open(conn) || buf == NULL) {
         if (buf == NULL) {
             ss__conn_fail(conn);
-        } else if (kind == SS_SEND_SNAPSHOT) {
-            ss__snapshot_budget_release(&conn->gateway->snapshots, buf);
         }
         ss__buf_unref(buf);
         return;
     }
-    if (push(conn, buf, kind, 0) &&
+    if (push(conn, buf, SS_SEND_ANSWER, 0) &&
         (ss__send_queue_charged(&conn->queue) > conn->gateway->options.client_queue_bytes ||
          conn->queue.count > SS_SEND_FRAMES_MAX)) {
         ss__conn_pause(conn, SS_PAUSE_QUEUE);
     }
 }
 
-void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind)
+void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf)
 {
     if (conn->state == SS_CONN_WEBSOCKET) {
         ss__count(&conn->gateway->options.stats->frames_out, 1);
     }
-    send_answer(conn, buf, kind);
+    send_answer(conn, buf);
 }
 
 void ss__conn_send_control(struct ss_conn *conn, struct ss_buf *buf)
 {
-    send_answer(conn, buf, SS_SEND_ANSWER);
+    send_answer(conn, buf);
 }
+
+/* ---- snapshots ---- */
+
+int ss__conn_hold_snapshot(struct ss_conn *conn, const struct ss_buf *buf)
+{
+    uint64_t held = conn->queue.snapshots_held;
+    if (held > 0 && held + buf->len > SS_SNAPSHOT_SHARE_BYTES) {
+        return SS_E_BUSY;
+    }
+    return ss__snapshot_budget_hold(&conn->gateway->snapshots, buf);
+}
+
+void ss__conn_send_snapshot(struct ss_conn *conn, struct ss_buf *buf, uint32_t key)
+{
+    if (!ss__conn_is_open(conn)) {
+        ss__snapshot_budget_release(&conn->gateway->snapshots, buf);
+        ss__buf_unref(buf);
+        return;
+    }
+    bool first = conn->queue.snapshots_held == 0;
+    if (conn->state == SS_CONN_WEBSOCKET) {
+        ss__count(&conn->gateway->options.stats->frames_out, 1);
+    }
+    if (!push(conn, buf, SS_SEND_SNAPSHOT, key)) {
+        return;
+    }
+    if (first) {
+        ss__conn_begin_pace(conn);
+    }
+    if (conn->state == SS_CONN_HTTP) {
+        ss__conn_pause(conn, SS_PAUSE_QUEUE);
+    }
+}
+
+bool ss__conn_has_snapshot(struct ss_conn *conn, uint32_t key)
+{
+    return conn->queue.snapshots_held >= SS_SNAPSHOT_SHARE_BYTES ||
+           ss__send_queue_has_snapshot(&conn->queue, key);
+}
+
+uint64_t ss__conn_written(struct ss_conn *conn)
+{
+    if (!conn->blocked) {
+        return conn->written;
+    }
+    uv_buf_t slice;
+    (void)ss__send_queue_slices(&conn->queue, &slice, 1);
+    size_t left = uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
+    return conn->written + (slice.len > left ? slice.len - left : 0);
+}
+
+void ss__conn_begin_pace(struct ss_conn *conn)
+{
+    uint64_t part = conn->queue.snapshots_held / SS_SNAPSHOT_PACE_PART;
+    part = part < SS_SNAPSHOT_PACE_BYTES_MIN ? SS_SNAPSHOT_PACE_BYTES_MIN : part;
+    uint64_t all = conn->written + conn->queue.bytes;
+    conn->pace_goal = ss__conn_written(conn) + part;
+    conn->pace_goal = conn->pace_goal < all ? conn->pace_goal : all;
+    conn->pace_ms =
+        ss__gateway_now_ms(conn->gateway) + conn->gateway->options.dead_timeout_ms;
+    ss__conn_wake_at(conn, conn->pace_ms);
+}
+
+/* ---- frames ---- */
 
 static bool fits(const struct ss_conn *conn, const struct ss_buf *buf)
 {

@@ -54,6 +54,8 @@ struct ss_subscription {
     bool live;                     /* answered: frames are delivered */
     bool stale;                    /* frames were dropped: skip them until the next answer */
     bool internal;                 /* the unanswered subscribe is ours, not the client's */
+    bool deferred;                 /* the client's subscribe waits in here; counts as asking */
+    uint64_t since;                /* of the deferred one */
 };
 
 struct ss_conn {
@@ -74,6 +76,9 @@ struct ss_conn {
     uint64_t heard_ms;                 /* when bytes last arrived */
     uint64_t progress_ms;              /* when bytes last left, or the queue began to fill */
     uint64_t blocked_left;             /* bytes of the blocked write, when last looked at */
+    uint64_t written;                  /* bytes of the queue that left, in all */
+    uint64_t pace_goal;                /* while snapshots wait: @written has to be it at pace_ms */
+    uint64_t pace_ms;
     uint64_t ping_ms;                  /* when the next ping is due */
     uint64_t unfinished_ms;            /* since when a websocket message is unfinished; 0: none */
     uint64_t resync_ms;                /* when the last resync began */
@@ -87,6 +92,7 @@ struct ss_conn {
     uint16_t subscriptions_cap;
     uint16_t subscriptions_count;
     uint16_t stale_count;
+    uint16_t deferred_count;
     uint16_t pressed_shard;
     uint8_t state;                     /* enum ss_conn_state */
     uint8_t pause;                     /* bits of enum ss_conn_pause */
@@ -106,12 +112,30 @@ struct ss_conn {
 int ss__conn_new(struct ss_gateway *gateway, int fd, struct ss_conn **ret_conn);
 
 /* Queues a websocket message or HTTP answer; takes the reference in every case. NULL (an encoder
- * was out of memory) fails the connection. One that is closing takes nothing any more.
- * SS_SEND_SNAPSHOT: held in the budget before. */
-void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind);
+ * was out of memory) fails the connection. One that is closing takes nothing any more. */
+void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf);
 
 /* The same for a websocket control frame. */
 void ss__conn_send_control(struct ss_conn *conn, struct ss_buf *buf);
+
+/* Counts @buf in the gateway's budget of snapshots for this connection: to be sent next, or
+ * released. Errors: SS_E_BUSY (the budget or this connection's share of it is used up), SS_E_NOMEM.
+ */
+int ss__conn_hold_snapshot(struct ss_conn *conn, const struct ss_buf *buf);
+
+/* Queues a snapshot that is held, of the session with this key; takes the reference in every case.
+ * Until it is written an HTTP connection reads nothing. */
+void ss__conn_send_snapshot(struct ss_conn *conn, struct ss_buf *buf, uint32_t key);
+
+/* True if a snapshot of the session must wait: its last one is not written, or the connection's
+ * share is used up. */
+bool ss__conn_has_snapshot(struct ss_conn *conn, uint32_t key);
+
+/* Bytes written, those included which the kernel took of a write under way. */
+uint64_t ss__conn_written(struct ss_conn *conn);
+
+/* Begins a period in which part of the waiting snapshots must be written. */
+void ss__conn_begin_pace(struct ss_conn *conn);
 
 /* Queues a frame of subscription @tag. False, with the reference still the caller's: the queue is
  * full even after a write. */
@@ -149,9 +173,14 @@ void ss__conn_finish_websocket(struct ss_conn *conn, uint16_t status, const char
 /* Closes at once; queued bytes are lost. Harmless when repeated. */
 void ss__conn_close(struct ss_conn *conn);
 
-/* Keeps unread input for later. Errors: SS_E_NOMEM, SS_E_LIMIT. */
+/* Keeps unread input of one read for later. Never refused for want of room: see
+ * ss__conn_read_share. Errors: SS_E_NOMEM. */
 int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len);
 void ss__conn_drop_held(struct ss_conn *conn);
+
+/* How much the next read may bring. What was read must find room if its connection has to wait, so
+ * a read gets smaller as room does: many that wait slow the reading down, nobody is failed. */
+size_t ss__conn_read_share(const struct ss_gateway *gateway);
 
 static inline bool ss__conn_is_open(const struct ss_conn *conn)
 {

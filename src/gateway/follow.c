@@ -46,6 +46,21 @@ static void refuse(struct ss_conn *conn, struct ss_str session_id, int err)
     ss__answer_error(conn, err, &frame);
 }
 
+static uint32_t key_of(const struct ss_followed *session)
+{
+    return (uint32_t)session->farewell.session_hash;
+}
+
+/* The subscribe is sent when the snapshot before it is written: see ss__follow_catch_up. */
+static void defer(struct ss_conn *conn, uint16_t tag, uint64_t since)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    subscription->number = 0;    /* an older one is superseded */
+    subscription->internal = false;
+    subscription->since = since;
+    ss__subscriptions_set_deferred(conn, tag, true);
+}
+
 void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id, uint64_t since)
 {
     struct ss_gateway *gateway = conn->gateway;
@@ -65,6 +80,10 @@ void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id, uint64
             refuse(conn, session_id, err);
             return;
         }
+    }
+    if (ss__conn_has_snapshot(conn, key_of(session))) {
+        defer(conn, tag, since);
+        return;
     }
     int err = ask(conn, tag, since, false);
     if (err != 0) {
@@ -125,7 +144,7 @@ static uint32_t next_stale(const struct ss_conn *conn, bool *ret_asking)
     uint32_t found = SS_NO_TAG;
     for (uint32_t tag = 0; tag < conn->subscriptions_cap; tag++) {
         const struct ss_subscription *subscription = &conn->subscriptions[tag];
-        if (subscription->stale && subscription->number != 0) {
+        if (subscription->stale && (subscription->number != 0 || subscription->deferred)) {
             *ret_asking = true;
         } else if (subscription->stale && found == SS_NO_TAG) {
             found = tag;
@@ -134,8 +153,31 @@ static uint32_t next_stale(const struct ss_conn *conn, bool *ret_asking)
     return found;
 }
 
+/* Asks for what had to wait for a snapshot to be written. */
+static void ask_deferred(struct ss_conn *conn)
+{
+    for (uint32_t tag = 0; conn->deferred_count > 0 && tag < conn->subscriptions_cap; tag++) {
+        const struct ss_subscription *subscription = &conn->subscriptions[tag];
+        if (!subscription->deferred ||
+            ss__conn_has_snapshot(conn, key_of(subscription->session))) {
+            continue;
+        }
+        int err = ask(conn, (uint16_t)tag, subscription->since, false);
+        ss__subscriptions_set_deferred(conn, (uint16_t)tag, false);
+        if (err != 0) {
+            refuse(conn, ss__followed_id(subscription->session), err);
+            if (!subscription->live) {
+                ss__subscriptions_remove(conn, (uint16_t)tag);
+            }
+        }
+    }
+}
+
 uint64_t ss__follow_catch_up(struct ss_conn *conn)
 {
+    if (conn->state == SS_CONN_WEBSOCKET) {
+        ask_deferred(conn);
+    }
     if (conn->state != SS_CONN_WEBSOCKET || conn->stale_count == 0) {
         return UINT64_MAX;
     }
@@ -225,7 +267,7 @@ static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss
 static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
 {
     struct ss_gateway *gateway = conn->gateway;
-    int err = ss__snapshot_budget_hold(&gateway->snapshots, request->snapshot);
+    int err = ss__conn_hold_snapshot(conn, request->snapshot);
     if (err == 0) {
         err = ss__subscriptions_go_live(conn, tag);
         if (err != 0) {
@@ -242,7 +284,7 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
     subscription->internal = false;
     subscription->ordinal = request->ordinal;
     ss__subscriptions_set_stale(conn, tag, false);
-    ss__conn_send(conn, ss__buf_ref(request->snapshot), SS_SEND_SNAPSHOT);
+    ss__conn_send_snapshot(conn, ss__buf_ref(request->snapshot), key_of(subscription->session));
     for (uint32_t i = 0; i < request->frames_count && !subscription->stale; i++) {
         send_frame(conn, request->frames[i], tag);
     }

@@ -2,7 +2,10 @@
  *
  * A client's subscribe is answered by snapshot, frames after it, subscribed; one of our own (after
  * frames were dropped) by snapshot and frames. Until the answer an older subscription stays as it
- * was. Frames reach a connection only while its subscription is live and not stale. */
+ * was. Frames reach a connection only while its subscription is live and not stale.
+ *
+ * One snapshot in flight per connection and session: while the last one is not written, the
+ * client's next subscribe waits here (of several the newest counts, as always). */
 #ifndef SS_GATEWAY_FOLLOW_H
 #define SS_GATEWAY_FOLLOW_H
 
@@ -34,7 +37,8 @@ void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *fra
 /* A RESYNC: every follower of the session needs a new snapshot. */
 void ss__follow_resync(struct ss_gateway *gateway, struct ss_session_handle handle);
 
-/* Subscribes one stale session of the connection again, if its queue and the pace allow it. Gives
+/* Sends the client's subscribes that waited for a snapshot to be written, as far as they may go.
+ * Subscribes one stale session of the connection again, if its queue and the pace allow it. Gives
  * the connection up after too many rounds. Returns when to look again; UINT64_MAX: not because of
  * stale sessions. */
 uint64_t ss__follow_catch_up(struct ss_conn *conn);

@@ -28,7 +28,7 @@ struct ss_followed {
     } followers;
     uint32_t count;
     uint32_t cap;
-    uint32_t asking;                       /* subscribes on the way */
+    uint32_t asking;                       /* subscribes on the way, or waiting to be sent */
     bool known;                            /* a subscribe was posted: the shard may know us */
 };
 

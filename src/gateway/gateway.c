@@ -160,6 +160,7 @@ static void init_state(struct ss_gateway *gateway)
     ss__followers_init(&gateway->followers, (uint16_t)gateway->options.index);
     ss__snapshot_budget_init(&gateway->snapshots, SS_SNAPSHOT_BUDGET_BYTES);
     ss__ws_decoder_pool_init(&gateway->decoders, SS_UNFINISHED_BYTES_MAX);
+    gateway->bodies.held_bytes_max = SS_BODIES_BYTES_MAX;
     ss__timers_init(&gateway->timers, 0);
     ss__list_init(&gateway->dirty);
     ss__list_init(&gateway->resumable);

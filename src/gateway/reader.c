@@ -88,7 +88,7 @@ static size_t feed_http(struct ss_conn *conn, const uint8_t *data, size_t len)
         return consumed;
     }
     if (ss__http_parser_take_continue(parser)) {
-        ss__conn_send(conn, ss__buf_copy(go_on, sizeof go_on - 1), SS_SEND_ANSWER);
+        ss__conn_send(conn, ss__buf_copy(go_on, sizeof go_on - 1));
     }
     if (conn->deadline_ms == 0 && !ss__http_parser_idle(parser)) {
         struct ss_gateway *gateway = conn->gateway;
@@ -114,7 +114,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 {
     (void)suggested;
     const struct ss_conn *conn = handle->data;
-    *ret_buf = uv_buf_init((char *)conn->gateway->read_buffer, SS_READ_BYTES);
+    *ret_buf = uv_buf_init((char *)conn->gateway->read_buffer,
+                           (unsigned)ss__conn_read_share(conn->gateway));
 }
 
 /* The other side has ended; what is queued for it may still be wanted. */

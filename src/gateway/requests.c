@@ -1,5 +1,7 @@
 #include "gateway/requests.h"
 
+#include <string.h>
+
 #include <sessionstream/error.h>
 
 #include "core/utf8.h"
@@ -64,6 +66,9 @@ int ss__requests_check_session(struct ss_str session_id, struct ss_failure *fail
     }
     if (!ss__utf8_valid(session_id.data, session_id.len)) {
         return ss__fail(failure, SS_E_SESSION_ID, "session id is not valid UTF-8");
+    }
+    if (memchr(session_id.data, '\0', session_id.len) != NULL) {
+        return ss__fail(failure, SS_E_SESSION_ID, "session id holds a NUL byte");
     }
     return 0;
 }

@@ -16,7 +16,7 @@ int ss__requests_post(struct ss_conn *conn, struct ss_request *request, uint64_t
 /* The answer has come. */
 void ss__requests_answered(struct ss_conn *conn, const struct ss_request *request);
 
-/* 1 to SS_SESSION_ID_BYTES_MAX bytes of UTF-8. SS_E_SESSION_ID. */
+/* 1 to SS_SESSION_ID_BYTES_MAX bytes of UTF-8 without NUL. SS_E_SESSION_ID. */
 int ss__requests_check_session(struct ss_str session_id, struct ss_failure *failure);
 
 /* Connections that wait for a relieved inbox and may go on become resumable. Returns true while

@@ -2,19 +2,23 @@
 
 #include <sessionstream/error.h>
 
+#include "core/map.h"
+
 /* The answer in gateway->text is complete. */
-static void end_request(struct ss_conn *conn, struct ss_buf *body)
+static void end_request(struct ss_conn *conn, struct ss_buf *snapshot, uint32_t key)
 {
     struct ss_gateway *gateway = conn->gateway;
     ss__count(&gateway->options.stats->requests, 1);
     if (gateway->text.err != 0) {
-        ss__buf_unref(body);
+        if (snapshot != NULL) {
+            ss__snapshot_budget_release(&gateway->snapshots, snapshot);
+        }
         ss__conn_fail(conn);
         return;
     }
-    ss__conn_send(conn, ss__buf_copy(gateway->text.data, gateway->text.len), SS_SEND_ANSWER);
-    if (body != NULL) {
-        ss__conn_send(conn, body, SS_SEND_ANSWER);
+    ss__conn_send(conn, ss__buf_copy(gateway->text.data, gateway->text.len));
+    if (snapshot != NULL) {
+        ss__conn_send_snapshot(conn, ss__buf_ref(snapshot), key);
     }
     conn->number = 0;
     conn->deadline_ms = 0;
@@ -41,19 +45,7 @@ void ss__respond(struct ss_conn *conn, const struct ss_http_response *response)
     filled.head_only = conn->head_only;
     ss__bytes_clear(&conn->gateway->text);
     ss__http_response_write(&conn->gateway->text, &filled);
-    end_request(conn, NULL);
-}
-
-void ss__respond_buf(struct ss_conn *conn, const struct ss_http_response *response,
-                     struct ss_buf *body)
-{
-    struct ss_http_response filled = *response;
-    filled.keep_alive = keeps_alive(conn);
-    filled.head_only = true;    /* the body follows as it is */
-    filled.body = ss_str_of(body->data, body->len);
-    ss__bytes_clear(&conn->gateway->text);
-    ss__http_response_write(&conn->gateway->text, &filled);
-    end_request(conn, conn->head_only ? NULL : ss__buf_ref(body));
+    end_request(conn, NULL, 0);
 }
 
 static void respond_problem(struct ss_conn *conn, struct ss_http_problem *problem)
@@ -62,7 +54,7 @@ static void respond_problem(struct ss_conn *conn, struct ss_http_problem *proble
     problem->head_only = conn->head_only;
     ss__bytes_clear(&conn->gateway->text);
     ss__http_problem_write(&conn->gateway->text, problem);
-    end_request(conn, NULL);
+    end_request(conn, NULL, 0);
 }
 
 void ss__respond_error(struct ss_conn *conn, int err, struct ss_str detail,
@@ -76,6 +68,26 @@ void ss__respond_error(struct ss_conn *conn, int err, struct ss_str detail,
         .session_id = session_id,
     };
     respond_problem(conn, &problem);
+}
+
+void ss__respond_snapshot(struct ss_conn *conn, struct ss_buf *snapshot,
+                          struct ss_str session_id)
+{
+    int err = conn->head_only ? 0 : ss__conn_hold_snapshot(conn, snapshot);
+    if (err != 0) {
+        ss__respond_error(conn, err, ss_str(NULL), session_id);
+        return;
+    }
+    struct ss_http_response response = {
+        .status = 200,
+        .content_type = "application/json",
+        .keep_alive = keeps_alive(conn),
+        .head_only = true,    /* the body follows as it is */
+        .body = ss_str_of(snapshot->data, snapshot->len),
+    };
+    ss__bytes_clear(&conn->gateway->text);
+    ss__http_response_write(&conn->gateway->text, &response);
+    end_request(conn, conn->head_only ? NULL : snapshot, (uint32_t)ss__map_hash(session_id));
 }
 
 void ss__respond_status(struct ss_conn *conn, unsigned status, int err, const char *detail,
@@ -100,6 +112,6 @@ void ss__respond_last(struct ss_conn *conn, const struct ss_bytes *response)
         ss__conn_fail(conn);
         return;
     }
-    ss__conn_send(conn, ss__buf_copy(response->data, response->len), SS_SEND_ANSWER);
+    ss__conn_send(conn, ss__buf_copy(response->data, response->len));
     ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
 }

@@ -16,9 +16,10 @@
 /* Fills in keep_alive and head_only from the request. */
 void ss__respond(struct ss_conn *conn, const struct ss_http_response *response);
 
-/* The same with a body that is shared instead of copied. */
-void ss__respond_buf(struct ss_conn *conn, const struct ss_http_response *response,
-                     struct ss_buf *body);
+/* The document of a session, shared instead of copied; 503 when the gateway's snapshot budget or
+ * the connection's share of it is used up. */
+void ss__respond_snapshot(struct ss_conn *conn, struct ss_buf *snapshot,
+                          struct ss_str session_id);
 
 /* A problem document for @err; @detail and @session_id may be empty. */
 void ss__respond_error(struct ss_conn *conn, int err, struct ss_str detail,

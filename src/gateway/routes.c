@@ -163,11 +163,10 @@ void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
         return;
     }
     if (request->request == SS_REQUEST_SNAPSHOT) {
-        struct ss_http_response response = { .status = 200, .content_type = APPLICATION_JSON };
         if (request->snapshot == NULL) {
             ss__respond_error(conn, SS_E_INTERNAL, ss_str(NULL), request->session_id);
         } else {
-            ss__respond_buf(conn, &response, request->snapshot);
+            ss__respond_snapshot(conn, request->snapshot, request->session_id);
         }
         return;
     }
@@ -215,7 +214,7 @@ static void upgrade(struct ss_conn *conn, const struct ss_http_request *request)
         return;
     }
     ss__count(&stats->requests, 1);
-    ss__conn_send(conn, ss__buf_copy(gateway->text.data, gateway->text.len), SS_SEND_ANSWER);
+    ss__conn_send(conn, ss__buf_copy(gateway->text.data, gateway->text.len));
     ss__http_parser_deinit(&conn->in.http);
     ss__ws_init(&conn->in.ws, gateway->options.client_frame_bytes);
     conn->state = SS_CONN_WEBSOCKET;

@@ -42,7 +42,7 @@ static int grow(struct ss_send_queue *queue)
 }
 
 int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss_send_kind kind,
-                        uint16_t tag)
+                        uint32_t tag)
 {
     if (queue->count == queue->cap && grow(queue) != 0) {
         ss__buf_unref(buf);
@@ -56,6 +56,7 @@ int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss
         queue->frames++;
     } else if (kind == SS_SEND_SNAPSHOT) {
         queue->snapshot_bytes += buf->len;
+        queue->snapshots_held += buf->len;
     }
     return 0;
 }
@@ -85,6 +86,7 @@ static void take_first(struct ss_send_queue *queue, uint32_t left,
         queue->frames--;
     } else if (entry.kind == SS_SEND_SNAPSHOT) {
         queue->snapshot_bytes -= left;
+        queue->snapshots_held -= entry.buf->len;
     }
     if (queue->count == 0 && queue->cap > KEPT_CAP) {
         ss__send_queue_deinit(queue);
@@ -120,6 +122,17 @@ bool ss__send_queue_take(struct ss_send_queue *queue, struct ss_send_entry *ret_
     }
     take_first(queue, entry_at(queue, 0)->buf->len - queue->offset, ret_entry);
     return true;
+}
+
+bool ss__send_queue_has_snapshot(struct ss_send_queue *queue, uint32_t tag)
+{
+    for (uint32_t i = 0; queue->snapshots_held > 0 && i < queue->count; i++) {
+        const struct ss_send_entry *entry = entry_at(queue, i);
+        if (entry->kind == SS_SEND_SNAPSHOT && entry->tag == tag) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *dropped)

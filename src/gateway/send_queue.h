@@ -18,13 +18,13 @@
 
 enum ss_send_kind {
     SS_SEND_ANSWER,      /* never dropped */
-    SS_SEND_FRAME,       /* dropped on overflow; tag: subscription of the connection */
+    SS_SEND_FRAME,       /* dropped on overflow */
     SS_SEND_SNAPSHOT     /* never dropped; bytes on the gateway's account, not the client's */
 };
 
 struct ss_send_entry {
     struct ss_buf *buf;
-    uint16_t tag;
+    uint32_t tag;        /* SS_SEND_FRAME: subscription; SS_SEND_SNAPSHOT: the session's key */
     uint8_t kind;        /* enum ss_send_kind */
 };
 
@@ -44,6 +44,7 @@ struct ss_send_queue {
     uint32_t pinned;
     uint64_t bytes;                   /* unwritten, all kinds */
     uint64_t snapshot_bytes;          /* of them in snapshots */
+    uint64_t snapshots_held;          /* memory of snapshots not completely written */
 };
 
 /* Empty; allocates nothing. */
@@ -51,7 +52,7 @@ void ss__send_queue_init(struct ss_send_queue *queue);
 
 /* Appends; takes the reference of @buf, also on error. Errors: SS_E_NOMEM. */
 int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss_send_kind kind,
-                        uint16_t tag);
+                        uint32_t tag);
 
 /* Fills @out[@max] with what is to be written next; returns the number filled. */
 unsigned ss__send_queue_slices(struct ss_send_queue *queue, uv_buf_t *out, unsigned max);
@@ -67,6 +68,10 @@ bool ss__send_queue_take(struct ss_send_queue *queue, struct ss_send_entry *ret_
 /* Drops every frame of which no byte was handed out; sets @dropped[tag] for each (bits, room for
  * every tag in use). Returns how many. */
 uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *dropped);
+
+/* True if a snapshot with this tag is not completely written. Looks at the whole queue if any
+ * snapshot is in it. */
+bool ss__send_queue_has_snapshot(struct ss_send_queue *queue, uint32_t tag);
 
 /* Bytes that count against the client's limit. */
 static inline uint64_t ss__send_queue_charged(const struct ss_send_queue *queue)

@@ -9,8 +9,6 @@
 #include "core/buf.h"
 #include "core/map.h"
 
-#define SS_SNAPSHOT_BUDGET_BYTES ((uint64_t)256 << 20)
-
 struct ss_snapshot_budget {
     struct ss_map held;       /* by address of the buffer */
     uint64_t bytes;           /* of distinct buffers */

@@ -18,18 +18,13 @@
 #include "gateway/followers.h"
 #include "gateway/gateway.h"
 #include "gateway/snapshot_budget.h"
+#include "http/request.h"
 #include "runtime/loop.h"
 #include "runtime/timer.h"
 #include "wire/ws.h"
 
 /* One read of a socket; the buffer is shared by all connections of the gateway. */
 #define SS_READ_BYTES (64u << 10)
-
-/* Bytes read from sockets but not looked at, because their connection has to wait. */
-#define SS_HELD_BYTES_MAX ((uint64_t)64 << 20)
-
-/* Unfinished websocket messages. */
-#define SS_UNFINISHED_BYTES_MAX ((size_t)64 << 20)
 
 struct ss_listener {
     uv_poll_t poll;
@@ -54,6 +49,7 @@ struct ss_gateway {
     struct ss_followers followers;
     struct ss_snapshot_budget snapshots;
     struct ss_ws_decoder_pool decoders;
+    struct ss_http_bodies bodies;
     struct ss_timers timers;
     uint64_t armed_ms;                /* when the loop's timer will call; UINT64_MAX: never */
     struct ss_list dirty;             /* connections with something new to write */

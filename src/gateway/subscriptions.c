@@ -78,6 +78,22 @@ void ss__subscriptions_set_stale(struct ss_conn *conn, uint16_t tag, bool stale)
     }
 }
 
+void ss__subscriptions_set_deferred(struct ss_conn *conn, uint16_t tag, bool deferred)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    if (subscription->deferred == deferred) {
+        return;
+    }
+    subscription->deferred = deferred;
+    if (deferred) {
+        conn->deferred_count++;
+        subscription->session->asking++;
+    } else {
+        conn->deferred_count--;
+        subscription->session->asking--;
+    }
+}
+
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session)
 {
     struct ss_inbox *inbox = ss__router_inbox(gateway->options.router, ss__followed_id(session));
@@ -108,6 +124,7 @@ void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag)
     struct ss_followed *session = subscription->session;
     SS_REQUIRE(session != NULL);
     ss__subscriptions_set_stale(conn, tag, false);
+    ss__subscriptions_set_deferred(conn, tag, false);
     if (subscription->live) {
         stop_following(conn, subscription);
     }

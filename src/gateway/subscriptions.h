@@ -29,6 +29,9 @@ void ss__subscriptions_clear(struct ss_conn *conn);
 /* Counts it in or out of the stale ones. */
 void ss__subscriptions_set_stale(struct ss_conn *conn, uint16_t tag, bool stale);
 
+/* A subscribe of it waits, or no more; one that waits is interest in the session. */
+void ss__subscriptions_set_deferred(struct ss_conn *conn, uint16_t tag, bool deferred);
+
 /* If nobody is interested in @session any more: takes it out of the gateway and tells its shard. */
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session);
 

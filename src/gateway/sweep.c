@@ -48,6 +48,23 @@ static uint64_t look_at_writing(struct ss_conn *conn, uint64_t now)
     return due;
 }
 
+/* Closes a connection that writes too little of the snapshots it holds. */
+static uint64_t look_at_pace(struct ss_conn *conn, uint64_t now)
+{
+    if (conn->queue.snapshots_held == 0) {
+        return UINT64_MAX;
+    }
+    if (now >= conn->pace_ms) {
+        if (ss__conn_written(conn) < conn->pace_goal) {
+            ss__count_error(conn->gateway->options.stats->errors, SS_E_SLOW);
+            close_dead(conn);
+            return UINT64_MAX;
+        }
+        ss__conn_begin_pace(conn);
+    }
+    return conn->pace_ms;
+}
+
 static uint64_t look_at_http(struct ss_conn *conn, uint64_t now)
 {
     uint32_t timeout = conn->gateway->options.handshake_timeout_ms;
@@ -129,6 +146,9 @@ static void look_at(struct ss_conn *conn, uint64_t now)
     }
     if (conn->state != SS_CONN_CLOSED) {
         due = earlier(due, look_at_writing(conn, now));
+    }
+    if (conn->state != SS_CONN_CLOSED) {
+        due = earlier(due, look_at_pace(conn, now));
     }
     if (conn->state != SS_CONN_CLOSED) {
         ss__conn_wake_at(conn, due > now ? due : now + 1);

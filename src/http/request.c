@@ -25,6 +25,7 @@ struct ss_http_state {
     unsigned lines;
     bool continue_due;
     int err;
+    size_t held_bytes;                /* of the body, on the account of parser->bodies */
 };
 
 void ss__http_parser_init(struct ss_http_parser *parser, size_t body_bytes_max)
@@ -35,13 +36,24 @@ void ss__http_parser_init(struct ss_http_parser *parser, size_t body_bytes_max)
 void ss__http_parser_reset(struct ss_http_parser *parser)
 {
     struct ss_http_state *state = parser->state;
+    struct ss_http_bodies *bodies = parser->bodies;
     if (state != NULL) {
+        if (bodies != NULL) {
+            bodies->held_bytes -= state->held_bytes;
+        }
         ss__bytes_deinit(&state->head);
         ss__bytes_deinit(&state->body);
         ss__bytes_deinit(&state->decoded);
         free(state);
     }
     ss__http_parser_init(parser, parser->body_bytes_max);
+    parser->bodies = bodies;
+}
+
+void ss__http_parser_share(struct ss_http_parser *parser, struct ss_http_bodies *bodies)
+{
+    SS_REQUIRE(parser->state == NULL);
+    parser->bodies = bodies;
 }
 
 void ss__http_parser_deinit(struct ss_http_parser *parser)
@@ -372,6 +384,23 @@ static int take_body(struct ss_http_parser *parser, const uint8_t *data, size_t 
     return 0;
 }
 
+/* What is complete may be over the limit, for it is handled at once; so may one body alone. */
+static int account_body(struct ss_http_parser *parser)
+{
+    struct ss_http_state *state = parser->state;
+    struct ss_http_bodies *bodies = parser->bodies;
+    if (bodies == NULL || state->body.cap == state->held_bytes) {
+        return 0;
+    }
+    bodies->held_bytes += state->body.cap - state->held_bytes;
+    state->held_bytes = state->body.cap;
+    if (state->phase == DONE || bodies->held_bytes == state->held_bytes ||
+        bodies->held_bytes <= bodies->held_bytes_max) {
+        return 0;
+    }
+    return fail(parser, SS_E_BUSY, 503, "too many request bodies are unfinished, try again later");
+}
+
 static int begin(struct ss_http_parser *parser)
 {
     struct ss_http_state *state = calloc(1, sizeof *state);
@@ -408,6 +437,7 @@ int ss__http_parser_feed(struct ss_http_parser *parser, const uint8_t *data, siz
             size_t used = 0;
             err = take_body(parser, data + at, len - at, &used);
             at += used;
+            err = err != 0 ? err : account_body(parser);
         }
     }
     *ret_consumed = at;

@@ -51,8 +51,15 @@ enum ss_http_progress { SS_HTTP_NEED_MORE = 0, SS_HTTP_DONE = 1 };
 
 struct ss_http_state;
 
+/* Memory of unfinished bodies, on one account for many parsers of one thread. */
+struct ss_http_bodies {
+    size_t held_bytes;
+    size_t held_bytes_max;
+};
+
 struct ss_http_parser {
     struct ss_http_state *state;     /* NULL while idle */
+    struct ss_http_bodies *bodies;   /* NULL: no common account */
     size_t body_bytes_max;
     unsigned status;                 /* HTTP status to answer after an error, else 0 */
     const char *error;               /* static sentence that goes with it */
@@ -61,13 +68,17 @@ struct ss_http_parser {
 void ss__http_parser_init(struct ss_http_parser *parser, size_t body_bytes_max);
 void ss__http_parser_deinit(struct ss_http_parser *parser);
 
+/* From now on bodies count on this account, which outlives the parser; before the first byte. */
+void ss__http_parser_share(struct ss_http_parser *parser, struct ss_http_bodies *bodies);
+
 /* Forgets the request to read the next one of the connection; its slices die. */
 void ss__http_parser_reset(struct ss_http_parser *parser);
 
 /* Takes bytes of the connection. *ret_consumed tells how many were used; after SS_HTTP_DONE the
  * rest belongs to the next request or the new protocol. Errors, all final for the connection:
  * SS_E_PROTO with parser->status 400, 417, 501 or 505; SS_E_TOOBIG with 413, 414 or 431;
- * SS_E_NOMEM with 503. */
+ * SS_E_NOMEM with 503; SS_E_BUSY with 503 (a body that is not complete yet needs more memory, and
+ * with it the account of bodies would be over its limit; one alone is always taken). */
 int ss__http_parser_feed(struct ss_http_parser *parser, const uint8_t *data, size_t len,
                          size_t *ret_consumed);
 

@@ -93,6 +93,7 @@ struct ss_request {
     uint64_t ordinal;                    /* highest published; SUBSCRIBE: of the snapshot */
     struct ss_buf *text;                 /* sentence of an error, or NULL */
     struct ss_buf *snapshot;             /* SUBSCRIBE: websocket message; SNAPSHOT: JSON */
+    bool snapshot_shared;                /* and counted with the request it was made for */
     struct ss_buf **frames;              /* SUBSCRIBE: frames after the snapshot */
     uint32_t frames_count;
 

@@ -110,13 +110,28 @@ static bool over_limit(const struct ss_inbox *inbox, uint64_t load, unsigned qua
            bytes * 4 >= inbox->bytes_max * quarters;
 }
 
+static uint64_t share_of(const struct ss_inbox_node *node)
+{
+    return ((uint64_t)node->bytes << COUNT_BITS) | 1;
+}
+
+void ss__inbox_charge(struct ss_inbox *inbox, const struct ss_inbox_node *node)
+{
+    atomic_fetch_add_explicit(&inbox->load, share_of(node), memory_order_relaxed);
+}
+
+void ss__inbox_discharge(struct ss_inbox *inbox, const struct ss_inbox_node *node)
+{
+    atomic_fetch_sub_explicit(&inbox->load, share_of(node), memory_order_relaxed);
+}
+
 int ss__inbox_post(struct ss_inbox *inbox, struct ss_inbox_node *node, enum ss_post_class class)
 {
     int state = atomic_load_explicit(&inbox->state, memory_order_acquire);
     if (state != OPEN && (state == CLOSED || class == SS_POST_OUTSIDE)) {
         return SS_E_STOPPING;
     }
-    uint64_t share = ((uint64_t)node->bytes << COUNT_BITS) | 1;
+    uint64_t share = share_of(node);
     uint64_t load = atomic_fetch_add_explicit(&inbox->load, share, memory_order_relaxed);
     if (class == SS_POST_OUTSIDE && over_limit(inbox, load, 4)) {
         atomic_fetch_sub_explicit(&inbox->load, share, memory_order_relaxed);
@@ -178,8 +193,7 @@ struct ss_inbox_node *ss__inbox_take(struct ss_inbox *inbox)
         }
         inbox->first = next;
     }
-    atomic_fetch_sub_explicit(&inbox->load, ((uint64_t)node->bytes << COUNT_BITS) | 1,
-                              memory_order_relaxed);
+    ss__inbox_discharge(inbox, node);
     return node;
 }
 

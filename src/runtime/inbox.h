@@ -53,6 +53,10 @@ void ss__inbox_close(struct ss_inbox *inbox);
 /* The next message, or NULL when none is (visibly) there. Owner. */
 struct ss_inbox_node *ss__inbox_take(struct ss_inbox *inbox);
 
+/* A taken message whose work is put off counts as waiting until it is discharged. Owner. */
+void ss__inbox_charge(struct ss_inbox *inbox, const struct ss_inbox_node *node);
+void ss__inbox_discharge(struct ss_inbox *inbox, const struct ss_inbox_node *node);
+
 /* Owner: call when there is nothing to do, before blocking on ss__inbox_wake_fd. False: something
  * has arrived meanwhile, do not block. */
 bool ss__inbox_sleep(struct ss_inbox *inbox);
@@ -61,7 +65,7 @@ bool ss__inbox_sleep(struct ss_inbox *inbox);
 int ss__inbox_wake_fd(const struct ss_inbox *inbox);
 void ss__inbox_awake(struct ss_inbox *inbox);
 
-/* Messages and bytes posted and not taken; any thread, approximate. */
+/* Messages and bytes posted and not taken, or charged; any thread, approximate. */
 uint32_t ss__inbox_depth(const struct ss_inbox *inbox);
 uint64_t ss__inbox_bytes(const struct ss_inbox *inbox);
 

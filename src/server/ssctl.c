@@ -22,6 +22,11 @@ static const struct ss_ctl_command commands[] = {
       "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
       "2: it cannot be opened.\n",
       ss__ctl_store_check },
+    { "store restored", "DIR", 1, " ",
+      "Run it after a data directory was put back from a backup, before the daemon starts: events\n"
+      "after the backup are gone, so every epoch changes and clients begin again. Exit status 0:\n"
+      "done, 2: it cannot be opened or is not complete.\n",
+      ss__ctl_store_restored },
 };
 
 struct flag_help {
@@ -214,9 +219,11 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
     }
     if (command == NULL) {
         return parsed.words.count == 0
-                   ? refuse(err, "no command", "one of submit, snapshot, tail, store check")
+                   ? refuse(err, "no command",
+                            "one of submit, snapshot, tail, store check, store restored")
                    : refuse(err, parsed.words.items[0],
-                            "unknown command; there are submit, snapshot, tail, store check");
+                            "unknown command; there are submit, snapshot, tail, store check, "
+                            "store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

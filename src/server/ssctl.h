@@ -44,6 +44,9 @@ int ss__ctl_tail(const struct ss_ctl *ctl);
 /* Exit status 0: clean; 1: findings; 2: the store cannot be opened. */
 int ss__ctl_store_check(const struct ss_ctl *ctl);
 
+/* Exit status 0: done; 2: the store cannot be opened or is not complete. */
+int ss__ctl_store_restored(const struct ss_ctl *ctl);
+
 /* Writes "ssctl: CODE: DETAIL" and returns SS_CTL_FAILED. */
 int ss__ctl_fail(const struct ss_ctl *ctl, const struct ss_failure *failure);
 

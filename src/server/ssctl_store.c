@@ -1,8 +1,9 @@
-/* store check: what ss__store_check finds, for a person. */
+/* store check and store restored, for a person. */
 #include <inttypes.h>
 
 #include "server/ssctl.h"
 #include "store/check.h"
+#include "store/restored.h"
 
 #define CANNOT_OPEN 2
 
@@ -29,4 +30,24 @@ int ss__ctl_store_check(const struct ss_ctl *ctl)
             summary.events, summary.entities, summary.segments, summary.log_records,
             summary.bytes);
     return summary.findings == 0 ? SS_CTL_OK : SS_CTL_FAILED;
+}
+
+static void print_raised(uint32_t shard, uint64_t old_incarnation, uint64_t new_incarnation,
+                         void *ctx)
+{
+    const struct ss_ctl *ctl = ctx;
+    fprintf(ctl->out, "shard %" PRIu32 ": incarnation %" PRIu64 " is now %" PRIu64 "\n", shard,
+            old_incarnation, new_incarnation);
+}
+
+int ss__ctl_store_restored(const struct ss_ctl *ctl)
+{
+    struct ss_failure failure = { 0 };
+    struct ss_ctl copy = *ctl;    /* the callback's context is not const */
+    if (ss__store_restored(ctl->args[0], print_raised, &copy, &failure) != 0) {
+        (void)ss__ctl_fail(ctl, &failure);
+        return CANNOT_OPEN;
+    }
+    fprintf(ctl->out, "every epoch has changed: clients begin again from a snapshot\n");
+    return SS_CTL_OK;
 }

@@ -6,12 +6,15 @@
 #include "core/log.h"
 #include "shard/checkpoint.h"
 #include "shard/dispatch.h"
+#include "shard/parked.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
 
 #define CLOCK_EVERY_MESSAGES 16
-#define TASKS_MAX 1024
+#define BACKGROUND_MAX 4
+/* More than a batch can bring into memory. */
+#define EVICT_LOOKS_MAX (4 * SS_BATCH_MESSAGES_MAX)
 #define REST_TAILS 32
 #define REST_CHECKPOINTS 32
 #define REST_EVERY_MS 20
@@ -23,68 +26,84 @@ static void begin(struct ss_shard *shard)
     shard->now_ns = ss__clock_monotonic_ns(shard->options.clock);
     shard->now_us = ss__clock_wall_us(shard->options.clock);
     shard->handler_ns = 0;
+    shard->staged_before = ss__store_staged_bytes(shard->store);
 }
 
-/* Requests that were put back or waited for a load come before what the inbox holds. */
-static unsigned handle_again(struct ss_shard *shard)
+/* Whether the batch may go on: in number, bytes and time, of which the sources before the last have
+ * but @thirds, so that none starves the next. Handlers account for their own time; the clock is
+ * read now and then only. */
+static bool within_limits(struct ss_shard *shard, unsigned count, unsigned thirds)
 {
-    struct ss_list list;
-    ss__list_init(&list);
-    while (!ss__list_empty(&shard->again)) {
-        struct ss_list *link = shard->again.next;
-        ss__list_remove(link);
-        ss__list_push_back(&list, link);
-    }
-    unsigned count = 0;
-    while (!ss__list_empty(&list)) {
-        struct ss_list *link = count < SS_BATCH_MESSAGES_MAX ? list.next : list.prev;
-        ss__list_remove(link);
-        if (count < SS_BATCH_MESSAGES_MAX) {
-            ss__dispatch_request(shard, ss__container_of(link, struct ss_request, link));
-            count++;
-        } else {
-            ss__list_push_front(&shard->again, link);
-        }
-    }
-    return count;
-}
-
-/* The clock is read now and then only; handlers account for their own time. */
-static bool within_limits(struct ss_shard *shard, unsigned count, size_t bytes)
-{
-    if (count >= SS_BATCH_MESSAGES_MAX || bytes >= SS_BATCH_BYTES_MAX ||
-        shard->handler_ns >= SS_BATCH_HANDLER_NS_MAX) {
+    if (count * 3 >= SS_BATCH_MESSAGES_MAX * thirds ||
+        ss__store_staged_bytes(shard->store) - shard->staged_before >=
+            SS_BATCH_BYTES_MAX / 3 * thirds ||
+        shard->handler_ns >= SS_BATCH_HANDLER_NS_MAX / 3 * thirds) {
         return false;
     }
     return count % CLOCK_EVERY_MESSAGES != CLOCK_EVERY_MESSAGES - 1 ||
            ss__clock_monotonic_ns(shard->options.clock) - shard->now_ns <
-               2 * (uint64_t)SS_BATCH_HANDLER_NS_MAX;
+               (uint64_t)SS_BATCH_HANDLER_NS_MAX * 2 / 3 * thirds;
+}
+
+/* Sessions with parked requests take turns, each with its share. */
+static unsigned handle_parked(struct ss_shard *shard)
+{
+    unsigned count = 0;
+    for (struct ss_channel *channel; within_limits(shard, count, 1) &&
+                                     (channel = ss__parked_turn(shard)) != NULL;) {
+        if (!ss__has_share(shard, channel)) {
+            ss__parked_settle(shard, channel);
+            break;    /* the round is over */
+        }
+        for (struct ss_request *request; ss__has_share(shard, channel) &&
+                                         within_limits(shard, count, 1) &&
+                                         (request = ss__unpark(shard, channel)) != NULL;) {
+            ss__dispatch_turn(shard, channel, request);
+            count++;
+        }
+        ss__parked_settle(shard, channel);
+    }
+    return count;
+}
+
+static unsigned handle_tasks(struct ss_shard *shard, unsigned count)
+{
+    ss__tasks_advance(shard);
+    while (within_limits(shard, count, 2) && ss__tasks_run_one(shard)) {
+        count++;
+    }
+    return count;
 }
 
 static unsigned handle_inbox(struct ss_shard *shard, unsigned count, bool *ret_more)
 {
     size_t bytes = 0;
     *ret_more = true;
-    while (within_limits(shard, count, bytes)) {
+    for (unsigned taken = 0; within_limits(shard, count, 3) && bytes < SS_BATCH_BYTES_MAX &&
+                             taken < SS_BATCH_MESSAGES_MAX; taken++) {
         struct ss_inbox_node *node = ss__inbox_take(shard->inbox);
         if (node == NULL) {
             *ret_more = false;
             break;
         }
         bytes += node->bytes;
-        ss__dispatch(shard, ss__msg_of(node));
-        count++;
+        count += ss__dispatch(shard, ss__msg_of(node));
     }
     return count;
 }
 
-static void handle_background(struct ss_shard *shard)
+/* Sessions that a crash cut off. Those who stop leave them to the next process. */
+static unsigned handle_background(struct ss_shard *shard)
 {
-    if (!ss__list_empty(&shard->background)) {
+    unsigned count = 0;
+    while (count < BACKGROUND_MAX && !ss__list_empty(&shard->background) &&
+           shard->phase == SS_SHARD_RUNNING) {
         struct ss_list *link = shard->background.next;
         ss__list_remove(link);
-        ss__dispatch_request(shard, ss__container_of(link, struct ss_request, link));
+        (void)ss__dispatch_request(shard, ss__container_of(link, struct ss_request, link));
+        count++;
     }
+    return count;
 }
 
 static void stage_checkpoints(struct ss_shard *shard)
@@ -105,28 +124,40 @@ static void settle_touched(struct ss_shard *shard)
             ss__container_of(shard->touched.next, struct ss_state, touched_link);
         ss__list_remove(&state->touched_link);
         state->touched = false;
-        ss__checkpoint_committed(state);
+        state->unsaved = false;
+        ss__checkpoint_committed(shard, state);
     }
 }
 
-/* The store has undone what was staged: what was built on it goes too, and is loaded again. */
+/* The store has undone what was staged: a state with such events goes too, and is loaded again. */
+static void drop_unsaved(struct ss_shard *shard, struct ss_state *state)
+{
+    struct ss_channel *channel = state->channel;
+    if (state->stored != NULL) {
+        const struct ss_session_row *row = ss__store_row(state->stored);
+        ss__recovered_unmark(shard, row->sid);
+        if (row->running && shard->options.registry->has_hooks) {
+            ss__recovered_later(shard, channel->id);
+        }
+    }
+    ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
+    channel->running = false;
+    ss__state_free(shard, state);
+    ss__channel_release_later(shard, channel);
+}
+
 static void drop_touched(struct ss_shard *shard)
 {
     while (!ss__list_empty(&shard->touched)) {
         struct ss_state *state =
             ss__container_of(shard->touched.next, struct ss_state, touched_link);
-        struct ss_channel *channel = state->channel;
         ss__list_remove(&state->touched_link);
-        if (state->stored != NULL) {
-            const struct ss_session_row *row = ss__store_row(state->stored);
-            ss__recovered_unmark(shard, row->sid);
-            if (row->running && shard->options.registry->has_hooks) {
-                ss__recovered_later(shard, channel->id);
-            }
+        state->touched = false;
+        if (state->unsaved) {
+            drop_unsaved(shard, state);
+        } else {
+            ss__checkpoint_undone(state);
         }
-        ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
-        channel->running = false;
-        ss__state_free(shard, state);
     }
 }
 
@@ -169,11 +200,12 @@ static void disown_shown(struct ss_shard *shard)
         ss__ring_free(channel->ring);
         channel->ring = NULL;
         if (channel->state != NULL) {
-            ss__state_new_epoch(channel->state);
+            ss__state_new_epoch(shard, channel->state);
         }
         for (uint32_t i = 0; i < channel->interests_count; i++) {
-            const struct ss_interest *interest = &channel->interests[i];
-            ss__outbox_resync(&shard->outboxes[interest->gateway], interest->handle);
+            struct ss_interest *interest = &channel->interests[i];
+            ss__outbox_resync(&shard->outboxes[interest->gateway], &interest->mark,
+                              interest->handle);
         }
     }
 }
@@ -253,6 +285,7 @@ static void free_retired(struct ss_shard *shard)
 static bool flush_outboxes(struct ss_shard *shard)
 {
     bool all = true;
+    ss__effects_retry_resyncs(shard);
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
         all = ss__outbox_flush(&shard->outboxes[i]) && all;
     }
@@ -263,7 +296,6 @@ static bool flush_outboxes(struct ss_shard *shard)
  * costs one look-up. */
 static void forget_empty(struct ss_shard *shard)
 {
-    shard->batch++;    /* nothing points to the channels of this one any more */
     while (!ss__list_empty(&shard->empty)) {
         struct ss_state *state = ss__container_of(shard->empty.next, struct ss_state, recent);
         struct ss_channel *channel = state->channel;
@@ -272,28 +304,53 @@ static void forget_empty(struct ss_shard *shard)
     }
 }
 
-/* Least recently used first, until the states fit their budget. */
+static void forget_idle(struct ss_shard *shard)
+{
+    while (!ss__list_empty(&shard->idle)) {
+        struct ss_channel *channel = ss__container_of(shard->idle.next, struct ss_channel, idle);
+        ss__list_remove(&channel->idle);
+        ss__channel_release(shard, channel);
+    }
+}
+
+/* Nothing but its checkpoint keeps the state until the next commit. */
+static bool leaves_with_commit(const struct ss_state *state)
+{
+    return state->checkpoint_staged && state->dirty_count == 0 && !state->unsaved;
+}
+
+/* In use, or a request that waits is about to use it. */
+static bool pinned(const struct ss_shard *shard, const struct ss_channel *channel)
+{
+    return channel->loading || channel->parked_count > 0 || channel->batch == shard->batch;
+}
+
+/* Least recently used first, until the states fit their budget. Those with changes are written
+ * first and go in a later batch; one that cannot be written stays. */
 static void evict(struct ss_shard *shard)
 {
-    unsigned tries = 64;
+    uint64_t limit = shard->options.session_cache_bytes;
+    unsigned looks = EVICT_LOOKS_MAX;
     struct ss_list *link = shard->recent.next;
-    while (shard->state_bytes > shard->options.session_cache_bytes && link != &shard->recent &&
-           tries-- > 0) {
+    while (shard->state_bytes > limit && link != &shard->recent && looks-- > 0) {
         struct ss_state *state = ss__container_of(link, struct ss_state, recent);
         struct ss_channel *channel = state->channel;
         link = link->next;
-        if (state->touched || channel->loading || channel->batch == shard->batch) {
+        if (pinned(shard, channel)) {
             continue;
         }
-        if (state->dirty_count > 0 && ss__store_writable(shard->store) == 0) {
-            (void)ss__checkpoint_stage(shard, state);    /* evicted after the next commit */
-            continue;
+        if (!state->touched && state->dirty_count > 0 && ss__store_writable(shard->store) == 0) {
+            (void)ss__checkpoint_stage(shard, state);    /* without memory: next time */
         }
-        ss__state_free(shard, state);
-        ss__count(&ss__stats(shard)->sessions_evicted, 1);
-        ss__channel_release(shard, channel);
+        if (leaves_with_commit(state)) {
+            limit += ss__state_bytes(state);
+        } else if (!state->touched &&
+                   (state->dirty_count == 0 || ss__store_writable(shard->store) != 0)) {
+            ss__state_free(shard, state);
+            ss__count(&ss__stats(shard)->sessions_evicted, 1);
+            ss__channel_release(shard, channel);
+        }
     }
-    ss__gauge_set(&ss__stats(shard)->state_bytes, shard->state_bytes);
 }
 
 static void finish(struct ss_shard *shard, unsigned count)
@@ -305,31 +362,34 @@ static void finish(struct ss_shard *shard, unsigned count)
         shard->active_ns = shard->now_ns;
         shard->rested = false;
     }
-    if (ss__list_empty(&shard->touched)) {
+    bool committed = ss__list_empty(&shard->touched);
+    if (committed) {
         /* Rows of a staged checkpoint lie in the arena until their commit. */
         free_retired(shard);
         ss__arena_reset(&shard->arena);
     }
     evict(shard);
-    if (ss__list_empty(&shard->touched)) {
+    shard->batch++;    /* nothing points to the channels of this one any more */
+    if (committed) {
         forget_empty(shard);
     }
+    forget_idle(shard);
+    ss__gauge_set(&ss__stats(shard)->state_bytes, shard->state_bytes);
 }
 
 bool ss__batch_run(struct ss_shard *shard)
 {
     begin(shard);
     bool more = false;
-    unsigned count = handle_again(shard);
-    count += ss__tasks_run(shard, TASKS_MAX);
+    unsigned count = handle_parked(shard);
+    count = handle_tasks(shard, count);
     count = handle_inbox(shard, count, &more);
-    if (!more && count == 0) {
-        handle_background(shard);
-    }
+    count += handle_background(shard);
     end(shard);
     (void)flush_outboxes(shard);    /* what stays is tried again after OUTBOX_RETRY_MS */
     finish(shard, count);
-    return more || !ss__list_empty(&shard->again) || !ss__list_empty(&shard->background);
+    return more || !ss__list_empty(&shard->ready) ||
+           (!ss__list_empty(&shard->background) && shard->phase == SS_SHARD_RUNNING);
 }
 
 static bool stage_rest(struct ss_shard *shard)
@@ -341,12 +401,8 @@ static bool stage_rest(struct ss_shard *shard)
         if (state->dirty_count == 0 || state->checkpoint_staged || state->stored == NULL) {
             continue;
         }
-        struct ss_list *previous = link->prev;
-        if (ss__checkpoint_stage(shard, state) != 0) {
-            break;
-        }
-        link = previous;    /* staging moved the state to the end of the list */
-        staged++;
+        /* One that cannot be written must not keep the others from it. */
+        staged += ss__checkpoint_stage(shard, state) == 0;
     }
     return staged > 0;
 }
@@ -389,7 +445,7 @@ uint64_t ss__batch_wait_ms(struct ss_shard *shard)
         wait = earlier(wait, until(now_ns, shard->interval_due_ns));
     }
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
-        if (shard->outboxes[i].first != NULL) {
+        if (shard->outboxes[i].first != NULL || shard->outboxes[i].resync_due) {
             wait = earlier(wait, OUTBOX_RETRY_MS);
         }
     }

@@ -20,7 +20,9 @@ struct ss_channel *ss__channel_get(struct ss_shard *shard, struct ss_str id, uin
     channel->id = ss_str_of(channel->memory, id.len);
     channel->hash = hash;
     ss__list_init(&channel->tasks);
-    ss__list_init(&channel->waiting);
+    ss__list_init(&channel->parked);
+    ss__list_init(&channel->ready);
+    ss__list_init(&channel->idle);
     if (ss__map_put(&shard->channels, hash, channel) != 0) {
         free(channel);
         return NULL;
@@ -29,13 +31,24 @@ struct ss_channel *ss__channel_get(struct ss_shard *shard, struct ss_str id, uin
     return channel;
 }
 
+void ss__channel_release_later(struct ss_shard *shard, struct ss_channel *channel)
+{
+    if (ss__list_empty(&channel->idle)) {
+        ss__list_push_back(&shard->idle, &channel->idle);
+    }
+}
+
 void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel)
 {
     if (channel->state != NULL || channel->interests_count > 0 || channel->loading ||
-        channel->data != NULL || channel->tasks_count > 0 || channel->waiting_count > 0 ||
-        channel->batch == shard->batch) {
+        channel->data != NULL || channel->tasks_count > 0 || channel->parked_count > 0) {
         return;
     }
+    if (channel->batch == shard->batch) {
+        ss__channel_release_later(shard, channel);
+        return;
+    }
+    ss__list_remove(&channel->idle);
     (void)ss__map_remove(&shard->channels, channel->hash, channel);
     ss__gauge_set(&ss__stats(shard)->sessions, shard->channels.count);
     ss__ring_free(channel->ring);
@@ -65,26 +78,34 @@ int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint1
         }
         channel->interests = grown;
         interest = &grown[channel->interests_count++];
-        *interest = (struct ss_interest){ handle, gateway, 0 };
+        *interest = (struct ss_interest){ .handle = handle, .gateway = gateway };
         if (channel->interests_count == 1) {
             ss__count(&ss__stats(shard)->followed, 1);
         }
     }
     /* A newer generation means the gateway forgot the session in between. */
     if (interest->handle.slot != handle.slot || interest->handle.generation != handle.generation) {
-        interest->handle = handle;
-        interest->encodings = 0;
+        *interest = (struct ss_interest){ .handle = handle, .gateway = gateway };
     }
     interest->encodings |= (uint8_t)(1u << encoding);
     return 0;
 }
 
+struct ss_interest *ss__channel_interest(struct ss_channel *channel, uint16_t gateway,
+                                         struct ss_session_handle handle)
+{
+    struct ss_interest *interest = find_interest(channel, gateway);
+    return interest != NULL && interest->handle.slot == handle.slot &&
+                   interest->handle.generation == handle.generation
+               ? interest
+               : NULL;
+}
+
 void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
                           struct ss_session_handle handle)
 {
-    struct ss_interest *interest = find_interest(channel, gateway);
-    if (interest == NULL || interest->handle.slot != handle.slot ||
-        interest->handle.generation != handle.generation) {
+    struct ss_interest *interest = ss__channel_interest(channel, gateway, handle);
+    if (interest == NULL) {
         return;
     }
     *interest = channel->interests[--channel->interests_count];

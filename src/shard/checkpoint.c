@@ -32,8 +32,23 @@ static int compare_rows(const void *left, const void *right)
     return order != 0 ? order : compare_str(a->id, b->id);
 }
 
+static void move_to_staged(struct ss_state *state)
+{
+    while (!ss__list_empty(&state->dirty)) {
+        struct ss_entity_slot *slot =
+            ss__container_of(state->dirty.next, struct ss_entity_slot, dirty);
+        ss__list_remove(&slot->dirty);
+        ss__list_push_back(&state->staged, &slot->dirty);
+        slot->staged = true;
+    }
+    state->dirty_count = 0;
+}
+
 int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state)
 {
+    if (ss__store_row(state->stored)->quarantined) {
+        return SS_E_CORRUPT;
+    }
     struct ss_entity_row *rows =
         ss__arena_alloc(&shard->arena, (state->dirty_count + 1) * sizeof *rows);
     if (rows == NULL) {
@@ -60,19 +75,42 @@ int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state)
                                          shard->options.registry->timeline_version);
     if (err == 0) {
         state->checkpoint_staged = true;
-        ss__state_touch(shard, state);
+        ss__state_await_commit(shard, state);
+        move_to_staged(state);
     }
     return err;
 }
 
-void ss__checkpoint_committed(struct ss_state *state)
+void ss__checkpoint_committed(struct ss_shard *shard, struct ss_state *state)
 {
-    if (!state->checkpoint_staged) {
-        return;
-    }
     state->checkpoint_staged = false;
-    while (!ss__list_empty(&state->dirty)) {
-        ss__list_remove(state->dirty.next);
+    while (!ss__list_empty(&state->staged)) {
+        struct ss_entity_slot *slot =
+            ss__container_of(state->staged.next, struct ss_entity_slot, dirty);
+        ss__list_remove(&slot->dirty);
+        slot->staged = false;
+        if (slot->payload != NULL) {
+            continue;
+        }
+        if (state->channel->loading) {
+            /* The read under way may bring back the entity, which the slot prevents. */
+            ss__list_push_back(&state->dirty, &slot->dirty);
+            state->dirty_count++;
+        } else {
+            ss__state_forget_slot(shard, state, slot);
+        }
     }
-    state->dirty_count = 0;
+}
+
+void ss__checkpoint_undone(struct ss_state *state)
+{
+    state->checkpoint_staged = false;
+    while (!ss__list_empty(&state->staged)) {
+        struct ss_entity_slot *slot =
+            ss__container_of(state->staged.next, struct ss_entity_slot, dirty);
+        ss__list_remove(&slot->dirty);
+        slot->staged = false;
+        ss__list_push_back(&state->dirty, &slot->dirty);
+        state->dirty_count++;
+    }
 }

@@ -18,10 +18,14 @@
 
 bool ss__checkpoint_due(const struct ss_state *state);
 
-/* Stages the changed entities. They stay marked until ss__checkpoint_committed. SS_E_NOMEM. */
+/* Stages the changed entities as they are now; what changes afterwards is of the next checkpoint.
+ * SS_E_NOMEM, and SS_E_CORRUPT for a session that is set aside. */
 int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state);
 
 /* The commit that held a staged checkpoint returned. */
-void ss__checkpoint_committed(struct ss_state *state);
+void ss__checkpoint_committed(struct ss_shard *shard, struct ss_state *state);
+
+/* It failed, and nothing but the checkpoint was lost: the changes are of the next one. */
+void ss__checkpoint_undone(struct ss_state *state);
 
 #endif

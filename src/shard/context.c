@@ -11,7 +11,8 @@
 void ss__context_init(struct ss_context *context, struct ss_shard *shard,
                       struct ss_channel *channel)
 {
-    *context = (struct ss_context){ .view = { shard, channel->state }, .channel = channel };
+    *context = (struct ss_context){ .view = { shard, channel->state, &context->read_err },
+                                    .channel = channel };
 }
 
 static void *arena_alloc(void *allocator_data, size_t size)
@@ -116,6 +117,11 @@ static int publish(struct ss_context *context, const char *event, const struct s
         return ss__fail(&context->failure, SS_E_LIMIT,
                         "event \"%s\": one call may publish %d events and %u bytes", event,
                         SS_HANDLER_EVENTS_MAX, SS_HANDLER_BYTES_MAX);
+    }
+    if (context->read_err != 0) {
+        return ss__fail(&context->failure, context->read_err,
+                        "event \"%s\": an entity could not be read before: %s", event,
+                        ss_error_text(context->read_err));
     }
     uint64_t ordinal = 0;
     int err = ss__pipeline_publish(context->view.shard, context->channel, name, packed, &ordinal,

@@ -12,11 +12,13 @@
 struct ss_view {
     struct ss_shard *shard;
     struct ss_state *state;
+    int *err;    /* set when a read failed: what looked like no entity may be one */
 };
 
 struct ss_context {
     struct ss_view view;
     struct ss_channel *channel;
+    int read_err;                   /* of the view */
     uint64_t ordinal_max;           /* highest published by this call */
     uint32_t events;
     size_t bytes;

@@ -9,6 +9,7 @@
 #include "shard/context.h"
 #include "shard/effect.h"
 #include "shard/load.h"
+#include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/shard_state.h"
 #include "shard/snapshot.h"
@@ -123,35 +124,24 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
     }
 }
 
-/* Fairness: one session may not fill a batch. Later messages of it wait for the next one. */
-static bool had_its_share(struct ss_shard *shard, struct ss_channel *channel)
+bool ss__has_share(struct ss_shard *shard, struct ss_channel *channel)
 {
     if (channel->batch != shard->batch) {
         channel->batch = shard->batch;
         channel->batch_messages = 0;
     }
-    return ++channel->batch_messages > SS_BATCH_SESSION_MESSAGES_MAX;
+    return channel->batch_messages < SS_BATCH_SESSION_MESSAGES_MAX;
 }
 
-void ss__dispatch_request(struct ss_shard *shard, struct ss_request *request)
+void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
+                       struct ss_request *request)
 {
-    ss__list_init(&request->link);
+    int err;
     if (request->err != 0) {
         ss__effect_answer(shard, request);    /* withdrawn while it waited */
         return;
     }
-    struct ss_channel *channel =
-        ss__channel_get(shard, request->session_id, request->session_hash, true);
-    if (channel == NULL) {
-        ss__request_fail(request, SS_E_NOMEM, NULL);
-        ss__effect_answer(shard, request);
-        return;
-    }
-    if (had_its_share(shard, channel)) {
-        ss__list_push_back(&shard->again, &request->link);
-        return;
-    }
-    int err;
+    channel->batch_messages++;
     switch (ss__load(shard, channel, wants_whole(request), request, &err)) {
     case SS_LOAD_READY:
         handle(shard, channel, request);
@@ -163,6 +153,25 @@ void ss__dispatch_request(struct ss_shard *shard, struct ss_request *request)
         ss__effect_answer(shard, request);
         break;
     }
+}
+
+bool ss__dispatch_request(struct ss_shard *shard, struct ss_request *request)
+{
+    ss__list_init(&request->link);
+    struct ss_channel *channel =
+        ss__channel_get(shard, request->session_id, request->session_hash, true);
+    if (channel == NULL) {
+        ss__request_fail(request, SS_E_NOMEM, NULL);
+        ss__effect_answer(shard, request);
+        return true;
+    }
+    if (!channel->loading && (channel->parked_count > 0 || !ss__has_share(shard, channel))) {
+        ss__park(shard, channel, request);
+        return false;
+    }
+    (void)ss__has_share(shard, channel);    /* the batch holds the channel from here on */
+    ss__dispatch_turn(shard, channel, request);
+    return true;
 }
 
 static bool same_follower(const struct ss_request *request,
@@ -190,20 +199,18 @@ static void uninterested(struct ss_shard *shard, struct ss_msg_uninterested *msg
     struct ss_channel *channel =
         ss__channel_get(shard, msg->session_id, msg->session_hash, false);
     if (channel != NULL) {
-        withdraw(&channel->waiting, msg);
-        withdraw(&shard->again, msg);
+        withdraw(&channel->parked, msg);
         ss__channel_unfollow(shard, channel, msg->gateway, msg->handle);
         ss__channel_release(shard, channel);
     }
     ss__msg_free(&msg->base);
 }
 
-void ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
+bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
 {
     switch (msg->kind) {
     case SS_MSG_REQUEST:
-        ss__dispatch_request(shard, (struct ss_request *)(void *)msg);
-        break;
+        return ss__dispatch_request(shard, (struct ss_request *)(void *)msg);
     case SS_MSG_UNINTERESTED:
         uninterested(shard, (struct ss_msg_uninterested *)(void *)msg);
         break;
@@ -219,4 +226,5 @@ void ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
     default:
         SS_INSIST(false);    /* posted by our own code only */
     }
+    return true;
 }

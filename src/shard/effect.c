@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "shard/parked.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
 
@@ -35,18 +36,29 @@ void ss__effect_answer(struct ss_shard *shard, struct ss_request *request)
     effect->request = request;
 }
 
+static bool to_gateway(const struct ss_shard *shard, const struct ss_request *request)
+{
+    uint16_t gateway = request->connection.gateway;
+    return gateway != SS_GATEWAY_NONE && gateway < shard->options.gateways_count;
+}
+
+static void turn_round(struct ss_request *request)
+{
+    request->base.kind = SS_MSG_REPLY;
+    request->base.node.bytes = (uint32_t)request->memory_bytes +
+                               (request->snapshot == NULL || request->snapshot_shared
+                                    ? 0
+                                    : request->snapshot->len);
+}
+
 void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
 {
     if (request->err != 0) {
         ss__count_error(ss__stats(shard)->errors, request->err);
     }
-    uint16_t gateway = request->connection.gateway;
-    if (gateway != SS_GATEWAY_NONE && gateway < shard->options.gateways_count) {
-        request->base.kind = SS_MSG_REPLY;
-        request->base.node.bytes =
-            (uint32_t)request->memory_bytes +
-            (request->snapshot == NULL ? 0 : request->snapshot->len);
-        ss__outbox_push(&shard->outboxes[gateway], &request->base);
+    if (to_gateway(shard, request)) {
+        turn_round(request);
+        ss__outbox_push(&shard->outboxes[request->connection.gateway], &request->base);
         return;
     }
     if (request->done != NULL) {
@@ -62,6 +74,11 @@ void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
     ss__msg_free(&request->base);
 }
 
+static struct ss_buf *ref_or_null(struct ss_buf *buf)
+{
+    return buf == NULL ? NULL : ss__buf_ref(buf);
+}
+
 static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
 {
     struct ss_channel *channel = effect->channel;
@@ -75,15 +92,38 @@ static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
     }
     for (uint32_t i = 0; i < channel->interests_count; i++) {
         struct ss_interest *interest = &channel->interests[i];
+        struct ss_outbox *outbox = &shard->outboxes[interest->gateway];
         struct ss_buf *bufs[SS_MESSAGE_ENCODINGS] = { NULL };
+        bool lost = false;
         for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
-            if ((interest->encodings & (1u << encoding)) != 0 && effect->bufs[encoding] != NULL) {
-                bufs[encoding] = ss__buf_ref(effect->bufs[encoding]);
-            }
+            bool wanted = (interest->encodings & effect->encodings & (1u << encoding)) != 0;
+            lost |= wanted && effect->bufs[encoding] == NULL;
+            bufs[encoding] = wanted ? ref_or_null(effect->bufs[encoding]) : NULL;
         }
-        if (!ss__outbox_frame(&shard->outboxes[interest->gateway], interest->handle,
-                              effect->ordinal, bufs)) {
+        if (!ss__outbox_frame(outbox, &interest->mark, interest->handle, effect->ordinal,
+                              bufs)) {
             ss__count(&ss__stats(shard)->overflows, 1);
+        }
+        if (lost) {
+            ss__outbox_resync(outbox, &interest->mark, interest->handle);
+        }
+    }
+}
+
+void ss__effects_retry_resyncs(struct ss_shard *shard)
+{
+    bool due = false;
+    for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
+        due |= shard->outboxes[i].resync_due;
+        shard->outboxes[i].resync_due = false;
+    }
+    size_t at = 0;
+    for (struct ss_channel *channel;
+         due && (channel = ss__map_next(&shard->channels, &at)) != NULL;) {
+        for (uint32_t i = 0; i < channel->interests_count; i++) {
+            struct ss_interest *interest = &channel->interests[i];
+            ss__outbox_retry(&shard->outboxes[interest->gateway], &interest->mark,
+                             interest->handle);
         }
     }
 }
@@ -123,10 +163,19 @@ static void release_subscribed(struct ss_shard *shard, struct ss_effect *effect)
     struct ss_request *request = effect->request;
     if (request->err == 0 && !add_ring_frames(effect->channel, request)) {
         /* More frames than the ring holds came in one batch: begin again with a new snapshot. */
-        ss__list_push_back(&shard->again, &request->link);
+        ss__park(shard, effect->channel, request);
         return;
     }
-    ss__answer_now(shard, request);
+    struct ss_interest *interest =
+        request->err != 0 ? NULL
+                          : ss__channel_interest(effect->channel, request->connection.gateway,
+                                                 request->handle);
+    if (interest == NULL || !to_gateway(shard, request)) {
+        ss__answer_now(shard, request);
+        return;
+    }
+    turn_round(request);
+    ss__outbox_subscribed(&shard->outboxes[interest->gateway], &interest->mark, request);
 }
 
 void ss__effects_release(struct ss_shard *shard)
@@ -160,12 +209,23 @@ static bool is_read(const struct ss_request *request)
     return request->request == SS_REQUEST_SUBSCRIBE || request->request == SS_REQUEST_SNAPSHOT;
 }
 
+/* Reading it again is as good: nobody has seen the answer. */
+static bool read_again(struct ss_shard *shard, struct ss_request *request)
+{
+    struct ss_channel *channel =
+        ss__channel_get(shard, request->session_id, request->session_hash, true);
+    if (request->err != 0 || !is_read(request) || channel == NULL) {
+        return false;
+    }
+    ss__buf_unref(request->snapshot);
+    request->snapshot = NULL;
+    ss__park(shard, channel, request);
+    return true;
+}
+
 static void fail_request(struct ss_shard *shard, struct ss_request *request, int err)
 {
-    if (request->err == 0 && is_read(request)) {
-        ss__buf_unref(request->snapshot);
-        request->snapshot = NULL;
-        ss__list_push_back(&shard->again, &request->link);
+    if (read_again(shard, request)) {
         return;
     }
     if (request->err == 0) {

@@ -28,6 +28,7 @@ struct ss_effect {
     struct ss_task *task;           /* ARM */
     uint64_t ordinal;               /* FRAME */
     uint32_t index;                 /* FRAME: of the event's, from 0 */
+    uint8_t encodings;              /* FRAME: wanted; without a buffer: it could not be made */
     struct ss_buf *bufs[SS_MESSAGE_ENCODINGS];
 };
 
@@ -47,6 +48,9 @@ void ss__effect_answer(struct ss_shard *shard, struct ss_request *request);
 
 /* The commit returned: everything leaves, in order. */
 void ss__effects_release(struct ss_shard *shard);
+
+/* Tells gateways of frames they missed when there was no memory to tell them. */
+void ss__effects_retry_resyncs(struct ss_shard *shard);
 
 /* The commit failed with @err: nothing leaves; subscribes are handled again, callers get an error,
  * tasks are cancelled. */

@@ -6,6 +6,7 @@
 #include "core/contract.h"
 #include "shard/context.h"
 #include "shard/dispatch.h"
+#include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
@@ -24,6 +25,7 @@ struct load_job {
 struct load_done {
     struct ss_msg base;
     struct ss_channel *channel;  /* pinned by channel->loading */
+    uint32_t state;              /* channel->states at the start: the read is for that one */
     struct ss_image image;
     int err;
 };
@@ -32,6 +34,13 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
 {
     struct ss_store_session *stored = NULL;
     int err = ss__store_get_session(shard->store, channel->id, &stored);
+    if (err == 0) {
+        err = ss__store_use_timeline(shard->store, stored,
+                                     shard->options.registry->timeline_version);
+        if (err != 0) {
+            ss__store_put_session(shard->store, stored);
+        }
+    }
     if (err != 0 && err != SS_E_NOTFOUND) {
         return err;
     }
@@ -44,7 +53,7 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
     }
     state->stored = stored;
     if (stored == NULL) {
-        state->whole = true;
+        state->whole = state->replayed = true;
         return 0;
     }
     const struct ss_session_row *row = ss__store_row(stored);
@@ -54,8 +63,9 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
     return 0;
 }
 
+/* Adds what the state lacks. A replay is only ever done on a state that shows no event yet. */
 static int install(struct ss_shard *shard, struct ss_channel *channel,
-                   const struct ss_image *image, bool entities, bool replay)
+                   const struct ss_image *image, bool entities)
 {
     struct ss_state *state = channel->state;
     int err = 0;
@@ -63,13 +73,14 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
         err = ss__state_add_stored(shard, state, &image->entities[i]);
     }
     state->whole |= entities && err == 0;
-    if (!replay) {
+    if (err != 0 || state->replayed) {
         return err;
     }
     state->ordinal = state->timeline_ordinal = image->row.timeline_ordinal;
     for (size_t i = 0; i < image->records_count && err == 0; i++) {
         err = ss__pipeline_replay(shard, channel, &image->records[i]);
     }
+    state->replayed = err == 0;
     return err;
 }
 
@@ -109,9 +120,8 @@ static int run_recover(struct ss_shard *shard, struct ss_channel *channel)
     return 0;
 }
 
-/* Reads on this thread what the state lacks. */
-static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool entities,
-                       bool replay)
+/* Reads on this thread what the state lacks; the entities only if asked for. */
+static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool entities)
 {
     struct ss_state *state = channel->state;
     if (state->stored == NULL) {
@@ -126,7 +136,7 @@ static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool 
     err = ss__store_read_image(shard->store, request, &image);
     ss__store_image_request_free(request);
     if (err == 0) {
-        err = install(shard, channel, &image, entities, replay);
+        err = install(shard, channel, &image, entities);
         ss__image_deinit(&image);
     }
     return err;
@@ -154,6 +164,7 @@ static int start_job(struct ss_shard *shard, struct ss_channel *channel)
     }
     if (err == 0) {
         done->channel = channel;
+        done->state = channel->states;
         *job = (struct load_job){ .base.run = run_job,
                                   .store = shard->store,
                                   .inbox = ss__inbox_ref(shard->inbox),
@@ -175,27 +186,26 @@ static int start_job(struct ss_shard *shard, struct ss_channel *channel)
     return 0;
 }
 
-static enum ss_load_result wait(struct ss_channel *channel, struct ss_request *request,
-                                int *ret_err)
+static enum ss_load_result wait(struct ss_shard *shard, struct ss_channel *channel,
+                                struct ss_request *request, int *ret_err)
 {
-    if (channel->waiting_count >= SS_LOAD_WAITING_MAX) {
+    if (channel->parked_count >= SS_LOAD_WAITING_MAX) {
         *ret_err = SS_E_BUSY;
         return SS_LOAD_FAILED;
     }
-    ss__list_push_back(&channel->waiting, &request->link);
-    channel->waiting_count++;
+    ss__park(shard, channel, request);
     return SS_LOAD_WAIT;
 }
 
-/* What is missing: the replay of a fresh state, all entities, or nothing. */
-static int load_missing(struct ss_shard *shard, struct ss_channel *channel, bool fresh, bool whole,
+/* What is missing: the replay, all entities, or nothing. */
+static int load_missing(struct ss_shard *shard, struct ss_channel *channel, bool whole,
                         bool *ret_started)
 {
     struct ss_state *state = channel->state;
     bool entities = whole && !state->whole;
-    uint64_t replay = fresh && state->stored != NULL ? ss__store_replay_count(state->stored) : 0;
+    uint64_t replay = state->replayed ? 0 : ss__store_replay_count(state->stored);
     *ret_started = false;
-    if (!fresh && !entities) {
+    if (state->replayed && !entities) {
         return 0;
     }
     if (shard->options.pool != NULL && state->stored != NULL && !state->touched &&
@@ -203,21 +213,23 @@ static int load_missing(struct ss_shard *shard, struct ss_channel *channel, bool
         *ret_started = true;
         return start_job(shard, channel);
     }
-    return read_inline(shard, channel, entities, fresh);
+    return read_inline(shard, channel, entities);
 }
 
-static void drop_fresh(struct ss_shard *shard, struct ss_channel *channel)
+/* Drops a state that could not be loaded, perhaps half-way. */
+static void give_up(struct ss_shard *shard, struct ss_channel *channel)
 {
     if (channel->state != NULL && !channel->state->touched) {
         ss__state_free(shard, channel->state);
     }
+    ss__channel_release_later(shard, channel);
 }
 
 enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel, bool whole,
                              struct ss_request *request, int *ret_err)
 {
     if (channel->loading) {
-        return wait(channel, request, ret_err);
+        return wait(shard, channel, request, ret_err);
     }
     bool fresh = channel->state == NULL;
     int err = fresh ? open_state(shard, channel) : 0;
@@ -225,11 +237,10 @@ enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel,
         bool started;
         whole |= fresh && must_recover(shard, channel->state) &&
                  was_cut_off(channel->state);
-        err = load_missing(shard, channel, fresh, whole, &started);
+        err = load_missing(shard, channel, whole, &started);
         if (err == 0 && started) {
-            enum ss_load_result result = wait(channel, request, ret_err);
-            SS_INSIST(result == SS_LOAD_WAIT);    /* the list was empty */
-            return result;
+            ss__park_first(shard, channel, request);
+            return SS_LOAD_WAIT;
         }
     }
     if (err == 0 && fresh) {
@@ -237,7 +248,7 @@ enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel,
     }
     if (err != 0) {
         if (fresh) {
-            drop_fresh(shard, channel);
+            give_up(shard, channel);
         }
         *ret_err = err;
         return SS_LOAD_FAILED;
@@ -247,60 +258,49 @@ enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel,
 
 int ss__load_now(struct ss_shard *shard, struct ss_channel *channel)
 {
-    if (channel->state != NULL && !channel->loading) {
-        return 0;
-    }
-    if (channel->loading) {
-        /* The pool is reading it: what it brings is dropped when it finds the state complete. */
-        return read_inline(shard, channel, false, true);
-    }
-    int err = open_state(shard, channel);
-    if (err == 0) {
-        err = read_inline(shard, channel, false, true);
+    int err = channel->state == NULL ? open_state(shard, channel) : 0;
+    /* The pool may be reading it: what it brings is only added to a state that has its events. */
+    if (err == 0 && !channel->state->replayed) {
+        err = read_inline(shard, channel, false);
     }
     if (err != 0) {
-        drop_fresh(shard, channel);
+        give_up(shard, channel);
     }
     return err;
 }
 
-/* Requests that waited go before what the inbox holds, in their order. */
 static void release_waiting(struct ss_shard *shard, struct ss_channel *channel, int err)
 {
-    while (!ss__list_empty(&channel->waiting)) {
-        struct ss_list *link = err == 0 ? channel->waiting.prev : channel->waiting.next;
-        struct ss_request *request = ss__container_of(link, struct ss_request, link);
-        ss__list_remove(link);
-        channel->waiting_count--;
-        if (err == 0) {
-            ss__list_push_front(&shard->again, link);
-        } else {
-            ss__request_fail(request, err, ss_error_text(err));
-            ss__effect_answer(shard, request);
-        }
+    for (struct ss_request *request;
+         err != 0 && (request = ss__unpark(shard, channel)) != NULL;) {
+        ss__request_fail(request, err, ss_error_text(err));
+        ss__effect_answer(shard, request);
     }
+    ss__parked_settle(shard, channel);
 }
 
 void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
 {
     struct load_done *done = (struct load_done *)(void *)msg;
     struct ss_channel *channel = done->channel;
-    int err = done->err;
+    /* A failed commit may have dropped the state: those who wait load it again. */
+    bool wanted = channel->state != NULL && channel->states == done->state;
+    int err = wanted ? done->err : 0;
     channel->loading = false;
     shard->loads--;
-    if (err == 0) {
-        /* A state with events of its own was only lacking entities. */
-        bool replay = channel->state->ordinal == 0;
-        err = install(shard, channel, &done->image, true, replay);
-        ss__image_deinit(&done->image);
+    if (err == 0 && wanted) {
+        err = install(shard, channel, &done->image, true);
     }
-    if (err == 0) {
+    if (err == 0 && wanted) {
         err = run_recover(shard, channel);
     }
+    if (done->err == 0) {
+        ss__image_deinit(&done->image);
+    }
     if (err != 0) {
-        drop_fresh(shard, channel);
+        give_up(shard, channel);
     }
     release_waiting(shard, channel, err);
-    ss__channel_release(shard, channel);
+    ss__channel_release_later(shard, channel);
     free(done);
 }

@@ -2,6 +2,8 @@
 
 #include <sessionstream/limits.h>
 
+#include "core/fault.h"
+
 void ss__outbox_init(struct ss_outbox *outbox, struct ss_inbox *inbox)
 {
     *outbox = (struct ss_outbox){ .inbox = inbox };
@@ -26,53 +28,65 @@ static struct ss_inbox_node *next_of(struct ss_inbox_node *node)
     return atomic_load_explicit(&node->next, memory_order_relaxed);
 }
 
-static bool same_session(const struct ss_session_handle *a, const struct ss_session_handle *b)
+void ss__outbox_retry(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
+                      struct ss_session_handle handle)
 {
-    return a->slot == b->slot && a->generation == b->generation;
-}
-
-/* Takes the waiting frames of a session out; true if a RESYNC for it waits already. */
-static bool drop_frames(struct ss_outbox *outbox, struct ss_session_handle handle)
-{
-    struct ss_inbox_node *node = outbox->first;
-    bool resync_waits = false;
-    outbox->first = outbox->last = NULL;
-    outbox->count = 0;
-    outbox->bytes = 0;
-    while (node != NULL) {
-        struct ss_inbox_node *next = next_of(node);
-        struct ss_msg *msg = ss__msg_of(node);
-        const struct ss_msg_frame *frame = (const struct ss_msg_frame *)(const void *)msg;
-        const struct ss_msg_resync *resync = (const struct ss_msg_resync *)(const void *)msg;
-        if (msg->kind == SS_MSG_FRAME && same_session(&frame->handle, &handle)) {
-            ss__msg_free(msg);
-            outbox->overflows++;
-        } else {
-            resync_waits |= msg->kind == SS_MSG_RESYNC && same_session(&resync->handle, &handle);
-            ss__outbox_push(outbox, msg);
-        }
-        node = next;
-    }
-    return resync_waits;
-}
-
-void ss__outbox_resync(struct ss_outbox *outbox, struct ss_session_handle handle)
-{
-    if (drop_frames(outbox, handle)) {
+    if (!mark->due) {
         return;
     }
-    struct ss_msg_resync *resync = ss__msg_new(SS_MSG_RESYNC, sizeof *resync);
-    if (resync != NULL) {
-        resync->handle = handle;
-        ss__outbox_push(outbox, &resync->base);
+    struct ss_msg_resync *resync =
+        SS_FAULT("outbox.resync") != 0 ? NULL : ss__msg_new(SS_MSG_RESYNC, sizeof *resync);
+    if (resync == NULL) {
+        outbox->resync_due = true;
+        return;
     }
+    resync->handle = handle;
+    ss__outbox_push(outbox, &resync->base);
+    mark->told = true;
+    mark->due = false;
 }
 
-bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_session_handle handle, uint64_t ordinal,
+void ss__outbox_resync(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
+                       struct ss_session_handle handle)
+{
+    mark->due |= !mark->told;
+    ss__outbox_retry(outbox, mark, handle);
+}
+
+void ss__outbox_subscribed(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
+                           struct ss_request *request)
+{
+    /* Others there may still have to hear of what they missed. Behind the answer it is as good,
+     * if memory is short now: it costs this one a second snapshot. */
+    ss__outbox_retry(outbox, mark, request->handle);
+    ss__outbox_push(outbox, &request->base);
+    mark->told = false;
+}
+
+/* Counts the frame with those of its session that wait; false if it is one too many. */
+static bool fits(const struct ss_outbox *outbox, struct ss_outbox_mark *mark,
+                 struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS])
+{
+    if (mark->flushes != outbox->flushes) {
+        mark->flushes = outbox->flushes;
+        mark->bytes = 0;
+    }
+    uint64_t bytes = mark->bytes + sizeof(struct ss_msg_frame);
+    for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
+        bytes += bufs[i] == NULL ? 0 : bufs[i]->len;
+    }
+    mark->bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+    uint64_t max = (uint64_t)SS_INBOX_BYTES_MAX * (bytes <= SS_OUTBOX_QUIET_BYTES ? 2 : 1);
+    return outbox->bytes < max;
+}
+
+bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
+                      struct ss_session_handle handle, uint64_t ordinal,
                       struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS])
 {
+    ss__outbox_retry(outbox, mark, handle);
     struct ss_msg_frame *frame = NULL;
-    if (outbox->bytes < SS_INBOX_BYTES_MAX) {
+    if (!mark->told && !mark->due && fits(outbox, mark, bufs)) {
         frame = ss__msg_new(SS_MSG_FRAME, sizeof *frame);
     }
     if (frame == NULL) {
@@ -80,7 +94,7 @@ bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_session_handle handle,
             ss__buf_unref(bufs[i]);
         }
         outbox->overflows++;
-        ss__outbox_resync(outbox, handle);
+        ss__outbox_resync(outbox, mark, handle);
         return false;
     }
     frame->handle = handle;
@@ -93,25 +107,28 @@ bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_session_handle handle,
     return true;
 }
 
-bool ss__outbox_flush(struct ss_outbox *outbox)
+void ss__outbox_flush_all(struct ss_outbox *outbox)
 {
     if (outbox->first == NULL) {
-        return true;
+        return;
     }
-    if (ss__inbox_depth(outbox->inbox) >= SS_INBOX_MESSAGES_MAX ||
-        ss__inbox_bytes(outbox->inbox) >= SS_INBOX_BYTES_MAX) {
+    if (ss__inbox_post_chain(outbox->inbox, outbox->first, outbox->last, outbox->count,
+                             outbox->bytes) != 0) {
+        ss__outbox_deinit(outbox);    /* the gateway is gone, and with it everyone who waits */
+    }
+    outbox->first = outbox->last = NULL;
+    outbox->count = 0;
+    outbox->bytes = 0;
+    outbox->flushes++;
+}
+
+bool ss__outbox_flush(struct ss_outbox *outbox)
+{
+    if (outbox->first != NULL && (ss__inbox_depth(outbox->inbox) >= SS_INBOX_MESSAGES_MAX ||
+                                  ss__inbox_bytes(outbox->inbox) >= SS_INBOX_BYTES_MAX)) {
         return false;
     }
-    int err = ss__inbox_post_chain(outbox->inbox, outbox->first, outbox->last, outbox->count,
-                                   outbox->bytes);
-    if (err != 0) {
-        ss__outbox_deinit(outbox);    /* the gateway is gone, and with it everyone who waits */
-        return true;
-    }
-    struct ss_inbox *inbox = outbox->inbox;
-    uint64_t overflows = outbox->overflows;
-    ss__outbox_init(outbox, inbox);
-    outbox->overflows = overflows;
+    ss__outbox_flush_all(outbox);
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <sessionstream/limits.h>
 
+#include "core/fault.h"
 #include "core/utf8.h"
 #include "shard/context.h"
 #include "shard/effect.h"
@@ -16,6 +17,7 @@ struct emitted {
     struct ss_str id;          /* entities */
     struct ss_str payload;
     bool has_payload;          /* entities: false is a tombstone */
+    struct ss_entity_change change;
 };
 
 struct ss_ui {
@@ -151,7 +153,7 @@ static int weigh(struct ss_shard *shard, struct ss_state *state, const struct em
 }
 
 /* Judged before the event is stored: a replay must never meet a limit. The usual case looks
- * nothing up. */
+ * nothing up. SS_E_LIMIT, and those of ss__state_find. */
 static int check_room(struct ss_shard *shard, struct ss_state *state,
                       struct ss_timeline *timeline)
 {
@@ -166,7 +168,7 @@ static int check_room(struct ss_shard *shard, struct ss_state *state,
     }
     int err = weigh(shard, state, timeline->first, &entities, &bytes);
     if (err != 0) {
-        return ss__fail(&timeline->failure, err, "%s", ss_error_text(err));
+        return err;
     }
     return ss__state_has_room(state, entities, bytes)
                ? 0
@@ -175,16 +177,34 @@ static int check_room(struct ss_shard *shard, struct ss_state *state,
                           SS_SESSION_ENTITIES_MAX, SS_SESSION_STATE_BYTES_MAX);
 }
 
-static int apply(struct ss_shard *shard, struct ss_state *state, const struct emitted *changes,
-                 uint64_t ordinal, uint64_t time_us)
+static void discard(struct ss_shard *shard, struct ss_state *state, const struct emitted *first,
+                    const struct emitted *end)
 {
-    int err = 0;
-    for (const struct emitted *at = changes; at != NULL && err == 0; at = at->next) {
-        struct ss_str payload = at->payload;
-        err = ss__state_put(shard, state, at->name, at->id, at->has_payload ? &payload : NULL,
-                            ordinal, time_us);
+    for (const struct emitted *at = first; at != end; at = at->next) {
+        ss__state_discard(shard, state, &at->change);
     }
-    return err;
+}
+
+static int prepare(struct ss_shard *shard, struct ss_state *state, struct emitted *changes)
+{
+    for (struct emitted *at = changes; at != NULL; at = at->next) {
+        int err = ss__state_prepare(shard, state, at->name, at->id,
+                                    at->has_payload ? &at->payload : NULL, &at->change);
+        if (err != 0) {
+            discard(shard, state, changes, at);
+            return err;
+        }
+    }
+    return 0;
+}
+
+static void apply(struct ss_shard *shard, struct ss_state *state, const struct emitted *changes,
+                  uint64_t ordinal, uint64_t time_us)
+{
+    for (const struct emitted *at = changes; at != NULL; at = at->next) {
+        ss__state_apply(shard, state, &at->change, ordinal, time_us);
+    }
+    state->timeline_ordinal = ordinal;
 }
 
 static void encode_frame(struct ss_shard *shard, const struct ss_ui_frame *frame,
@@ -192,9 +212,11 @@ static void encode_frame(struct ss_shard *shard, const struct ss_ui_frame *frame
 {
     for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
         if ((encodings & (1u << encoding)) != 0) {
-            bufs[encoding] = ss__frame_ui_event(shard->options.transport,
-                                                (enum ss_encoding)encoding, frame,
-                                                &shard->scratch, NULL);
+            bufs[encoding] = SS_FAULT("shard.frame") != 0
+                                 ? NULL
+                                 : ss__frame_ui_event(shard->options.transport,
+                                                      (enum ss_encoding)encoding, frame,
+                                                      &shard->scratch, NULL);
             ss__count(&ss__stats(shard)->frames_encoded, 1);
         }
     }
@@ -222,6 +244,7 @@ static int stage_frames(struct ss_shard *shard, struct ss_channel *channel, cons
         effect->channel = channel;
         effect->ordinal = ordinal;
         effect->index = frame.index;
+        effect->encodings = encodings;
         encode_frame(shard, &frame, encodings, effect->bufs);
         frame.index++;
     }
@@ -277,13 +300,34 @@ static int finish(struct ss_shard *shard, struct ss_channel *channel, const stru
                         (int)event->name.len, event->name.data,
                         cause->code != 0 ? cause->text : "the projection returned an error");
     }
-    struct ss_state *state = channel->state;
-    int err = apply(shard, state, timeline->first, event->ordinal, event->time_us);
-    state->timeline_ordinal = event->ordinal;
-    if (err == 0) {
-        err = stage_frames(shard, channel, ui, event->ordinal);
-    }
+    apply(shard, channel->state, timeline->first, event->ordinal, event->time_us);
+    int err = stage_frames(shard, channel, ui, event->ordinal);
     return err == 0 ? 0 : ss__fail(failure, err, "%s", ss_error_text(err));
+}
+
+/* Runs the projections; @ret_flags says which of them failed. An error means that the session could
+ * not be read, and that what they made of it is worth nothing. */
+static int project(struct ss_shard *shard, struct ss_channel *channel,
+                   const struct ss_event *event, struct ss_ui *ui, struct ss_timeline *timeline,
+                   uint32_t *ret_flags)
+{
+    int read_err = 0;
+    struct ss_view view = { shard, channel->state, &read_err };
+    uint32_t flags = 0;
+    flags |= run_ui(shard, event, &view, ui) < 0 ? (uint32_t)SS_RECORD_UI_FAILED : 0;
+    bool failed = run_timeline(shard, event, &view, timeline) < 0;
+    int err = read_err;
+    if (err == 0 && !failed) {
+        err = check_room(shard, channel->state, timeline);
+        failed = err == SS_E_LIMIT;
+        err = failed ? 0 : err;
+    }
+    flags |= failed ? (uint32_t)SS_RECORD_TIMELINE_FAILED : 0;
+    if (err == 0 && flags == 0) {
+        err = prepare(shard, channel->state, timeline->first);
+    }
+    *ret_flags = flags;
+    return err;
 }
 
 int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
@@ -307,16 +351,16 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
                               .time_us = shard->now_us,
                               .packed = packed,
                               .inside = &inside };
-    struct ss_view view = { shard, channel->state };
     struct ss_ui ui;
     struct ss_timeline timeline;
-    uint32_t flags = 0;
-    flags |= run_ui(shard, &event, &view, &ui) < 0 ? (uint32_t)SS_RECORD_UI_FAILED : 0;
-    if (run_timeline(shard, &event, &view, &timeline) < 0 ||
-        check_room(shard, channel->state, &timeline) != 0) {
-        flags |= (uint32_t)SS_RECORD_TIMELINE_FAILED;
+    uint32_t flags;
+    err = project(shard, channel, &event, &ui, &timeline, &flags);
+    if (err == 0) {
+        err = stage_record(shard, channel, name, &event, flags);
+        if (err != 0 && flags == 0) {
+            discard(shard, channel->state, timeline.first, NULL);
+        }
     }
-    err = stage_record(shard, channel, name, &event, flags);
     if (err != 0) {
         return ss__fail(failure, err, "%s", ss_error_text(err));
     }
@@ -343,11 +387,18 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
                               .time_us = record->time_us,
                               .packed = record->payload,
                               .inside = &inside };
-    struct ss_view view = { shard, state };
+    int err = 0;
+    struct ss_view view = { shard, state, &err };
     struct ss_timeline timeline;
-    if (run_timeline(shard, &event, &view, &timeline) < 0) {
-        return SS_E_PROJECTION;
+    bool failed = run_timeline(shard, &event, &view, &timeline) < 0;
+    if (err == 0 && failed) {
+        err = SS_E_PROJECTION;
     }
-    state->timeline_ordinal = record->ordinal;
-    return apply(shard, state, timeline.first, record->ordinal, record->time_us);
+    if (err == 0) {
+        err = prepare(shard, state, timeline.first);
+    }
+    if (err == 0) {
+        apply(shard, state, timeline.first, record->ordinal, record->time_us);
+    }
+    return err;
 }

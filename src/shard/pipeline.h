@@ -9,13 +9,14 @@
 #include "shard/session.h"
 
 /* Publishes validated bytes as the session's next event. @ret_ordinal is set when the event was
- * stored, which it is even when a projection fails. Errors: SS_E_PROJECTION, SS_E_STOREFULL,
- * SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
+ * stored, which it is even when a projection fails, but not when it could not read an entity.
+ * Errors: SS_E_PROJECTION, SS_E_STOREFULL, SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
 int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
                          const struct ss_name *event, struct ss_str packed, uint64_t *ret_ordinal,
                          struct ss_failure *failure);
 
-/* Replays a stored event into the entities at load. SS_E_PROJECTION, SS_E_NOMEM, SS_E_STOREIO. */
+/* Replays a stored event into the entities at load. After an error the state is of no use.
+ * SS_E_PROJECTION, SS_E_NOMEM, SS_E_STOREIO, SS_E_CORRUPT. */
 int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
                         const struct ss_record *record);
 

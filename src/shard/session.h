@@ -1,6 +1,6 @@
 /* session.h - a session in memory: the channel, and the state that comes and goes.
  *
- * The channel says who is interested, keeps recent frames, tasks and waiting requests: what has
+ * The channel says who is interested, keeps recent frames, tasks and parked requests: what has
  * left after a commit. The state holds ordinal and entities, those of the open batch included; it
  * is dropped when a commit fails or memory is short, and loaded again. Followers pin the channel
  * only. */
@@ -15,6 +15,7 @@
 #include "core/map.h"
 #include "message/message.h"
 #include "schema/registry.h"
+#include "shard/outbox.h"
 #include "shard/ring.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ struct ss_shard;
 /* A gateway with followers of the session. */
 struct ss_interest {
     struct ss_session_handle handle;
+    struct ss_outbox_mark mark;
     uint16_t gateway;
     uint8_t encodings;    /* bit per enum ss_encoding */
 };
@@ -34,13 +36,16 @@ struct ss_channel {
     struct ss_interest *interests;
     struct ss_ring *ring;              /* NULL until followers are sent a frame */
     struct ss_list tasks;
-    struct ss_list waiting;            /* requests, while loading */
+    struct ss_list parked;             /* requests: see shard/parked.h */
+    struct ss_list ready;              /* in shard->ready if they may run */
+    struct ss_list idle;               /* in shard->idle: to be released when the batch is over */
     void *data;                        /* of the application */
     uint32_t interests_count;
-    uint32_t waiting_count;
+    uint32_t parked_count;
     uint32_t tasks_count;
+    uint32_t states;                   /* made so far: tells a state from one dropped before */
     uint32_t batch;                    /* number of the batch that batch_messages counts for */
-    uint16_t batch_messages;
+    uint16_t batch_messages;           /* and tasks */
     bool loading;
     bool running;                      /* said by the application; goes out with the next event */
     char memory[];
@@ -49,14 +54,22 @@ struct ss_channel {
 /* One entity as of the newest event. Payload memory of replaced versions is kept until the batch
  * ends, so that what a handler was shown stays valid. */
 struct ss_entity_slot {
-    struct ss_list dirty;              /* in state->dirty; linked to itself when clean */
+    struct ss_list dirty;              /* in state->dirty or ->staged; to itself when clean */
     const struct ss_name *kind;
     struct ss_str id;                  /* in memory[] */
     uint64_t created_ordinal;
     uint64_t last_ordinal;
     uint64_t time_us;
     struct ss_buf *payload;            /* packed; NULL for a tombstone */
+    bool staged;                       /* in state->staged */
     char memory[];
+};
+
+/* A change of one entity that can no longer fail. */
+struct ss_entity_change {
+    struct ss_entity_slot *slot;       /* NULL: there is nothing to change */
+    struct ss_buf *payload;            /* NULL: tombstone */
+    bool created;                      /* the slot was made for it */
 };
 
 struct ss_snapshot_cache {
@@ -73,23 +86,31 @@ struct ss_state {
     uint64_t epoch;                    /* 0 until the first event */
     struct ss_map entities;            /* kind, 0, id -> struct ss_entity_slot */
     struct ss_list dirty;              /* slots changed since the last checkpoint */
-    uint32_t dirty_count;
+    struct ss_list staged;             /* slots of a checkpoint that is not committed yet */
+    uint32_t dirty_count;              /* without the staged ones */
     uint32_t live_count;               /* slots that are no tombstones */
+    bool replayed;                     /* shows every event of the store: may take new ones */
     bool whole;                        /* every entity is in memory */
-    bool touched;                      /* changed since the last commit: in shard->touched */
+    bool touched;                      /* the next commit concerns it: in shard->touched */
+    bool unsaved;                      /* has events that are not committed */
     bool checkpoint_staged;
-    size_t bytes;
+    size_t bytes;                      /* without cached snapshots */
+    size_t snapshot_bytes;
     struct ss_list touched_link;
     struct ss_list recent;             /* in shard->recent, newest last, or in shard->empty */
     struct ss_snapshot_cache snapshots[SS_MESSAGE_ENCODINGS];
+    struct ss_snapshot_cache document;
 };
 
 /* Finds or makes the channel of a session; NULL when out of memory. */
 struct ss_channel *ss__channel_get(struct ss_shard *shard, struct ss_str id, uint64_t hash,
                                    bool create);
 
-/* Frees the channel if nothing needs it any more. */
+/* Frees the channel if nothing needs it any more; one that the open batch used, after the batch. */
 void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel);
+
+/* The same after the batch in any case: callers up the stack may hold the channel. */
+void ss__channel_release_later(struct ss_shard *shard, struct ss_channel *channel);
 
 /* Adds or widens a gateway's interest. SS_E_NOMEM. */
 int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
@@ -97,13 +118,17 @@ int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint1
 void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
                           struct ss_session_handle handle);
 
+/* The interest of a gateway under this handle, or NULL. Until the next follow or unfollow. */
+struct ss_interest *ss__channel_interest(struct ss_channel *channel, uint16_t gateway,
+                                         struct ss_session_handle handle);
+
 /* Union of the encodings followers want. */
 uint8_t ss__channel_encodings(const struct ss_channel *channel);
 
 /* An empty state for the channel; NULL when out of memory. */
 struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channel);
 
-/* Drops the state; the channel stays. Staged changes of it must be gone already. */
+/* Drops the state; the channel stays. What it staged must be committed or undone. */
 void ss__state_free(struct ss_shard *shard, struct ss_state *state);
 
 /* True if there is nothing in it that the store could not tell at once. */
@@ -114,7 +139,18 @@ static inline bool ss__state_is_empty(const struct ss_state *state)
 }
 
 /* The store has raised its incarnation: takes the new epoch and forgets snapshots of the old. */
-void ss__state_new_epoch(struct ss_state *state);
+void ss__state_new_epoch(struct ss_shard *shard, struct ss_state *state);
+
+/* Puts a snapshot into one of the state's caches; takes the reference. */
+void ss__state_keep_snapshot(struct ss_shard *shard, struct ss_state *state,
+                             struct ss_snapshot_cache *cache, struct ss_buf *buf,
+                             uint64_t ordinal);
+
+/* Memory that dropping the state gives back. */
+static inline size_t ss__state_bytes(const struct ss_state *state)
+{
+    return state->bytes + state->snapshot_bytes;
+}
 
 /* The slot, tombstones included, from memory or the store. 0 and NULL if there is none. Errors:
  * SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
@@ -125,10 +161,22 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
  * SS_SESSION_STATE_BYTES_MAX. Entities that are only on disk do not count. */
 bool ss__state_has_room(const struct ss_state *state, uint32_t entities, size_t bytes);
 
-/* Creates or changes an entity; @payload NULL: tombstone. Checks no limit: what was accepted once
- * must be replayed. Errors: those of ss__state_find. */
-int ss__state_put(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
-                  struct ss_str id, struct ss_str *payload, uint64_t ordinal, uint64_t time_us);
+/* Creates or changes an entity in two steps, so that an event changes all of its entities or none:
+ * prepare does what may fail, apply does the rest, in the same order. @payload NULL: tombstone.
+ * Checks no limit: what was accepted once must be replayed. Errors: those of ss__state_find. */
+int ss__state_prepare(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
+                      struct ss_str id, const struct ss_str *payload,
+                      struct ss_entity_change *ret_change);
+void ss__state_apply(struct ss_shard *shard, struct ss_state *state,
+                     const struct ss_entity_change *change, uint64_t ordinal, uint64_t time_us);
+
+/* Undoes the first step; not after the second. */
+void ss__state_discard(struct ss_shard *shard, struct ss_state *state,
+                       const struct ss_entity_change *change);
+
+/* Takes a slot out of memory that the store could tell again: unchanged, or deleted there too. */
+void ss__state_forget_slot(struct ss_shard *shard, struct ss_state *state,
+                           struct ss_entity_slot *slot);
 
 /* Adds an entity read from the store unless memory knows a newer one. SS_E_NOMEM. */
 int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
@@ -137,7 +185,10 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
 /* Reads all entities into memory, on this thread. SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
 int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state);
 
-/* Puts the state on the list of those the open batch changed. */
+/* The state has an event in the open batch. */
 void ss__state_touch(struct ss_shard *shard, struct ss_state *state);
+
+/* The next commit concerns the state: what it staged is saved, or not. */
+void ss__state_await_commit(struct ss_shard *shard, struct ss_state *state);
 
 #endif

@@ -91,8 +91,9 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__map_init(&shard->channels, channel_matches);
     ss__list_init(&shard->recent);
     ss__list_init(&shard->empty);
-    ss__list_init(&shard->again);
+    ss__list_init(&shard->ready);
     ss__list_init(&shard->background);
+    ss__list_init(&shard->idle);
     ss__list_init(&shard->touched);
     ss__arena_init(&shard->arena, ARENA_CHUNK_BYTES);
     ss__bytes_init(&shard->scratch, 0);
@@ -163,8 +164,7 @@ static int enter(void *context)
 
 static bool drained(const struct ss_shard *shard)
 {
-    return shard->loads == 0 && ss__list_empty(&shard->again) &&
-           ss__inbox_depth(shard->inbox) == 0;
+    return shard->loads == 0 && ss__inbox_depth(shard->inbox) == 0;
 }
 
 static bool work(void *context)
@@ -251,7 +251,7 @@ void ss__shard_close(struct ss_shard *shard)
     while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
     }
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
-        (void)ss__outbox_flush(&shard->outboxes[i]);
+        ss__outbox_flush_all(&shard->outboxes[i]);
     }
     ss__inbox_close(shard->inbox);
 }
@@ -269,7 +269,7 @@ static void free_channels(struct ss_shard *shard)
 {
     size_t at = 0;
     for (struct ss_channel *channel; (channel = ss__map_next(&shard->channels, &at)) != NULL;) {
-        free_requests(&channel->waiting);
+        free_requests(&channel->parked);
         ss__tasks_cancel_session(shard, channel, SS_E_STOPPING);
         if (channel->state != NULL) {
             ss__state_free(shard, channel->state);
@@ -302,7 +302,6 @@ void ss__shard_free(struct ss_shard *shard)
         ss__store_abort(shard->store);
     }
     free_channels(shard);
-    free_requests(&shard->again);
     free_requests(&shard->background);
     if (shard->threaded) {
         ss__loop_deinit(&shard->loop);

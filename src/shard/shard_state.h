@@ -37,14 +37,16 @@ struct ss_shard {
     uint32_t loads;                        /* reads under way in the pool */
 
     struct ss_timers timers;               /* waiting tasks */
-    struct ss_list again;                  /* requests to handle before the inbox */
+    struct ss_list ready;                  /* channels with parked requests that may run */
     struct ss_list background;             /* sessions to recover, when idle */
+    struct ss_list idle;                   /* channels that perhaps nothing needs any more */
 
     /* The open batch. */
     uint32_t batch;                        /* its number */
     uint64_t now_ns;
     uint64_t now_us;                       /* wall */
     uint64_t handler_ns;                   /* spent in handlers so far */
+    size_t staged_before;                  /* interval mode: bytes of earlier batches */
     struct ss_arena arena;
     struct ss_bytes scratch;
     struct ss_effects effects;

@@ -93,41 +93,32 @@ static bool reusable(struct ss_shard *shard, const struct ss_channel *channel, u
            ss__ring_reaches(channel->ring, cache->ordinal, encoding, &count);
 }
 
-int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
-                        struct ss_request *request)
+/* Gives the request what is in the cache; @shared: its bytes are counted elsewhere. */
+static void hand_out(struct ss_request *request, const struct ss_snapshot_cache *cache,
+                     bool shared)
 {
-    struct ss_snapshot_cache *cache = &channel->state->snapshots[request->encoding];
-    if (reusable(shard, channel, request->encoding)) {
-        ss__count(&ss__stats(shard)->snapshot_hits, 1);
-    } else {
-        struct ss_snapshot_frame frame;
-        struct ss_snapshot_entity *list;
-        size_t left_out = 0;
-        int err = collect(channel, &frame, &list);
-        if (err != 0) {
-            return err;
-        }
-        struct ss_buf *buf =
-            ss__frame_snapshot(shard->options.transport, (enum ss_encoding)request->encoding,
-                               &frame, &shard->scratch, &left_out);
-        free(list);
-        if (buf == NULL) {
-            return SS_E_NOMEM;
-        }
-        report_left_out(shard, channel, left_out);
-        ss__count(&ss__stats(shard)->snapshots, 1);
-        ss__buf_unref(cache->buf);
-        *cache = (struct ss_snapshot_cache){ buf, frame.ordinal, shard->now_ns };
-    }
     ss__buf_unref(request->snapshot);
     request->snapshot = ss__buf_ref(cache->buf);
+    request->snapshot_shared = shared;
     request->ordinal = cache->ordinal;
-    return 0;
 }
 
-int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
-                          struct ss_request *request)
+static struct ss_buf *encode_document(struct ss_shard *shard,
+                                      const struct ss_snapshot_frame *frame,
+                                      size_t *ret_left_out)
 {
+    ss__bytes_clear(&shard->scratch);
+    int err = ss__snapshot_json(shard->options.transport, frame, &shard->scratch, ret_left_out);
+    return err != 0 || shard->scratch.err != 0
+               ? NULL
+               : ss__buf_copy(shard->scratch.data, shard->scratch.len);
+}
+
+/* Encodes the state into @cache. The time counts towards the batch's, as that of handlers does. */
+static int renew(struct ss_shard *shard, const struct ss_channel *channel, bool document,
+                 uint8_t encoding, struct ss_snapshot_cache *cache)
+{
+    uint64_t begin_ns = ss__clock_monotonic_ns(shard->options.clock);
     struct ss_snapshot_frame frame;
     struct ss_snapshot_entity *list;
     size_t left_out = 0;
@@ -135,19 +126,47 @@ int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
     if (err != 0) {
         return err;
     }
-    ss__bytes_clear(&shard->scratch);
-    err = ss__snapshot_json(shard->options.transport, &frame, &shard->scratch, &left_out);
+    struct ss_buf *buf =
+        document ? encode_document(shard, &frame, &left_out)
+                 : ss__frame_snapshot(shard->options.transport, (enum ss_encoding)encoding,
+                                      &frame, &shard->scratch, &left_out);
     free(list);
+    shard->handler_ns += ss__clock_monotonic_ns(shard->options.clock) - begin_ns;
+    if (buf == NULL) {
+        return SS_E_NOMEM;
+    }
     report_left_out(shard, channel, left_out);
-    if (err == 0) {
-        err = shard->scratch.err;
+    ss__count(&ss__stats(shard)->snapshots, 1);
+    ss__state_keep_snapshot(shard, channel->state, cache, buf, frame.ordinal);
+    return 0;
+}
+
+static int answer(struct ss_shard *shard, const struct ss_channel *channel, bool document,
+                  bool reuse, struct ss_snapshot_cache *cache, struct ss_request *request)
+{
+    if (reuse) {
+        ss__count(&ss__stats(shard)->snapshot_hits, 1);
+    } else {
+        int err = renew(shard, channel, document, request->encoding, cache);
+        if (err != 0) {
+            return err;
+        }
     }
-    if (err == 0) {
-        ss__count(&ss__stats(shard)->snapshots, 1);
-        ss__buf_unref(request->snapshot);
-        request->snapshot = ss__buf_copy(shard->scratch.data, shard->scratch.len);
-        request->ordinal = frame.ordinal;
-        err = request->snapshot == NULL ? SS_E_NOMEM : 0;
-    }
-    return err;
+    hand_out(request, cache, reuse);
+    return 0;
+}
+
+int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
+                        struct ss_request *request)
+{
+    return answer(shard, channel, false, reusable(shard, channel, request->encoding),
+                  &channel->state->snapshots[request->encoding], request);
+}
+
+int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
+                          struct ss_request *request)
+{
+    struct ss_snapshot_cache *cache = &channel->state->document;
+    bool reuse = cache->buf != NULL && cache->ordinal == channel->state->timeline_ordinal;
+    return answer(shard, channel, true, reuse, cache, request);
 }

@@ -13,7 +13,8 @@
 int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
                         struct ss_request *request);
 
-/* Sets request->snapshot to the SnapshotFrame document as JSON. SS_E_NOMEM. */
+/* Sets request->snapshot to the SnapshotFrame document as JSON, always of now: encoded once per
+ * position of the session. SS_E_NOMEM. */
 int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
                           struct ss_request *request);
 

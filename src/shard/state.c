@@ -5,6 +5,7 @@
 #include <sessionstream/limits.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "shard/session.h"
 #include "shard/shard_state.h"
 
@@ -42,28 +43,49 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
     state->bytes = sizeof *state;
     ss__map_init(&state->entities, slot_matches);
     ss__list_init(&state->dirty);
+    ss__list_init(&state->staged);
     ss__list_init(&state->touched_link);
     ss__list_push_back(&shard->recent, &state->recent);
     shard->state_bytes += state->bytes;
     shard->states_count++;
+    channel->states++;
     channel->state = state;
     return state;
 }
 
-static void forget_snapshots(struct ss_state *state)
+static void forget_snapshot(struct ss_snapshot_cache *cache)
 {
-    for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
-        ss__buf_unref(state->snapshots[i].buf);
-        state->snapshots[i] = (struct ss_snapshot_cache){ NULL, 0, 0 };
-    }
+    ss__buf_unref(cache->buf);
+    *cache = (struct ss_snapshot_cache){ NULL, 0, 0 };
 }
 
-void ss__state_new_epoch(struct ss_state *state)
+static void forget_snapshots(struct ss_shard *shard, struct ss_state *state)
+{
+    shard->state_bytes -= state->snapshot_bytes;
+    state->snapshot_bytes = 0;
+    for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
+        forget_snapshot(&state->snapshots[i]);
+    }
+    forget_snapshot(&state->document);
+}
+
+void ss__state_new_epoch(struct ss_shard *shard, struct ss_state *state)
 {
     if (state->stored != NULL) {
         state->epoch = ss__store_row(state->stored)->epoch;
     }
-    forget_snapshots(state);
+    forget_snapshots(shard, state);
+}
+
+void ss__state_keep_snapshot(struct ss_shard *shard, struct ss_state *state,
+                             struct ss_snapshot_cache *cache, struct ss_buf *buf,
+                             uint64_t ordinal)
+{
+    size_t before = cache->buf == NULL ? 0 : cache->buf->len;
+    state->snapshot_bytes += buf->len - before;
+    shard->state_bytes += buf->len - before;
+    ss__buf_unref(cache->buf);
+    *cache = (struct ss_snapshot_cache){ buf, ordinal, shard->now_ns };
 }
 
 void ss__state_free(struct ss_shard *shard, struct ss_state *state)
@@ -74,7 +96,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
         free(slot);
     }
     ss__map_deinit(&state->entities);
-    forget_snapshots(state);
+    forget_snapshots(shard, state);
     ss__list_remove(&state->touched_link);
     ss__list_remove(&state->recent);
     shard->state_bytes -= state->bytes;
@@ -90,6 +112,11 @@ static void account(struct ss_shard *shard, struct ss_state *state, ptrdiff_t mo
 {
     state->bytes = (size_t)((ptrdiff_t)state->bytes + more);
     shard->state_bytes = (size_t)((ptrdiff_t)shard->state_bytes + more);
+}
+
+static ptrdiff_t slot_bytes(const struct ss_entity_slot *slot)
+{
+    return (ptrdiff_t)(sizeof *slot + slot->id.len + 2 * sizeof(struct ss_map_slot));
 }
 
 static struct ss_entity_slot *add_slot(struct ss_shard *shard, struct ss_state *state,
@@ -109,7 +136,7 @@ static struct ss_entity_slot *add_slot(struct ss_shard *shard, struct ss_state *
         free(slot);
         return NULL;
     }
-    account(shard, state, (ptrdiff_t)(sizeof *slot + id.len + 2 * sizeof(struct ss_map_slot)));
+    account(shard, state, slot_bytes(slot));
     return slot;
 }
 
@@ -119,6 +146,17 @@ static struct ss_entity_slot *find_slot(struct ss_state *state, const struct ss_
     struct key key;
     struct ss_str bytes = make_key(&key, kind, id);
     return ss__map_get(&state->entities, ss__map_hash(bytes), bytes);
+}
+
+void ss__state_forget_slot(struct ss_shard *shard, struct ss_state *state,
+                           struct ss_entity_slot *slot)
+{
+    SS_REQUIRE(slot->payload == NULL && ss__list_empty(&slot->dirty));
+    struct key key;
+    uint64_t hash = ss__map_hash(make_key(&key, slot->kind, slot->id));
+    (void)ss__map_remove(&state->entities, hash, slot);
+    account(shard, state, -slot_bytes(slot));
+    free(slot);
 }
 
 int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
@@ -153,7 +191,10 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
     struct ss_entity_slot *slot = find_slot(state, kind, id);
     if (slot == NULL && !state->whole && state->stored != NULL) {
         struct ss_entity_row row;
-        int err = ss__store_read_entity(shard->store, state->stored, kind->name, id, &row);
+        int err = SS_FAULT("shard.read");
+        if (err == 0) {
+            err = ss__store_read_entity(shard->store, state->stored, kind->name, id, &row);
+        }
         if (err == 0) {
             err = ss__state_add_stored(shard, state, &row);
             slot = err == 0 ? find_slot(state, kind, id) : NULL;
@@ -168,30 +209,14 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
 
 static void mark_dirty(struct ss_state *state, struct ss_entity_slot *slot)
 {
+    if (slot->staged) {
+        ss__list_remove(&slot->dirty);    /* the checkpoint under way has an older version */
+        slot->staged = false;
+    }
     if (ss__list_empty(&slot->dirty)) {
         ss__list_push_back(&state->dirty, &slot->dirty);
         state->dirty_count++;
     }
-}
-
-static int change(struct ss_shard *shard, struct ss_state *state, struct ss_entity_slot *slot,
-                  struct ss_str *payload)
-{
-    struct ss_buf *buf = NULL;
-    if (payload != NULL) {
-        buf = ss__buf_copy(payload->data, payload->len);
-        if (buf == NULL) {
-            return SS_E_NOMEM;
-        }
-    }
-    ptrdiff_t more = (buf == NULL ? 0 : (ptrdiff_t)buf->len) -
-                     (slot->payload == NULL ? 0 : (ptrdiff_t)slot->payload->len);
-    account(shard, state, more);
-    state->live_count += buf != NULL && slot->payload == NULL;
-    state->live_count -= buf == NULL && slot->payload != NULL;
-    ss__shard_retire(shard, slot->payload);
-    slot->payload = buf;
-    return 0;
 }
 
 bool ss__state_has_room(const struct ss_state *state, uint32_t entities, size_t bytes)
@@ -200,31 +225,63 @@ bool ss__state_has_room(const struct ss_state *state, uint32_t entities, size_t 
            (bytes == 0 || state->bytes + bytes <= SS_SESSION_STATE_BYTES_MAX);
 }
 
-int ss__state_put(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
-                  struct ss_str id, struct ss_str *payload, uint64_t ordinal, uint64_t time_us)
+int ss__state_prepare(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
+                      struct ss_str id, const struct ss_str *payload,
+                      struct ss_entity_change *ret_change)
 {
-    struct ss_entity_slot *slot;
-    int err = ss__state_find(shard, state, kind, id, &slot);
+    struct ss_entity_change change = { 0 };
+    int err = ss__state_find(shard, state, kind, id, &change.slot);
     if (err != 0) {
         return err;
     }
-    if (slot == NULL && payload == NULL) {
-        return 0;
+    if (payload != NULL) {
+        change.payload = SS_FAULT("shard.change") != 0 ? NULL
+                                                     : ss__buf_copy(payload->data, payload->len);
+        if (change.payload == NULL) {
+            return SS_E_NOMEM;
+        }
+        if (change.slot == NULL) {
+            change.slot = add_slot(shard, state, kind, id);
+            change.created = true;
+        }
+        if (change.slot == NULL) {
+            ss__buf_unref(change.payload);
+            return SS_E_NOMEM;
+        }
     }
-    bool is_new = slot == NULL || slot->payload == NULL;
+    *ret_change = change;
+    return 0;
+}
+
+void ss__state_discard(struct ss_shard *shard, struct ss_state *state,
+                       const struct ss_entity_change *change)
+{
+    ss__buf_unref(change->payload);
+    if (change->created) {
+        ss__state_forget_slot(shard, state, change->slot);
+    }
+}
+
+void ss__state_apply(struct ss_shard *shard, struct ss_state *state,
+                     const struct ss_entity_change *change, uint64_t ordinal, uint64_t time_us)
+{
+    struct ss_entity_slot *slot = change->slot;
     if (slot == NULL) {
-        slot = add_slot(shard, state, kind, id);
+        return;
     }
-    if (slot == NULL || change(shard, state, slot, payload) != 0) {
-        return SS_E_NOMEM;
-    }
-    if (is_new) {
+    struct ss_buf *old = slot->payload;
+    slot->payload = change->payload;
+    account(shard, state, (slot->payload == NULL ? 0 : (ptrdiff_t)slot->payload->len) -
+                              (old == NULL ? 0 : (ptrdiff_t)old->len));
+    state->live_count += slot->payload != NULL && old == NULL;
+    state->live_count -= slot->payload == NULL && old != NULL;
+    ss__shard_retire(shard, old);
+    if (old == NULL) {
         slot->created_ordinal = ordinal;
     }
     slot->last_ordinal = ordinal;
     slot->time_us = time_us;
     mark_dirty(state, slot);
-    return 0;
 }
 
 int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state)
@@ -252,12 +309,18 @@ int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state)
     return err;
 }
 
-void ss__state_touch(struct ss_shard *shard, struct ss_state *state)
+void ss__state_await_commit(struct ss_shard *shard, struct ss_state *state)
 {
     if (!state->touched) {
         state->touched = true;
         ss__list_push_back(&shard->touched, &state->touched_link);
     }
+}
+
+void ss__state_touch(struct ss_shard *shard, struct ss_state *state)
+{
+    state->unsaved = true;
+    ss__state_await_commit(shard, state);
     ss__list_remove(&state->recent);
     ss__list_push_back(&shard->recent, &state->recent);
 }

@@ -122,20 +122,26 @@ static void run_task(struct ss_shard *shard, struct ss_task *task)
     ss__handler_took(shard, channel, "task", begin);
 }
 
-unsigned ss__tasks_run(struct ss_shard *shard, unsigned max)
+void ss__tasks_advance(struct ss_shard *shard)
 {
-    unsigned count = 0;
     ss__timers_advance(&shard->timers, shard->now_ns / 1000000);
-    while (count < max) {
-        struct ss_timer *timer = ss__timers_take(&shard->timers);
-        if (timer == NULL) {
-            break;
-        }
-        struct ss_task *task = ss__container_of(timer, struct ss_task, timer);
+}
+
+bool ss__tasks_run_one(struct ss_shard *shard)
+{
+    struct ss_timer *timer = ss__timers_take(&shard->timers);
+    if (timer == NULL) {
+        return false;
+    }
+    struct ss_task *task = ss__container_of(timer, struct ss_task, timer);
+    struct ss_channel *channel = task->channel;
+    if (ss__has_share(shard, channel)) {
+        channel->batch_messages++;
         task->armed = false;
         run_task(shard, task);
-        count++;
+    } else {
+        ss__timers_add(&shard->timers, timer, shard->timers.now_ms + 1);
     }
     ss__gauge_set(&ss__stats(shard)->tasks, shard->timers.count);
-    return count;
+    return true;
 }

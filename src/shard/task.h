@@ -33,7 +33,11 @@ void ss__task_cancel(struct ss_shard *shard, struct ss_task *task, int reason);
 void ss__tasks_cancel_session(struct ss_shard *shard, struct ss_channel *channel, int reason);
 void ss__tasks_cancel_all(struct ss_shard *shard, int reason);
 
-/* Runs tasks that are due, at most @max; returns their number. */
-unsigned ss__tasks_run(struct ss_shard *shard, unsigned max);
+/* Takes the batch's time for the tasks. */
+void ss__tasks_advance(struct ss_shard *shard);
+
+/* Runs one task that is due, or puts it off by a millisecond if its session had its share of the
+ * batch. False: there is none. */
+bool ss__tasks_run_one(struct ss_shard *shard);
 
 #endif

@@ -33,15 +33,21 @@ const struct ss_entity *ss_view_get(const struct ss_view *view, const char *kind
         return NULL;
     }
     struct ss_entity_slot *slot;
-    if (ss__state_find(view->shard, view->state, name, id, &slot) != 0 || slot == NULL ||
-        slot->payload == NULL) {
+    int err = ss__state_find(view->shard, view->state, name, id, &slot);
+    if (err != 0) {
+        *view->err = err;
+        return NULL;
+    }
+    if (slot == NULL || slot->payload == NULL) {
         return NULL;
     }
     /* A copy: the slot changes with the next event, what the caller was shown must not. */
     struct ss_entity *entity = ss__arena_alloc(&view->shard->arena, sizeof *entity);
-    if (entity != NULL) {
-        *entity = entity_of(slot);
+    if (entity == NULL) {
+        *view->err = SS_E_NOMEM;
+        return NULL;
     }
+    *entity = entity_of(slot);
     return entity;
 }
 
@@ -64,12 +70,14 @@ int ss_view_each(const struct ss_view *view, const char *kind,
 {
     int err = ss__state_read_whole(view->shard, view->state);
     if (err != 0) {
+        *view->err = err;
         return err;
     }
     struct ss_state *state = view->state;
     struct ss_entity *list =
         ss__arena_alloc(&view->shard->arena, (state->entities.count + 1) * sizeof *list);
     if (list == NULL) {
+        *view->err = SS_E_NOMEM;
         return SS_E_NOMEM;
     }
     size_t count = 0;

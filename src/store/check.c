@@ -7,6 +7,7 @@
 
 #include "store/bytes_order.h"
 #include "store/check_state.h"
+#include "store/create.h"
 #include "store/directory.h"
 
 void ss__check_found(struct ss_check *check, const char *db, uint64_t number, const char *format,
@@ -49,7 +50,7 @@ int ss__check_row(struct ss_check *check, uint64_t sid, struct ss_row_value *ret
     MDB_val key = ss__val_of(bytes, sizeof bytes);
     MDB_val value;
     int err = ss__err_from_lmdb(mdb_get(check->txn, check->env.dbi[SS_DB_SESSION], &key, &value));
-    return err != 0 ? err : ss__row_decode(ss__str_of_val(value), ret_row);
+    return err != 0 ? err : ss__row_decode(sid, ss__str_of_val(value), ret_row);
 }
 
 static int get(struct ss_check *check, enum ss_db db, const void *key_bytes, size_t len,
@@ -101,7 +102,7 @@ static int visit_catalog(struct ss_check *check, MDB_val key, MDB_val value)
     uint64_t sid = 0;
     struct ss_row_value row;
     if (ss__catalog_key_decode(ss__str_of_val(key), &id) != 0 ||
-        ss__catalog_decode(ss__str_of_val(value), &sid) != 0) {
+        ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), &sid) != 0) {
         ss__check_found(check, "catalog", sid, "entry is damaged");
         return 0;
     }
@@ -121,15 +122,16 @@ static int visit_session(struct ss_check *check, MDB_val key, MDB_val value)
 {
     struct ss_row_value row;
     uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
-    if (ss__row_decode(ss__str_of_val(value), &row) != 0) {
+    if (ss__row_decode(sid, ss__str_of_val(value), &row) != 0) {
         ss__check_found(check, "session", sid, "row is damaged");
         return 0;
     }
     uint8_t bytes[SS_CATALOG_KEY_BYTES_MAX];
     struct ss_str entry;
     uint64_t listed = 0;
-    int err = get(check, SS_DB_CATALOG, bytes, ss__catalog_key(bytes, row.id), &entry);
-    if (err != 0 || ss__catalog_decode(entry, &listed) != 0 || listed != sid) {
+    struct ss_str name = ss_str_of(bytes, ss__catalog_key(bytes, row.id));
+    int err = get(check, SS_DB_CATALOG, name.data, name.len, &entry);
+    if (err != 0 || ss__catalog_decode(name, entry, &listed) != 0 || listed != sid) {
         ss__check_found(check, "session", sid, "the catalog does not list it");
     }
     struct ss_str mark;
@@ -179,6 +181,7 @@ static int check_shard(struct ss_check *check, const struct ss_directory *direct
 {
     char path[4096];
     int err = ss__directory_shard_path(directory, check->shard, path, sizeof path);
+    err = err != 0 ? err : ss__create_verify(path, check->shard, failure);
     err = err != 0 ? err
                    : ss__env_open(path, 0, SS_DURABILITY_FSYNC, true, &check->env, failure);
     if (err != 0) {

@@ -106,9 +106,13 @@ int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value)
     struct ss_entity_row entity = { 0 };
     struct ss_row_value row;
     check->summary->entities++;
-    if (ss__entity_key_decode(ss__str_of_val(key), &sid, &kind, &id) != 0 ||
-        ss__entity_decode(ss__str_of_val(value), &entity) != 0) {
-        ss__check_found(check, "entity", sid, "row is damaged");
+    if (ss__entity_key_decode(ss__str_of_val(key), &sid, &kind, &id) != 0) {
+        ss__check_found(check, "entity", sid, "key is damaged");
+        return 0;
+    }
+    if (ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &entity) != 0) {
+        ss__check_found(check, "entity", sid, "%.*s %.*s: checksum or shape is wrong",
+                        (int)kind.len, kind.data, (int)id.len, id.data);
         return 0;
     }
     if (ss__check_row(check, sid, &row) != 0) {

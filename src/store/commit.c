@@ -63,12 +63,14 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
     if (staged == NULL) {
         return SS_E_NOMEM;
     }
-    *staged = (struct ss_staged_checkpoint){ NULL, session, rows, count };
+    *staged = (struct ss_staged_checkpoint){ NULL, session, rows, count,
+                                             session->now.entities_void };
     *store->checkpoints_end = staged;
     store->checkpoints_end = &staged->next;
     ss__session_change(store, session);
     session->now.row.timeline_ordinal = ordinal;
     session->now.row.timeline_version = timeline_version;
+    session->now.entities_void = false;
     session->row_due = true;
     store->staged_bytes += SS_ROW_BYTES_MAX;
     return 0;
@@ -104,8 +106,8 @@ static int put_created(struct ss_store *store, MDB_txn *txn)
         }
         uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
         uint8_t value_bytes[SS_CATALOG_VALUE_BYTES];
-        ss__catalog_encode(value_bytes, session->now.row.sid);
         MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, session->id));
+        ss__catalog_encode(value_bytes, ss__str_of_val(key), session->now.row.sid);
         MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
         code = mdb_put(txn, store->env.dbi[SS_DB_CATALOG], &key, &value, MDB_NOOVERWRITE);
     }
@@ -155,13 +157,30 @@ static int put_entity(struct ss_store *store, MDB_txn *txn, uint64_t sid,
     MDB_val value = { SS_ENTITY_FIXED_BYTES + row->payload.len, NULL };
     int code = mdb_put(txn, store->env.dbi[SS_DB_ENTITY], &key, &value, MDB_RESERVE);
     if (code == 0) {
-        ss__entity_encode(value.mv_data, row);
-        if (row->payload.len > 0) {
-            memcpy((uint8_t *)value.mv_data + SS_ENTITY_FIXED_BYTES, row->payload.data,
-                   row->payload.len);
-        }
+        ss__entity_encode(value.mv_data, ss__str_of_val(key), row);
     }
     return ss__err_from_lmdb(code);
+}
+
+static int remove_entities(struct ss_store *store, MDB_txn *txn, uint64_t sid)
+{
+    uint8_t prefix[8];
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(txn, store->env.dbi[SS_DB_ENTITY], &cursor);
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    ss__put_be64(prefix, sid);
+    MDB_val key = ss__val_of(prefix, sizeof prefix);
+    MDB_val value;
+    code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && key.mv_size >= sizeof prefix &&
+           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
+        code = mdb_cursor_del(cursor, 0);
+        code = code != 0 ? code : mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
 static int put_checkpoints(struct ss_store *store, MDB_txn *txn)
@@ -169,6 +188,9 @@ static int put_checkpoints(struct ss_store *store, MDB_txn *txn)
     int err = 0;
     for (const struct ss_staged_checkpoint *at = store->checkpoints; at != NULL && err == 0;
          at = at->next) {
+        if (at->anew) {
+            err = remove_entities(store, txn, at->session->now.row.sid);
+        }
         for (size_t i = 0; i < at->count && err == 0; i++) {
             err = put_entity(store, txn, at->session->now.row.sid, &at->rows[i]);
         }
@@ -201,7 +223,8 @@ static int put_row(struct ss_store *store, MDB_txn *txn, struct ss_store_session
     struct ss_row_value row = ss__session_row_value(session);
     ss__put_be64(key_bytes, session->now.row.sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value = ss__val_of(value_bytes, ss__row_encode(value_bytes, &row));
+    MDB_val value = ss__val_of(value_bytes,
+                               ss__row_encode(value_bytes, session->now.row.sid, &row));
     int code = mdb_put(txn, store->env.dbi[SS_DB_SESSION], &key, &value, 0);
     if (code == 0 && row.running != session->now.index_running) {
         uint8_t version = SS_VALUE_VERSION;
@@ -265,8 +288,9 @@ static void drop_flushed_tail(struct ss_store_session *session)
     now->tail_count -= now->tail_flushed;
     memmove(session->tail, session->tail + now->tail_flushed,
             now->tail_count * sizeof *session->tail);
+    now->tail_bytes -= now->tail_flushed_bytes;
     now->tail_flushed = 0;
-    now->tail_bytes = 0;    /* a flush always takes the whole tail */
+    now->tail_flushed_bytes = 0;
 }
 
 static struct ss_store_session *take_changed(struct ss_store *store)
@@ -309,6 +333,7 @@ static void undo_flush(struct ss_store *store)
         now->index_running = session->saved.index_running;
         now->tip = session->saved.tip;
         now->tail_flushed = 0;
+        now->tail_flushed_bytes = 0;
     }
     struct ss_log_values *log = &store->log;
     const struct ss_log_values *saved = &store->log_saved;

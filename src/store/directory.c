@@ -12,12 +12,14 @@
 #include <sessionstream/limits.h>
 
 #include "store/bytes_order.h"
+#include "store/create.h"
 
 /* Identity file, little-endian: magic 8, format u32, shards u32, directory id u64, routing key,
  * checksum u64 of all before. */
 #define MAGIC "sessstrm"
 #define IDENTITY_BYTES (8 + 4 + 4 + 8 + SS_HASH_KEY_BYTES + 8)
 #define PATH_BYTES 4096
+#define RESTORE "put the directory back from a backup and run `ssctl store restored`"
 
 static int make_path(const char *directory, const char *name, char out[PATH_BYTES],
                      struct ss_failure *failure)
@@ -57,17 +59,6 @@ static int take_lock(struct ss_directory *directory, struct ss_failure *failure)
     return 0;
 }
 
-static int sync_directory(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    int result = fsync(fd);
-    (void)close(fd);    /* nothing was written through it */
-    return result;
-}
-
 static void encode(const struct ss_directory *directory, uint8_t out[IDENTITY_BYTES])
 {
     memcpy(out, MAGIC, 8);
@@ -96,10 +87,10 @@ static int write_identity(const struct ss_directory *directory, struct ss_failur
     if (fd >= 0) {
         good = close(fd) == 0 && good;
     }
-    if (!good || rename(temporary, path) != 0 || sync_directory(directory->path) != 0) {
+    if (!good || rename(temporary, path) != 0) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
     }
-    return 0;
+    return ss__create_sync(directory->path, failure);
 }
 
 static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
@@ -107,7 +98,7 @@ static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
 {
     if (len < 12 || memcmp(in, MAGIC, 8) != 0) {
         return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is not the identity file of a "
-                        "data directory; put it back from a backup", directory->path);
+                        "data directory; " RESTORE, directory->path);
     }
     directory->format = ss__get_le32(in + 8);
     if (directory->format > SS_STORE_FORMAT) {
@@ -115,10 +106,15 @@ static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
                         "program reads up to %u; use a newer version of it", directory->path,
                         directory->format, SS_STORE_FORMAT);
     }
+    if (directory->format != 0 && directory->format < SS_STORE_FORMAT) {
+        return ss__fail(failure, SS_E_VERSION, "the data directory \"%s\" has format %u, this "
+                        "program reads %u; use the version that made it, or give this one a new "
+                        "directory", directory->path, directory->format, SS_STORE_FORMAT);
+    }
     if (len != IDENTITY_BYTES || directory->format == 0 ||
         ss__get_le64(in + IDENTITY_BYTES - 8) != ss__checksum(in, IDENTITY_BYTES - 8)) {
-        return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is damaged; put it back from "
-                        "a backup", directory->path);
+        return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is damaged; " RESTORE,
+                        directory->path);
     }
     directory->shard_count = ss__get_le32(in + 12);
     if (directory->shard_count == 0 || directory->shard_count > SS_SHARDS_MAX) {
@@ -152,6 +148,27 @@ static int read_identity(struct ss_directory *directory, struct ss_failure *fail
     return decode(directory, bytes, (size_t)len, failure);
 }
 
+/* The shards come first: with the identity file the directory is complete, and from then on a
+ * shard that is not there is missing. */
+static int create_shards(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    int err = 0;
+    for (uint32_t i = 0; i < directory->shard_count && err == 0; i++) {
+        char path[PATH_BYTES];
+        struct ss_meta_shard identity = { i, directory->shard_count, directory->directory_id };
+        err = ss__directory_shard_path(directory, i, path, sizeof path);
+        if (err != 0) {
+            return ss__fail(failure, err, "the path of the data directory is too long");
+        }
+        err = ss__create_shard(path, &identity, failure);
+        if (err == SS_E_EXISTS) {
+            return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is missing but there are "
+                            "shards that have been in use; " RESTORE, directory->path);
+        }
+    }
+    return err != 0 ? err : ss__create_sync(directory->path, failure);
+}
+
 static int create_identity(struct ss_directory *directory, uint32_t shard_count,
                            struct ss_failure *failure)
 {
@@ -166,28 +183,8 @@ static int create_identity(struct ss_directory *directory, uint32_t shard_count,
         ss__random_bytes(directory->routing_key.bytes, SS_HASH_KEY_BYTES) != 0) {
         return ss__fail(failure, SS_E_IO, "the kernel gives no random bytes");
     }
-    return write_identity(directory, failure);
-}
-
-static int make_directories(const char *path, struct ss_failure *failure)
-{
-    char part[PATH_BYTES];
-    size_t len = strlen(path);
-    if (len >= sizeof part) {
-        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
-    }
-    for (size_t i = 1; i <= len; i++) {
-        if (path[i] != '/' && path[i] != '\0') {
-            continue;
-        }
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (mkdir(part, 0750) != 0 && errno != EEXIST) {
-            return ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", part,
-                            strerror(errno));
-        }
-    }
-    return 0;
+    int err = create_shards(directory, failure);
+    return err != 0 ? err : write_identity(directory, failure);
 }
 
 static int begin(const char *path, struct ss_directory **ret_directory, struct ss_failure *failure)
@@ -207,7 +204,7 @@ int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_
 {
     struct ss_directory *directory = NULL;
     struct ss_failure missing = { 0 };
-    int err = make_directories(path, failure);
+    int err = ss__create_directories(path, failure);
     err = err != 0 ? err : begin(path, &directory, failure);
     if (err != 0) {
         return err;
@@ -219,12 +216,14 @@ int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_
             err = create_identity(directory, shard_count, failure);
         } else if (err != 0) {
             (void)ss__fail(failure, err, "%s", missing.text);
+        } else {
+            err = ss__create_sync(path, failure);    /* its maker may have been killed before */
         }
     }
     if (err == 0 && shard_count_explicit && directory->shard_count != shard_count) {
         err = ss__fail(failure, SS_E_SHARDS, "the data directory \"%s\" has %u shards, not %u; "
-                       "leave --shards out, or change their number with `ssctl reshard`",
-                       path, directory->shard_count, shard_count);
+                       "the number stays as it was made: leave --shards out, or say --shards %u",
+                       path, directory->shard_count, shard_count, directory->shard_count);
     }
     if (err != 0) {
         ss__directory_close(directory);

@@ -1,7 +1,8 @@
 /* directory.h - the data directory: lock, format, identity, shard count, routing secret.
  *
  *     DATA/LOCK            held with flock by the daemon and by every tool
- *     DATA/sessionstream   format version, directory id, shard count, routing key; written once
+ *     DATA/sessionstream   format version, directory id, shard count, routing key; written once,
+ *                          after the shards were made: where it stands, each of them must be
  *     DATA/shard-0000/     one LMDB environment per shard
  */
 #ifndef SS_STORE_DIRECTORY_H
@@ -13,7 +14,8 @@
 #include "core/failure.h"
 #include "core/hash.h"
 
-#define SS_STORE_FORMAT 1
+/* 2: checksums in session, catalog and entity, shards are made with the directory. */
+#define SS_STORE_FORMAT 2
 
 struct ss_directory {
     char *path;
@@ -29,7 +31,8 @@ struct ss_directory {
  * one keeps its own, and a @shard_count that differs is refused unless @shard_count_explicit is
  * false. Errors, each with a text that says what to do: SS_E_LOCKED (a second process),
  * SS_E_SHARDS (another number than asked for, or none of 1 to SS_SHARDS_MAX), SS_E_VERSION (newer
- * format), SS_E_CORRUPT (identity file damaged), SS_E_IO, SS_E_NOMEM. Blocks: on the disk. */
+ * or older format), SS_E_CORRUPT (identity file damaged, or missing beside shards in use), SS_E_IO,
+ * SS_E_NOMEM and, for a new directory, the errors of ss__store_open. Blocks: on the disk. */
 int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_explicit,
                        struct ss_directory **ret_directory, struct ss_failure *failure);
 

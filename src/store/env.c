@@ -13,6 +13,7 @@
 #include "core/contract.h"
 
 #define MAP_BYTES_MAX (UINT64_C(64) << 30)
+#define MAP_ROOM_MIN (UINT64_C(1) << 30)    /* above what there is, however much */
 #define MAP_BYTES_MIN (UINT64_C(16) << 20)
 #define GROW_STEP_MAX (UINT64_C(16) << 30)
 #define PROBE_BYTES (UINT64_C(16) << 20)
@@ -71,8 +72,10 @@ static uint64_t choose_map_bytes(const char *dir, uint64_t wanted)
     uint64_t bytes = wanted;
     if (bytes == 0) {
         uint64_t room = free_disk(dir);
-        bytes = room == UINT64_MAX ? MAP_BYTES_MAX : room / 4 + current;
-        bytes = bytes > MAP_BYTES_MAX ? MAP_BYTES_MAX : bytes;
+        uint64_t cap = current + MAP_ROOM_MIN > MAP_BYTES_MAX ? current + MAP_ROOM_MIN
+                                                              : MAP_BYTES_MAX;
+        bytes = room == UINT64_MAX ? cap : room / 4 + current;
+        bytes = bytes > cap ? cap : bytes;
     }
     bytes = bytes < MAP_BYTES_MIN ? MAP_BYTES_MIN : bytes;
     bytes = bytes < current ? current : bytes;

@@ -46,7 +46,8 @@ struct ss_env {
 /* LMDB or errno code to ours; SS_E_STOREFULL for a full map, disk, quota or file size limit. */
 int ss__err_from_lmdb(int code);
 
-/* Opens DIR with all databases. @map_bytes 0: by free disk. @read_only: for tools. */
+/* Opens DIR with all databases. @map_bytes 0: by free disk, at most 64 GiB or
+ * 1 GiB above what the data file has. @read_only: for tools. */
 int ss__env_open(const char *dir, uint64_t map_bytes, enum ss_durability durability,
                  bool read_only, struct ss_env *ret_env, struct ss_failure *failure);
 void ss__env_close(struct ss_env *env);

@@ -104,6 +104,7 @@ static int flush_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_s
     struct ss_segment_tip tip;
     int err = begin_segment(store, txn, session, &tip);
     uint32_t done = now->tail_flushed;
+    uint32_t bytes = 0;
     struct ss_record record = { 0 };
     while (err == 0 && done < now->tail_count && tip.count < SS_SEGMENT_RECORDS_MAX &&
            tip.bytes < SS_SEGMENT_BYTES_MAX) {
@@ -112,6 +113,7 @@ static int flush_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_s
             ss__segment_entry_append(&store->scratch, &record);
             tip.count++;
             tip.bytes = (uint32_t)(store->scratch.len - SS_SEGMENT_HEAD_BYTES);
+            bytes += (uint32_t)ss__log_record_bytes(&record);
             done++;
         }
     }
@@ -126,6 +128,8 @@ static int flush_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_s
     now->flushed_us = record.time_us;
     now->flushed_running = (record.flags & SS_RECORD_RUNNING) != 0;
     now->tail_flushed = done;
+    now->tail_flushed_bytes += bytes;
+    store->log.unflushed_bytes -= bytes;
     return 0;
 }
 
@@ -144,11 +148,6 @@ int ss__flush_tail(struct ss_store *store, MDB_txn *txn, struct ss_store_session
     }
     if (session->now.tail_flushed > 0) {
         session->row_due = true;    /* also of a tail that turned out damaged further on */
-    }
-    if (err == 0) {
-        store->log.unflushed_bytes -= session->now.tail_bytes < store->log.unflushed_bytes
-                                          ? session->now.tail_bytes
-                                          : store->log.unflushed_bytes;
     }
     return err;
 }
@@ -192,7 +191,7 @@ static bool in_segment(struct head_walk *walk, const struct ss_store_session *se
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value;
     return mdb_get(walk->txn, walk->store->env.dbi[SS_DB_SESSION], &key, &value) == 0 &&
-           ss__row_decode(ss__str_of_val(value), &row) == 0 && ordinal <= row.ordinal;
+           ss__row_decode(sid, ss__str_of_val(value), &row) == 0 && ordinal <= row.ordinal;
 }
 
 /* A damaged record, or one of no session, is the only trace of an event: it is never trimmed, so

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/record.h"
 #include "store/store_state.h"
@@ -9,15 +10,33 @@
 struct ss_image_request {
     struct ss_session_row row;
     bool entities;
+    bool anew;               /* the entities on disk do not count: all events are read */
     uint64_t tail_first;     /* ordinal of the first sequence below */
     uint32_t tail_count;
     uint64_t tail[];
 };
 
+static void report_entity(struct ss_store *store, uint64_t sid, struct ss_str kind,
+                          struct ss_str id)
+{
+    if (!ss__store_may_report(store)) {
+        return;
+    }
+    char name[SS_NAME_BYTES_MAX + 3];
+    char quoted[SS_ENTITY_ID_BYTES_MAX + 3];
+    ss__log(SS_LOG_ERROR, "a stored entity is damaged; run `ssctl store check`",
+            "shard=%u sid=%llu kind=%s entity=%s", store->options.shard_index,
+            (unsigned long long)sid, ss__log_quote(name, sizeof name, kind),
+            ss__log_quote(quoted, sizeof quoted, id));
+}
+
 int ss__store_read_entity(struct ss_store *store, const struct ss_store_session *session,
                           struct ss_str kind, struct ss_str id, struct ss_entity_row *ret_entity)
 {
     uint8_t key_bytes[SS_KEY_BYTES_MAX];
+    if (session->now.entities_void) {
+        return SS_E_NOTFOUND;
+    }
     int len = session->closed ? SS_E_CLOSED
                               : ss__entity_key(key_bytes, session->now.row.sid, kind, id);
     if (len < 0) {
@@ -32,9 +51,11 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
     MDB_val value;
     err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_ENTITY], &key, &value));
     struct ss_entity_row row = { .kind = kind, .id = id };
-    err = err != 0 ? err : ss__entity_decode(ss__str_of_val(value), &row);
+    err = err != 0 ? err : ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &row);
     if (err == 0) {
         *ret_entity = row;
+    } else if (err == SS_E_CORRUPT) {
+        report_entity(store, session->now.row.sid, kind, id);
     }
     return err;
 }
@@ -53,7 +74,8 @@ int ss__store_image_request(const struct ss_store_session *session, bool entitie
         return SS_E_NOMEM;
     }
     request->row = now->row;
-    request->entities = entities;
+    request->entities = entities && !now->entities_void;
+    request->anew = now->entities_void;
     request->tail_first = now->flushed_ordinal + 1;
     request->tail_count = now->tail_count;
     if (now->tail_count > 0) {
@@ -106,7 +128,12 @@ static int take_entity(struct reading *reading, MDB_val key, MDB_val value)
     struct ss_str id;
     struct ss_entity_row row = { 0 };
     int err = ss__entity_key_decode(ss__str_of_val(key), &sid, &kind, &id);
-    err = err != 0 ? err : ss__entity_decode(ss__str_of_val(value), &row);
+    if (err == 0) {
+        err = ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &row);
+        if (err != 0) {
+            report_entity(reading->store, sid, kind, id);
+        }
+    }
     void *list = reading->entities;
     err = err != 0 ? err
                    : grow(&list, &reading->entities_slots, reading->entities_count, sizeof row);
@@ -143,8 +170,8 @@ static int read_timeline(struct reading *reading)
         /* A session of the open batch has no row yet, and nothing else. */
         return reading->row.ordinal == 0 ? 0 : SS_E_CORRUPT;
     }
-    err = err != 0 ? err : ss__row_decode(ss__str_of_val(value), &row);
-    if (err == 0) {
+    err = err != 0 ? err : ss__row_decode(reading->row.sid, ss__str_of_val(value), &row);
+    if (err == 0 && !reading->request->anew) {
         reading->row.timeline_ordinal = row.timeline_ordinal;
         reading->row.timeline_version = row.timeline_version;
         reading->ordinal = row.timeline_ordinal;

@@ -7,8 +7,27 @@
 
 #define ROW_RUNNING 1u
 
-size_t ss__row_encode(uint8_t *out, const struct ss_row_value *row)
+uint64_t ss__key_seed(struct ss_str key)
 {
+    return ss__checksum(key.data, key.len);
+}
+
+void ss__value_seal(uint8_t *value, size_t len, uint64_t seed)
+{
+    size_t checked = len - SS_CHECKSUM_BYTES;
+    ss__put_le64(value + checked, ss__checksum_seeded(seed, value, checked));
+}
+
+static bool is_sealed(struct ss_str value, uint64_t seed)
+{
+    const uint8_t *in = (const uint8_t *)value.data;
+    size_t checked = value.len - SS_CHECKSUM_BYTES;
+    return ss__get_le64(in + checked) == ss__checksum_seeded(seed, in, checked);
+}
+
+size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row)
+{
+    size_t len = SS_ROW_FIXED_BYTES + row->id.len;
     out[0] = SS_VALUE_VERSION;
     out[1] = row->running ? ROW_RUNNING : 0;
     out[2] = 0;
@@ -23,15 +42,16 @@ size_t ss__row_encode(uint8_t *out, const struct ss_row_value *row)
     ss__put_le32(out + 52, row->tip.count);
     ss__put_le64(out + 56, row->tip.first);
     ss__put_le32(out + 64, row->tip.bytes);
-    memcpy(out + SS_ROW_FIXED_BYTES, row->id.data, row->id.len);
-    return SS_ROW_FIXED_BYTES + row->id.len;
+    memcpy(out + SS_ROW_HEAD_BYTES, row->id.data, row->id.len);
+    ss__value_seal(out, len, sid);
+    return len;
 }
 
-int ss__row_decode(struct ss_str value, struct ss_row_value *ret_row)
+int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_row)
 {
     const uint8_t *in = (const uint8_t *)value.data;
     if (value.len <= SS_ROW_FIXED_BYTES || in[0] != SS_VALUE_VERSION || in[1] > ROW_RUNNING ||
-        in[3] != value.len - SS_ROW_FIXED_BYTES) {
+        in[3] != value.len - SS_ROW_FIXED_BYTES || !is_sealed(value, sid)) {
         return SS_E_CORRUPT;
     }
     *ret_row = (struct ss_row_value){
@@ -45,7 +65,7 @@ int ss__row_decode(struct ss_str value, struct ss_row_value *ret_row)
         .tip = { .first = ss__get_le64(in + 56), .count = ss__get_le32(in + 52),
                  .bytes = ss__get_le32(in + 64) },
         .running = in[1] == ROW_RUNNING,
-        .id = ss_str_of(in + SS_ROW_FIXED_BYTES, in[3]),
+        .id = ss_str_of(in + SS_ROW_HEAD_BYTES, in[3]),
     };
     const struct ss_segment_tip *tip = &ret_row->tip;
     uint64_t tip_end = tip->first == 0 ? 0 : tip->first + tip->count - 1;
@@ -147,19 +167,24 @@ int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, struct ss_str *r
     return 0;
 }
 
-void ss__entity_encode(uint8_t *out, const struct ss_entity_row *row)
+void ss__entity_encode(uint8_t *out, struct ss_str key, const struct ss_entity_row *row)
 {
     out[0] = SS_VALUE_VERSION;
     ss__put_le32(out + 1, row->type_id);
     ss__put_le64(out + 5, row->created_ordinal);
     ss__put_le64(out + 13, row->last_ordinal);
     ss__put_le64(out + 21, row->time_us);
+    if (row->payload.len > 0) {
+        memcpy(out + SS_ENTITY_HEAD_BYTES, row->payload.data, row->payload.len);
+    }
+    ss__value_seal(out, SS_ENTITY_FIXED_BYTES + row->payload.len, ss__key_seed(key));
 }
 
-int ss__entity_decode(struct ss_str value, struct ss_entity_row *ret_row)
+int ss__entity_decode(struct ss_str key, struct ss_str value, struct ss_entity_row *ret_row)
 {
     const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len < SS_ENTITY_FIXED_BYTES || in[0] != SS_VALUE_VERSION) {
+    if (value.len < SS_ENTITY_FIXED_BYTES || in[0] != SS_VALUE_VERSION ||
+        !is_sealed(value, ss__key_seed(key))) {
         return SS_E_CORRUPT;
     }
     ret_row->type_id = ss__get_le32(in + 1);
@@ -167,7 +192,7 @@ int ss__entity_decode(struct ss_str value, struct ss_entity_row *ret_row)
     ret_row->last_ordinal = ss__get_le64(in + 13);
     ret_row->time_us = ss__get_le64(in + 21);
     ret_row->tombstone = false;
-    ret_row->payload = ss_str_of(in + SS_ENTITY_FIXED_BYTES, value.len - SS_ENTITY_FIXED_BYTES);
+    ret_row->payload = ss_str_of(in + SS_ENTITY_HEAD_BYTES, value.len - SS_ENTITY_FIXED_BYTES);
     return 0;
 }
 
@@ -188,15 +213,17 @@ int ss__catalog_key_decode(struct ss_str key, struct ss_str *ret_id)
     return 0;
 }
 
-void ss__catalog_encode(uint8_t out[SS_CATALOG_VALUE_BYTES], uint64_t sid)
+void ss__catalog_encode(uint8_t out[SS_CATALOG_VALUE_BYTES], struct ss_str key, uint64_t sid)
 {
     out[0] = SS_VALUE_VERSION;
     ss__put_le64(out + 1, sid);
+    ss__value_seal(out, SS_CATALOG_VALUE_BYTES, ss__key_seed(key));
 }
 
-int ss__catalog_decode(struct ss_str value, uint64_t *ret_sid)
+int ss__catalog_decode(struct ss_str key, struct ss_str value, uint64_t *ret_sid)
 {
-    if (value.len != SS_CATALOG_VALUE_BYTES || value.data[0] != SS_VALUE_VERSION) {
+    if (value.len != SS_CATALOG_VALUE_BYTES || value.data[0] != SS_VALUE_VERSION ||
+        !is_sealed(value, ss__key_seed(key))) {
         return SS_E_CORRUPT;
     }
     *ret_sid = ss__get_le64((const uint8_t *)value.data + 1);
@@ -268,16 +295,18 @@ size_t ss__meta_run_encode(uint8_t *out, const struct ss_meta_run *run)
     out[1] = run->clean ? 1 : 0;
     out[2] = run->durability;
     ss__put_le64(out + 3, run->incarnation);
-    return 11;
+    ss__put_le64(out + 11, run->damage);
+    return 19;
 }
 
 int ss__meta_run_decode(struct ss_str value, struct ss_meta_run *ret_run)
 {
     const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len != 11 || in[0] != SS_VALUE_VERSION) {
+    if (value.len != 19 || in[0] != SS_VALUE_VERSION) {
         return SS_E_CORRUPT;
     }
-    *ret_run = (struct ss_meta_run){ in[1] == 1, in[2], ss__get_le64(in + 3) };
+    *ret_run = (struct ss_meta_run){ in[1] == 1, in[2], ss__get_le64(in + 3),
+                                     ss__get_le64(in + 11) };
     return 0;
 }
 

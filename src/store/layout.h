@@ -3,13 +3,17 @@
  * Keys: big-endian integers, so that LMDB's byte order is the logical order.
  *
  *     meta      name                       see the META_ names below
- *     catalog   namespace u32, id          version u8, sid u64
- *     session   sid                        struct ss_row_value
+ *     catalog   namespace u32, id          version u8, sid u64, checksum
+ *     session   sid                        struct ss_row_value, checksum
  *     log       sequence                   record.h
  *     segment   sid, first ordinal         head of 16 bytes, entries of record.h
- *     entity    sid, kind, 0, id           version u8, type u32, created, last, time u64, payload
+ *     entity    sid, kind, 0, id           version u8, type u32, created, last, time u64, payload,
+ *                                          checksum
  *     types     type id u32                struct ss_type_value
  *     running   sid                        version u8
+ *
+ * A checksum is 8 bytes of XXH3 of all before it, seeded with the key: a value that stands under
+ * another key than its own does not decode.
  *
  * Decoders judge bytes from disk: they return SS_E_CORRUPT and never abort. Decoded strings borrow
  * the value. */
@@ -26,8 +30,15 @@
 #include "core/bytes.h"
 #include "store/store.h"
 
-#define SS_VALUE_VERSION 1
+#define SS_VALUE_VERSION 2
 #define SS_KEY_BYTES_MAX 511u    /* LMDB's own limit */
+
+#define SS_CHECKSUM_BYTES 8u
+
+/* Writes the checksum to the last 8 bytes of a value; @seed: ss__key_seed of its key. */
+void ss__value_seal(uint8_t *value, size_t len, uint64_t seed);
+
+uint64_t ss__key_seed(struct ss_str key);
 
 /* The newest segment of a session, which may still grow. */
 struct ss_segment_tip {
@@ -51,12 +62,13 @@ struct ss_row_value {
     struct ss_str id;
 };
 
-#define SS_ROW_FIXED_BYTES 68u
+#define SS_ROW_HEAD_BYTES 68u    /* before the id */
+#define SS_ROW_FIXED_BYTES (SS_ROW_HEAD_BYTES + SS_CHECKSUM_BYTES)
 #define SS_ROW_BYTES_MAX (SS_ROW_FIXED_BYTES + SS_SESSION_ID_BYTES_MAX)
 
 /* Writes @row to @out[SS_ROW_BYTES_MAX]; returns the bytes written. */
-size_t ss__row_encode(uint8_t *out, const struct ss_row_value *row);
-int ss__row_decode(struct ss_str value, struct ss_row_value *ret_row);
+size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row);
+int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_row);
 
 /* The epoch clients see: changes with the directory, a lossy restart and a new life. Never 0. */
 uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t sid,
@@ -84,7 +96,8 @@ int ss__segment_decode(struct ss_str key, struct ss_str value, struct ss_segment
 
 /* ---- entities ---- */
 
-#define SS_ENTITY_FIXED_BYTES 29u
+#define SS_ENTITY_HEAD_BYTES 29u    /* before the payload */
+#define SS_ENTITY_FIXED_BYTES (SS_ENTITY_HEAD_BYTES + SS_CHECKSUM_BYTES)
 
 /* Writes the key to @out[SS_KEY_BYTES_MAX] and returns its length, or SS_E_TOOBIG / SS_E_INVAL
  * (empty kind, NUL in the kind). */
@@ -92,20 +105,20 @@ int ss__entity_key(uint8_t *out, uint64_t sid, struct ss_str kind, struct ss_str
 int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, struct ss_str *ret_kind,
                           struct ss_str *ret_id);
 
-/* Writes the fixed part; the payload follows it. */
-void ss__entity_encode(uint8_t *out, const struct ss_entity_row *row);
+/* Writes SS_ENTITY_FIXED_BYTES + row->payload.len bytes. */
+void ss__entity_encode(uint8_t *out, struct ss_str key, const struct ss_entity_row *row);
 /* Fills all but kind and id. */
-int ss__entity_decode(struct ss_str value, struct ss_entity_row *ret_row);
+int ss__entity_decode(struct ss_str key, struct ss_str value, struct ss_entity_row *ret_row);
 
 /* ---- catalog ---- */
 
 #define SS_CATALOG_KEY_BYTES_MAX (4u + SS_SESSION_ID_BYTES_MAX)
-#define SS_CATALOG_VALUE_BYTES 9u
+#define SS_CATALOG_VALUE_BYTES 17u
 
 size_t ss__catalog_key(uint8_t *out, struct ss_str id);
 int ss__catalog_key_decode(struct ss_str key, struct ss_str *ret_id);
-void ss__catalog_encode(uint8_t out[SS_CATALOG_VALUE_BYTES], uint64_t sid);
-int ss__catalog_decode(struct ss_str value, uint64_t *ret_sid);
+void ss__catalog_encode(uint8_t out[SS_CATALOG_VALUE_BYTES], struct ss_str key, uint64_t sid);
+int ss__catalog_decode(struct ss_str key, struct ss_str value, uint64_t *ret_sid);
 
 /* ---- types ---- */
 
@@ -137,6 +150,7 @@ struct ss_meta_run {
     bool clean;                    /* set only between a clean close and the next open */
     uint8_t durability;            /* enum ss_durability of the last run */
     uint64_t incarnation;
+    uint64_t damage;               /* which damage the incarnation was last raised for; 0: none */
 };
 
 size_t ss__meta_shard_encode(uint8_t *out, const struct ss_meta_shard *shard);

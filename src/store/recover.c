@@ -1,4 +1,5 @@
 /* After a crash: which events are in the log and in no segment yet. */
+#include "core/hash.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/record.h"
@@ -15,7 +16,7 @@ static int handle_of(struct ss_store *store, MDB_txn *txn, uint64_t sid,
         MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
         MDB_val value;
         int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &key, &value));
-        err = err != 0 ? err : ss__row_decode(ss__str_of_val(value), &row);
+        err = err != 0 ? err : ss__row_decode(sid, ss__str_of_val(value), &row);
         if (err != 0) {
             return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
         }
@@ -35,9 +36,11 @@ static void report_damage(struct ss_store *store, uint64_t sequence, uint64_t si
             "reason=\"%s\"", store->options.shard_index, (unsigned long long)sequence,
             (unsigned long long)sid, reason);
     store->suspect_end = sequence + 1;
+    store->damage ^= ss__checksum(&sequence, sizeof sequence);
 }
 
-/* Counts a record; an unflushed one joins its session's tail. SS_E_CORRUPT: damaged. */
+/* Counts a record; an unflushed one joins its session's tail. A damaged one may be of any session,
+ * whatever it says: only the one whose next event it claims to be is set aside. */
 static int take_record(struct ss_store *store, MDB_txn *txn, uint64_t sequence,
                        struct ss_str value, struct ss_store_report *report)
 {
@@ -51,7 +54,7 @@ static int take_record(struct ss_store *store, MDB_txn *txn, uint64_t sequence,
     if (err == SS_E_CORRUPT || (err == 0 && damaged != 0)) {
         report->damaged_records++;
         report_damage(store, sequence, sid, session == NULL ? "no such session" : "checksum");
-        if (session != NULL && record.ordinal > session->now.flushed_ordinal) {
+        if (session != NULL && record.ordinal == session->now.row.ordinal + 1) {
             session->now.row.quarantined = true;
         }
         return 0;
@@ -100,7 +103,7 @@ static int scan_log(struct ss_store *store, MDB_txn *txn, struct ss_store_report
     return err != 0 ? err : code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
-static int mark_running(struct ss_store *store, MDB_txn *txn)
+static int mark_running(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
 {
     MDB_cursor *cursor;
     MDB_val key;
@@ -112,8 +115,14 @@ static int mark_running(struct ss_store *store, MDB_txn *txn)
     int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
     while (code == 0 && err == 0) {
         struct ss_store_session *session;
-        err = key.mv_size == 8 ? handle_of(store, txn, ss__get_be64(key.mv_data), &session)
-                               : SS_E_CORRUPT;
+        uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+        err = sid != 0 ? handle_of(store, txn, sid, &session) : SS_E_CORRUPT;
+        if (err == SS_E_CORRUPT) {
+            report->damaged_records++;
+            ss__log(SS_LOG_ERROR, "a running session cannot be read; run `ssctl store check`",
+                    "shard=%u sid=%llu", store->options.shard_index, (unsigned long long)sid);
+            err = 0;
+        }
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
@@ -172,7 +181,7 @@ int ss__recover(struct ss_store *store, struct ss_store_report *report,
     MDB_txn *txn;
     int err = ss__env_reader(&store->env, &txn);
     err = err != 0 ? err : scan_log(store, txn, report);
-    err = err != 0 ? err : mark_running(store, txn);
+    err = err != 0 ? err : mark_running(store, txn, report);
     ss__env_reader_stale(&store->env);
     if (err != 0) {
         return ss__fail(failure, err, "the log of shard %u in \"%s\" cannot be read: %s; run "

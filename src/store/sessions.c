@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/store_state.h"
 
@@ -130,7 +131,9 @@ struct ss_row_value ss__session_row_value(const struct ss_store_session *session
     const struct ss_session_values *now = &session->now;
     return (struct ss_row_value){ .ordinal = now->flushed_ordinal,
                                   .first_retained = now->row.first_retained,
-                                  .timeline_ordinal = now->row.timeline_ordinal,
+                                  .timeline_ordinal = now->entities_void
+                                                          ? now->void_ordinal
+                                                          : now->row.timeline_ordinal,
                                   .created_us = now->row.created_us,
                                   .updated_us = now->flushed_us,
                                   .timeline_version = now->row.timeline_version,
@@ -165,7 +168,53 @@ static int read_row(struct ss_store *store, MDB_txn *txn, uint64_t sid,
     if (err != 0) {
         return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
     }
-    return ss__row_decode(ss__str_of_val(value), ret_row);
+    return ss__row_decode(sid, ss__str_of_val(value), ret_row);
+}
+
+static int report_damage(struct ss_store *store, struct ss_str id, uint64_t sid,
+                         const char *what)
+{
+    if (!ss__store_may_report(store)) {
+        return SS_E_CORRUPT;
+    }
+    char quoted[SS_SESSION_ID_BYTES_MAX + 3];
+    ss__log(SS_LOG_ERROR, "a session cannot be read; run `ssctl store check`",
+            "shard=%u sid=%llu session=%s damaged=\"%s\"", store->options.shard_index,
+            (unsigned long long)sid, ss__log_quote(quoted, sizeof quoted, id), what);
+    return SS_E_CORRUPT;
+}
+
+/* Row of a session without handle; SS_E_NOTFOUND. */
+static int look_up(struct ss_store *store, struct ss_str id, uint64_t *ret_sid,
+                   struct ss_row_value *ret_row)
+{
+    MDB_txn *txn;
+    int err = ss__env_reader(&store->env, &txn);
+    if (err != 0) {
+        return err;
+    }
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, id));
+    MDB_val value;
+    err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_CATALOG], &key, &value));
+    if (err != 0) {
+        return err;
+    }
+    *ret_sid = 0;
+    if (ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), ret_sid) != 0) {
+        return report_damage(store, id, *ret_sid, "catalog entry");
+    }
+    err = read_row(store, txn, *ret_sid, ret_row);
+    if (err == SS_E_CORRUPT) {
+        return report_damage(store, id, *ret_sid, "row");
+    }
+    if (err == 0 && !ss_str_equal(ret_row->id, id)) {
+        return report_damage(store, id, *ret_sid, "row of another session");
+    }
+    /* It has no tail, or recovery had made its handle. */
+    return err == 0 && ret_row->timeline_ordinal > ret_row->ordinal
+               ? report_damage(store, id, *ret_sid, "timeline ahead of the events")
+               : err;
 }
 
 int ss__store_get_session(struct ss_store *store, struct ss_str id,
@@ -174,24 +223,11 @@ int ss__store_get_session(struct ss_store *store, struct ss_str id,
     SS_REQUIRE(id.len > 0 && id.len <= SS_SESSION_ID_BYTES_MAX);
     struct ss_store_session *session = ss__map_get(&store->by_id, ss__map_hash(id), id);
     if (session == NULL) {
-        MDB_txn *txn;
-        int err = ss__env_reader(&store->env, &txn);
-        if (err != 0) {
-            return err;
-        }
-        uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
-        MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, id));
-        MDB_val value;
         uint64_t sid;
         struct ss_row_value row;
-        err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_CATALOG], &key, &value));
-        err = err != 0 ? err : ss__catalog_decode(ss__str_of_val(value), &sid);
-        err = err != 0 ? err : read_row(store, txn, sid, &row);
+        int err = look_up(store, id, &sid, &row);
         if (err != 0) {
             return err;
-        }
-        if (row.timeline_ordinal > row.ordinal) {
-            return SS_E_CORRUPT;    /* it has no tail, or recovery had made its handle */
         }
         session = ss__session_add(store, sid, &row);
         if (session == NULL) {
@@ -220,6 +256,38 @@ int ss__store_stage_session(struct ss_store *store, struct ss_str id, uint64_t n
     ss__session_change(store, session);
     store->staged_bytes += SS_ROW_FIXED_BYTES + 2 * id.len;
     *ret_session = session;
+    return 0;
+}
+
+static void void_entities(struct ss_session_values *values)
+{
+    values->entities_void = true;
+    values->void_ordinal = values->row.timeline_ordinal;
+    values->row.timeline_ordinal = 0;
+}
+
+int ss__store_use_timeline(struct ss_store *store, struct ss_store_session *session,
+                           uint32_t timeline_version)
+{
+    const struct ss_session_values *now = &session->now;
+    if (now->entities_void || now->row.timeline_version == timeline_version ||
+        now->row.timeline_ordinal == 0) {
+        return 0;
+    }
+    if (now->row.first_retained > 1) {
+        if (ss__store_may_report(store)) {
+            ss__log(SS_LOG_ERROR, "a session was made by another version of the timeline "
+                    "projection and its first events are gone: run the version that made it",
+                    "shard=%u sid=%llu version=%u wanted=%u", store->options.shard_index,
+                    (unsigned long long)now->row.sid, now->row.timeline_version,
+                    timeline_version);
+        }
+        return SS_E_VERSION;
+    }
+    void_entities(&session->now);
+    if (session->changed) {
+        void_entities(&session->saved);
+    }
     return 0;
 }
 

@@ -1,16 +1,16 @@
 #include "store/store.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/contract.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/create.h"
 #include "store/store_state.h"
 
 #define ARENA_CHUNK_BYTES (256u << 10)
+#define DAMAGE_LINES_MAX 100u
 
 void ss__store_options_init(struct ss_store_options *options)
 {
@@ -22,6 +22,12 @@ void ss__store_options_init(struct ss_store_options *options)
         .min_free_bytes = UINT64_C(256) << 20,
         .clock = &ss__system_clock,
     };
+}
+
+bool ss__store_may_report(struct ss_store *store)
+{
+    return atomic_load(&store->damage_lines) < DAMAGE_LINES_MAX &&
+           atomic_fetch_add(&store->damage_lines, 1) < DAMAGE_LINES_MAX;
 }
 
 static bool sid_matches(const void *value, struct ss_str key)
@@ -54,18 +60,16 @@ static int put_meta(struct ss_store *store, MDB_txn *txn, const char *name, cons
     return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0));
 }
 
-static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report,
-                          struct ss_failure *failure)
+static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_failure *failure)
 {
     struct ss_str value;
     struct ss_meta_shard shard;
-    uint8_t bytes[SS_META_BYTES_MAX];
     int err = get_meta(store, txn, META_SHARD, &value);
     if (err == SS_E_NOTFOUND) {
-        shard = (struct ss_meta_shard){ store->options.shard_index, store->options.shard_count,
-                                        store->options.directory_id };
-        report->created = true;
-        return put_meta(store, txn, META_SHARD, bytes, ss__meta_shard_encode(bytes, &shard));
+        return ss__fail(failure, SS_E_CORRUPT, "shard %04u of the data directory is missing, its "
+                        "place holds another store; mount it, or put the directory back from a "
+                        "backup and run `ssctl store restored`: \"%s\"",
+                        store->options.shard_index, store->dir);
     }
     err = err != 0 ? err : ss__meta_shard_decode(value, &shard);
     if (err != 0) {
@@ -84,7 +88,8 @@ static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_store_
 int ss__store_put_run(struct ss_store *store, MDB_txn *txn, bool clean)
 {
     uint8_t bytes[SS_META_BYTES_MAX];
-    struct ss_meta_run run = { clean, (uint8_t)store->options.durability, store->incarnation };
+    struct ss_meta_run run = { clean, (uint8_t)store->options.durability, store->incarnation,
+                               store->damage_known };
     return put_meta(store, txn, META_RUN, bytes, ss__meta_run_encode(bytes, &run));
 }
 
@@ -105,6 +110,7 @@ static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_repor
         err = ss__meta_run_decode(value, &run);
     } else if (err == SS_E_NOTFOUND) {
         err = 0;
+        report->created = true;
     }
     if (err != 0) {
         return err;
@@ -114,6 +120,7 @@ static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_repor
         run.incarnation++;
     }
     store->incarnation = report->incarnation = run.incarnation;
+    store->damage_known = run.damage;
     err = ss__store_put_run(store, txn, false);
     struct ss_str sid;
     uint64_t next_sid = 1;
@@ -131,7 +138,7 @@ static int open_meta(struct ss_store *store, struct ss_store_report *report,
     MDB_txn *txn;
     int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
     if (err == 0) {
-        err = check_identity(store, txn, report, failure);
+        err = check_identity(store, txn, failure);
         err = err != 0 ? err : begin_run(store, txn, report);
         if (err == 0) {
             err = ss__err_from_lmdb(mdb_txn_commit(txn));
@@ -169,8 +176,8 @@ static int check_numbers(struct ss_store *store, struct ss_failure *failure)
     ss__env_reader_stale(&store->env);
     if (wrong) {
         return ss__fail(failure, SS_E_CORRUPT, "the next session number of the store in \"%s\" is "
-                        "damaged; run `ssctl store check` and put the store back from a backup",
-                        store->dir);
+                        "damaged; run `ssctl store check`, put the directory back from a backup "
+                        "and run `ssctl store restored`", store->dir);
     }
     return err == SS_E_NOTFOUND ? 0 : err;
 }
@@ -188,6 +195,54 @@ static int count_sessions(struct ss_store *store)
     }
     ss__env_reader_stale(&store->env);
     return err;
+}
+
+/* A damaged record may have been the newest event of any session, whose ordinal is given again: as
+ * damage that was not there before comes, every epoch changes before anything is shown. */
+static int judge_damage(struct ss_store *store, struct ss_store_report *report)
+{
+    if (store->damage == store->damage_known) {
+        return 0;
+    }
+    if (store->damage != 0) {
+        ss__store_raise_incarnation(store);
+        report->incarnation = store->incarnation;
+        ss__log(SS_LOG_WARN, "acknowledged events may be lost: every epoch changes",
+                "shard=%u incarnation=%llu", store->options.shard_index,
+                (unsigned long long)store->incarnation);
+    }
+    store->damage_known = store->damage;
+    MDB_txn *txn;
+    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
+    if (err != 0) {
+        return err;
+    }
+    err = ss__store_put_run(store, txn, false);
+    if (err != 0) {
+        mdb_txn_abort(txn);
+        return err;
+    }
+    err = ss__err_from_lmdb(mdb_txn_commit(txn));
+    store->run_due = store->run_due && err != 0;
+    return err != 0 || store->options.durability != SS_DURABILITY_NONE ? err
+                                                                       : ss__store_sync(store);
+}
+
+static int find_or_create(struct ss_store *store, struct ss_failure *failure)
+{
+    const struct ss_store_options *options = &store->options;
+    struct ss_meta_shard identity = { options->shard_index, options->shard_count,
+                                      options->directory_id };
+    bool found = ss__create_verify(store->dir, options->shard_index,
+                                   options->must_exist ? failure : NULL) == 0;
+    if (found) {
+        return ss__create_sync(store->dir, failure);
+    }
+    if (options->must_exist) {
+        return SS_E_CORRUPT;
+    }
+    int err = ss__create_directories(store->dir, failure);
+    return err != 0 ? err : ss__create_shard(store->dir, &identity, failure);
 }
 
 int ss__store_open(const struct ss_store_options *options, struct ss_store **ret_store,
@@ -209,18 +264,15 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     ss__bytes_init(&store->scratch, 0);
     store->records_end = &store->records;
     store->checkpoints_end = &store->checkpoints;
-    if (mkdir(store->dir, 0750) != 0 && errno != EEXIST) {
-        (void)ss__fail(failure, SS_E_STOREIO, "\"%s\" cannot be created: %s", store->dir,
-                       strerror(errno));
-        ss__store_close(store);
-        return SS_E_STOREIO;
-    }
-    int err = ss__env_open(store->dir, options->map_bytes, options->durability, false, &store->env,
-                           failure);
+    int err = find_or_create(store, failure);
+    err = err != 0 ? err
+                   : ss__env_open(store->dir, options->map_bytes, options->durability, false,
+                                  &store->env, failure);
     err = err != 0 ? err : open_meta(store, &report, failure);
     err = err != 0 ? err : check_numbers(store, failure);
     err = err != 0 ? err : ss__types_load(store);
     err = err != 0 ? err : ss__recover(store, &report, failure);
+    err = err != 0 ? err : judge_damage(store, &report);
     err = err != 0 ? err : count_sessions(store);
     if (err != 0) {
         if (failure != NULL && failure->code == 0) {

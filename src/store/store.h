@@ -40,12 +40,15 @@ struct ss_store;
 struct ss_store_session;    /* one session in use or with unflushed events */
 
 struct ss_store_options {
-    const char *dir;                  /* DATA/shard-0000: created if absent; copied */
+    const char *dir;                  /* DATA/shard-0000; copied */
+    bool must_exist;                  /* of a data directory, which has made it; else it is
+                                         created if absent */
     uint32_t shard_index;
     uint32_t shard_count;
     uint64_t directory_id;            /* mixed into every session's epoch */
     enum ss_durability durability;
-    uint64_t map_bytes;               /* 0: min(64 GiB, quarter of the free disk + current size) */
+    uint64_t map_bytes;               /* 0: current size + quarter of the free disk, at most 64 GiB
+                                         or current size + 1 GiB */
     uint64_t log_window_bytes;        /* unflushed records older than this are flushed */
     uint64_t log_window_bytes_max;    /* the window grows to this while over half is unflushed */
     uint64_t min_free_bytes;          /* publishes are refused below this much free disk */
@@ -64,7 +67,8 @@ struct ss_store_report {
     bool clean;                   /* the last process closed it in order */
 };
 
-/* Creates or opens and recovers. Errors: SS_E_STOREIO, SS_E_CORRUPT, SS_E_VERSION (newer format),
+/* Creates or opens and recovers. Errors: SS_E_STOREIO, SS_E_CORRUPT (damaged, or missing where it
+ * must exist), SS_E_IO (a directory cannot be made), SS_E_VERSION (newer format),
  * SS_E_SHARDS (another shard), SS_E_NOMEM; @failure says what to do. Blocks: yes. */
 int ss__store_open(const struct ss_store_options *options, struct ss_store **ret_store,
                    struct ss_store_report *ret_report, struct ss_failure *failure);
@@ -107,7 +111,8 @@ struct ss_session_row {
     bool quarantined;             /* damaged: reads and publishes give SS_E_CORRUPT */
 };
 
-/* Finds a committed or staged session. 0 and a reference, or SS_E_NOTFOUND / SS_E_STOREIO.
+/* Finds a committed or staged session. 0 and a reference, or SS_E_NOTFOUND / SS_E_STOREIO /
+ * SS_E_CORRUPT (its catalog entry or row is damaged, or the row is another session's: logged).
  * The reference is given back with ss__store_put_session. */
 int ss__store_get_session(struct ss_store *store, struct ss_str id,
                           struct ss_store_session **ret_session);
@@ -121,6 +126,14 @@ void ss__store_put_session(struct ss_store *store, struct ss_store_session *sess
 /* Current values, staged changes included. Valid while referenced. */
 const struct ss_session_row *ss__store_row(const struct ss_store_session *session);
 struct ss_str ss__store_session_id(const struct ss_store_session *session);
+
+/* Says which code version of the timeline projection is to read the session. If another one wrote
+ * its entities, they count no longer: the row's timeline_ordinal becomes 0, so that a load replays
+ * every event, reads find none of them, and the next checkpoint, which holds all entities, removes
+ * them. Errors: SS_E_VERSION (events before first_retained are gone, so they cannot be made again:
+ * logged). */
+int ss__store_use_timeline(struct ss_store *store, struct ss_store_session *session,
+                           uint32_t timeline_version);
 
 /* Sessions that were running when the last process died: calls @visit for each id once. */
 int ss__store_each_was_running(struct ss_store *store,
@@ -219,7 +232,7 @@ struct ss_image {
 };
 
 /* Thread: any, between open and close. Blocks: on the disk. SS_E_STOREIO, SS_E_CORRUPT (a damaged
- * or missing record), SS_E_NOMEM. */
+ * or missing record or entity, logged), SS_E_NOMEM. */
 int ss__store_read_image(struct ss_store *store, const struct ss_image_request *request,
                          struct ss_image *ret_image);
 void ss__image_deinit(struct ss_image *image);

@@ -19,7 +19,10 @@ struct ss_session_values {
     uint32_t tail_count;
     uint32_t tail_bytes;
     uint32_t tail_flushed;           /* of the tail, in the open transaction */
+    uint32_t tail_flushed_bytes;
     bool flushed_running;            /* said by that event */
+    bool entities_void;              /* those on disk are of another timeline version */
+    uint64_t void_ordinal;           /* which events they count */
     bool index_running;              /* is in the running index */
 };
 
@@ -53,6 +56,7 @@ struct ss_staged_checkpoint {
     struct ss_store_session *session;
     const struct ss_entity_row *rows;
     size_t count;
+    bool anew;                       /* removes all other entities of the session */
 };
 
 /* Counters of the log, given back when a transaction fails. */
@@ -95,12 +99,19 @@ struct ss_store {
     bool run_due;                    /* a raised incarnation goes out with the next commit */
     bool grow_failed;                /* said once */
     uint64_t space_checked_ns;
+    atomic_uint damage_lines;        /* written to the log about damage met by requests */
     uint64_t suspect_end;            /* recovery found no damage from this log sequence on */
+    uint64_t damage;                 /* of all damaged sequences that recovery found; 0: none */
+    uint64_t damage_known;           /* the same when the incarnation was last raised for it */
     uint64_t sessions;
     struct ss_store_stats stats;
 };
 
 /* ---- store.c ---- */
+
+/* True for the first lines about damage that requests have met: strangers cause them, and a check
+ * names everything. Any thread. */
+bool ss__store_may_report(struct ss_store *store);
 
 /* Writes how this run stands: mode, incarnation, whether it ended in order. */
 int ss__store_put_run(struct ss_store *store, MDB_txn *txn, bool clean);

@@ -23,26 +23,49 @@ static uint8_t *room(struct ss_bytes *out, size_t len)
     return at;
 }
 
+/* A copy of @in whose checksum is made right; freed by the caller. */
+static struct ss_str sealed(struct ss_str in, uint64_t seed)
+{
+    uint8_t *value = malloc(in.len + 1);
+    ss_check(value != NULL);
+    memcpy(value, in.data, in.len);
+    if (in.len >= SS_CHECKSUM_BYTES) {
+        ss__value_seal(value, in.len, seed);
+    }
+    return ss_str_of(value, in.len);
+}
+
+static void free_sealed(struct ss_str value)
+{
+    free((void *)(uintptr_t)value.data);
+}
+
 static int row_again(struct ss_str in, struct ss_bytes *out)
 {
     struct ss_row_value row;
-    int err = ss__row_decode(in, &row);
+    struct ss_str value = sealed(in, 5);
+    int err = ss__row_decode(5, value, &row);
     if (err == 0) {
         uint8_t bytes[SS_ROW_BYTES_MAX];
         ss_check(row.id.len <= SS_SESSION_ID_BYTES_MAX);
-        ss__bytes_append(out, bytes, ss__row_encode(bytes, &row));
+        ss__bytes_append(out, bytes, ss__row_encode(bytes, 5, &row));
+        ss_check(ss__row_decode(6, value, &row) == SS_E_CORRUPT);
     }
+    free_sealed(value);
     return err;
 }
 
 static int entity_again(struct ss_str in, struct ss_bytes *out)
 {
     struct ss_entity_row row = { .tombstone = true };
-    int err = ss__entity_decode(in, &row);
+    struct ss_str key = ss_str("key");
+    struct ss_str value = sealed(in, ss__key_seed(key));
+    int err = ss__entity_decode(key, value, &row);
     if (err == 0) {
-        ss__entity_encode(room(out, SS_ENTITY_FIXED_BYTES), &row);
-        ss__bytes_str(out, row.payload);
+        ss__entity_encode(room(out, SS_ENTITY_FIXED_BYTES + row.payload.len), key, &row);
+        ss_check(ss__entity_decode(ss_str("other"), value, &row) == SS_E_CORRUPT);
     }
+    free_sealed(value);
     return err;
 }
 
@@ -77,10 +100,14 @@ static int catalog_key_again(struct ss_str in, struct ss_bytes *out)
 static int catalog_again(struct ss_str in, struct ss_bytes *out)
 {
     uint64_t sid;
-    int err = ss__catalog_decode(in, &sid);
+    struct ss_str key = ss_str("key");
+    struct ss_str value = sealed(in, ss__key_seed(key));
+    int err = ss__catalog_decode(key, value, &sid);
     if (err == 0) {
-        ss__catalog_encode(room(out, SS_CATALOG_VALUE_BYTES), sid);
+        ss__catalog_encode(room(out, SS_CATALOG_VALUE_BYTES), key, sid);
+        ss_check(ss__catalog_decode(ss_str("other"), value, &sid) == SS_E_CORRUPT);
     }
+    free_sealed(value);
     return err;
 }
 

@@ -1,8 +1,8 @@
 // What the data directory refuses, in words that help; and ssctl store check.
 import fs from 'node:fs';
 import path from 'node:path';
-import { Client, Daemon, check, checkSame, daemonFile, freePort, main, makeDirectory, runProgram,
-         ssctlFile, startInference } from './harness.mjs';
+import { Client, Daemon, check, checkSame, daemonFile, freePort, main, makeDirectory, request,
+         runProgram, ssctlFile, startInference } from './harness.mjs';
 
 const formatOffset = 8;
 const shardsOffset = 12;
@@ -63,8 +63,11 @@ async function refusals() {
     check('store check names the newer format too', newer.status !== 0 &&
           /format 99/.test(newer.output), `${newer.status} ${newer.output}`);
     undo();
+    undo = patched(dir, formatOffset, [1, 0, 0, 0]);
+    await refused('an older format', dir, [], [/format 1/, /version that made it/]);
+    undo();
     undo = patched(dir, shardsOffset, [3]);
-    await refused('a changed identity file', dir, [], [/damaged/, /backup/]);
+    await refused('a changed identity file', dir, [], [/damaged/, /backup/, /store restored/]);
     undo();
     undo = patched(dir, 0, Buffer.from('another!'));
     await refused('a foreign identity file', dir, [], [/not the identity file/]);
@@ -129,4 +132,59 @@ async function damaged() {
     await again.stop();
 }
 
-await main({ refusals, storeCheck, damaged });
+// A shard that is not there is never begun anew: its events were acknowledged.
+async function missing() {
+    const { daemon } = await used();
+    const { dir } = daemon;
+    await daemon.kill();
+    const shard = path.join(dir, 'shard-0001');
+    const file = path.join(shard, 'data.mdb');
+    const words = [/shard 0001 of the data directory is missing/, /mount it/, /backup/,
+                   /store restored/];
+    fs.renameSync(shard, `${shard}.aside`);
+    await refused('a missing shard', dir, [], words);
+    check('and is not made', !fs.existsSync(shard));
+    for (const command of ['check', 'restored']) {
+        const { status, output } = runProgram(ssctlFile, ['store', command, dir]);
+        check(`store ${command} names the missing shard`, status === 2 && words[0].test(output),
+              `${status} ${output}`);
+    }
+    fs.renameSync(`${shard}.aside`, shard);
+    fs.renameSync(file, `${file}.aside`);
+    fs.writeFileSync(file, '');
+    await refused('an empty data file', dir, [], words);
+    check('and stays empty', fs.statSync(file).size === 0);
+    fs.renameSync(`${file}.aside`, file);
+    const identity = path.join(dir, 'sessionstream');
+    fs.renameSync(identity, `${identity}.aside`);
+    await refused('a missing identity file', dir, [], [/missing/, /in use/, /backup/]);
+    fs.renameSync(`${identity}.aside`, identity);
+    await stillGood(dir);
+}
+
+async function document(port) {
+    return JSON.parse((await request(port, 'GET', '/v1/sessions/s/snapshot')).body);
+}
+
+// An older copy of a directory gives ordinals again: under other epochs once it was told.
+async function restored() {
+    const { daemon } = await used();
+    const { dir } = daemon;
+    const before = await document(daemon.port);
+    const inUse = runProgram(ssctlFile, ['store', 'restored', dir]);
+    check('store restored of a directory in use is refused', inUse.status === 2 &&
+          /in use/.test(inUse.output), `${inUse.status} ${inUse.output}`);
+    await daemon.stop();
+    const copy = path.join(makeDirectory(), 'copy');
+    fs.cpSync(dir, copy, { recursive: true });
+    const { status, output } = runProgram(ssctlFile, ['store', 'restored', copy]);
+    check('store restored says what it did', status === 0 && /shard 0: incarnation/.test(output) &&
+          /shard 1: incarnation/.test(output), `${status} ${output}`);
+    const again = await Daemon.start({ dir: copy });
+    const after = await document(again.port);
+    check('the epoch is another', after.epoch !== before.epoch, [before.epoch, after.epoch]);
+    checkSame('the entities are the same', after.entities, before.entities);
+    await again.stop();
+}
+
+await main({ refusals, storeCheck, damaged, missing, restored });

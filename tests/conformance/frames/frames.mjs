@@ -38,7 +38,6 @@ const taken = [
     [`{"subscribe":{"sessionId":"${'a'.repeat(255)}"}}`, empty('a'.repeat(255)),
      subscribed('a'.repeat(255))],
     ['{"subscribe":{"sessionId":"ünï/ ?"}}', empty('ünï/ ?'), subscribed('ünï/ ?')],
-    ['{"subscribe":{"sessionId":"a\\u0000b"}}', empty('a\0b'), subscribed('a\0b')],
 ];
 
 async function accepted() {
@@ -497,9 +496,7 @@ async function http() {
                  await asked('GET', `/v1/sessions/${'a'.repeat(256)}/snapshot`), 400);
     checkProblem('a session id that is not UTF-8', await asked('GET', '/v1/sessions/%ff/snapshot'),
                  400);
-    checkSame('a session id with NUL is one, as in a frame',
-              (await request(daemon.port, 'GET', '/v1/sessions/a%00b/snapshot')).body,
-              '{"sessionId":"a\\u0000b"}');
+    checkProblem('a session id with NUL', await asked('GET', '/v1/sessions/a%00b/snapshot'), 400);
     checkProblem('a broken escape', await asked('GET', '/v1/sessions/%f/snapshot'), 400);
     checkProblem('a body of 2 MiB', await asked('POST', command, Buffer.alloc(2 << 20, 32)), 413);
     checkSame('none of these did anything',

@@ -208,6 +208,7 @@ SS_TEST(engine, session_ids_are_checked)
     memset(longest, 'x', sizeof longest);
     ss_check(submit_to(&fixture, ss_str("")) == SS_E_SESSION_ID);
     ss_check(submit_to(&fixture, ss_str("\xC3")) == SS_E_SESSION_ID);
+    ss_check(submit_to(&fixture, ss_str_of("a\0b", 3)) == SS_E_SESSION_ID);
     ss_check(submit_to(&fixture, ss_str_of(longest, sizeof longest)) == SS_E_SESSION_ID);
     struct ss_str fits = ss_str_of(longest, SS_SESSION_ID_BYTES_MAX);
     struct answer answer;

@@ -354,3 +354,156 @@ SS_TEST(follow, enough_unanswered_requests_stop_the_reading)
     ws_test_close(&client);
     fixture_close(&fixture);
 }
+
+/* ---- one snapshot in flight ---- */
+
+/* A text message that is no JSON: only its size matters. Memory nobody reads costs nothing. */
+static struct ss_buf *big_message(size_t bytes, bool filled)
+{
+    uint8_t header[SS_WS_HEADER_BYTES_MAX];
+    size_t header_len = ss__ws_header_write(SS_WS_TEXT, bytes, header);
+    struct ss_buf *buf = ss__buf_new(header_len + bytes);
+    ss_check(buf != NULL);
+    memcpy(buf->data, header, header_len);
+    if (filled) {
+        memset(buf->data + header_len, 'x', bytes);
+    }
+    return buf;
+}
+
+static void reply_big(struct fixture *fixture, struct ss_request *request, size_t bytes,
+                      bool filled)
+{
+    request->ordinal = 1;
+    request->snapshot = big_message(bytes, filled);
+    fixture_reply(fixture, request);
+}
+
+static void open_small(struct fixture *fixture, struct ws_test_client *client)
+{
+    ws_test_connect(client, fixture->port, 65536);
+    ws_test_upgrade(client, "/", "");
+    ws_test_expect_part(client, "hello");
+}
+
+/* What @client has sent is handled, though it does not read; its @count-th message is the pong. */
+static void sync_by_count(struct fixture *fixture, struct ws_test_client *client, uint64_t count)
+{
+    ws_test_send_text(client, "{\"ping\":{\"nonce\":\"sync\"}}");
+    fixture_await(&fixture->stats.frames_out, count);
+}
+
+/* An error was sent to somebody, or is about to be. */
+static void await_error(struct fixture *fixture, int err)
+{
+    static atomic_uint_fast64_t counted[SS_STATS_ERRORS];
+    size_t index = 0;
+    ss__count_error(counted, err);
+    while (atomic_load(&counted[index]) == 0) {
+        index++;
+    }
+    fixture_await(&fixture->stats.errors[index], 1);
+}
+
+SS_TEST(follow, a_subscribe_waits_until_the_last_snapshot_of_its_session_is_written)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ss_ws_client_message message;
+    fixture_prepare(&fixture);
+    fixture.options.ping_interval_ms = 3600000;    /* nothing but the write wakes the connection */
+    fixture_start(&fixture);
+    open_small(&fixture, &client);
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_session_handle handle = request->handle;
+    reply_big(&fixture, request, 16u << 20, true);
+    fixture_await(&fixture.stats.frames_out, 3);    /* hello, snapshot, subscribed */
+    ws_test_send_text(&client, SUBSCRIBE);
+    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\","
+                               "\"sinceSnapshotOrdinal\":\"2\"}}");
+    sync_by_count(&fixture, &client, 4);
+    ss_check(fixture_is_quiet(&fixture));
+    fixture_post_frame(&fixture, handle, "s", 2, "meanwhile");
+    ss_check(ws_test_receive(&client, &message) && message.bytes.len == 16u << 20);
+    ws_test_expect(&client, SUBSCRIBED);
+    ws_test_expect(&client, "{\"pong\":{\"nonce\":\"sync\"}}");
+    ws_test_expect(&client, EVENT("2", "meanwhile"));
+    request = take_subscribe(&fixture);
+    ss_check(request->since == 2 && request->handle.generation == handle.generation);
+    fixture_reply_snapshot(&fixture, request, 3);
+    ws_test_expect(&client, SNAPSHOT("3"));
+    ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\","
+                            "\"sinceSnapshotOrdinal\":\"2\"}}");
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    take_uninterested(&fixture, handle);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, following_anew_does_not_get_round_the_wait)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ws_test_client other;
+    fixture_open(&fixture);
+    open_small(&fixture, &client);
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_session_handle handle = request->handle;
+    reply_big(&fixture, request, 16u << 20, false);
+    fixture_await(&fixture.stats.frames_out, 3);
+    ws_test_send_text(&client, UNSUBSCRIBE);
+    take_uninterested(&fixture, handle);
+    ws_test_send_text(&client, SUBSCRIBE);
+    sync_by_count(&fixture, &client, 5);
+    ss_check(fixture_is_quiet(&fixture));
+    /* Another one comes and goes; the one that waits keeps the session. */
+    ws_test_open(&other, fixture.port, "");
+    handle = fixture_follow(&fixture, &other, "s", 1);
+    ws_test_send_text(&other, UNSUBSCRIBE);
+    ws_test_expect(&other, UNSUBSCRIBED);
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    take_uninterested(&fixture, handle);
+    sync_client(&other);
+    ws_test_close(&other);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, a_connection_has_a_share_of_the_snapshot_budget)
+{
+    struct fixture fixture;
+    struct ws_test_client greedy;
+    struct ws_test_client other;
+    fixture_open(&fixture);
+    open_small(&fixture, &greedy);
+    ws_test_send_text(&greedy, "{\"subscribe\":{\"sessionId\":\"a\"}}");
+    ws_test_send_text(&greedy, "{\"subscribe\":{\"sessionId\":\"b\"}}");
+    struct ss_request *first = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "a");
+    struct ss_request *second = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "b");
+    reply_big(&fixture, first, 40u << 20, false);
+    reply_big(&fixture, second, 40u << 20, false);
+    await_error(&fixture, SS_E_BUSY);
+    struct ss_msg *msg = fixture_take(&fixture);
+    ss_check(msg->kind == SS_MSG_UNINTERESTED);    /* in "b" */
+    ss__msg_free(msg);
+    ws_test_open(&other, fixture.port, "");
+    (void)fixture_follow(&fixture, &other, "c", 1);
+    /* With its share used up by one snapshot, which is always allowed, even the asking waits. */
+    ws_test_close(&greedy);
+    open_small(&fixture, &greedy);
+    ws_test_send_text(&greedy, "{\"subscribe\":{\"sessionId\":\"d\"}}");
+    while ((msg = fixture_take(&fixture))->kind == SS_MSG_UNINTERESTED) {
+        ss__msg_free(msg);
+    }
+    uint64_t before = atomic_load(&fixture.stats.frames_out);
+    reply_big(&fixture, (struct ss_request *)(void *)msg, 100u << 20, false);
+    fixture_await(&fixture.stats.frames_out, before + 2);
+    ws_test_send_text(&greedy, "{\"subscribe\":{\"sessionId\":\"e\"}}");
+    sync_by_count(&fixture, &greedy, before + 3);
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&greedy);
+    ws_test_close(&other);
+    fixture_close(&fixture);
+}

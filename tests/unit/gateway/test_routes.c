@@ -165,6 +165,122 @@ SS_TEST(routes, snapshot_as_the_shard_gave_it)
     fixture_close(&fixture);
 }
 
+/* A document that nobody reads; its memory is never touched. */
+static void reply_document(struct fixture *fixture, enum ss_request_kind kind, const char *session,
+                           size_t bytes)
+{
+    struct ss_request *request = fixture_take_request(fixture, kind, session);
+    request->snapshot = ss__buf_new(bytes);
+    ss_check(request->snapshot != NULL);
+    fixture_reply(fixture, request);
+}
+
+SS_TEST(routes, snapshots_count_on_the_budget_and_are_asked_for_one_by_one)
+{
+    struct fixture fixture;
+    struct ws_test_client greedy;
+    struct ws_test_client other;
+    struct ss_bytes response;
+    fixture_open(&fixture);
+    ws_test_connect(&greedy, fixture.port, 4096);
+    send_text(&greedy, "GET /v1/sessions/s/snapshot HTTP/1.1\r\nHost: h\r\n\r\n"
+                       "GET /v1/sessions/s/snapshot HTTP/1.1\r\nHost: h\r\n\r\n");
+    reply_document(&fixture, SS_REQUEST_SNAPSHOT, "s", 200u << 20);
+    ws_test_connect(&other, fixture.port, 0);
+    get(&other, "/v1/sessions/t/snapshot");
+    reply_document(&fixture, SS_REQUEST_SNAPSHOT, "t", 100u << 20);
+    ss__bytes_init(&response, 0);
+    ss_check(ws_test_http_response(&other, false, &response) == 503);
+    ss_check(strstr((const char *)response.data, "\"code\":\"overloaded\"") != NULL);
+    ss_check(strstr((const char *)response.data, "Retry-After: 1\r\n") != NULL);
+    send_text(&other, "HEAD /v1/sessions/t/snapshot HTTP/1.1\r\nHost: h\r\n\r\n");
+    reply_document(&fixture, SS_REQUEST_SNAPSHOT, "t", 100u << 20);
+    ss__bytes_clear(&response);
+    ss_check(ws_test_http_response(&other, true, &response) == 200);
+    ss_check(strstr((const char *)response.data, "Content-Length: 104857600\r\n") != NULL);
+    ss__bytes_deinit(&response);
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&greedy);
+    ws_test_close(&other);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, the_next_request_is_read_when_the_snapshot_is_written)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    for (int i = 0; i < 3; i++) {
+        get(&client, "/v1/sessions/s/snapshot");
+        get(&client, "/healthz");
+        struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
+        request->snapshot = ss__buf_new(3u << 20);
+        ss_check(request->snapshot != NULL);
+        memset(request->snapshot->data, ' ', request->snapshot->len);
+        fixture_reply(&fixture, request);
+        expect(&client, 200, "Content-Length: 3145728\r\n");
+        expect(&client, 200, "ok\n");
+    }
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, unfinished_bodies_have_one_budget)
+{
+    struct fixture fixture;
+    struct ws_test_client greedy;
+    struct ws_test_client other;
+    const size_t sent = (size_t)33 << 20;
+    fixture_prepare(&fixture);
+    fixture.options.client_frame_bytes = 1u << 30;
+    fixture_start(&fixture);
+    char *body = calloc(1, sent);
+    ss_check(body != NULL);
+    ws_test_connect(&greedy, fixture.port, 0);
+    send_text(&greedy, "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
+                       "Content-Length: 999999999\r\n\r\n");
+    ws_test_send_raw(&greedy, body, sent);
+    fixture_await(&fixture.stats.bytes_in, sent);
+    ws_test_connect(&other, fixture.port, 0);
+    post(&other, "/v1/sessions/s/commands/Note", "");
+    fixture_reply(&fixture, fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s"));
+    expect(&other, 200, "\"sessionId\":\"s\"");
+    ws_test_close(&other);
+    ws_test_connect(&other, fixture.port, 0);
+    send_text(&other, "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
+                      "Content-Length: 9\r\n\r\n{");
+    expect(&other, 503, "\"code\":\"overloaded\"");
+    expect_end(&other);
+    ws_test_close(&other);
+    ws_test_close(&greedy);
+    free(body);
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    ws_test_connect(&other, fixture.port, 0);
+    send_text(&other, "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
+                      "Content-Length: 2\r\n\r\n{");
+    send_text(&other, "}");
+    fixture_reply(&fixture, fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s"));
+    expect(&other, 200, "\"sessionId\":\"s\"");
+    ws_test_close(&other);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, a_session_id_with_nul_is_400)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/v1/sessions/a%00b/snapshot");
+    expect(&client, 400, "\"detail\":\"session id holds a NUL byte\"");
+    post(&client, "/v1/sessions/a%00b/commands/Note", "{}");
+    expect(&client, 400, "\"code\":\"invalid_session_id\"");
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 SS_TEST(routes, pipelined_requests_are_answered_in_order)
 {
     struct fixture fixture;

@@ -38,7 +38,7 @@ static void empty(struct ss_send_queue *queue)
     ss__send_queue_deinit(queue);
 }
 
-static void contents(const struct ss_send_queue *queue, char *out)
+static void contents(struct ss_send_queue *queue, char *out)
 {
     uv_buf_t slices[64];
     unsigned count = ss__send_queue_slices(queue, slices, 64);
@@ -86,6 +86,33 @@ SS_TEST(send_queue, charges_everything_but_snapshots)
     ss_check(wrote(&queue, 5) == 1);
     ss_check(ss__send_queue_charged(&queue) == 5);
     empty(&queue);
+}
+
+SS_TEST(send_queue, knows_whose_snapshots_are_not_completely_written)
+{
+    struct ss_send_queue queue;
+    struct ss_send_entry entry;
+    ss__send_queue_init(&queue);
+    ss_check(!ss__send_queue_has_snapshot(&queue, 7));
+    push(&queue, "snapshot", SS_SEND_SNAPSHOT, 7);
+    push(&queue, "frame", SS_SEND_FRAME, 9);
+    push(&queue, "small", SS_SEND_SNAPSHOT, 0xff01);
+    ss_check(queue.snapshots_held == 13);
+    ss_check(ss__send_queue_has_snapshot(&queue, 7));
+    ss_check(ss__send_queue_has_snapshot(&queue, 0xff01));
+    ss_check(!ss__send_queue_has_snapshot(&queue, 1) && !ss__send_queue_has_snapshot(&queue, 9));
+    size_t bytes = 7;
+    ss_check(!ss__send_queue_wrote(&queue, &bytes, &entry));
+    ss_check(queue.snapshots_held == 13 && ss__send_queue_has_snapshot(&queue, 7));
+    bytes = 1;
+    ss_check(ss__send_queue_wrote(&queue, &bytes, &entry));
+    ss__buf_unref(entry.buf);
+    ss_check(queue.snapshots_held == 5 && !ss__send_queue_has_snapshot(&queue, 7));
+    while (ss__send_queue_take(&queue, &entry)) {
+        ss__buf_unref(entry.buf);
+    }
+    ss_check(queue.snapshots_held == 0);
+    ss__send_queue_deinit(&queue);
 }
 
 SS_TEST(send_queue, drops_only_whole_unwritten_frames)

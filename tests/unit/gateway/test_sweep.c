@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "ss_test.h"
 
@@ -178,6 +179,59 @@ SS_TEST(sweep, a_client_that_never_reads_is_closed)
         (void)poll(NULL, 0, 5);
     }
     fixture_await_gauge(&fixture.stats.connections, 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+/* Reads a little every millisecond; true if it was given up. */
+static bool drips(struct fixture *fixture, struct ws_test_client *client, size_t bytes_per_look)
+{
+    static uint8_t sink[1u << 20];
+    uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+    size_t left = 32u << 20;
+    while (atomic_load(&fixture->stats.dead_clients) == 0 && left > 0) {
+        ss_check(ws_test_now_ms() < until);
+        ssize_t got = recv(client->fd, sink, bytes_per_look < left ? bytes_per_look : left,
+                           MSG_DONTWAIT);
+        left -= got > 0 ? (size_t)got : 0;
+        (void)poll(NULL, 0, 1);
+    }
+    return atomic_load(&fixture->stats.dead_clients) == 1;
+}
+
+static void open_with_snapshot(struct fixture *fixture, struct ws_test_client *client,
+                               size_t bytes)
+{
+    fixture_prepare(fixture);
+    fixture->options.dead_timeout_ms = 1000;
+    fixture_start(fixture);
+    ws_test_connect(client, fixture->port, 65536);
+    static const char get[] = "GET /v1/sessions/s/snapshot HTTP/1.1\r\nHost: h\r\n\r\n";
+    ws_test_send_raw(client, get, sizeof get - 1);
+    struct ss_request *request = fixture_take_request(fixture, SS_REQUEST_SNAPSHOT, "s");
+    request->snapshot = ss__buf_new(bytes);
+    ss_check(request->snapshot != NULL);
+    fixture_reply(fixture, request);
+}
+
+SS_TEST(sweep, a_client_that_drips_a_snapshot_is_closed)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_with_snapshot(&fixture, &client, 128u << 20);
+    ss_check(drips(&fixture, &client, 4096));    /* 4 MiB a second; it takes 16 */
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(sweep, a_client_that_reads_a_snapshot_is_not_closed)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_with_snapshot(&fixture, &client, 32u << 20);
+    ss_check(!drips(&fixture, &client, 16u << 10));
+    ss_check(atomic_load(&fixture.stats.connections) == 1);
     ws_test_close(&client);
     fixture_close(&fixture);
 }

@@ -594,3 +594,40 @@ SS_TEST(request, asks_for_nothing_when_the_body_came_along)
     ss_check(!ss__http_parser_take_continue(&parser));
     ss__http_parser_deinit(&parser);
 }
+
+static int feed_text(struct ss_http_parser *parser, const char *text)
+{
+    size_t used = 0;
+    return ss__http_parser_feed(parser, (const uint8_t *)text, strlen(text), &used);
+}
+
+SS_TEST(request, unfinished_bodies_share_one_account)
+{
+    struct ss_http_bodies bodies = { .held_bytes_max = 1 };
+    struct ss_http_parser first;
+    struct ss_http_parser second;
+    ss__http_parser_init(&first, BODY_MAX);
+    ss__http_parser_init(&second, BODY_MAX);
+    ss__http_parser_share(&first, &bodies);
+    ss__http_parser_share(&second, &bodies);
+    ss_check(feed_text(&first, HEAD "Content-Length: 2\r\n\r\n") == SS_HTTP_NEED_MORE);
+    ss_check(bodies.held_bytes == 0);
+    ss_check(feed_text(&first, "ab") == SS_HTTP_DONE);    /* over it, but complete */
+    ss_check(bodies.held_bytes > 1);
+    ss_check(feed_text(&second, HEAD "Content-Length: 2\r\n\r\na") == SS_E_BUSY);
+    ss_check(second.status == 503 && second.error != NULL);
+    ss__http_parser_reset(&first);
+    ss__http_parser_reset(&second);
+    ss_check(bodies.held_bytes == 0);
+    /* One alone may be over it. */
+    ss_check(feed_text(&first, HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\na") ==
+             SS_HTTP_NEED_MORE);
+    ss_check(bodies.held_bytes > 1);
+    ss_check(feed_text(&second, HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\na") == SS_E_BUSY);
+    bodies.held_bytes_max = 1000;
+    ss__http_parser_reset(&second);
+    ss_check(feed_text(&second, HEAD "Content-Length: 2\r\n\r\na") == SS_HTTP_NEED_MORE);
+    ss__http_parser_deinit(&first);
+    ss__http_parser_deinit(&second);
+    ss_check(bodies.held_bytes == 0);
+}

@@ -75,3 +75,37 @@ SS_TEST(ssctl_store, a_missing_directory_is_status_2)
     ss_check(strncmp(run.err, "ssctl: ", 7) == 0 && run.out[0] == '\0');
     ctl_run_deinit(&run);
 }
+
+SS_TEST(ssctl_store, restored_raises_the_incarnation_and_says_so)
+{
+    char path[] = "/tmp/ss_ctl_store_XXXXXX";
+    struct ctl_run run;
+    make_store(path);
+    ctl_run(&run, CTL_ARGS("store", "restored", path));
+    ss_check_msg(run.status == 0 && run.err[0] == '\0', "%s%s", run.out, run.err);
+    ss_check_msg(strncmp(run.out, "shard 0: incarnation 1 is now ", 30) == 0, "%s", run.out);
+    ss_check_msg(strstr(run.out, "every epoch has changed") != NULL, "%s", run.out);
+    ctl_run_deinit(&run);
+    ctl_run(&run, CTL_ARGS("store", "check", path));
+    ss_check_msg(run.status == 0, "%s", run.out);
+    ctl_run_deinit(&run);
+    remove_tree(path);
+}
+
+SS_TEST(ssctl_store, restored_refuses_a_directory_in_use_or_missing)
+{
+    char path[] = "/tmp/ss_ctl_store_XXXXXX";
+    struct ss_directory *directory = NULL;
+    struct ctl_run run;
+    make_store(path);
+    ss_check(ss__directory_open_existing(path, &directory, NULL) == 0);
+    ctl_run(&run, CTL_ARGS("store", "restored", path));
+    ss_check(run.status == 2 && run.out[0] == '\0');
+    ss_check(strncmp(run.err, "ssctl: store_locked: ", 21) == 0);
+    ctl_run_deinit(&run);
+    ss__directory_close(directory);
+    remove_tree(path);
+    ctl_run(&run, CTL_ARGS("store", "restored", "/nonexistent/data"));
+    ss_check(run.status == 2 && run.out[0] == '\0');
+    ctl_run_deinit(&run);
+}

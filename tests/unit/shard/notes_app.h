@@ -42,6 +42,7 @@ struct fixture {
     uint64_t log_window_bytes;
     uint64_t map_bytes;          /* 0: 64 MiB */
     uint64_t cache_bytes;        /* 0: 1 GiB */
+    struct ss_pool *pool;        /* NULL: sessions are read on this thread */
     /* What happened. */
     unsigned recovered;
     bool was_running;
@@ -198,6 +199,7 @@ static inline void fixture_open(struct fixture *fixture)
                                         .gateways = &fixture->gateway,
                                         .gateways_count = 1,
                                         .clock = &fixture->clock,
+                                        .pool = fixture->pool,
                                         .durability_interval_ms = 50,
                                         .session_cache_bytes = fixture->cache_bytes != 0
                                                                    ? fixture->cache_bytes

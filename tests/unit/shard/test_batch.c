@@ -3,6 +3,9 @@
 
 #include <sessionstream/limits.h>
 
+#include "shard/batch.h"
+#include "shard/shard_state.h"
+
 SS_TEST(batch, i5_a_busy_session_leaves_room_for_the_others)
 {
     struct fixture f;
@@ -101,5 +104,87 @@ SS_TEST(batch, an_idle_shard_writes_what_a_start_would_have_to_replay)
     fixture_open(&f);
     report = *ss__shard_report(f.shard);
     ss_check(report.sessions == 2 && report.recovered_records == 0 && report.clean);
+    fixture_deinit(&f);
+}
+
+/* I6: as many go as a batch can bring. */
+SS_TEST(batch, i6_the_memory_of_idle_sessions_stays_within_two_batches_of_its_limit)
+{
+    struct fixture f;
+    char session[16];
+    int made = 0;
+    fixture_init(&f);
+    ss__shard_close(f.shard);
+    ss__shard_free(f.shard);
+    f.cache_bytes = 100000;
+    fixture_open(&f);
+    post_put(&f, "first", "a", "1");
+    step_all(&f);
+    uint64_t one = atomic_load(&f.stats->state_bytes);
+    for (int batch = 0; batch < 8; batch++) {
+        for (int i = 0; i < 1000; i++) {
+            snprintf(session, sizeof session, "s%d", made++);
+            post_put(&f, session, "a", "1");
+        }
+        ss_check(!ss__shard_step(f.shard));
+        uint64_t bytes = atomic_load(&f.stats->state_bytes);
+        ss_check_msg(bytes <= f.cache_bytes + 2000 * one, "%llu bytes", (unsigned long long)bytes);
+    }
+    for (int i = 0; i < 3; i++) {
+        post_put(&f, "first", "a", "1");
+        ss_check(!ss__shard_step(f.shard));
+    }
+    ss_check(atomic_load(&f.stats->state_bytes) <= f.cache_bytes);
+    ss_check(f.shard->channels.count <= f.cache_bytes / one + 1);
+    fixture_deinit(&f);
+}
+
+static struct ss_state *state_of(struct fixture *f, const char *session)
+{
+    struct ss_str id = ss_str(session);
+    struct ss_channel *channel = ss__channel_get(f->shard, id, ss__map_hash(id), false);
+    return channel == NULL ? NULL : channel->state;
+}
+
+/* Damage is found by reads of the store, which tests of that folder do. */
+static void set_aside(struct ss_state *state)
+{
+    struct ss_session_row *row =
+        (struct ss_session_row *)(uintptr_t)ss__store_row(state->stored);
+    row->quarantined = true;
+}
+
+SS_TEST(batch, a_session_that_cannot_be_written_does_not_keep_others_in_memory)
+{
+    struct fixture f;
+    fixture_init(&f);
+    ss__shard_close(f.shard);
+    ss__shard_free(f.shard);
+    f.cache_bytes = 1;
+    fixture_open(&f);
+    post_put(&f, "damaged", "a", "1");
+    post_put(&f, "sound", "a", "1");
+    step_all(&f);
+    set_aside(state_of(&f, "damaged"));
+    for (int i = 0; i < 2; i++) {
+        post_put(&f, "other", "a", "1");
+        step_all(&f);
+    }
+    ss_check(state_of(&f, "damaged") != NULL && state_of(&f, "damaged")->dirty_count == 1);
+    ss_check(state_of(&f, "sound") == NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(batch, nor_does_it_keep_an_idle_shard_from_writing_them)
+{
+    struct fixture f;
+    fixture_init(&f);
+    post_put(&f, "damaged", "a", "1");
+    post_put(&f, "sound", "a", "1");
+    step_all(&f);
+    set_aside(state_of(&f, "damaged"));
+    ss_check(ss__batch_rest(f.shard));
+    ss_check(state_of(&f, "sound")->dirty_count == 0);
+    ss_check(state_of(&f, "damaged")->dirty_count == 1);
     fixture_deinit(&f);
 }

@@ -2,6 +2,7 @@
 #include "notes_app.h"
 
 #include "shard/checkpoint.h"
+#include "shard/shard_state.h"
 
 static uint64_t replayed(struct fixture *f, const char *session)
 {
@@ -92,5 +93,104 @@ SS_TEST(checkpoint, of_a_failed_commit_is_written_again)
     ss__shard_free(f.shard);
     f.shard = NULL;
     ss_check(replayed(&f, "s") == 0);
+    fixture_deinit(&f);
+}
+
+static struct ss_state *state_of(struct fixture *f, const char *session)
+{
+    struct ss_str id = ss_str(session);
+    struct ss_channel *channel = ss__channel_get(f->shard, id, ss__map_hash(id), false);
+    ss_check(channel != NULL && channel->state != NULL);
+    return channel->state;
+}
+
+static void snapshot_of(struct fixture *f, const char *session, char *out, size_t cap)
+{
+    post_subscribe(f, session, 9, 1);
+    step_all(f);
+    ss__msg_free(&take_snapshot(f, out, cap)->base);
+}
+
+static void put_one(struct fixture *f, const char *session, const char *id, const char *text)
+{
+    post_put(f, session, id, text);
+    (void)ss__shard_step(f->shard);
+    ss_check(f->done_err == 0);
+}
+
+/* An eviction stages its checkpoint at the end of one batch, the next one commits it. */
+SS_TEST(checkpoint, has_what_changes_after_it_was_staged_in_the_next_one)
+{
+    static char text[1 << 16];
+    struct fixture f;
+    fixture_init(&f);
+    ss__shard_free(f.shard);
+    f.cache_bytes = 1;
+    fixture_open(&f);
+    put_one(&f, "s", "a", "1");
+    put_one(&f, "s", "b", "1");
+    put_one(&f, "other", "a", "1");
+    ss_check(state_of(&f, "s")->checkpoint_staged && state_of(&f, "s")->dirty_count == 0);
+    put_one(&f, "s", "a", "2");
+    ss_check(!state_of(&f, "s")->checkpoint_staged && state_of(&f, "s")->dirty_count == 1);
+    put_one(&f, "s", "c", "1");
+    ss_check(state_of(&f, "s")->dirty_count == 2);
+    put_one(&f, "other", "a", "2");
+    ss_check(state_of(&f, "s")->checkpoint_staged);
+    f.cache_bytes = 0;
+    put_one(&f, "other", "a", "3");
+    fixture_restart(&f);
+    snapshot_of(&f, "s", text, sizeof text);
+    ss_check_msg(strstr(text, "\"text\":\"1+2\"") != NULL, "%s", text);
+    fixture_deinit(&f);
+}
+
+SS_TEST(checkpoint, is_of_the_moment_it_was_staged)
+{
+    static char text[1 << 16];
+    struct fixture f;
+    fixture_init(&f);
+    put_one(&f, "s", "a", "1");
+    put_one(&f, "s", "b", "1");
+    ss_check(ss__checkpoint_stage(f.shard, state_of(&f, "s")) == 0);
+    put_one(&f, "s", "a", "2");
+    put_one(&f, "s", "b", "delete");
+    ss__shard_free(f.shard);
+    f.shard = NULL;
+    ss_check(replayed(&f, "s") == 2);    /* what came afterwards */
+    fixture_open(&f);
+    snapshot_of(&f, "s", text, sizeof text);
+    ss_check(strstr(text, "\"text\":\"1+2\"") != NULL && strstr(text, "\"b\"") == NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(checkpoint, of_a_deleted_entity_frees_its_memory_and_it_may_come_back_as_a_new_one)
+{
+    static char text[1 << 16];
+    struct fixture f;
+    fixture_init(&f);
+    put_one(&f, "s", "a", "1");
+    size_t one = state_of(&f, "s")->bytes;
+    char id[16];
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        put_one(&f, "s", id, "x");
+        put_one(&f, "s", id, "delete");
+    }
+    ss_check(ss__checkpoint_stage(f.shard, state_of(&f, "s")) == 0);
+    put_one(&f, "s", "t1", "again");
+    put_one(&f, "s", "t2", "delete");
+    ss_check(state_of(&f, "s")->entities.count == 2);
+    put_one(&f, "s", "t1", "delete");
+    ss_check(ss__checkpoint_stage(f.shard, state_of(&f, "s")) == 0);
+    put_one(&f, "s", "a", "delete");
+    put_one(&f, "s", "a", "2");
+    ss_check(state_of(&f, "s")->bytes <= one && state_of(&f, "s")->live_count == 1);
+    for (int round = 0; round < 2; round++) {
+        snapshot_of(&f, "s", text, sizeof text);
+        ss_check_msg(strstr(text, "\"createdOrdinal\":\"206\"") != NULL, "%s", text);
+        ss_check(strstr(text, "\"text\":\"2\"") != NULL && strstr(text, "\"t1\"") == NULL);
+        fixture_restart(&f);
+    }
     fixture_deinit(&f);
 }

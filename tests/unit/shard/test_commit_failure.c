@@ -1,6 +1,9 @@
 /* I2 and the rule of effects: a commit that fails releases nothing. */
 #include "notes_app.h"
 
+#include "shard/checkpoint.h"
+#include "shard/shard_state.h"
+
 SS_TEST(commit_failure, i2_nothing_leaves_and_the_session_goes_on)
 {
     struct fixture f;
@@ -142,5 +145,42 @@ SS_TEST(commit_failure, a_running_session_that_was_cut_off_is_recovered_without_
     post_put(&f, "idle", "a", "2");
     step_all(&f);
     ss_check(f.recovered == 2 && !f.was_running && f.done_ordinal == 2);
+    fixture_deinit(&f);
+}
+
+/* Nothing of the session itself is lost with a checkpoint that somebody else's batch should have
+ * committed. */
+SS_TEST(commit_failure, a_session_that_only_lost_its_checkpoint_goes_on)
+{
+    struct fixture f;
+    struct ss_str id = ss_str("s");
+    fixture_init(&f);
+    post_note(&f, SS_REQUEST_SUBMIT, "Timed", "s", "a", "run");
+    post_put(&f, "s", "b", "run");
+    step_all(&f);
+    struct ss_state *state = ss__channel_get(f.shard, id, ss__map_hash(id), false)->state;
+    uint32_t dirty = state->dirty_count;
+    ss_check(ss__checkpoint_stage(f.shard, state) == 0 && state->dirty_count == 0);
+    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    post_put(&f, "other", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_COMMIT && f.recovered == 0 && f.task_canceled == 0);
+    ss_check(ss__channel_get(f.shard, id, ss__map_hash(id), false)->state == state);
+    ss_check(state->dirty_count == dirty && !state->checkpoint_staged && !state->touched);
+    f.now_ns += 5000000;
+    step_all(&f);
+    ss_check(f.task_runs == 1);
+    fixture_deinit(&f);
+}
+
+SS_TEST(commit_failure, leaves_no_channel_behind_that_nobody_needs)
+{
+    struct fixture f;
+    fixture_init(&f);
+    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    post_put(&f, "s", "a", "lost");
+    post_put(&f, "t", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_COMMIT && f.shard->channels.count == 0);
     fixture_deinit(&f);
 }

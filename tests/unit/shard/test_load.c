@@ -1,6 +1,16 @@
 /* What is loaded after a crash or an eviction is what was there before. */
 #include "notes_app.h"
 
+#include <sched.h>
+#include <semaphore.h>
+
+#include "runtime/pool.h"
+#include "shard/batch.h"
+#include "shard/checkpoint.h"
+#include "shard/load.h"
+#include "shard/pipeline.h"
+#include "shard/shard_state.h"
+
 static void snapshot_of(struct fixture *f, const char *session, char *out, size_t cap)
 {
     post_subscribe(f, session, 9, 1);
@@ -94,4 +104,275 @@ SS_TEST(load, sessions_that_were_running_are_recovered_without_being_asked)
     step_all(&f);
     ss_check(f.recovered == 2);    /* once per session and process */
     fixture_deinit(&f);
+}
+
+SS_TEST(load, that_fails_leaves_nothing_behind_and_is_tried_again)
+{
+    struct fixture f;
+    static char text[1 << 16];
+    fixture_init(&f);
+    for (int i = 0; i < 70; i++) {
+        post_put(&f, "s", "a", "x");    /* a checkpoint, and events behind it */
+    }
+    step_all(&f);
+    post_put(&f, "s", "b", "y");
+    post_put(&f, "s", "a", "z");
+    step_all(&f);
+    fixture_restart(&f);
+    ss__fault_arm("shard.read", 2, 1, SS_E_STOREIO);
+    post_put(&f, "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_STOREIO && f.done_ordinal == 0);
+    ss_check(f.shard->channels.count == 0 && f.shard->state_bytes == 0);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 73);
+    snapshot_of(&f, "s", text, sizeof text);
+    ss_check(strstr(text, "+x+x+z+2\"") != NULL && strstr(text, "lost") == NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(load, a_task_of_a_session_that_left_memory_finds_its_events)
+{
+    struct fixture f;
+    static char text[1 << 16];
+    fixture_init(&f);
+    ss__shard_free(f.shard);
+    f.cache_bytes = 1;
+    fixture_open(&f);
+    post_put(&f, "s", "timed", "before");
+    post_note(&f, SS_REQUEST_SUBMIT, "Timed", "s", "a", "x");
+    step_all(&f);
+    for (int i = 0; i < 3; i++) {
+        post_put(&f, "other", "a", "x");
+        step_all(&f);
+    }
+    ss_check(atomic_load(&f.stats->sessions_evicted) == 1);
+    f.now_ns += 3000000;
+    step_all(&f);
+    ss_check(f.task_runs == 1);
+    snapshot_of(&f, "s", text, sizeof text);
+    ss_check_msg(strstr(text, "\"text\":\"before+later\"") != NULL, "%s", text);
+    fixture_deinit(&f);
+}
+
+/* ---- while the pool reads ---- */
+
+static sem_t reader_in;
+static sem_t reader_gate;
+
+static void hold_reader(struct ss_pool_job *job)
+{
+    (void)job;
+    (void)sem_post(&reader_in);
+    (void)sem_wait(&reader_gate);
+}
+
+/* A cold session "s" with a checkpoint and a few events behind it, read by a pool of one thread. */
+struct cold {
+    struct fixture f;
+    struct ss_pool *pool;
+    struct ss_pool_job job;
+};
+
+static void cold_init(struct cold *cold, uint64_t cache_bytes)
+{
+    struct fixture *f = &cold->f;
+    cold->job = (struct ss_pool_job){ .run = hold_reader };
+    ss_check(ss__pool_new(1, &cold->pool) == 0);
+    ss_check(sem_init(&reader_in, 0, 0) == 0 && sem_init(&reader_gate, 0, 0) == 0);
+    fixture_init(f);
+    for (int i = 0; i < 70; i++) {
+        post_put(f, "s", "k", ".");
+    }
+    step_all(f);
+    post_put(f, "s", "after", "once");
+    step_all(f);
+    f->pool = cold->pool;
+    f->cache_bytes = cache_bytes;
+    fixture_restart(f);
+    step_all(f);
+}
+
+static void cold_deinit(struct cold *cold)
+{
+    fixture_deinit(&cold->f);
+    ss__pool_free(cold->pool);
+}
+
+/* A subscribe, which needs the whole session, begins a read that does not end. */
+static void begin_load(struct cold *cold)
+{
+    ss_check(ss__pool_post(cold->pool, &cold->job) == 0);
+    (void)sem_wait(&reader_in);
+    post_subscribe(&cold->f, "s", 7, 5);
+    step_all(&cold->f);
+    ss_check(cold->f.shard->loads == 1);
+}
+
+static void await_load(struct cold *cold)
+{
+    (void)sem_post(&reader_gate);
+    while (ss__inbox_depth(ss__shard_inbox(cold->f.shard)) < 2) {    /* and the parked subscribe */
+        (void)sched_yield();
+    }
+}
+
+static void settle(struct fixture *f)
+{
+    while (ss__shard_step(f->shard) || f->shard->loads > 0 ||
+           ss__inbox_depth(ss__shard_inbox(f->shard)) > 0) {
+        (void)sched_yield();
+    }
+}
+
+static void end_load(struct cold *cold)
+{
+    await_load(cold);
+    settle(&cold->f);
+}
+
+static void check_text(struct fixture *f, const char *want)
+{
+    char text[8192];
+    ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
+    ss_check_msg(strstr(text, want) != NULL && strstr(text, "once+once") == NULL, "%s", text);
+    for (struct ss_msg *msg; (msg = next_message(f)) != NULL;) {
+        ss__msg_free(msg);
+    }
+    fixture_restart(f);
+    post_subscribe(f, "s", 7, 6);
+    settle(f);
+    ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
+    ss_check_msg(strstr(text, want) != NULL && strstr(text, "once+once") == NULL, "%s", text);
+}
+
+static void run_tasks_during_a_load(int tasks, const char *want)
+{
+    struct cold cold;
+    cold_init(&cold, 0);
+    for (int i = 0; i < tasks; i++) {
+        post_note(&cold.f, SS_REQUEST_SUBMIT, "Timed", "s", "cmd", "c");
+    }
+    step_all(&cold.f);
+    begin_load(&cold);
+    cold.f.now_ns += 3000000;
+    step_all(&cold.f);
+    ss_check(cold.f.task_runs == (unsigned)tasks);
+    end_load(&cold);
+    check_text(&cold.f, want);
+    cold_deinit(&cold);
+}
+
+SS_TEST(load, a_task_that_runs_meanwhile_finds_every_event_once)
+{
+    run_tasks_during_a_load(1, "\"text\":\"later\"");
+}
+
+SS_TEST(load, so_do_two_of_them)
+{
+    run_tasks_during_a_load(2, "\"text\":\"later+later\"");
+}
+
+/* The state did not show its events when the read began: the task needs them first. */
+SS_TEST(load, a_task_meanwhile_replays_what_the_read_was_to_bring)
+{
+    struct cold cold;
+    struct fixture *f = &cold.f;
+    struct ss_failure failure;
+    cold_init(&cold, 0);
+    begin_load(&cold);
+    struct ss_channel *channel =
+        ss__channel_get(f->shard, ss_str("s"), ss__map_hash(ss_str("s")), false);
+    ss_check(channel->loading && !channel->state->replayed);
+    ss_check(ss__load_now(f->shard, channel) == 0 && ss__load_now(f->shard, channel) == 0);
+    ss_check(channel->state->replayed && channel->state->ordinal == 71);
+    Sessionstream__Test__Notes__Note note = make_note("after", "twice");
+    uint8_t packed[64];
+    uint64_t ordinal;
+    struct ss_str payload = ss_str_of(packed, protobuf_c_message_pack(&note.base, packed));
+    const struct ss_name *name = ss__registry_find(f->registry, SS_SPACE_EVENT, ss_str("Put"));
+    ss_check(ss__pipeline_publish(f->shard, channel, name, payload, &ordinal, &failure) == 0);
+    ss_check(ordinal == 72);
+    end_load(&cold);
+    check_text(f, "\"text\":\"once+twice\"");
+    cold_deinit(&cold);
+}
+
+/* The read saw the entity, the checkpoint that deletes it was committed since. */
+SS_TEST(load, does_not_bring_back_what_was_deleted_meanwhile)
+{
+    struct cold cold;
+    struct fixture *f = &cold.f;
+    struct ss_failure failure;
+    char text[8192];
+    cold_init(&cold, 0);
+    post_put(f, "s", "cmd", "c");    /* without the checkpoint's entities in memory */
+    step_all(f);
+    begin_load(&cold);
+    await_load(&cold);
+    struct ss_channel *channel =
+        ss__channel_get(f->shard, ss_str("s"), ss__map_hash(ss_str("s")), false);
+    Sessionstream__Test__Notes__Note note = make_note("k", "delete");
+    uint8_t packed[64];
+    uint64_t ordinal;
+    struct ss_str payload = ss_str_of(packed, protobuf_c_message_pack(&note.base, packed));
+    const struct ss_name *name = ss__registry_find(f->registry, SS_SPACE_EVENT, ss_str("Put"));
+    ss_check(ss__pipeline_publish(f->shard, channel, name, payload, &ordinal, &failure) == 0);
+    ss_check(ss__checkpoint_stage(f->shard, channel->state) == 0);
+    ss_check(ss__batch_commit(f->shard) == 0);
+    end_load(&cold);
+    ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
+    ss_check_msg(strstr(text, "\"k\"") == NULL && strstr(text, "\"after\"") != NULL, "%s", text);
+    cold_deinit(&cold);
+}
+
+SS_TEST(load, a_commit_that_fails_meanwhile_makes_it_begin_again)
+{
+    struct cold cold;
+    struct fixture *f = &cold.f;
+    cold_init(&cold, 0);
+    post_note(f, SS_REQUEST_SUBMIT, "Timed", "s", "cmd", "c");
+    step_all(f);
+    begin_load(&cold);
+    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    f->now_ns += 3000000;
+    step_all(f);
+    ss_check(atomic_load(&f->stats->commit_errors) == 1 && f->task_runs == 1);
+    end_load(&cold);
+    check_text(f, "\"text\":\"c\"");
+    cold_deinit(&cold);
+}
+
+/* The state that the read belongs to is gone, another one has taken its place. */
+SS_TEST(load, for_a_state_that_was_dropped_is_not_added_to_its_successor)
+{
+    struct cold cold;
+    struct fixture *f = &cold.f;
+    cold_init(&cold, 0);
+    post_put(f, "s", "cmd", "c");
+    step_all(f);
+    begin_load(&cold);
+    struct ss_channel *channel =
+        ss__channel_get(f->shard, ss_str("s"), ss__map_hash(ss_str("s")), false);
+    ss__state_free(f->shard, channel->state);
+    ss_check(ss__load_now(f->shard, channel) == 0 && !channel->state->whole);
+    await_load(&cold);
+    (void)ss__shard_step(f->shard);
+    ss_check(f->shard->loads == 0 && !channel->state->whole);
+    settle(f);
+    ss_check(channel->state->whole);    /* those who waited began another */
+    check_text(f, "\"text\":\"c\"");
+    cold_deinit(&cold);
+}
+
+SS_TEST(load, of_a_session_larger_than_the_cache_serves_those_who_waited)
+{
+    struct cold cold;
+    cold_init(&cold, 1);
+    begin_load(&cold);
+    end_load(&cold);
+    check_text(&cold.f, "\"text\":\"once\"");
+    ss_check(atomic_load(&cold.f.stats->sessions_loaded) <= 4);
+    cold_deinit(&cold);
 }

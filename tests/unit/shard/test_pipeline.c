@@ -3,6 +3,8 @@
 
 #include <sessionstream/limits.h>
 
+#include "shard/shard_state.h"
+
 static int publish_raw(struct ss_context *context, struct fixture *fixture)
 {
     Sessionstream__Test__Notes__Note note = make_note("a", "raw");
@@ -178,3 +180,98 @@ SS_TEST(pipeline, i7_a_full_session_refuses_more_and_stays_readable)
     ss_check(f.done_err == 0 && f.done_ordinal == fitted + 2);
     fixture_deinit(&f);
 }
+
+#ifdef SS_FAULTS
+static void snapshot_text(struct fixture *f, char *out, size_t cap)
+{
+    post_subscribe(f, "s", 9, 1);
+    step_all(f);
+    ss__msg_free(&take_snapshot(f, out, cap)->base);
+}
+
+/* "Could not be read" must not look like "there is none". */
+SS_TEST(pipeline, an_entity_that_cannot_be_read_refuses_the_event)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss__shard_close(f.shard);    /* everything is in the checkpoint */
+    fixture_restart(&f);
+    ss__fault_arm("shard.read", 1, 1, SS_E_STOREIO);
+    post_put(&f, "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_STOREIO && f.done_ordinal == 0);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2);
+    for (int round = 0; round < 2; round++) {
+        snapshot_text(&f, text, sizeof text);
+        ss_check_msg(strstr(text, "\"text\":\"1+2\"") != NULL, "%s", text);
+        fixture_restart(&f);
+    }
+    fixture_deinit(&f);
+}
+
+static int put_two(struct ss_timeline *timeline, const struct ss_event *event,
+                   const struct ss_view *view, struct fixture *fixture)
+{
+    (void)event;
+    (void)view;
+    (void)fixture;
+    Sessionstream__Test__Notes__Note first = make_note("b", "new");
+    Sessionstream__Test__Notes__Note second = make_note("a", "new");
+    int err = ss_put_entity(timeline, "Note", ss_str("b"), &first.base);
+    return err != 0 ? err : ss_put_entity(timeline, "Note", ss_str("a"), &second.base);
+}
+
+SS_TEST(pipeline, an_event_changes_all_of_its_entities_or_none)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    f.raw_timeline = put_two;
+    post_put(&f, "s", "a", "old");
+    step_all(&f);
+    size_t bytes = f.shard->state_bytes;
+    ss__fault_arm("shard.change", 2, 1, SS_E_NOMEM);
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == SS_E_NOMEM && f.done_ordinal == 0);
+    ss_check(f.shard->state_bytes == bytes);
+    snapshot_text(&f, text, sizeof text);
+    ss_check(strstr(text, "old") != NULL && strstr(text, "new") == NULL);
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2);
+    for (struct ss_msg *msg; (msg = next_message(&f)) != NULL;) {
+        ss__msg_free(msg);
+    }
+    snapshot_text(&f, text, sizeof text);
+    ss_check(strstr(text, "old") == NULL && strstr(text, "\"b\"") != NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(pipeline, a_replay_that_is_cut_short_begins_again)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    f.raw_timeline = put_two;
+    post_put(&f, "s", "a", "old");
+    step_all(&f);
+    call_in(&f, "s", publish_raw);
+    post_put(&f, "s", "a", "more");
+    step_all(&f);
+    fixture_restart(&f);
+    ss__fault_arm("shard.change", 3, 1, SS_E_NOMEM);
+    post_put(&f, "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_NOMEM);
+    post_put(&f, "s", "a", "last");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 4);
+    snapshot_text(&f, text, sizeof text);
+    ss_check_msg(strstr(text, "\"text\":\"new+more+last\"") != NULL, "%s", text);
+    fixture_deinit(&f);
+}
+#endif

@@ -113,6 +113,10 @@ SS_TEST(task, i6_a_session_has_a_bounded_number)
     call_in(&f, "s", start_too_many);
     ss_check(f.done_err == SS_E_LIMIT);
     pass_ms(&f, 11);
+    ss_check(record.runs == SS_BATCH_SESSION_MESSAGES_MAX);    /* its share of a batch */
+    for (int turn = 0; turn < 200; turn++) {
+        pass_ms(&f, 1);
+    }
     ss_check(record.runs == SS_SESSION_TASKS_MAX && record.cancels == 0);
     fixture_deinit(&f);
 }

@@ -108,3 +108,30 @@ SS_TEST(view, lists_nothing_of_an_unknown_kind)
     ss_check(f.done_err == 0 && none.ids[0] == '\0');
     fixture_deinit(&f);
 }
+
+#ifdef SS_FAULTS
+static int read_and_publish(struct ss_context *context, struct fixture *fixture)
+{
+    (void)fixture;
+    ss_check(ss_view_get(ss_context_view(context), "Note", ss_str("a")) == NULL);
+    return put(context, "b", "1");
+}
+
+/* The handler cannot tell, and must not act on it. */
+SS_TEST(view, a_handler_that_could_not_read_cannot_publish)
+{
+    struct fixture f;
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss__shard_close(f.shard);
+    fixture_restart(&f);
+    ss__fault_arm("shard.read", 1, 1, SS_E_STOREIO);
+    call_in(&f, "s", read_and_publish);
+    ss_check(f.done_err == SS_E_STOREIO && f.done_ordinal == 0);
+    post_put(&f, "s", "b", "2");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2);
+    fixture_deinit(&f);
+}
+#endif

@@ -94,6 +94,7 @@ static inline void fixture_init(struct fixture *f)
     ss__fault_reset();
     fixture_make_root(f->root, sizeof f->root);
     ss__store_options_init(&f->options);
+    f->options.must_exist = true;
     f->options.map_bytes = 64u << 20;
     f->options.min_free_bytes = 1u << 20;
     f->options.clock = &f->clock.clock;

@@ -147,7 +147,7 @@ SS_TEST(check, finds_an_entity_ahead_of_its_timeline)
     int len = ss__entity_key(key, 1, ss_str("note"), ss_str("2"));
     struct ss_entity_row row = { .created_ordinal = 1, .last_ordinal = 6,
                                  .type_id = f.entity_type };
-    ss__entity_encode(value, &row);
+    ss__entity_encode(value, ss_str_of(key, (size_t)len), &row);
     fixture_plant(&f, SS_DB_ENTITY, ss_str_of(key, (size_t)len), ss_str_of(value, sizeof value));
     found(&f, "do not fit");
 }
@@ -158,15 +158,44 @@ SS_TEST(check, finds_an_entity_of_no_session_or_unknown_type)
     uint8_t key[SS_KEY_BYTES_MAX];
     uint8_t value[SS_ENTITY_FIXED_BYTES];
     struct ss_entity_row row = { .created_ordinal = 1, .last_ordinal = 2, .type_id = 99 };
-    ss__entity_encode(value, &row);
     fill(&f);
     int len = ss__entity_key(key, 77, ss_str("note"), ss_str("1"));
+    ss__entity_encode(value, ss_str_of(key, (size_t)len), &row);
     fixture_plant(&f, SS_DB_ENTITY, ss_str_of(key, (size_t)len), ss_str_of(value, sizeof value));
     found(&f, "belongs to no session");
     fill(&f);
     len = ss__entity_key(key, 1, ss_str("note"), ss_str("1"));
+    ss__entity_encode(value, ss_str_of(key, (size_t)len), &row);
     fixture_plant(&f, SS_DB_ENTITY, ss_str_of(key, (size_t)len), ss_str_of(value, sizeof value));
     found(&f, "unknown type");
+}
+
+SS_TEST(check, finds_a_flipped_bit_in_an_entity_a_row_and_the_catalog)
+{
+    struct fixture f;
+    fill(&f);
+    fixture_flip(&f, SS_DB_ENTITY, 0, 20);
+    found(&f, "note 1: checksum");
+    fill(&f);
+    fixture_flip(&f, SS_DB_SESSION, 1, 30);
+    found(&f, "session 2: row is damaged");
+    fill(&f);
+    fixture_flip(&f, SS_DB_CATALOG, 1, 12);
+    found(&f, "catalog");
+}
+
+SS_TEST(check, finds_a_shard_that_is_gone)
+{
+    struct fixture f;
+    char path[400];
+    struct ss_check_summary summary;
+    struct ss_failure failure = { 0 };
+    fill(&f);
+    (void)snprintf(path, sizeof path, "%s/data.mdb", f.shard_dir);
+    ss_check(unlink(path) == 0);
+    ss_check(ss__store_check(f.root, fixture_on_finding, &f, &summary, &failure) == SS_E_CORRUPT);
+    ss_check_msg(strstr(failure.text, "shard 0000") != NULL, "%s", failure.text);
+    fixture_end(&f);
 }
 
 SS_TEST(check, finds_a_missing_type)

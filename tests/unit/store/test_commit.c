@@ -254,3 +254,91 @@ SS_TEST(commit, checkpoint_writes_changes_and_removes_entities)
     ss__store_put_session(f.store, a);
     fixture_end(&f);
 }
+
+static bool has_note(struct fixture *f, struct ss_store_session *session, const char *id)
+{
+    struct ss_entity_row got;
+    int err = ss__store_read_entity(f->store, session, ss_str("note"), ss_str(id), &got);
+    ss_check(err == 0 || err == SS_E_NOTFOUND);
+    return err == 0;
+}
+
+SS_TEST(commit, entities_of_another_timeline_version_count_no_longer)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 9, 50, 9);
+    fixture_publish(&f, "b", 9, 50, 9);
+    struct ss_entity_row rows[2] = {
+        { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1, .last_ordinal = 4,
+          .type_id = f.entity_type, .payload = ss_str("first") },
+        { .kind = ss_str("note"), .id = ss_str("2"), .created_ordinal = 2, .last_ordinal = 2,
+          .type_id = f.entity_type, .payload = ss_str("second") },
+    };
+    struct ss_store_session *a = fixture_session(&f, "a");
+    struct ss_store_session *b = fixture_session(&f, "b");
+    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 2, 5, 3) == 0);
+    ss_check(ss__store_stage_checkpoint(f.store, b, rows, 2, 5, 3) == 0);
+    ss_check(ss__store_commit(f.store) == 0);
+    ss_check(ss__store_use_timeline(f.store, a, 3) == 0);
+    ss_check(ss__store_replay_count(a) == 4 && has_note(&f, a, "1"));
+    for (int again = 0; again < 2; again++) {
+        ss_check(ss__store_use_timeline(f.store, a, 4) == 0);
+        ss_check(ss__store_row(a)->timeline_ordinal == 0 && ss__store_replay_count(a) == 9);
+        ss_check(!has_note(&f, a, "1"));
+    }
+    struct ss_image_request *request;
+    struct ss_image image;
+    ss_check(ss__store_image_request(a, true, &request) == 0);
+    fixture_verify_request(&f, request, "a", 9, 50);
+    ss_check(ss__store_read_image(f.store, request, &image) == 0);
+    ss_check(image.entities_count == 0 && image.records_count == 9);
+    ss__image_deinit(&image);
+    ss__store_image_request_free(request);
+
+    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 1, 9, 4) == 0);
+    ss__store_abort(f.store);
+    ss_check(ss__store_row(a)->timeline_ordinal == 0 && !has_note(&f, a, "2"));
+    fixture_flush_all(&f);    /* writes the row while the old entities are there */
+    ss__store_put_session(f.store, b);
+    ss__store_put_session(f.store, a);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    a = fixture_session(&f, "a");
+    ss_check(ss__store_row(a)->timeline_ordinal == 5 && ss__store_row(a)->timeline_version == 3);
+    ss_check(ss__store_use_timeline(f.store, a, 4) == 0);
+    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 1, 9, 4) == 0);
+    ss_check(ss__store_commit(f.store) == 0);
+    ss_check(has_note(&f, a, "1") && !has_note(&f, a, "2") && ss__store_replay_count(a) == 0);
+    b = fixture_session(&f, "b");
+    ss_check(has_note(&f, b, "1") && has_note(&f, b, "2"));
+    ss__store_put_session(f.store, b);
+    ss__store_put_session(f.store, a);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+SS_TEST(commit, timeline_that_cannot_be_made_again_is_refused)
+{
+    struct fixture f;
+    uint8_t key[8];
+    uint8_t value[SS_ROW_BYTES_MAX];
+    struct ss_row_value row = { .ordinal = 9, .first_retained = 5, .timeline_ordinal = 9,
+                                .timeline_version = 3, .tip = { 5, 5, 500 }, .id = ss_str("a") };
+    fixture_open(&f);
+    fixture_publish(&f, "a", 9, 50, 9);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss__put_be64(key, 1);
+    fixture_plant(&f, SS_DB_SESSION, ss_str_of(key, 8),
+                  ss_str_of(value, ss__row_encode(value, 1, &row)));
+    fixture_reopen(&f);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss_check(ss__store_use_timeline(f.store, a, 4) == SS_E_VERSION);
+    ss_check(ss__store_use_timeline(f.store, a, 3) == 0);
+    ss_check(ss__store_row(a)->timeline_ordinal == 9);
+    ss__store_put_session(f.store, a);
+    fixture_end(&f);
+}

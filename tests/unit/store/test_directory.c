@@ -71,7 +71,7 @@ SS_TEST(directory, other_shard_count_is_refused_with_both_numbers_and_the_way_ou
     place_init(&place);
     ss__directory_close(open_good(&place, 4, true));
     refused(&place, 6, SS_E_SHARDS, "has 4 shards, not 6");
-    refused(&place, 6, SS_E_SHARDS, "reshard");
+    refused(&place, 6, SS_E_SHARDS, "say --shards 4");
     ss__directory_close(open_good(&place, 4, true));
     place_end(&place);
 }
@@ -176,5 +176,130 @@ SS_TEST(directory, shard_count_outside_the_limit_is_refused)
         ss_check(ss__directory_open_existing(place.data, &directory, &failure) == SS_E_SHARDS);
         ss_check_msg(strstr(failure.text, "takes 1 to 256") != NULL, "%s", failure.text);
     }
+    place_end(&place);
+}
+
+static int open_shard(struct place *place, uint32_t index, struct ss_failure *failure)
+{
+    struct ss_directory *directory = open_good(place, 3, true);
+    struct ss_store_options options;
+    struct ss_store_report report;
+    struct ss_store *store = NULL;
+    char path[400];
+    ss_check(ss__directory_shard_path(directory, index, path, sizeof path) == 0);
+    ss__store_options_init(&options);
+    options.dir = path;
+    options.shard_index = index;
+    options.shard_count = 3;
+    options.directory_id = directory->directory_id;
+    options.must_exist = true;
+    options.map_bytes = 16u << 20;
+    options.min_free_bytes = 0;
+    int err = ss__store_open(&options, &store, &report, failure);
+    ss__store_close(store);
+    ss__directory_close(directory);
+    return err;
+}
+
+static void shard_file(struct place *place, unsigned index, const char *name, char out[400])
+{
+    (void)snprintf(out, 400, "%s/shard-%04u/%s", place->data, index, name);
+}
+
+static void shard_refused(struct place *place, uint32_t index)
+{
+    struct ss_failure failure = { 0 };
+    ss_check(open_shard(place, index, &failure) == SS_E_CORRUPT);
+    ss_check_msg(strstr(failure.text, "shard 0001 of the data directory is missing") != NULL &&
+                 strstr(failure.text, "store restored") != NULL, "%s", failure.text);
+}
+
+SS_TEST(directory, shard_that_is_missing_empty_or_another_store_is_never_made_anew)
+{
+    struct place place;
+    struct stat info;
+    char file[400];
+    char other[400];
+    char shard[400];
+    place_init(&place);
+    for (uint32_t i = 0; i < 3; i++) {
+        ss_check(open_shard(&place, i, NULL) == 0);
+    }
+    shard_file(&place, 1, "data.mdb", file);
+    shard_file(&place, 1, "", shard);
+    (void)snprintf(other, sizeof other, "%s/aside", place.root);
+    ss_check(rename(file, other) == 0);
+    shard_refused(&place, 1);
+    ss_check(stat(file, &info) != 0);
+    int fd = open(file, O_WRONLY | O_CREAT, 0640);
+    ss_check(fd >= 0 && close(fd) == 0);
+    shard_refused(&place, 1);
+    ss_check(stat(file, &info) == 0 && info.st_size == 0);
+    ss_check(unlink(file) == 0);
+    struct ss_env env;
+    ss_check(ss__env_open(shard, 16u << 20, SS_DURABILITY_FSYNC, false, &env, NULL) == 0);
+    ss__env_close(&env);
+    shard_refused(&place, 1);
+    ss_check(nftw(shard, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
+    shard_refused(&place, 1);
+    ss_check(open_shard(&place, 2, NULL) == 0);
+    ss_check(mkdir(shard, 0750) == 0 && rename(other, file) == 0);
+    ss_check(open_shard(&place, 1, NULL) == 0);
+    place_end(&place);
+}
+
+SS_TEST(directory, shards_in_use_without_identity_are_not_taken_over)
+{
+    struct place place;
+    place_init(&place);
+    ss_check(open_shard(&place, 1, NULL) == 0);
+    ss_check(unlink(place.identity) == 0);
+    refused(&place, 3, SS_E_CORRUPT, "sessionstream\" is missing");
+    struct stat info;
+    ss_check(stat(place.identity, &info) != 0);
+    place_end(&place);
+}
+
+SS_TEST(directory, creation_that_was_cut_off_is_begun_again)
+{
+    struct place place;
+    place_init(&place);
+    ss__directory_close(open_good(&place, 3, true));
+    ss_check(unlink(place.identity) == 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        ss_check(open_shard(&place, i, NULL) == 0);
+    }
+    place_end(&place);
+}
+
+SS_TEST(directory, every_entry_is_synced_before_the_directory_counts_as_made)
+{
+    /* deep, data, three shards, the entries of data, the identity file. */
+    const unsigned syncs = 7;
+    for (unsigned failing = 1; failing <= syncs + 1; failing++) {
+        struct place place;
+        struct stat info;
+        place_init(&place);
+        ss__fault_reset();
+        ss__fault_arm("create.sync", failing, 1, SS_E_IO);
+        if (failing <= syncs) {
+            refused(&place, 3, SS_E_IO, "cannot be made durable");
+            ss_check((stat(place.identity, &info) == 0) == (failing == syncs));
+        }
+        ss__directory_close(open_good(&place, 3, true));
+        ss__fault_reset();
+        place_end(&place);
+    }
+}
+
+SS_TEST(directory, older_format_is_refused_with_the_way_out)
+{
+    struct place place;
+    uint8_t format[4];
+    place_init(&place);
+    ss__directory_close(open_good(&place, 1, true));
+    ss__put_le32(format, SS_STORE_FORMAT - 1);
+    edit_identity(&place, 8, format, sizeof format);
+    refused(&place, 1, SS_E_VERSION, "use the version that made it");
     place_end(&place);
 }

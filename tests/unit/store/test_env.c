@@ -151,3 +151,19 @@ SS_TEST(env, absent_directory_is_an_error_with_its_name)
                           &failure) == SS_E_STOREIO);
     ss_check(strstr(failure.text, "/nonexistent/shard") != NULL);
 }
+
+SS_TEST(env, data_beyond_the_automatic_limit_is_opened_with_room_to_write)
+{
+    struct fixture f;
+    struct ss_env env;
+    char path[400];
+    const uint64_t data_bytes = UINT64_C(70) << 30;
+    fixture_open(&f);
+    fixture_close(&f);
+    (void)snprintf(path, sizeof path, "%s/data.mdb", f.shard_dir);
+    ss_check(truncate(path, (off_t)data_bytes) == 0);    /* a hole: takes no space */
+    ss_check(ss__env_open(f.shard_dir, 0, SS_DURABILITY_FSYNC, false, &env, NULL) == 0);
+    ss_check(env.map_bytes > data_bytes && env.map_bytes <= data_bytes + (UINT64_C(1) << 30));
+    ss__env_close(&env);
+    fixture_end(&f);
+}

@@ -1,4 +1,5 @@
 #include "store_fixture.h"
+#include "store/store_state.h"
 
 static uint64_t segments(struct fixture *f)
 {
@@ -183,5 +184,46 @@ SS_TEST(flush, damaged_segment_sets_its_session_aside_and_the_rest_goes_on)
     fixture_verify(&f, "b", 5, 50);
     fixture_publish(&f, "b", 200, 50, 20);
     ss_check(fixture_stats(&f).log_records < 100);
+    fixture_end(&f);
+}
+
+/* Flips a bit of a log record under the open store. */
+static void spoil_log(struct fixture *f, uint64_t sequence)
+{
+    uint8_t key_bytes[8];
+    uint8_t changed[1024];
+    MDB_txn *txn;
+    MDB_val value;
+    ss__put_be64(key_bytes, sequence);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    ss__env_reader_stale(&f->store->env);
+    ss_check(mdb_txn_begin(f->store->env.env, NULL, 0, &txn) == 0);
+    ss_check(mdb_get(txn, f->store->env.dbi[SS_DB_LOG], &key, &value) == 0);
+    ss_check(value.mv_size <= sizeof changed);
+    memcpy(changed, value.mv_data, value.mv_size);
+    changed[value.mv_size - 1] ^= 1;
+    value.mv_data = changed;
+    ss_check(mdb_put(txn, f->store->env.dbi[SS_DB_LOG], &key, &value, 0) == 0);
+    ss_check(mdb_txn_commit(txn) == 0);
+}
+
+SS_TEST(flush, damage_further_on_leaves_what_was_flushed_out_of_the_unflushed_bytes)
+{
+    struct fixture f;
+    const uint64_t record_bytes = SS_LOG_RECORD_FIXED_BYTES + 50;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 40, 50, 40);
+    fixture_flush_all(&f);
+    ss_check(f.store->log.unflushed_bytes == 0);
+    fixture_publish(&f, "a", 50, 50, 50);
+    ss_check(f.store->log.unflushed_bytes == 50 * record_bytes);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    spoil_log(&f, a->tail[40]);
+    fixture_flush_all(&f);
+    ss_check(ss__store_row(a)->quarantined && a->now.flushed_ordinal == SS_SEGMENT_RECORDS_MAX);
+    ss_check_msg(f.store->log.unflushed_bytes == 26 * record_bytes, "%llu",
+                 (unsigned long long)f.store->log.unflushed_bytes);
+    ss_check(a->now.tail_count == 26 && a->now.tail_bytes == 26 * record_bytes);
+    ss__store_put_session(f.store, a);
     fixture_end(&f);
 }

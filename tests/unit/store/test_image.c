@@ -196,3 +196,32 @@ SS_TEST(image, damaged_segment_is_reported_and_not_returned)
     ss__store_image_request_free(request);
     fixture_end(&f);
 }
+
+SS_TEST(image, damaged_entity_is_reported_and_not_returned)
+{
+    struct fixture f;
+    struct ss_image_request *request;
+    struct ss_image image;
+    struct ss_entity_row got;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1,
+                                 .last_ordinal = 2, .type_id = f.entity_type,
+                                 .payload = ss_str("true") };
+    ss_check(ss__store_stage_checkpoint(f.store, a, &row, 1, 3, 1) == 0);
+    ss_check(ss__store_commit(f.store) == 0);
+    ss_check(ss__store_read_entity(f.store, a, row.kind, row.id, &got) == 0);
+    ss_check(ss_str_equal(got.payload, row.payload));
+    ss__store_put_session(f.store, a);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_ENTITY, 0, 10);
+    fixture_reopen(&f);
+    a = fixture_session(&f, "a");
+    ss_check(ss__store_read_entity(f.store, a, row.kind, row.id, &got) == SS_E_CORRUPT);
+    ss_check(ss__store_image_request(a, true, &request) == 0);
+    ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
+    ss__store_image_request_free(request);
+    ss__store_put_session(f.store, a);
+    fixture_end(&f);
+}

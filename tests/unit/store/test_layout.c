@@ -14,21 +14,72 @@ SS_TEST(layout, session_row_round_trips_and_wrong_shapes_are_refused)
     uint8_t bytes[SS_ROW_BYTES_MAX + 1] = { 0 };
     struct ss_row_value row = row_sample();
     struct ss_row_value got;
-    size_t len = ss__row_encode(bytes, &row);
-    ss_check(ss__row_decode(ss_str_of(bytes, len), &got) == 0);
+    size_t len = ss__row_encode(bytes, 7, &row);
+    ss_check(ss__row_decode(7, ss_str_of(bytes, len), &got) == 0);
     ss_check(got.ordinal == 70 && got.first_retained == 1 && got.timeline_ordinal == 60);
     ss_check(got.created_us == 11 && got.updated_us == 22 && got.timeline_version == 3);
     ss_check(got.epoch_counter == 4 && got.tip.first == 65 && got.tip.count == 6);
     ss_check(got.tip.bytes == 600 && got.running && ss_str_equal(got.id, row.id));
     for (size_t cut = 0; cut < len; cut++) {
-        ss_check(ss__row_decode(ss_str_of(bytes, cut), &got) == SS_E_CORRUPT);
+        ss_check(ss__row_decode(7, ss_str_of(bytes, cut), &got) == SS_E_CORRUPT);
     }
-    ss_check(ss__row_decode(ss_str_of(bytes, len + 1), &got) == SS_E_CORRUPT);
+    ss_check(ss__row_decode(7, ss_str_of(bytes, len + 1), &got) == SS_E_CORRUPT);
     bytes[0] = SS_VALUE_VERSION + 1;
-    ss_check(ss__row_decode(ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
+    ss__value_seal(bytes, len, 7);
+    ss_check(ss__row_decode(7, ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
     row.tip = (struct ss_segment_tip){ .first = 6, .count = SS_SEGMENT_RECORDS_MAX + 1 };
-    len = ss__row_encode(bytes, &row);
-    ss_check(ss__row_decode(ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
+    len = ss__row_encode(bytes, 7, &row);
+    ss_check(ss__row_decode(7, ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
+}
+
+static void flip(uint8_t *value, size_t bit)
+{
+    value[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+}
+
+SS_TEST(layout, rows_entities_and_catalog_are_bound_to_their_keys_and_every_bit)
+{
+    uint8_t bytes[SS_ROW_BYTES_MAX];
+    struct ss_row_value row = row_sample();
+    struct ss_row_value got;
+    size_t len = ss__row_encode(bytes, 7, &row);
+    for (size_t bit = 0; bit < len * 8; bit++) {
+        flip(bytes, bit);
+        ss_check(ss__row_decode(7, ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
+        flip(bytes, bit);
+    }
+    ss_check(ss__row_decode(8, ss_str_of(bytes, len), &got) == SS_E_CORRUPT);
+
+    uint8_t value[SS_ENTITY_FIXED_BYTES + 5];
+    struct ss_str key = ss_str("a key");
+    struct ss_str other = ss_str("b key");
+    struct ss_str whole = ss_str_of(value, sizeof value);
+    struct ss_entity_row entity = { .created_ordinal = 1, .last_ordinal = 2, .time_us = 3,
+                                    .type_id = 4, .payload = ss_str("bytes") };
+    struct ss_entity_row read = { 0 };
+    ss__entity_encode(value, key, &entity);
+    ss_check(ss__entity_decode(key, whole, &read) == 0 && read.last_ordinal == 2);
+    ss_check(ss_str_equal(read.payload, entity.payload) && read.type_id == 4);
+    for (size_t bit = 0; bit < sizeof value * 8; bit++) {
+        flip(value, bit);
+        ss_check(ss__entity_decode(key, whole, &read) == SS_E_CORRUPT);
+        flip(value, bit);
+    }
+    ss_check(ss__entity_decode(other, whole, &read) == SS_E_CORRUPT);
+    for (size_t cut = 0; cut < sizeof value; cut++) {
+        ss_check(ss__entity_decode(key, ss_str_of(value, cut), &read) == SS_E_CORRUPT);
+    }
+
+    uint8_t catalog[SS_CATALOG_VALUE_BYTES];
+    uint64_t sid;
+    ss__catalog_encode(catalog, key, 12);
+    struct ss_str entry = ss_str_of(catalog, sizeof catalog);
+    for (size_t bit = 0; bit < sizeof catalog * 8; bit++) {
+        flip(catalog, bit);
+        ss_check(ss__catalog_decode(key, entry, &sid) == SS_E_CORRUPT);
+        flip(catalog, bit);
+    }
+    ss_check(ss__catalog_decode(other, entry, &sid) == SS_E_CORRUPT);
 }
 
 SS_TEST(layout, row_whose_newest_segment_does_not_end_at_its_ordinal_is_refused)
@@ -37,11 +88,11 @@ SS_TEST(layout, row_whose_newest_segment_does_not_end_at_its_ordinal_is_refused)
     struct ss_row_value row = row_sample();
     struct ss_row_value got;
     row.ordinal = 71;
-    ss_check(ss__row_decode(ss_str_of(bytes, ss__row_encode(bytes, &row)), &got) ==
+    ss_check(ss__row_decode(7, ss_str_of(bytes, ss__row_encode(bytes, 7, &row)), &got) ==
              SS_E_CORRUPT);
     row.ordinal = 0;
     row.tip = (struct ss_segment_tip){ 0 };
-    ss_check(ss__row_decode(ss_str_of(bytes, ss__row_encode(bytes, &row)), &got) == 0);
+    ss_check(ss__row_decode(7, ss_str_of(bytes, ss__row_encode(bytes, 7, &row)), &got) == 0);
 }
 
 SS_TEST(layout, epoch_differs_by_each_of_its_parts)
@@ -110,12 +161,14 @@ SS_TEST(layout, entity_key_keeps_kind_and_id_apart_and_within_lmdb)
 SS_TEST(layout, catalog_type_and_meta_values_round_trip_and_cuts_are_refused)
 {
     uint8_t catalog[SS_CATALOG_VALUE_BYTES];
+    struct ss_str key = ss_str("key");
+    struct ss_str value = ss_str_of(catalog, sizeof catalog);
     uint64_t sid;
-    ss__catalog_encode(catalog, 12);
-    ss_check(ss__catalog_decode(ss_str_of(catalog, sizeof catalog), &sid) == 0 && sid == 12);
-    ss_check(ss__catalog_decode(ss_str_of(catalog, 8), &sid) == SS_E_CORRUPT);
-    ss__catalog_encode(catalog, 0);
-    ss_check(ss__catalog_decode(ss_str_of(catalog, sizeof catalog), &sid) == SS_E_CORRUPT);
+    ss__catalog_encode(catalog, key, 12);
+    ss_check(ss__catalog_decode(key, value, &sid) == 0 && sid == 12);
+    ss_check(ss__catalog_decode(key, ss_str_of(catalog, 16), &sid) == SS_E_CORRUPT);
+    ss__catalog_encode(catalog, key, 0);
+    ss_check(ss__catalog_decode(key, value, &sid) == SS_E_CORRUPT);
 
     struct ss_bytes out;
     struct ss_type_value type = { SS_TYPE_EVENT, 77, ss_str("E"), ss_str("p.E") };
@@ -137,11 +190,11 @@ SS_TEST(layout, catalog_type_and_meta_values_round_trip_and_cuts_are_refused)
     ss_check(got_shard.index == 1 && got_shard.count == 2 && got_shard.directory_id == 3);
     meta[0]++;
     ss_check(ss__meta_shard_decode(ss_str_of(meta, len), &got_shard) == SS_E_VERSION);
-    struct ss_meta_run run = { true, SS_DURABILITY_NONE, 8 };
+    struct ss_meta_run run = { true, SS_DURABILITY_NONE, 8, 9 };
     struct ss_meta_run got_run;
     len = ss__meta_run_encode(meta, &run);
     ss_check(ss__meta_run_decode(ss_str_of(meta, len), &got_run) == 0);
     ss_check(got_run.clean && got_run.durability == SS_DURABILITY_NONE);
-    ss_check(got_run.incarnation == 8);
+    ss_check(got_run.incarnation == 8 && got_run.damage == 9);
     ss_check(ss__meta_run_decode(ss_str_of(meta, len - 1), &got_run) == SS_E_CORRUPT);
 }

@@ -271,11 +271,11 @@ static void damage_row(struct fixture *f, uint64_t timeline_ordinal, uint32_t ti
     size_t key_len;
     struct ss_row_value row;
     size_t len = fixture_row(f, SS_DB_SESSION, 0, key, &key_len, value);
-    ss_check(ss__row_decode(ss_str_of(value, len), &row) == 0);
+    ss_check(ss__row_decode(1, ss_str_of(value, len), &row) == 0);
     row.timeline_ordinal = timeline_ordinal;
     row.tip.bytes += tip_bytes;
     uint8_t changed[SS_ROW_BYTES_MAX];
-    size_t changed_len = ss__row_encode(changed, &row);
+    size_t changed_len = ss__row_encode(changed, 1, &row);
     fixture_plant(f, SS_DB_SESSION, ss_str_of(key, key_len), ss_str_of(changed, changed_len));
 }
 
@@ -318,5 +318,90 @@ SS_TEST(recover, segment_that_does_not_fit_its_row_is_not_grown)
     struct ss_store_session *session = fixture_session(&f, "a");
     ss_check(ss__store_row(session)->quarantined);
     ss__store_put_session(f.store, session);
+    fixture_end(&f);
+}
+
+/* Changes the session a log record says it is of, but not its checksum. */
+static void rename_record(struct fixture *f, unsigned index, uint64_t sid)
+{
+    static uint8_t value[FIXTURE_PAYLOAD_MAX];
+    uint8_t key[SS_KEY_BYTES_MAX];
+    size_t key_len;
+    size_t len = fixture_row(f, SS_DB_LOG, index, key, &key_len, value);
+    ss__put_le64(value + 8, sid);
+    fixture_plant(f, SS_DB_LOG, ss_str_of(key, key_len), ss_str_of(value, len));
+}
+
+static struct ss_session_row row_of(struct fixture *f, const char *id)
+{
+    struct ss_store_session *session = fixture_session(f, id);
+    struct ss_session_row row = *ss__store_row(session);
+    ss__store_put_session(f->store, session);
+    return row;
+}
+
+SS_TEST(recover, event_lost_to_a_damaged_session_number_changes_every_epoch_once)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 5, 50, 5);
+    fixture_publish(&f, "b", 2, 50, 1);
+    uint64_t epoch_a = row_of(&f, "a").epoch;
+    uint64_t epoch_b = row_of(&f, "b").epoch;
+    uint64_t incarnation = f.report.incarnation;
+    fixture_crash(&f);
+    rename_record(&f, 6, 1);
+    fixture_reopen(&f);
+    ss_check(f.report.damaged_records == 1 && f.report.incarnation == incarnation + 1);
+    struct ss_session_row b = row_of(&f, "b");
+    ss_check(b.ordinal == 1 && b.epoch != epoch_b && !b.quarantined);
+    ss_check(row_of(&f, "a").epoch != epoch_a && !row_of(&f, "a").quarantined);
+    fixture_publish(&f, "b", 3, 50, 1);
+    for (unsigned round = 0; round < 2; round++) {
+        fixture_crash(&f);
+        fixture_reopen(&f);
+        ss_check(f.report.damaged_records == 1 && f.report.incarnation == incarnation + 1);
+        ss_check(row_of(&f, "b").epoch == b.epoch);
+        fixture_verify(&f, "b", 4, 50);
+    }
+    fixture_close(&f);
+    rename_record(&f, 7, 66);
+    fixture_reopen(&f);
+    ss_check(f.report.incarnation == incarnation + 2);
+    fixture_end(&f);
+}
+
+SS_TEST(recover, damaged_record_sets_only_the_session_aside_whose_next_event_it_claims)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 1, 50, 1);
+    fixture_publish(&f, "b", 2, 50, 1);
+    fixture_publish(&f, "c", 5, 50, 5);
+    fixture_crash(&f);
+    rename_record(&f, 2, 1);
+    fixture_reopen(&f);
+    ss_check(row_of(&f, "a").quarantined && !row_of(&f, "b").quarantined);
+    ss_check(!row_of(&f, "c").quarantined);
+    fixture_end(&f);
+}
+
+SS_TEST(recover, damaged_row_of_a_running_session_does_not_stop_the_others)
+{
+    struct fixture f;
+    struct ss_store_session *session;
+    fixture_open(&f);
+    publish_flags(&f, "hurt", SS_RECORD_RUNNING);
+    publish_flags(&f, "was busy", SS_RECORD_RUNNING);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_SESSION, 0, 30);
+    fixture_plant(&f, SS_DB_RUNNING, ss_str("odd"), ss_str("x"));
+    fixture_reopen(&f);
+    ss_check(f.report.damaged_records == 2);
+    ss_check(ss__store_get_session(f.store, ss_str("hurt"), &session) == SS_E_CORRUPT);
+    unsigned visited = 0;
+    ss_check(ss__store_each_was_running(f.store, count_visit, &visited) == 0 && visited == 1);
+    fixture_publish(&f, "was busy", 3, 10, 1);
     fixture_end(&f);
 }

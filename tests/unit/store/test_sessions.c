@@ -96,3 +96,44 @@ SS_TEST(sessions, handle_loaded_again_shows_the_same_row)
     ss__store_put_session(f.store, a);
     fixture_end(&f);
 }
+
+SS_TEST(sessions, catalog_entry_that_names_another_session_is_damage)
+{
+    struct fixture f;
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    uint8_t value[SS_CATALOG_VALUE_BYTES];
+    struct ss_store_session *session;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_publish(&f, "b", 5, 50, 5);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    struct ss_str key = ss_str_of(key_bytes, ss__catalog_key(key_bytes, ss_str("a")));
+    ss__catalog_encode(value, key, 2);
+    fixture_plant(&f, SS_DB_CATALOG, key, ss_str_of(value, sizeof value));
+    fixture_reopen(&f);
+    ss_check(ss__store_get_session(f.store, ss_str("a"), &session) == SS_E_CORRUPT);
+    fixture_publish(&f, "b", 1, 50, 1);
+    fixture_verify(&f, "b", 6, 50);
+    ss_check(ss__store_get_session(f.store, ss_str("a"), &session) == SS_E_CORRUPT);
+    fixture_end(&f);
+}
+
+SS_TEST(sessions, damaged_catalog_entry_or_row_fails_that_session_only)
+{
+    struct fixture f;
+    struct ss_store_session *session;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_publish(&f, "b", 3, 50, 3);
+    fixture_publish(&f, "c", 3, 50, 3);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_CATALOG, 0, 12);
+    fixture_flip(&f, SS_DB_SESSION, 1, 40);
+    fixture_reopen(&f);
+    ss_check(ss__store_get_session(f.store, ss_str("a"), &session) == SS_E_CORRUPT);
+    ss_check(ss__store_get_session(f.store, ss_str("b"), &session) == SS_E_CORRUPT);
+    fixture_verify(&f, "c", 3, 50);
+    fixture_end(&f);
+}

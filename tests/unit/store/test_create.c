@@ -1,0 +1,93 @@
+#include <sys/stat.h>
+
+#include "store_fixture.h"
+
+#include "store/create.h"
+
+static const struct ss_meta_shard first = { .index = 0, .count = 1, .directory_id = 11 };
+static const struct ss_meta_shard second = { .index = 0, .count = 1, .directory_id = 22 };
+
+static void make_root(char root[256])
+{
+    ss__fault_reset();
+    fixture_make_root(root, 256);
+}
+
+static void remove_root(const char *root)
+{
+    ss__fault_reset();
+    (void)nftw(root, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int open_store(const char *dir, uint64_t directory_id)
+{
+    struct ss_store_options options;
+    struct ss_store_report report;
+    struct ss_store *store = NULL;
+    ss__store_options_init(&options);
+    options.dir = dir;
+    options.directory_id = directory_id;
+    options.must_exist = true;
+    options.map_bytes = 16u << 20;
+    options.min_free_bytes = 0;
+    int err = ss__store_open(&options, &store, &report, NULL);
+    ss__store_close(store);
+    return err;
+}
+
+SS_TEST(create, directories_of_any_spelling_are_made_and_a_failed_sync_leaves_none)
+{
+    char root[256];
+    char path[400];
+    char part[400];
+    struct stat info;
+    struct ss_failure failure = { 0 };
+    make_root(root);
+    (void)snprintf(path, sizeof path, "%s//a/./b/", root);
+    (void)snprintf(part, sizeof part, "%s/a/b", root);
+    ss__fault_arm("create.sync", 2, 1, SS_E_IO);
+    ss_check(ss__create_directories(path, &failure) == SS_E_IO);
+    ss_check_msg(strstr(failure.text, "cannot be made durable") != NULL, "%s", failure.text);
+    ss_check(stat(part, &info) != 0);
+    for (int again = 0; again < 2; again++) {
+        ss_check(ss__create_directories(path, &failure) == 0);
+        ss_check(stat(part, &info) == 0 && S_ISDIR(info.st_mode));
+    }
+    char longest[8192];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    ss_check(ss__create_directories(longest, &failure) == SS_E_TOOBIG);
+    ss_check(ss__create_directories("/proc/none", &failure) == SS_E_IO);
+    remove_root(root);
+}
+
+SS_TEST(create, shard_is_given_another_identity_until_it_has_been_in_use)
+{
+    char root[256];
+    char dir[300];
+    make_root(root);
+    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    ss_check(ss__create_verify(dir, 0, NULL) == SS_E_CORRUPT);
+    ss_check(ss__create_shard(dir, &first, NULL) == 0);
+    ss_check(ss__create_verify(dir, 0, NULL) == 0);
+    ss_check(open_store(dir, 22) == SS_E_SHARDS);
+    ss_check(ss__create_shard(dir, &second, NULL) == 0);
+    ss_check(open_store(dir, 22) == 0);
+    ss_check(ss__create_shard(dir, &first, NULL) == SS_E_EXISTS);
+    ss_check(open_store(dir, 22) == 0);
+    remove_root(root);
+}
+
+SS_TEST(create, shard_whose_entry_cannot_be_synced_is_not_made)
+{
+    char root[256];
+    char dir[300];
+    make_root(root);
+    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    ss__fault_arm("create.sync", 1, 1, SS_E_IO);
+    ss_check(ss__create_shard(dir, &first, NULL) == SS_E_IO);
+    ss_check(ss__create_shard(dir, &first, NULL) == 0);
+    (void)snprintf(dir, sizeof dir, "%s/none/shard-0000", root);
+    ss_check(ss__create_shard(dir, &first, NULL) == SS_E_IO);
+    remove_root(root);
+}
