@@ -12,10 +12,12 @@ struct write {
 };
 
 void ss__load_connection_init(struct ss_load_connection *connection,
-                              struct ss_load_worker *worker, const struct ss_load_events *events)
+                              struct ss_load_worker *worker, const struct ss_load_events *events,
+                              struct ss_str session_id)
 {
     connection->worker = worker;
     connection->events = events;
+    connection->session_id = session_id;
     connection->state = SS_LOAD_IDLE;
     ss__bytes_init(&connection->partial, 0);
 }
@@ -112,7 +114,8 @@ static void on_connect(uv_connect_t *connect, int status)
 {
     struct ss_load_connection *connection = connect->handle->data;
     struct ss_load_worker *worker = connection->worker;
-    uint8_t random[16];
+    const struct ss_url *url = &worker->run->options->urls[connection->target];
+    struct ss_load_purpose purpose = { ss_str(url->authority), connection->session_id, { 0 } };
     if (connection->state == SS_LOAD_CLOSING) {
         return;
     }
@@ -123,12 +126,10 @@ static void on_connect(uv_connect_t *connect, int status)
         ss__load_connection_close(connection, uv_strerror(status));
         return;
     }
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-        memset(random, 0x5a, sizeof random);    /* any key does for a test */
+    if (getrandom(purpose.random, sizeof purpose.random, 0) != (ssize_t)sizeof purpose.random) {
+        memset(purpose.random, 0x5a, sizeof purpose.random);    /* any key does for a test */
     }
-    const struct ss_url *url = &worker->run->options->urls[connection->target];
-    worker->run->options->dialect->greet(&connection->link, ss_str(url->authority), random,
-                                         &worker->out);
+    worker->run->options->dialect->greet(&connection->link, &purpose, &worker->out);
     ss__load_connection_flush(connection);
 }
 

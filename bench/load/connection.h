@@ -30,14 +30,17 @@ struct ss_load_connection {
     struct ss_load_worker *worker;
     const struct ss_load_events *events;
     const char *lost;              /* why it is closing; static */
+    struct ss_str session_id;      /* that it follows; empty: it publishes */
     uint32_t target;
     uint8_t state;                 /* enum ss_load_connection_state */
     struct ss_load_link link;
     struct ss_bytes partial;       /* the beginning of a frame */
 };
 
+/* @session_id: that it follows, empty if it publishes; it must outlive the connection. */
 void ss__load_connection_init(struct ss_load_connection *connection,
-                              struct ss_load_worker *worker, const struct ss_load_events *events);
+                              struct ss_load_worker *worker, const struct ss_load_events *events,
+                              struct ss_str session_id);
 
 /* Connects to the target with number @target of the worker's run. What goes wrong is told by
  * on_lost, later. */

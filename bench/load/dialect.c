@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-static const struct ss_load_dialect *const dialects[] = { &ss__load_json, &ss__load_protobuf };
+static const struct ss_load_dialect *const dialects[] = {
+    &ss__load_json, &ss__load_protobuf, &ss__load_mqtt, &ss__load_nats, &ss__load_nchan,
+    &ss__load_redis,
+};
 
 const struct ss_load_dialect *ss__load_dialect_find(const char *name)
 {

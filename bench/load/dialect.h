@@ -40,11 +40,26 @@ struct ss_load_message {
     struct ss_str payload;     /* packed for the dialect: see pack_payload */
 };
 
+/* What a connection is for; some protocols must know before they open it. */
+struct ss_load_purpose {
+    struct ss_str authority;   /* the server, "host:port" */
+    struct ss_str session_id;  /* that it follows; empty: it publishes */
+    uint8_t random[16];        /* fresh */
+};
+
 /* The protocol's state of one connection. */
 struct ss_load_link {
     bool open;
+    bool publishes;            /* peers only */
     char accept[32];           /* what the handshake must answer */
     size_t hints[4];           /* where members stood in the frame before */
+};
+
+/* How answers say which publish they mean. */
+enum ss_load_acks {
+    SS_LOAD_ACKS_NAMED,        /* by session and number */
+    SS_LOAD_ACKS_IN_ORDER,     /* one answer to each, in the order of a connection */
+    SS_LOAD_ACKS_NONE,         /* there are none; an ERROR is of the connection */
 };
 
 typedef void ss_load_item_fn(void *ctx, const struct ss_load_item *item);
@@ -55,8 +70,14 @@ typedef void ss_load_entity_fn(void *ctx, uint32_t entity, uint64_t ordinal);
 struct ss_load_dialect {
     const char *name;
 
-    /* Appends what opens a connection. @random: 16 fresh bytes. */
-    void (*greet)(struct ss_load_link *link, struct ss_str authority, const uint8_t random[16],
+    /* Of sessionstream. Other servers, the peers, have no ordinals and no snapshots: a message
+     * brings its number in the session as its ordinal, and SUBSCRIBED begins at what comes next. */
+    bool numbered;
+    bool follows;              /* false: it can only publish */
+    enum ss_load_acks acks;
+
+    /* Appends what opens a connection. */
+    void (*greet)(struct ss_load_link *link, const struct ss_load_purpose *purpose,
                   struct ss_bytes *out);
 
     /* Reads whole frames at the start of @in; replies go to @out. Returns the bytes taken, or
@@ -65,6 +86,7 @@ struct ss_load_dialect {
                       ss_load_item_fn *on_item, void *ctx, struct ss_bytes *out,
                       const char **ret_flaw);
 
+    /* After OPEN, for connections that follow; NULL: greet did it. */
     void (*subscribe)(struct ss_str session_id, struct ss_bytes *out);
 
     /* Appends the form that messages carry of a raw payload. */
@@ -72,17 +94,22 @@ struct ss_load_dialect {
 
     void (*publish)(const struct ss_load_message *message, struct ss_bytes *out);
 
-    /* Calls @each for the entities of a snapshot; false if it cannot be read. */
+    /* Calls @each for the entities of a snapshot; false if it cannot be read. NULL unless
+     * numbered. */
     bool (*entities)(struct ss_str snapshot, ss_load_entity_fn *each, void *ctx);
 
     /* Frees what publish keeps for the calling thread; NULL if it keeps nothing. */
     void (*release)(void);
 };
 
-/* By its name: json, protobuf. NULL: unknown. */
+/* By its name: json, protobuf, or that of a peer: mqtt, nats, nchan, redis. NULL: unknown. */
 const struct ss_load_dialect *ss__load_dialect_find(const char *name);
 
 extern const struct ss_load_dialect ss__load_json;
 extern const struct ss_load_dialect ss__load_protobuf;
+extern const struct ss_load_dialect ss__load_mqtt;
+extern const struct ss_load_dialect ss__load_nats;
+extern const struct ss_load_dialect ss__load_nchan;
+extern const struct ss_load_dialect ss__load_redis;
 
 #endif

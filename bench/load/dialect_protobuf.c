@@ -24,10 +24,10 @@ static const char subprotocol[] = "sessionstream.v2.protobuf";
 static const char type_url[] =
     "type.googleapis.com/sessionstream.apps.bench.v1.BenchPublishCommand";
 
-static void greet(struct ss_load_link *link, struct ss_str authority, const uint8_t random[16],
+static void greet(struct ss_load_link *link, const struct ss_load_purpose *purpose,
                   struct ss_bytes *out)
 {
-    ss__load_ws_greet(link, authority, ss_str(subprotocol), random, out);
+    ss__load_ws_greet(link, purpose, ss_str("/v1/ws"), ss_str(subprotocol), out);
 }
 
 static void take_update(struct ss_str packed, struct ss_load_item *item)
@@ -134,7 +134,7 @@ static ptrdiff_t take(struct ss_load_link *link, const uint8_t *in, size_t len,
                       ss_load_item_fn *on_item, void *ctx, struct ss_bytes *out,
                       const char **ret_flaw)
 {
-    struct ss_load_ws ws = { link, ss_str(subprotocol), take_message };
+    struct ss_load_ws ws = { link, ss_str(subprotocol), take_message, false };
     return ss__load_ws_take(&ws, in, len, on_item, ctx, out, ret_flaw);
 }
 
@@ -226,7 +226,8 @@ static bool entities(struct ss_str snapshot, ss_load_entity_fn *each, void *ctx)
 }
 
 const struct ss_load_dialect ss__load_protobuf = {
-    .name = "protobuf", .greet = greet, .take = take, .subscribe = subscribe,
+    .name = "protobuf", .numbered = true, .follows = true, .acks = SS_LOAD_ACKS_NAMED,
+    .greet = greet, .take = take, .subscribe = subscribe,
     .pack_payload = pack_payload, .publish = publish, .entities = entities,
     .release = release,
 };

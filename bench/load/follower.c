@@ -46,41 +46,7 @@ static void record(struct ss_load_follower *follower, const struct ss_load_item 
     }
 }
 
-static void take_delivery(struct ss_load_follower *follower, const struct ss_load_item *item)
-{
-    struct ss_load_worker *worker = follower->connection.worker;
-    ss__load_count(&worker->counts.delivered, 1);
-    if (follower->next == 0) {
-        complain(follower, "frame before the snapshot", item->ordinal);
-        return;
-    }
-    if (item->epoch != follower->epoch && follower->epoch != 0) {
-        complain(follower, "other epoch without a snapshot", item->epoch);
-    }
-    follower->epoch = item->epoch;
-    if (item->ordinal != follower->next) {
-        complain(follower, item->ordinal > follower->next ? "gap" : "repeat or wrong order",
-                 item->ordinal);
-        if (item->ordinal < follower->next) {
-            return;
-        }
-    }
-    follower->next = item->ordinal + 1;
-    if (follower->fold != NULL && item->entity < worker->run->options->entities) {
-        follower->fold[item->entity] = item->ordinal;
-    }
-    record(follower, item);
-}
-
-static void take_entity(void *ctx, uint32_t entity, uint64_t ordinal)
-{
-    struct ss_load_follower *follower = ctx;
-    if (entity < follower->connection.worker->run->options->entities) {
-        follower->fold[entity] = ordinal;
-    }
-}
-
-/* The messages that a snapshot stands for have arrived as well. */
+/* The messages from @from to before @until will not arrive any more. */
 static void skip(struct ss_load_follower *follower, uint64_t from, uint64_t until)
 {
     struct ss_load_worker *worker = follower->connection.worker;
@@ -95,6 +61,50 @@ static void skip(struct ss_load_follower *follower, uint64_t from, uint64_t unti
         if (last && follower->session->publisher != NULL) {
             ss__load_publisher_completed(follower->session->publisher, worker);
         }
+    }
+}
+
+/* A gap or a message that came before. False if there is nothing to be done with @item. */
+static bool take_disorder(struct ss_load_follower *follower, const struct ss_load_item *item)
+{
+    bool gap = item->ordinal > follower->next;
+    complain(follower, gap ? "gap" : "repeat or wrong order", item->ordinal);
+    if (gap && !follower->connection.worker->run->options->dialect->numbered) {
+        skip(follower, follower->next, item->ordinal);    /* peers may lose messages */
+    }
+    return gap;
+}
+
+static void take_delivery(struct ss_load_follower *follower, const struct ss_load_item *item)
+{
+    struct ss_load_worker *worker = follower->connection.worker;
+    ss__load_count(&worker->counts.delivered, 1);
+    if (follower->next == 0) {
+        if (worker->run->options->dialect->numbered) {
+            complain(follower, "frame before the snapshot", item->ordinal);
+            return;
+        }
+        follower->next = item->ordinal;
+    }
+    if (item->epoch != follower->epoch && follower->epoch != 0) {
+        complain(follower, "other epoch without a snapshot", item->epoch);
+    }
+    follower->epoch = item->epoch;
+    if (item->ordinal != follower->next && !take_disorder(follower, item)) {
+        return;
+    }
+    follower->next = item->ordinal + 1;
+    if (follower->fold != NULL && item->entity < worker->run->options->entities) {
+        follower->fold[item->entity] = item->ordinal;
+    }
+    record(follower, item);
+}
+
+static void take_entity(void *ctx, uint32_t entity, uint64_t ordinal)
+{
+    struct ss_load_follower *follower = ctx;
+    if (entity < follower->connection.worker->run->options->entities) {
+        follower->fold[entity] = ordinal;
     }
 }
 
@@ -125,13 +135,27 @@ static void take_snapshot(struct ss_load_follower *follower, const struct ss_loa
     }
 }
 
+/* Peers have no snapshot: what comes first is the beginning, which is the first message of the
+ * session if nothing was published yet. */
+static void begin_with_peer(struct ss_load_follower *follower)
+{
+    struct ss_load_worker *worker = follower->connection.worker;
+    const struct ss_load_run *run = worker->run;
+    ss__histogram_add(&worker->samples.join, worker->now_ns - follower->began_ns);
+    if (run->options->publishers > 0 && atomic_load(&run->phase) == SS_LOAD_JOIN) {
+        follower->next = 1;
+    }
+}
+
 static void on_item(struct ss_load_connection *connection, const struct ss_load_item *item)
 {
     struct ss_load_follower *follower = (struct ss_load_follower *)connection;
     struct ss_load_worker *worker = connection->worker;
     switch (item->kind) {
     case SS_LOAD_OPEN:
-        worker->run->options->dialect->subscribe(follower->session->id, &worker->out);
+        if (worker->run->options->dialect->subscribe != NULL) {
+            worker->run->options->dialect->subscribe(follower->session->id, &worker->out);
+        }
         break;
     case SS_LOAD_SNAPSHOT:
         take_snapshot(follower, item);
@@ -139,6 +163,9 @@ static void on_item(struct ss_load_connection *connection, const struct ss_load_
     case SS_LOAD_SUBSCRIBED:
         if (!follower->subscribed) {
             follower->subscribed = true;
+            if (!worker->run->options->dialect->numbered) {
+                begin_with_peer(follower);
+            }
             ss__load_worker_joined(worker, follower);
         }
         break;
@@ -175,7 +202,7 @@ static const struct ss_load_events events = { on_item, on_lost };
 void ss__load_follower_init(struct ss_load_follower *follower, struct ss_load_worker *worker,
                             struct ss_load_session *session, uint32_t target)
 {
-    ss__load_connection_init(&follower->connection, worker, &events);
+    ss__load_connection_init(&follower->connection, worker, &events, session->id);
     follower->session = session;
     follower->target = target;
 }

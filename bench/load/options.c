@@ -32,6 +32,9 @@ const char ss__load_help[] =
     "                      messages are published at a rate (0: all join first)\n"
     "  --churn R           followers a second that leave and come back (0)\n"
     "  --encoding E        json or protobuf (json)\n"
+    "  --protocol P        sessionstream, or that of another server to compare with: nchan (on\n"
+    "                      nginx), mqtt, nats, redis (XADD; with --followers 0); what these lose\n"
+    "                      is counted, and no broken promise (sessionstream)\n"
     "  --threads T         of the generator (half of the processors)\n"
     "  --fold              at the end compare the entities that each follower worked out from its\n"
     "                      snapshot and frames with a new snapshot\n"
@@ -48,9 +51,9 @@ const char ss__load_help[] =
 
 enum { OPTION_FIRST = 256, OPTION_URL = OPTION_FIRST, OPTION_SESSIONS, OPTION_FOLLOWERS,
        OPTION_PUBLISHERS, OPTION_RATE, OPTION_WINDOW, OPTION_PAYLOAD, OPTION_ENTITIES,
-       OPTION_DURATION, OPTION_WARMUP, OPTION_RAMP, OPTION_CHURN, OPTION_ENCODING, OPTION_THREADS,
-       OPTION_FOLD, OPTION_DRAIN, OPTION_PREFIX, OPTION_SERVER_PID, OPTION_JSON, OPTION_QUIET,
-       OPTION_HELP };
+       OPTION_DURATION, OPTION_WARMUP, OPTION_RAMP, OPTION_CHURN, OPTION_ENCODING,
+       OPTION_PROTOCOL, OPTION_THREADS, OPTION_FOLD, OPTION_DRAIN, OPTION_PREFIX,
+       OPTION_SERVER_PID, OPTION_JSON, OPTION_QUIET, OPTION_HELP };
 
 static const struct option long_options[] = {
     { "url", required_argument, NULL, OPTION_URL },
@@ -66,6 +69,7 @@ static const struct option long_options[] = {
     { "ramp", required_argument, NULL, OPTION_RAMP },
     { "churn", required_argument, NULL, OPTION_CHURN },
     { "encoding", required_argument, NULL, OPTION_ENCODING },
+    { "protocol", required_argument, NULL, OPTION_PROTOCOL },
     { "threads", required_argument, NULL, OPTION_THREADS },
     { "fold", no_argument, NULL, OPTION_FOLD },
     { "drain", required_argument, NULL, OPTION_DRAIN },
@@ -81,6 +85,8 @@ struct reading {
     struct ss_load_options *options;
     struct ss_failure *failure;
     bool publishers_given;
+    bool encoding_given;
+    const struct ss_load_dialect *peer;    /* of --protocol; NULL: sessionstream */
 };
 
 static const char *name_of(int option)
@@ -126,13 +132,31 @@ static int read_url(struct reading *reading)
     return ss__url_parse(optarg, &options->urls[options->url_count++], reading->failure);
 }
 
-static int read_dialect(struct reading *reading)
+static int read_encoding(struct reading *reading)
 {
-    reading->options->dialect = ss__load_dialect_find(optarg);
-    return reading->options->dialect != NULL
-               ? 0
-               : ss__fail(reading->failure, SS_E_CONFIG,
-                          "--encoding is \"%.40s\"; give json or protobuf", optarg);
+    const struct ss_load_dialect *found = ss__load_dialect_find(optarg);
+    if (found == NULL || !found->numbered) {
+        return ss__fail(reading->failure, SS_E_CONFIG,
+                        "--encoding is \"%.40s\"; give json or protobuf", optarg);
+    }
+    reading->options->dialect = found;
+    reading->encoding_given = true;
+    return 0;
+}
+
+static int read_protocol(struct reading *reading)
+{
+    reading->peer = NULL;
+    if (strcmp(optarg, "sessionstream") == 0) {
+        return 0;
+    }
+    const struct ss_load_dialect *found = ss__load_dialect_find(optarg);
+    if (found == NULL || found->numbered) {
+        return ss__fail(reading->failure, SS_E_CONFIG, "--protocol is \"%.40s\"; give "
+                        "sessionstream, nchan, mqtt, nats or redis", optarg);
+    }
+    reading->peer = found;
+    return 0;
 }
 
 static int read_traffic(struct reading *reading, int option)
@@ -174,7 +198,9 @@ static int read_option(struct reading *reading, int option)
     case OPTION_URL:
         return read_url(reading);
     case OPTION_ENCODING:
-        return read_dialect(reading);
+        return read_encoding(reading);
+    case OPTION_PROTOCOL:
+        return read_protocol(reading);
     case OPTION_THREADS:
         return read_number(reading, option, 1, SS_LOAD_THREADS_MAX, &options->threads);
     case OPTION_DRAIN:
@@ -205,6 +231,31 @@ static bool plain(const char *text)
 {
     size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:");
     return len > 0 && len <= 100 && text[len] == '\0';
+}
+
+static int settle_peer(struct reading *reading)
+{
+    struct ss_load_options *options = reading->options;
+    const char *name = reading->peer->name;
+    if (reading->encoding_given) {
+        return ss__fail(reading->failure, SS_E_CONFIG, "--encoding is of sessionstream; leave it "
+                        "out with --protocol %s", name);
+    }
+    if (options->fold) {
+        return ss__fail(reading->failure, SS_E_CONFIG, "--fold needs snapshots, which %s does not "
+                        "have", name);
+    }
+    if (!reading->peer->follows && options->followers > 0) {
+        return ss__fail(reading->failure, SS_E_CONFIG, "--protocol %s only publishes; give "
+                        "--followers 0", name);
+    }
+    if (reading->peer->acks == SS_LOAD_ACKS_NONE && options->followers == 0 &&
+        options->window > 0) {
+        return ss__fail(reading->failure, SS_E_CONFIG, "%s answers to no publish: without "
+                        "followers give a --rate", name);
+    }
+    options->dialect = reading->peer;
+    return 0;
 }
 
 static int settle(struct reading *reading)
@@ -241,7 +292,7 @@ static int settle(struct reading *reading)
     if (options->window > 0 && options->publishers > options->window) {
         options->publishers = options->window;    /* each has a part of it */
     }
-    return 0;
+    return reading->peer == NULL ? 0 : settle_peer(reading);
 }
 
 int ss__load_options_read(int argc, char **argv, struct ss_load_options *ret_options,

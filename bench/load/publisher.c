@@ -22,6 +22,22 @@ static bool may_publish(const struct ss_load_publisher *publisher, double now_ns
     return publisher->next_ns <= now_ns;
 }
 
+/* False when out of memory. */
+static bool expect_answer(struct ss_load_publisher *publisher,
+                          const struct ss_load_message *message)
+{
+    struct ss_load_run *run = publisher->connection.worker->run;
+    enum ss_load_acks acks = run->options->dialect->acks;
+    if (acks == SS_LOAD_ACKS_NONE) {    /* followers wait for what was sent */
+        atomic_store_explicit(&run->sessions[message->session].acked, message->number,
+                              memory_order_release);
+        return true;
+    }
+    publisher->unanswered++;
+    return acks == SS_LOAD_ACKS_NAMED ||
+           ss__load_pending_push(&publisher->pending, message) == 0;
+}
+
 static void publish(struct ss_load_publisher *publisher, int64_t sent_ns)
 {
     struct ss_load_worker *worker = publisher->connection.worker;
@@ -39,7 +55,10 @@ static void publish(struct ss_load_publisher *publisher, int64_t sent_ns)
         .entity = (uint32_t)(session->number % options->entities),
         .payload = ss__bytes_view(&publisher->payload),
     };
-    publisher->unanswered++;
+    if (!expect_answer(publisher, &message)) {
+        ss__load_connection_close(&publisher->connection, "out of memory");
+        return;
+    }
     options->dialect->publish(&message, &worker->out);
     ss__load_count(&worker->counts.published, 1);
 }
@@ -57,7 +76,8 @@ uint64_t ss__load_publisher_pump(struct ss_load_publisher *publisher)
                                                   connection->worker->run->options->publishers;
     }
     unsigned burst = 0;
-    while (burst < BURST_MAX && may_publish(publisher, (double)now_ns) &&
+    while (burst < BURST_MAX && connection->state == SS_LOAD_CONNECTED &&
+           may_publish(publisher, (double)now_ns) &&
            ss__load_connection_backlog(connection) < BACKLOG_BYTES_MAX) {
         if (publisher->window > 0) {
             atomic_fetch_add_explicit(&publisher->in_flight, 1, memory_order_relaxed);
@@ -129,15 +149,20 @@ static void take_answer(struct ss_load_publisher *publisher, const struct ss_loa
 static void on_item(struct ss_load_connection *connection, const struct ss_load_item *item)
 {
     struct ss_load_publisher *publisher = (struct ss_load_publisher *)connection;
+    struct ss_load_item answer = *item;
     if (item->kind == SS_LOAD_OPEN) {
         ss__load_worker_opened(connection->worker);
-    } else if (item->kind == SS_LOAD_ACK) {
-        take_answer(publisher, item);
-    } else if (item->kind == SS_LOAD_ERROR) {
+        return;
+    }
+    if (item->kind != SS_LOAD_ACK && item->kind != SS_LOAD_ERROR) {
+        return;
+    }
+    (void)ss__load_pending_pop(&publisher->pending, &answer);    /* none: named, or of nothing */
+    if (item->kind == SS_LOAD_ERROR) {
         ss__load_error(connection->worker, item->text);
-        if (item->number != 0) {
-            take_answer(publisher, item);
-        }
+    }
+    if (item->kind == SS_LOAD_ACK || answer.number != 0) {
+        take_answer(publisher, &answer);
     }
 }
 
@@ -152,6 +177,7 @@ static void on_lost(struct ss_load_connection *connection, const char *why)
     }
     ss__load_count(&connection->worker->counts.unanswered, publisher->unanswered);
     publisher->unanswered = 0;
+    ss__load_pending_clear(&publisher->pending);
     atomic_store(&publisher->in_flight, 0);
     publisher->next_ns = 0;
     publisher->retry_ns = ss__load_now_ns() + RECONNECT_NS;
@@ -164,7 +190,7 @@ int ss__load_publisher_init(struct ss_load_publisher *publisher, struct ss_load_
                             uint32_t index, double rate, uint32_t window)
 {
     const struct ss_load_options *options = worker->run->options;
-    ss__load_connection_init(&publisher->connection, worker, &events);
+    ss__load_connection_init(&publisher->connection, worker, &events, ss_str(""));
     publisher->index = publisher->cursor = index;
     publisher->interval_ns = rate > 0 ? 1e9 / rate : 0;
     publisher->window = window;
@@ -183,6 +209,7 @@ int ss__load_publisher_init(struct ss_load_publisher *publisher, struct ss_load_
 
 void ss__load_publisher_deinit(struct ss_load_publisher *publisher)
 {
+    ss__load_pending_deinit(&publisher->pending);
     ss__bytes_deinit(&publisher->payload);
 }
 

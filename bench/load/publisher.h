@@ -3,6 +3,7 @@
 #define SS_LOAD_PUBLISHER_H
 
 #include "load/connection.h"
+#include "load/pending.h"
 #include "load/session.h"
 
 struct ss_load_publisher {
@@ -14,6 +15,7 @@ struct ss_load_publisher {
     double next_ns;                /* intended time of the next one; 0: not begun */
     uint32_t unanswered;
     _Atomic int64_t in_flight;     /* of the window; followers on other threads count down */
+    struct ss_load_pending pending;    /* unanswered; only where answers come in order */
     struct ss_bytes payload;       /* as the dialect packs it */
     uint64_t retry_ns;             /* when to connect again; 0: connected or on its way */
 };

@@ -6,9 +6,19 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-bool ss__load_good(const struct ss_load_result *result)
+static bool whole(const struct ss_load_result *result)
 {
     return result->totals.violations == 0 && result->lagging == 0;
+}
+
+bool ss__load_good(const struct ss_load_options *options, const struct ss_load_result *result)
+{
+    return whole(result) || !options->dialect->numbered;
+}
+
+static const char *protocol_of(const struct ss_load_options *options)
+{
+    return options->dialect->numbered ? "sessionstream" : options->dialect->name;
 }
 
 static uint64_t greatest(const struct ss_load_run *run, size_t offset)
@@ -55,11 +65,12 @@ void ss__load_progress_show(struct ss_load_progress *progress, const struct ss_l
 static void print_findings(const struct ss_load_worker *worker)
 {
     uint64_t violations = atomic_load(&worker->counts.violations);
+    const char *name = worker->run->options->dialect->numbered ? "violation" : "remark";
     for (uint64_t i = 0; i < violations && i < SS_LOAD_VIOLATIONS_KEPT; i++) {
-        fprintf(stderr, "violation: %s\n", worker->violations[i]);
+        fprintf(stderr, "%s: %s\n", name, worker->violations[i]);
     }
     if (violations > SS_LOAD_VIOLATIONS_KEPT) {
-        fprintf(stderr, "violation: ... and %" PRIu64 " more of this thread\n",
+        fprintf(stderr, "%s: ... and %" PRIu64 " more of this thread\n", name,
                 violations - SS_LOAD_VIOLATIONS_KEPT);
     }
     for (size_t i = 0; i < SS_LOAD_ERROR_CODES && worker->errors[i].count > 0; i++) {
@@ -109,6 +120,22 @@ static void print_usage(const char *name, const struct ss_load_usage *usage,
     fputc('\n', out);
 }
 
+static void print_verdict(const struct ss_load_options *options,
+                          const struct ss_load_result *result, FILE *out)
+{
+    uint64_t violations = result->totals.violations;
+    if (whole(result)) {
+        fputs(options->dialect->numbered ? "  every promise was kept\n"
+                                         : "  nothing was lost, repeated or out of order\n", out);
+    } else if (ss__load_good(options, result)) {
+        fprintf(out, "  remark: %" PRIu64 " times lost, repeated or out of order; %" PRIu64
+                " connections without all that was sent\n", violations, result->lagging);
+    } else {
+        fprintf(out, "  BROKEN: %" PRIu64 " violations, %" PRIu64 " connections without all that "
+                "was acked\n", violations, result->lagging);
+    }
+}
+
 void ss__load_report_text(const struct ss_load_options *options,
                           const struct ss_load_result *result, FILE *out)
 {
@@ -117,9 +144,13 @@ void ss__load_report_text(const struct ss_load_options *options,
     fprintf(out, "%u sessions x %u followers, %u publishers, %u bytes, %s, %u threads, %.1f s\n",
             options->sessions, options->followers, options->publishers, options->payload,
             options->dialect->name, options->threads, result->seconds);
-    fprintf(out, "  published %.0f/s, acked %.0f/s, delivered %.0f/s, %.1f MB/s\n",
-            (double)window->published / result->seconds, (double)window->acked / result->seconds,
-            (double)window->delivered / result->seconds,
+    fprintf(out, "  published %.0f/s, ", (double)window->published / result->seconds);
+    if (options->dialect->acks == SS_LOAD_ACKS_NONE) {
+        fputs("never acked, ", out);
+    } else {
+        fprintf(out, "acked %.0f/s, ", (double)window->acked / result->seconds);
+    }
+    fprintf(out, "delivered %.0f/s, %.1f MB/s\n", (double)window->delivered / result->seconds,
             (double)window->bytes_in / result->seconds / 1e6);
     print_latency("publish to ack", &result->samples.ack, out);
     print_latency("publish to each follower", &result->samples.delivery, out);
@@ -127,7 +158,8 @@ void ss__load_report_text(const struct ss_load_options *options,
         print_latency("publish to first follower", &result->samples.first, out);
         print_latency("publish to last follower", &result->samples.last, out);
     }
-    print_latency("connect to snapshot", &result->samples.join, out);
+    print_latency(options->dialect->numbered ? "connect to snapshot" : "connect to subscribed",
+                  &result->samples.join, out);
     print_usage("generator", &result->generator, result, out);
     if (options->server_pid != 0) {
         print_usage("server", &result->server, result, out);
@@ -138,12 +170,7 @@ void ss__load_report_text(const struct ss_load_options *options,
     fprintf(out, "  %" PRIu64 " joins, %" PRIu64 " disconnects, %" PRIu64 " resyncs, %" PRIu64
             " errors, %" PRIu64 " unanswered\n", totals->joins, totals->disconnects,
             totals->resyncs, totals->errors, totals->unanswered);
-    if (ss__load_good(result)) {
-        fputs("  every promise was kept\n", out);
-    } else {
-        fprintf(out, "  BROKEN: %" PRIu64 " violations, %" PRIu64 " connections without all that "
-                "was acked\n", totals->violations, result->lagging);
-    }
+    print_verdict(options, result, out);
 }
 
 static void print_json_usage(const char *name, const struct ss_load_usage *usage, FILE *out)
@@ -154,11 +181,12 @@ static void print_json_usage(const char *name, const struct ss_load_usage *usage
 
 static void print_json_options(const struct ss_load_options *options, FILE *out)
 {
-    fprintf(out, "\"options\":{\"sessions\":%u,\"followers\":%u,\"publishers\":%u,\"rate\":%.3f,"
-            "\"window\":%u,\"payload\":%u,\"entities\":%u,\"duration\":%.3f,\"warmup\":%.3f,"
-            "\"ramp\":%.3f,\"churn\":%.3f,\"encoding\":\"%s\",\"threads\":%u},",
-            options->sessions, options->followers, options->publishers, options->rate,
-            options->window, options->payload, options->entities, options->duration,
+    fprintf(out, "\"options\":{\"protocol\":\"%s\",\"sessions\":%u,\"followers\":%u,"
+            "\"publishers\":%u,\"rate\":%.3f,\"window\":%u,\"payload\":%u,\"entities\":%u,"
+            "\"duration\":%.3f,\"warmup\":%.3f,\"ramp\":%.3f,\"churn\":%.3f,"
+            "\"encoding\":\"%s\",\"threads\":%u},",
+            protocol_of(options), options->sessions, options->followers, options->publishers,
+            options->rate, options->window, options->payload, options->entities, options->duration,
             options->warmup, options->ramp, options->churn, options->dialect->name,
             options->threads);
 }
@@ -180,8 +208,8 @@ void ss__load_report_json(const struct ss_load_options *options,
     fputc('{', out);
     print_json_options(options, out);
     fprintf(out, "\"seconds\":%.6f,\"joinSeconds\":%.6f,\"good\":%s,\"lagging\":%" PRIu64 ",",
-            result->seconds, result->join_seconds, ss__load_good(result) ? "true" : "false",
-            result->lagging);
+            result->seconds, result->join_seconds,
+            ss__load_good(options, result) ? "true" : "false", result->lagging);
     print_json_totals("measured", &result->window, out);
     print_json_totals("totals", &result->totals, out);
     print_json_usage("generator", &result->generator, out);

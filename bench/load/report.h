@@ -25,7 +25,7 @@ void ss__load_report_text(const struct ss_load_options *options,
 void ss__load_report_json(const struct ss_load_options *options,
                           const struct ss_load_result *result, FILE *out);
 
-/* True if the server kept its promises. */
-bool ss__load_good(const struct ss_load_result *result);
+/* True if the server kept its promises; a peer has made none. */
+bool ss__load_good(const struct ss_load_options *options, const struct ss_load_result *result);
 
 #endif

@@ -1,4 +1,4 @@
-/* ss-load: puts a running server under load over websockets and checks every frame. */
+/* ss-load: puts a running server under load and checks every frame. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     bool json_only = options.json != NULL && strcmp(options.json, "-") == 0;
     ss__load_report_text(&options, result, json_only ? stderr : stdout);
     int status = options.json == NULL ? 0 : write_json(&options, result);
-    status = ss__load_good(result) ? status : EXIT_BROKEN;
+    status = ss__load_good(&options, result) ? status : EXIT_BROKEN;
     free(result);
     return status;
 }

@@ -9,13 +9,13 @@
 
 _Static_assert(sizeof ((struct ss_load_link *)0)->accept > SS_HTTP_ACCEPT_BYTES, "accept value");
 
-void ss__load_ws_greet(struct ss_load_link *link, struct ss_str authority,
-                       struct ss_str subprotocol, const uint8_t random[16], struct ss_bytes *out)
+void ss__load_ws_greet(struct ss_load_link *link, const struct ss_load_purpose *purpose,
+                       struct ss_str path, struct ss_str subprotocol, struct ss_bytes *out)
 {
     char key[SS_WS_KEY_CHARS + 1];
-    ss__ws_client_key(random, key);
+    ss__ws_client_key(purpose->random, key);
     ss__http_accept_key(ss_str(key), link->accept);
-    ss__ws_client_request(out, authority, ss_str("/v1/ws"), subprotocol, ss_str(key));
+    ss__ws_client_request(out, purpose->authority, path, subprotocol, ss_str(key));
 }
 
 /* A generator needs no mask that its own payload could not guess: the key is a counter. */
@@ -51,6 +51,9 @@ static ptrdiff_t take_handshake(const struct ss_load_ws *ws, struct ss_str in,
     if (taken > 0) {
         ws->link->open = true;
         on_item(ctx, &(struct ss_load_item){ .kind = SS_LOAD_OPEN });
+        if (ws->subscribed) {
+            on_item(ctx, &(struct ss_load_item){ .kind = SS_LOAD_SUBSCRIBED });
+        }
     }
     return taken;
 }

@@ -6,15 +6,16 @@
 #include "load/dialect.h"
 #include "wire/ws_header.h"
 
-/* Appends the handshake request. */
-void ss__load_ws_greet(struct ss_load_link *link, struct ss_str authority,
-                       struct ss_str subprotocol, const uint8_t random[16], struct ss_bytes *out);
+/* Appends the handshake request for @path. */
+void ss__load_ws_greet(struct ss_load_link *link, const struct ss_load_purpose *purpose,
+                       struct ss_str path, struct ss_str subprotocol, struct ss_bytes *out);
 
 struct ss_load_ws {
     struct ss_load_link *link;
     struct ss_str subprotocol;
     void (*on_message)(struct ss_load_link *link, struct ss_str message,
                        ss_load_item_fn *on_item, void *ctx);
+    bool subscribed;           /* by the handshake */
 };
 
 /* As struct ss_load_dialect's take. */

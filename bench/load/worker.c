@@ -217,6 +217,13 @@ static uint64_t acked_of(const struct ss_load_follower *follower)
     return atomic_load_explicit(&follower->session->acked, memory_order_acquire);
 }
 
+/* Of a peer that showed a late follower nothing yet, nobody knows what it owes. */
+static bool lags(const struct ss_load_follower *follower)
+{
+    bool owes = follower->next != 0 || follower->connection.worker->run->options->dialect->numbered;
+    return !follower->subscribed || (owes && follower->next <= acked_of(follower));
+}
+
 static void count_lagging(struct ss_load_worker *worker)
 {
     uint64_t lagging = 0;
@@ -224,8 +231,7 @@ static void count_lagging(struct ss_load_worker *worker)
         lagging += worker->publishers[i].unanswered > 0;
     }
     for (uint32_t i = 0; i < worker->follower_count; i++) {
-        const struct ss_load_follower *follower = &worker->followers[i];
-        lagging += !follower->subscribed || follower->next <= acked_of(follower);
+        lagging += lags(&worker->followers[i]);
     }
     worker->drained = true;
     atomic_store(&worker->counts.lagging, lagging);
@@ -234,6 +240,7 @@ static void count_lagging(struct ss_load_worker *worker)
 /* Says what a drain waited for in vain. */
 static void name_lagging(struct ss_load_worker *worker)
 {
+    bool acks = worker->run->options->dialect->acks != SS_LOAD_ACKS_NONE;
     for (uint32_t i = 0; i < worker->publisher_count; i++) {
         if (worker->publishers[i].unanswered > 0) {
             ss__load_violation(worker, "no answer: %u messages of publisher %u",
@@ -246,10 +253,10 @@ static void name_lagging(struct ss_load_worker *worker)
         if (!follower->subscribed) {
             ss__load_violation(worker, "a follower of %.*s could not come back", (int)id.len,
                                id.data);
-        } else if (follower->next <= acked_of(follower)) {
+        } else if (lags(follower)) {
             ss__load_violation(worker, "lost: a follower of %.*s waits for %" PRIu64 ", %" PRIu64
-                               " was acked", (int)id.len, id.data, follower->next,
-                               acked_of(follower));
+                               " was %s", (int)id.len, id.data, follower->next,
+                               acked_of(follower), acks ? "acked" : "sent");
         }
     }
 }

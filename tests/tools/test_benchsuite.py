@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import json
 import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from benchsuite import compare, goals, machine, plots, report, run, scenarios, units  # noqa: E402
+from benchsuite import (  # noqa: E402
+    compare, goals, machine, peers, plots, report, run, scenarios, sections, units)
 from benchsuite.progress import Progress  # noqa: E402
 from benchsuite.results import (  # noqa: E402
     Histogram, Result, Run, Suite, log_slope, percentile_of_sorted)
@@ -239,16 +242,104 @@ class ScenarioTest(unittest.TestCase):
             self.assertEqual(len({scenario.name for scenario in made}), len(made))
         self.assertLess(sum(scenario.estimate for scenario in made), 115)
 
-    def test_a_peer_gets_the_same_load(self) -> None:
+    def test_a_peer_gets_the_same_load_in_its_own_protocol(self) -> None:
         made = scenarios.all_scenarios(scenarios.Profile(True, False, 2))
-        others = scenarios.for_peer(made, "other")
-        names = {scenario.name for scenario in others}
-        self.assertIn("fanout_json_1x1000_window_1@other", names)
-        loads = {scenario.name: scenario.load for scenario in made
+        loads = {scenario.name: dict(scenario.load) for scenario in made
                  if isinstance(scenario, scenarios.LoadScenario)}
-        for other in others:
-            self.assertEqual(other.target, "other")
-            self.assertEqual(other.load, loads[other.name.split("@")[0]])
+        for peer in (peers.Nchan, peers.Mosquitto, peers.Nats, peers.Redis):
+            others = scenarios.for_peer(made, peer)
+            self.assertTrue(others)
+            for other in others:
+                self.assertEqual(other.target, peer.name)
+                load = dict(other.load)
+                own = loads[other.name.split("@")[0]]
+                own = {key: own[key] for key in own if key != "encoding"}
+                self.assertEqual(load.pop("protocol"), peer.protocol)
+                self.assertEqual(int(load["payload"]) + peer.overhead,
+                                 scenarios.WIRE_BYTES[peer.purpose])
+                self.assertEqual({**load, "payload": own["payload"]}, own)
+
+    def test_peers_follow_or_append(self) -> None:
+        made = scenarios.all_scenarios(scenarios.Profile(True, False, 2))
+        names = {scenario.name for scenario in scenarios.for_peer(made, peers.Nats)}
+        self.assertEqual(names, {f"{name}@nats" for name in (
+            "fanout_json_1x1000_window_1", "fanout_json_1x1000_window_16",
+            "sessions_json_1000x1_window_256", "rate_json_500_1x1", "rate_json_20_1x1000",
+            "idle_1000", "idle_10000")})
+        names = {scenario.name for scenario in scenarios.for_peer(made, peers.Redis)}
+        self.assertEqual(names, {"append_window_1@redis", "append_window_256@redis"})
+
+
+class PeerTest(unittest.TestCase):
+    def run_of(self, **changes: Any) -> Run:
+        scenario = dataclasses.replace(SCENARIO, target="nats")
+        return run.run_of_load(scenario, load_answer(**{"acked": 0, **changes}))
+
+    def test_what_it_loses_is_a_remark(self) -> None:
+        made = self.run_of(delivered=29, violations=3, disconnects=1, lagging=2)
+        self.assertTrue(made.ok, made.problem)
+        for part in ("3 times lost", "1 disconnects", "2 connections without all"):
+            self.assertIn(part, made.remark)
+        self.assertEqual(self.run_of().remark, "")
+
+    def test_what_leaves_nothing_to_compare_is_a_problem(self) -> None:
+        self.assertIn("5 joins", self.run_of(joins=5).problem)
+        self.assertIn("nothing was delivered", self.run_of(
+            measured={**load_answer()["measured"], "delivered": 0}).problem)
+
+    def test_absent_ones_are_named_with_the_reason(self) -> None:
+        with tempfile.TemporaryDirectory() as name, \
+                unittest.mock.patch.object(peers, "_PATH", name):
+            found, absent = peers.find(pathlib.Path(name))
+            self.assertEqual(found, [])
+            self.assertEqual(set(absent), {"uwebsockets", "nchan", "mosquitto", "nats", "redis"})
+            self.assertIn("nats-server: not installed", absent["nats"])
+            program = pathlib.Path(name) / "nats-server"
+            program.write_text("#!/bin/sh\n", encoding="ascii")
+            program.chmod(0o755)
+            found, absent = peers.find(pathlib.Path(name))
+            self.assertEqual([peer.name for peer in found], ["nats"])
+            self.assertNotIn("nats", absent)
+
+    def test_each_is_told_to_listen_on_loopback_only(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            program = pathlib.Path("/x")
+            for peer in (peers.Nchan(program, folder, program), peers.Mosquitto(program, folder),
+                         peers.Nats(program, folder), peers.Redis(program, folder)):
+                told = " ".join(peer.command(20123, folder))
+                told += "".join(file.read_text("ascii") for file in folder.iterdir())
+                self.assertIn("127.0.0.1", told)
+                self.assertIn("20123", told)
+                for file in folder.iterdir():
+                    file.unlink()
+
+    def test_one_that_ends_early_is_an_error_with_its_words(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            program = pathlib.Path(name) / "nats-server"
+            program.write_text("#!/bin/sh\necho no licence >&2\nexit 3\n", encoding="ascii")
+            program.chmod(0o755)
+            with self.assertRaisesRegex(ServerError, "ended with 3: no licence"), \
+                    peers.Nats(program, pathlib.Path(name)).running(scenarios.Server()):
+                self.fail("it does not run")
+            self.assertEqual([path.name for path in pathlib.Path(name).iterdir()],
+                             ["nats-server"])
+
+    def test_the_report_shows_ratios_and_absent_ones(self) -> None:
+        suite = canned_suite()
+        suite.absent_peers["uwebsockets"] = "not in Debian"
+        own = next(result for result in suite.results
+                   if result.name == "fanout_json_1x1000_window_1")
+        other = copy.deepcopy(own)
+        other.name, other.target = f"{own.name}@nats", "nats"
+        other.runs[0].metrics["delivered_per_s"] *= 2
+        suite.results.append(other)
+        rows = sections.peers(suite).rows
+        self.assertIn((f"{own.name}, delivered", "nats", "200 k/s", "100 k/s", "0.50"), rows)
+        self.assertIn(("–", "uwebsockets", "absent: not in Debian", "–", "–"), rows)
+        other.runs[0].ok = False
+        self.assertIn((f"{own.name}, delivered", "nats", "failed", "100 k/s", "–"),
+                      sections.peers(suite).rows)
 
     def test_shards_are_doubled_up_to_the_cores(self) -> None:
         self.assertEqual(scenarios.Profile(True, False, 8).shard_counts(), [1, 2, 4, 8])

@@ -148,7 +148,8 @@ def run(root: pathlib.Path, options: argparse.Namespace) -> int:
         if options.peers:
             found, absent = find_peers(data)
             targets += found
-            scenarios += [other for target in found for other in for_peer(scenarios, target.name)]
+            own = list(scenarios)
+            scenarios += [other for target in found for other in for_peer(own, target)]
         suite = Suite(machine.describe(root, folder, data, options.quick),
                       {"quick": options.quick, "big": options.big, "only": options.only or "all",
                        "repeat": repeat}, started, absent_peers=absent)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-# Makes a frame of the JSON encoding about 350 bytes on the wire, a size the peers are sent, too.
 PAYLOAD = 44
+# With this payload and the JSON encoding, bytes on the wire of a frame to a follower and of a frame
+# that publishes: what other servers send and are sent has the same size.
+WIRE_BYTES = {"follow": 342, "append": 300}
 # Makes an entity of a JSON snapshot about 480 bytes.
 SNAPSHOT_PAYLOAD = 176
 OWN_TARGET = "sessionstream"
@@ -34,7 +37,7 @@ class LoadScenario:
     fill: tuple[tuple[str, str], ...] = ()
     params: dict[str, float | str] = field(default_factory=dict)
     target: str = OWN_TARGET
-    for_peers: bool = False
+    for_peers: str = ""    # "follow" or "append": peers that do this run it, too
     estimate: float = 1.0
     limit: float = 120.0
 
@@ -84,7 +87,7 @@ class Profile:
 
 def _load(profile: Profile, name: str, section: str, *, server: Server = Server(),
           seconds: float | None = None, params: dict[str, float | str] | None = None,
-          fill: dict[str, object] | None = None, for_peers: bool = False, extra: float = 0.5,
+          fill: dict[str, object] | None = None, for_peers: str = "", extra: float = 0.5,
           **options: object) -> LoadScenario:
     duration = profile.seconds if seconds is None else seconds
     values: dict[str, object] = {"payload": PAYLOAD, "duration": f"{duration:g}",
@@ -108,6 +111,12 @@ def ack_scenarios(profile: Profile) -> list[LoadScenario]:
         for shards in profile.shard_counts() for rate in (500, 5000, 20000)]
 
 
+def append_scenarios(profile: Profile) -> list[LoadScenario]:
+    """Durable appends to one session over the wire: one at a time, and pipelined."""
+    return [_load(profile, f"append_window_{window}", "append", sessions=1, followers=0,
+                  window=window, for_peers="append") for window in (1, 256)]
+
+
 def fan_out_scenarios(profile: Profile) -> list[LoadScenario]:
     """One session, more and more followers; a fixed number of messages in flight."""
     followers = (1, 10, 100, 1000, 10000)
@@ -120,7 +129,8 @@ def fan_out_scenarios(profile: Profile) -> list[LoadScenario]:
                 made.append(_load(
                     profile, f"fanout_{encoding}_1x{count}_window_{window}", "fanout",
                     sessions=1, followers=count, window=window, encoding=encoding,
-                    for_peers=encoding == "json", extra=0.3 + count / 10000))
+                    for_peers="follow" if encoding == "json" and count == 1000 else "",
+                    extra=0.3 + count / 10000))
     return made
 
 
@@ -138,7 +148,8 @@ def many_sessions_scenarios(profile: Profile) -> list[LoadScenario]:
                 made.append(_load(
                     profile, f"sessions_{encoding}_{count}x1_window_{window}", "sessions",
                     sessions=count, followers=1, window=window, encoding=encoding,
-                    for_peers=encoding == "json" and count == 1000,
+                    for_peers="follow" if (encoding, count, window) == ("json", 1000, 256)
+                    else "",
                     extra=0.3 + count / 10000))
     return made
 
@@ -155,11 +166,12 @@ def fixed_rate_scenarios(profile: Profile) -> list[LoadScenario]:
     made = []
     for encoding in ("json", "protobuf"):
         made.append(_load(profile, f"rate_{encoding}_500_1x1", "rates", sessions=1, followers=1,
-                          rate=500, encoding=encoding, for_peers=encoding == "json",
+                          rate=500, encoding=encoding,
+                          for_peers="follow" if encoding == "json" else "",
                           seconds=1.5 if profile.quick else 10.0))
         made.append(_load(profile, f"rate_{encoding}_20_1x1000", "rates", sessions=1,
                           followers=1000, rate=20, encoding=encoding,
-                          for_peers=encoding == "json",
+                          for_peers="follow" if encoding == "json" else "",
                           seconds=2.0 if profile.quick else 10.0))
     return made
 
@@ -170,7 +182,7 @@ def idle_scenarios(profile: Profile) -> list[LoadScenario]:
     seconds = 2.0 if profile.quick else 10.0
     return [_load(profile, f"idle_{count}", "idle", seconds=seconds,
                   server=Server(ping_interval="1s"), params={"ping_seconds": 1},
-                  sessions=count, followers=1, publishers=0, for_peers=True,
+                  sessions=count, followers=1, publishers=0, for_peers="follow",
                   extra=0.3 + count / 10000)
             for count in (1000, 10000)]
 
@@ -221,13 +233,32 @@ def bench_scenarios(profile: Profile) -> list[BenchScenario]:
 
 def all_scenarios(profile: Profile) -> list[Scenario]:
     """In the order in which they run."""
-    return [*bench_scenarios(profile), *ack_scenarios(profile), *fixed_rate_scenarios(profile),
-            *fan_out_scenarios(profile), *many_sessions_scenarios(profile),
-            *shard_scenarios(profile), *idle_scenarios(profile), *snapshot_scenarios(profile)]
+    return [*bench_scenarios(profile), *ack_scenarios(profile), *append_scenarios(profile),
+            *fixed_rate_scenarios(profile), *fan_out_scenarios(profile),
+            *many_sessions_scenarios(profile), *shard_scenarios(profile),
+            *idle_scenarios(profile), *snapshot_scenarios(profile)]
 
 
-def for_peer(scenarios: Iterable[Scenario], target: str) -> list[LoadScenario]:
-    """The scenarios that other servers are measured with, for one of them."""
-    return [replace(scenario, name=f"{scenario.name}@{target}", target=target)
+class PeerLike(Protocol):
+    """What of another server decides how it is measured."""
+
+    name: str
+    protocol: str
+    purpose: str
+    overhead: int
+
+
+def _load_for(peer: PeerLike, load: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    kept = tuple((name, value) for name, value in load if name not in ("payload", "encoding"))
+    payload = WIRE_BYTES[peer.purpose] - peer.overhead
+    return (("protocol", peer.protocol), ("payload", str(payload)), *kept)
+
+
+def for_peer(scenarios: Iterable[Scenario], peer: PeerLike) -> list[LoadScenario]:
+    """The scenarios that another server is measured with: the same load with frames of the same
+    size."""
+    return [replace(scenario, name=f"{scenario.name}@{peer.name}", target=peer.name,
+                    load=_load_for(peer, scenario.load))
             for scenario in scenarios
-            if isinstance(scenario, LoadScenario) and scenario.for_peers]
+            if isinstance(scenario, LoadScenario) and scenario.target == OWN_TARGET
+            and scenario.for_peers == peer.purpose]

@@ -13,6 +13,7 @@ Value = Callable[[Result], float | None]
 
 _SHORT_TITLES = {
     "fanout": "Fan-out", "sessions": "Sessions", "rates": "Fixed rates", "ack": "Ordinal, wire",
+    "append": "Appends",
     "shards": "Shards", "ordinal": "Ordinal, process", "publish": "Publish", "store": "Store",
     "snapshot": "Snapshots", "idle": "Idle", "encode": "Encoding", "inbox": "Hand-off",
     "recover": "Opening", "peers": "Other servers"}
@@ -179,6 +180,18 @@ def ack(suite: Suite) -> Section:
         "ack-memory", "Server memory", "messages a second",
         [_series(_shards_text(shards), chosen, "rate", _metric("server_rss_bytes"))
          for shards, chosen in shards_label], unit=Unit.BYTES)
+    _load_rows(section, results, "ack")
+    return section
+
+
+def append(suite: Suite) -> Section:
+    section = Section("append", "Durable appends over the wire", (
+        "Publish to one session without followers until it is acknowledged, after the fsync: one "
+        "message in flight, and as many as a pipeline holds."))
+    results = _own(suite, "append")
+    section.charts += _curves(
+        "append-latency", "Publish → durable",
+        [(f"{result.params['window']:.0f} in flight", result) for result in results], "ack")
     _load_rows(section, results, "ack")
     return section
 
@@ -461,25 +474,48 @@ def recover(suite: Suite) -> Section:
     return section
 
 
+Figure = tuple[str, Value, Callable[[float], str]]
+
+
+def _peer_figures(result: Result) -> list[Figure]:
+    """What is compared of a scenario."""
+    if result.section == "idle":
+        return [("memory / connection", _metric("rss_per_connection_bytes"), bytes_text)]
+    if result.section == "append":
+        return [("appended", _metric("acked_per_s"), rate_text),
+                ("p50", _percentile("ack", 50), time_text),
+                ("p99", _percentile("ack", 99), time_text)]
+    if "rate" not in result.params:
+        return [("delivered", _metric("delivered_per_s"), rate_text),
+                ("server CPU / delivery", _metric("server_cpu_us_per_delivery"), _micro)]
+    figures: list[Figure] = [("p50", _percentile("delivery", 50), time_text),
+                             ("p99", _percentile("delivery", 99), time_text)]
+    if result.params["followers"] != 1:
+        figures.append(("last, p50", _percentile("last", 50), time_text))
+    return figures
+
+
+def _ratio_text(ours: float | None, theirs: float | None) -> str:
+    return "–" if not ours or not theirs else f"{ours / theirs:.2f}"
+
+
 def peers(suite: Suite) -> Section:
     """Other servers, driven by the same generator in the same run."""
     section = Section("peers", "Other servers in the same run", (
-        "Same generator, same message size, no store unless their name says so. Ratio: "
-        "sessionstream by the other."), header=(
+        "The same generator, and frames of the same size. Ratio: sessionstream by the other; "
+        "above 1 is better for rates, below 1 for times, CPU and memory. sessionstream fsyncs "
+        "every event before anybody sees it, as Redis does here before it answers; nchan, "
+        "mosquitto and NATS keep nothing."), header=(
             "scenario", "server", "its figure", "sessionstream", "ratio"))
-    for result in suite.results:
-        own = suite.find(result.name.split("@", 1)[0])
-        if result.target == OWN_TARGET or own is None:
-            continue
-        for figure, value, show in (
-                ("delivered", _metric("delivered_per_s"), rate_text),
-                ("p50", _percentile("delivery", 50), time_text),
-                ("p99", _percentile("delivery", 99), time_text),
-                ("memory/connection", _metric("rss_per_connection_bytes"), bytes_text)):
-            theirs, ours = value(result), value(own)
-            if theirs and ours and not (figure == "delivered" and "rate" in own.params):
-                section.rows.append((f"{own.name} {figure}", result.target, show(theirs),
-                                     show(ours), f"{ours / theirs:.2f}"))
+    others = [result for result in suite.results if result.target != OWN_TARGET]
+    for own in suite.results:
+        beside = [other for other in others if other.name == f"{own.name}@{other.target}"]
+        for figure, value, show in _peer_figures(own) if beside else []:
+            section.rows += [
+                (f"{own.name}, {figure}", other.target,
+                 _text(value(other), show) if other.good else "failed",
+                 _text(value(own), show), _ratio_text(value(own), value(other)))
+                for other in beside]
     for name, reason in suite.absent_peers.items():
         section.rows.append(("–", name, f"absent: {reason}", "–", "–"))
     return section
@@ -487,6 +523,6 @@ def peers(suite: Suite) -> Section:
 
 def all_sections(suite: Suite) -> list[Section]:
     """In the order of the report; parts that were not run are left out."""
-    makers = (fanout, sessions, rates, ack, shards, ordinal, publish, store, snapshot, idle,
+    makers = (fanout, sessions, rates, ack, append, shards, ordinal, publish, store, snapshot, idle,
               encode, inbox, recover, peers)
     return [made for make in makers if (made := make(suite)).rows]

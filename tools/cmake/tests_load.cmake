@@ -1,5 +1,6 @@
 # Tests of the load tester's parts that do no I/O.
-set(load_parts dialect dialect_json dialect_protobuf options request_id websocket)
+set(load_parts dialect dialect_json dialect_mqtt dialect_nats dialect_nchan dialect_protobuf
+    dialect_redis options peer_body pending request_id websocket)
 list(TRANSFORM load_parts PREPEND ${CMAKE_SOURCE_DIR}/bench/load/)
 list(TRANSFORM load_parts APPEND .c)
 add_library(ss_load_parts STATIC ${load_parts})

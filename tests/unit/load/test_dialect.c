@@ -1,4 +1,4 @@
-/* Both dialects: what they say to a server, and its bytes at every split. */
+/* The dialects of sessionstream: what they say to a server, and its bytes at every split. */
 #include "load/dialect.h"
 
 #include <inttypes.h>
@@ -206,10 +206,10 @@ static const struct {
 
 static void begin(size_t which, struct ss_load_link *ret_link, struct ss_bytes *out)
 {
-    static const uint8_t random[16] = "sixteen of these";
+    struct ss_load_purpose purpose = { ss_str("host:1"), ss_str("load-0"), "sixteen of these" };
     dialect = cases[which].dialect;
     *ret_link = (struct ss_load_link){ 0 };
-    dialect->greet(ret_link, ss_str("host:1"), random, out);
+    dialect->greet(ret_link, &purpose, out);
 }
 
 /* ---- reading ---- */
@@ -495,5 +495,9 @@ SS_TEST(dialect, each_is_found_by_its_name)
 {
     ss_check(ss__load_dialect_find("json") == &ss__load_json);
     ss_check(ss__load_dialect_find("protobuf") == &ss__load_protobuf);
+    ss_check(ss__load_dialect_find("mqtt") == &ss__load_mqtt);
+    ss_check(ss__load_dialect_find("nats") == &ss__load_nats);
+    ss_check(ss__load_dialect_find("nchan") == &ss__load_nchan);
+    ss_check(ss__load_dialect_find("redis") == &ss__load_redis);
     ss_check(ss__load_dialect_find("") == NULL && ss__load_dialect_find("jso") == NULL);
 }

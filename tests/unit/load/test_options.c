@@ -70,6 +70,18 @@ SS_TEST(options, each_one_is_read)
     ss_check(strcmp(options.json, "-") == 0);
 }
 
+SS_TEST(options, a_protocol_of_another_server_takes_the_place_of_the_encoding)
+{
+    ss_check(read_words("--url ws://a --protocol nats") == 0);
+    ss_check(options.dialect == &ss__load_nats);
+    ss_check(read_words("--url ws://a --protocol redis --followers 0") == 0);
+    ss_check(options.dialect == &ss__load_redis);
+    ss_check(read_words("--url ws://a --protocol mqtt --followers 0 --rate 5") == 0);
+    ss_check(read_words("--url ws://a --protocol nats --protocol sessionstream --encoding "
+                        "protobuf") == 0);
+    ss_check(options.dialect == &ss__load_protobuf);
+}
+
 SS_TEST(options, publishers_are_as_many_as_sessions_up_to_16)
 {
     ss_check(read_words("--url ws://a --sessions 5 --rate 1") == 0 && options.publishers == 5);
@@ -129,6 +141,13 @@ SS_TEST(options, what_is_wrong_is_named)
         { "--url ws://a --entities 0", "--entities" },
         { "--url ws://a --duration 1e7", "--duration" },
         { "--url ws://a --encoding xml", "xml" },
+        { "--url ws://a --encoding nats", "nats" },
+        { "--url ws://a --protocol json", "json" },
+        { "--url ws://a --protocol amqp", "amqp" },
+        { "--url ws://a --protocol mqtt --encoding json", "--encoding" },
+        { "--url ws://a --protocol mqtt --fold", "--fold" },
+        { "--url ws://a --protocol redis", "--followers 0" },
+        { "--url ws://a --protocol nats --followers 0", "--rate" },
         { "--url ws://a --threads 65", "--threads" },
         { "--url ws://a --server-pid 0", "--server-pid" },
         { "--url ws://a --prefix a/b", "--prefix" },
