@@ -64,7 +64,7 @@ static int visit_shard(const struct ss_directory *directory, uint32_t index, uin
     char path[PATH_BYTES];
     struct ss_env env;
     MDB_txn *txn;
-    struct ss_meta_run run;
+    struct ss_meta_run run = { 0 };
     int err = ss__directory_shard_path(directory, index, path, sizeof path);
     if (err != 0) {
         return ss__fail(failure, err, "the path of the data directory is too long");
