@@ -139,13 +139,13 @@ void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason)
 int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len)
 {
     SS_REQUIRE(conn->held == NULL && len <= UINT32_MAX);
-    conn->held = malloc(len);
+    conn->held = malloc(sizeof *conn->held + len);
     if (conn->held == NULL) {
         return SS_E_NOMEM;
     }
-    memcpy(conn->held, data, len);
-    conn->held_len = (uint32_t)len;
-    conn->held_at = 0;
+    conn->held->len = (uint32_t)len;
+    conn->held->at = 0;
+    memcpy(conn->held->data, data, len);
     conn->gateway->held_bytes += len;
     return 0;
 }
@@ -163,7 +163,7 @@ size_t ss__conn_read_share(const struct ss_gateway *gateway)
 void ss__conn_drop_held(struct ss_conn *conn)
 {
     if (conn->held != NULL) {
-        conn->gateway->held_bytes -= conn->held_len;
+        conn->gateway->held_bytes -= conn->held->len;
         free(conn->held);
         conn->held = NULL;
     }
@@ -211,7 +211,7 @@ static void wait_writable(struct ss_conn *conn)
     }
     ss__count(&conn->gateway->options.stats->writes, 1);
     conn->blocked = true;
-    conn->blocked_left = slice.len;
+    conn->blocked_left = (uint32_t)slice.len;    /* of one buffer */
     conn->queue.pinned = 1;
 }
 

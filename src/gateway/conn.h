@@ -58,6 +58,13 @@ struct ss_subscription {
     uint64_t since;                /* of the deferred one */
 };
 
+/* Bytes that were read while the connection may not be served. */
+struct ss_held {
+    uint32_t len;
+    uint32_t at;    /* of them, looked at */
+    uint8_t data[];
+};
+
 struct ss_conn {
     uv_tcp_t tcp;
     struct ss_gateway *gateway;
@@ -65,29 +72,31 @@ struct ss_conn {
     struct ss_list waiting;            /* in gateway->resumable or ->pressed */
     struct ss_timer timer;
     union {
-        struct ss_http_parser http;    /* SS_CONN_HTTP */
-        struct ss_ws ws;               /* SS_CONN_WEBSOCKET */
+        struct {                       /* SS_CONN_HTTP */
+            struct ss_http_parser http;
+            uint64_t number;           /* of the unanswered request; 0: none */
+        };
+        struct {                       /* SS_CONN_WEBSOCKET */
+            struct ss_ws ws;
+            uint64_t ping_ms;          /* when the next ping is due */
+            uint64_t unfinished_ms;    /* since when a message is unfinished; 0: none */
+            uint64_t resync_ms;        /* when the last resync began */
+        };
     } in;
     struct ss_send_queue queue;
     struct ss_subscription *subscriptions;
-    uint8_t *held;                     /* read and not looked at; NULL: nothing */
+    struct ss_held *held;              /* read and not looked at; NULL: nothing */
     uv_write_t *blocked_write;         /* the kernel's buffer was full; NULL until it happens */
-    uint64_t number;                   /* HTTP: of the unanswered request; 0: none */
     uint64_t heard_ms;                 /* when bytes last arrived */
     uint64_t progress_ms;              /* when bytes last left, or the queue began to fill */
-    uint64_t blocked_left;             /* bytes of the blocked write, when last looked at */
     uint64_t written;                  /* bytes of the queue that left, in all */
     uint64_t pace_goal;                /* while snapshots wait: @written has to be it at pace_ms */
     uint64_t pace_ms;
-    uint64_t ping_ms;                  /* when the next ping is due */
-    uint64_t unfinished_ms;            /* since when a websocket message is unfinished; 0: none */
-    uint64_t resync_ms;                /* when the last resync began */
     uint64_t deadline_ms;              /* HTTP: of the request; closing: of the connection */
     uint32_t slot;
     uint32_t generation;
     uint32_t request_bytes;            /* unanswered */
-    uint32_t held_len;
-    uint32_t held_at;
+    uint32_t blocked_left;             /* bytes of the blocked write, when last looked at */
     uint16_t requests;                 /* unanswered */
     uint16_t subscriptions_cap;
     uint16_t subscriptions_count;

@@ -36,7 +36,7 @@ static void reply(struct ss_gateway *gateway, struct ss_request *request)
         return;
     } else if (conn->state == SS_CONN_WEBSOCKET) {
         answer_submit(conn, request);
-    } else if (conn->state == SS_CONN_HTTP && conn->number == request->number) {
+    } else if (conn->state == SS_CONN_HTTP && conn->in.number == request->number) {
         ss__routes_answer(conn, request);
     }
 }

@@ -182,7 +182,7 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
         return UINT64_MAX;
     }
     uint64_t now = ss__gateway_now_ms(conn->gateway);
-    uint64_t due = conn->resync_ms == 0 ? now : conn->resync_ms + SS_RESYNC_PAUSE_MS;
+    uint64_t due = conn->in.resync_ms == 0 ? now : conn->in.resync_ms + SS_RESYNC_PAUSE_MS;
     bool asking = false;
     uint32_t tag = next_stale(conn, &asking);
     if (!is_caught_up(conn) || asking || tag == SS_NO_TAG) {
@@ -192,7 +192,7 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
         return due;
     }
     if (conn->overflowed) {
-        conn->rounds = now - conn->resync_ms > QUIET_MS ? 1 : (uint8_t)(conn->rounds + 1);
+        conn->rounds = now - conn->in.resync_ms > QUIET_MS ? 1 : (uint8_t)(conn->rounds + 1);
         conn->overflowed = false;
         if (conn->rounds > SS_RESYNC_ROUNDS_MAX) {
             (void)ss__conn_drop_frames(conn);
@@ -201,7 +201,7 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
             return UINT64_MAX;
         }
     }
-    conn->resync_ms = now;
+    conn->in.resync_ms = now;
     (void)ask(conn, (uint16_t)tag, 0, true);    /* refused: it stays stale and comes again */
     return now + SS_RESYNC_PAUSE_MS;
 }
@@ -242,7 +242,7 @@ static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss
     struct ss_subscription *subscription = &conn->subscriptions[tag];
     subscription->number = 0;
     if (subscription->internal) {
-        ss__conn_wake_at(conn, conn->resync_ms + SS_RESYNC_PAUSE_MS);
+        ss__conn_wake_at(conn, conn->in.resync_ms + SS_RESYNC_PAUSE_MS);
         return;
     }
     struct ss_str session_id = ss__followed_id(subscription->session);

@@ -40,7 +40,7 @@ static void stop_reading(struct ss_gateway *gateway)
             continue;
         }
         ss__conn_pause(conn, SS_PAUSE_STOPPING);
-        if (conn->state == SS_CONN_HTTP && conn->number == 0) {
+        if (conn->state == SS_CONN_HTTP && conn->in.number == 0) {
             ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
         }
     }

@@ -21,7 +21,7 @@ static bool may_read(const struct ss_conn *conn)
 static bool on_message(void *ctx, enum ss_ws_opcode opcode, struct ss_str bytes)
 {
     struct reading *reading = ctx;
-    reading->conn->unfinished_ms = 0;
+    reading->conn->in.unfinished_ms = 0;
     ss__ingress_message(reading->conn, opcode == SS_WS_BINARY, bytes);
     return may_read(reading->conn);
 }
@@ -62,9 +62,9 @@ static size_t feed_websocket(struct ss_conn *conn, const uint8_t *data, size_t l
         return len;
     }
     if (!ss__ws_unfinished(&conn->in.ws)) {
-        conn->unfinished_ms = 0;
-    } else if (conn->unfinished_ms == 0) {
-        conn->unfinished_ms = ss__gateway_now_ms(gateway);
+        conn->in.unfinished_ms = 0;
+    } else if (conn->in.unfinished_ms == 0) {
+        conn->in.unfinished_ms = ss__gateway_now_ms(gateway);
     }
     return consumed;
 }
@@ -169,9 +169,12 @@ int ss__reader_start(struct ss_conn *conn)
 static void resume(struct ss_conn *conn)
 {
     if (conn->held != NULL) {
-        conn->held_at += (uint32_t)consume(conn, conn->held + conn->held_at,
-                                           conn->held_len - conn->held_at);
-        if (!ss__conn_is_open(conn) || conn->held_at < conn->held_len) {
+        struct ss_held *held = conn->held;
+        size_t taken = consume(conn, held->data + held->at, held->len - held->at);
+        if (conn->held == held) {
+            held->at += (uint32_t)taken;
+        }
+        if (!ss__conn_is_open(conn) || conn->held == NULL || held->at < held->len) {
             return;    /* held bytes are gone with the protocol, or it waits again */
         }
         ss__conn_drop_held(conn);

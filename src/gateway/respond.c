@@ -20,7 +20,7 @@ static void end_request(struct ss_conn *conn, struct ss_buf *snapshot, uint32_t 
     if (snapshot != NULL) {
         ss__conn_send_snapshot(conn, ss__buf_ref(snapshot), key);
     }
-    conn->number = 0;
+    conn->in.number = 0;
     conn->deadline_ms = 0;
     if (!conn->keep_alive) {
         ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);

@@ -92,7 +92,7 @@ static void pass_on(struct ss_conn *conn, enum ss_request_kind kind, struct ss_s
     int err = SS_E_NOMEM;
     if (request != NULL) {
         request->name = command;
-        err = ss__requests_post(conn, request, &conn->number);
+        err = ss__requests_post(conn, request, &conn->in.number);
     }
     if (err != 0) {
         respond_failure(conn, err, &failure, session_id);
@@ -219,7 +219,7 @@ static void upgrade(struct ss_conn *conn, const struct ss_http_request *request)
     ss__ws_init(&conn->in.ws, gateway->options.client_frame_bytes);
     conn->state = SS_CONN_WEBSOCKET;
     conn->encoding = (uint8_t)encoding_for(judged.subprotocol);
-    conn->ping_ms = 0;
+    conn->in.ping_ms = conn->in.unfinished_ms = conn->in.resync_ms = 0;
     ss__gauge_set(&stats->websockets,
                   atomic_load_explicit(&stats->websockets, memory_order_relaxed) + 1);
     ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));    /* plans the first ping */

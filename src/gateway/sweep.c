@@ -36,7 +36,8 @@ static uint64_t look_at_writing(struct ss_conn *conn, uint64_t now)
     if (!conn->blocked) {
         return UINT64_MAX;
     }
-    uint64_t left = uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
+    /* libuv has one buffer of ours at most. */
+    uint32_t left = (uint32_t)uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
     if (left < conn->blocked_left) {
         conn->blocked_left = left;
         conn->progress_ms = now;
@@ -88,7 +89,7 @@ static uint64_t look_at_http(struct ss_conn *conn, uint64_t now)
 static uint64_t look_at_silence(struct ss_conn *conn, uint64_t now)
 {
     const struct ss_gateway_options *options = &conn->gateway->options;
-    if (conn->unfinished_ms != 0 && now >= conn->unfinished_ms + SS_UNFINISHED_MS) {
+    if (conn->in.unfinished_ms != 0 && now >= conn->in.unfinished_ms + SS_UNFINISHED_MS) {
         ss__conn_finish_websocket(conn, SS_WS_STATUS_POLICY, "message not finished in time");
         return UINT64_MAX;
     }
@@ -107,17 +108,17 @@ static uint64_t look_at_ping(struct ss_conn *conn, uint64_t now)
 {
     struct ss_gateway *gateway = conn->gateway;
     uint32_t interval = gateway->options.ping_interval_ms;
-    if (now < conn->ping_ms) {
-        return conn->ping_ms;
+    if (now < conn->in.ping_ms) {
+        return conn->in.ping_ms;
     }
     if (conn->queue.count == 0) {
         ss__send_queue_deinit(&conn->queue);    /* what a burst needed is given back */
     }
-    if (conn->ping_ms != 0 && !conn->blocked) {
+    if (conn->in.ping_ms != 0 && !conn->blocked) {
         ss__conn_send_control(conn, ss__buf_ref(gateway->ping));
     }
-    conn->ping_ms = now + interval - next_random(gateway) % (interval / 4 + 1);
-    return conn->ping_ms;
+    conn->in.ping_ms = now + interval - next_random(gateway) % (interval / 4 + 1);
+    return conn->in.ping_ms;
 }
 
 static uint64_t look_at_websocket(struct ss_conn *conn, uint64_t now)
