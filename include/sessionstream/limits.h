@@ -72,6 +72,7 @@
 /* Recent frames a channel keeps for late joiners: count and bytes. */
 #define SS_RING_FRAMES_MAX 256
 #define SS_RING_BYTES_MAX (256u << 10)
+#define SS_RINGS_BYTES_MAX (32u << 20)    /* of all sessions of a shard */
 
 /* Shards and gateways. */
 #define SS_SHARDS_MAX 256

@@ -85,7 +85,8 @@ static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
     ss__count(&ss__stats(shard)->frames, 1);
     if (channel->ring == NULL && channel->interests_count > 0) {
         /* Without memory for it every subscribe encodes a snapshot: slower, not wrong. */
-        channel->ring = ss__ring_new(effect->index == 0 ? effect->ordinal - 1 : effect->ordinal);
+        channel->ring = ss__ring_new(
+            &shard->rings, effect->index == 0 ? effect->ordinal - 1 : effect->ordinal);
     }
     if (channel->ring != NULL) {
         ss__ring_push(channel->ring, effect->ordinal, effect->bufs);

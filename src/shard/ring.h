@@ -1,7 +1,8 @@
 /* ring.h - the last released frames of a followed session, for late joiners.
  *
  * At most SS_RING_FRAMES_MAX frames and SS_RING_BYTES_MAX bytes; drops whole events, oldest first.
- * Shard thread. */
+ * All rings of a shard together hold at most SS_RINGS_BYTES_MAX: beyond that those that were pushed
+ * to least recently lose the older half of what they have. Shard thread. */
 #ifndef SS_SHARD_RING_H
 #define SS_SHARD_RING_H
 
@@ -9,7 +10,15 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "core/list.h"
 #include "message/message.h"
+
+/* The rings of a shard. */
+struct ss_rings {
+    struct ss_list recent;      /* least recently pushed to first */
+    size_t bytes;
+    size_t bytes_max;
+};
 
 struct ss_ring_frame {
     uint64_t ordinal;
@@ -17,6 +26,8 @@ struct ss_ring_frame {
 };
 
 struct ss_ring {
+    struct ss_rings *rings;
+    struct ss_list link;        /* in rings->recent */
     uint64_t complete_after;    /* every frame of events after this ordinal is here */
     uint64_t newest;            /* ordinal of the newest released event seen by the ring */
     uint32_t first;
@@ -26,8 +37,10 @@ struct ss_ring {
     struct ss_ring_frame *frames;
 };
 
+void ss__rings_init(struct ss_rings *rings, size_t bytes_max);
+
 /* An empty ring that begins after @ordinal; NULL when out of memory. */
-struct ss_ring *ss__ring_new(uint64_t ordinal);
+struct ss_ring *ss__ring_new(struct ss_rings *rings, uint64_t ordinal);
 void ss__ring_free(struct ss_ring *ring);
 
 /* Appends one frame; takes references of its own. Without memory the ring just reaches less far. */

@@ -92,6 +92,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__list_init(&shard->recent);
     ss__list_init(&shard->empty);
     ss__list_init(&shard->ready);
+    ss__rings_init(&shard->rings, SS_RINGS_BYTES_MAX);
     ss__list_init(&shard->background);
     ss__list_init(&shard->idle);
     ss__list_init(&shard->touched);

@@ -6,6 +6,16 @@
 
 #include "ss_test.h"
 
+/* Room that no ring of a test fills. */
+static struct ss_rings *plenty(void)
+{
+    static struct ss_rings rings;
+    if (rings.bytes_max == 0) {
+        ss__rings_init(&rings, SS_RINGS_BYTES_MAX);
+    }
+    return &rings;
+}
+
 /* Pushes a frame of @bytes bytes in encodings 0 and 2 and gives the test's references back. */
 static void push(struct ss_ring *ring, uint64_t ordinal, size_t bytes)
 {
@@ -33,7 +43,7 @@ static bool is_out_of_reach(const struct ss_ring *ring, uint64_t ordinal, uint8_
 
 SS_TEST(ring, an_empty_one_reaches_back_to_where_it_began)
 {
-    struct ss_ring *ring = ss__ring_new(5);
+    struct ss_ring *ring = ss__ring_new(plenty(), 5);
     ss_check(ring != NULL);
     ss_check(reach(ring, 5) == 0 && reach(ring, 9) == 0);
     ss_check(is_out_of_reach(ring, 4, 0));
@@ -43,7 +53,7 @@ SS_TEST(ring, an_empty_one_reaches_back_to_where_it_began)
 
 SS_TEST(ring, gives_the_frames_after_an_ordinal_oldest_first)
 {
-    struct ss_ring *ring = ss__ring_new(0);
+    struct ss_ring *ring = ss__ring_new(plenty(), 0);
     for (uint64_t ordinal = 1; ordinal <= 20; ordinal++) {
         push(ring, ordinal, 10);
     }
@@ -59,7 +69,7 @@ SS_TEST(ring, gives_the_frames_after_an_ordinal_oldest_first)
 
 SS_TEST(ring, several_frames_of_one_event_go_and_stay_together)
 {
-    struct ss_ring *ring = ss__ring_new(0);
+    struct ss_ring *ring = ss__ring_new(plenty(), 0);
     push(ring, 1, 1);
     push(ring, 2, 1);
     push(ring, 2, 1);
@@ -76,7 +86,7 @@ SS_TEST(ring, several_frames_of_one_event_go_and_stay_together)
 
 SS_TEST(ring, is_bounded_in_frames)
 {
-    struct ss_ring *ring = ss__ring_new(0);
+    struct ss_ring *ring = ss__ring_new(plenty(), 0);
     for (uint64_t ordinal = 1; ordinal <= 3 * SS_RING_FRAMES_MAX + 7; ordinal++) {
         push(ring, ordinal, 1);
     }
@@ -88,7 +98,7 @@ SS_TEST(ring, is_bounded_in_frames)
 
 SS_TEST(ring, is_bounded_in_bytes)
 {
-    struct ss_ring *ring = ss__ring_new(0);
+    struct ss_ring *ring = ss__ring_new(plenty(), 0);
     for (uint64_t ordinal = 1; ordinal <= 8; ordinal++) {
         push(ring, ordinal, SS_RING_BYTES_MAX / 8);    /* twice, for two encodings */
     }
@@ -102,11 +112,45 @@ SS_TEST(ring, is_bounded_in_bytes)
 
 SS_TEST(ring, does_not_reach_where_an_encoding_was_not_wanted)
 {
-    struct ss_ring *ring = ss__ring_new(0);
+    struct ss_ring *ring = ss__ring_new(plenty(), 0);
     push(ring, 1, 1);
     push(ring, 2, 1);
     ss_check(is_out_of_reach(ring, 1, 1));
     uint32_t count = 9;
     ss_check(ss__ring_reaches(ring, 2, 1, &count) && count == 0);
     ss__ring_free(ring);
+}
+
+SS_TEST(ring, i6_all_rings_together_are_bounded_and_the_idle_ones_lose_first)
+{
+    enum { RINGS = 100, LIMIT = 256 << 10 };
+    struct ss_rings rings;
+    struct ss_ring *all[RINGS];
+    ss__rings_init(&rings, LIMIT);
+    for (unsigned i = 0; i < RINGS; i++) {
+        all[i] = ss__ring_new(&rings, 0);
+        ss_check(all[i] != NULL);
+    }
+    for (uint64_t ordinal = 1; ordinal <= 60; ordinal++) {
+        push(all[0], ordinal, 500);
+    }
+    ss_check(reach(all[0], 0) == 60);
+    for (uint64_t ordinal = 1; ordinal <= 40; ordinal++) {
+        for (unsigned i = 1; i < RINGS; i++) {
+            push(all[i], ordinal, 100);
+            ss_check(rings.bytes <= LIMIT);
+        }
+    }
+    ss_check(is_out_of_reach(all[0], 59, 0));    /* nothing is left of the idle one */
+    ss_check(reach(all[0], 60) == 0);
+    unsigned frames = 0;
+    for (unsigned i = 1; i < RINGS; i++) {
+        frames += all[i]->count;
+        ss_check(all[i]->count == 0 || reach(all[i], 40 - all[i]->count) == all[i]->count);
+    }
+    ss_check(frames * 200 > LIMIT / 4);
+    for (unsigned i = 0; i < RINGS; i++) {
+        ss__ring_free(all[i]);
+    }
+    ss_check(rings.bytes == 0 && ss__list_empty(&rings.recent));
 }
