@@ -52,6 +52,7 @@ struct ss_histogram *ss__bench_histogram(void);
 /* Removes a directory with everything in it. */
 void ss__bench_remove(const char *dir);
 
+void ss__bench_ceiling(const struct ss_bench_options *options);
 void ss__bench_inbox(const struct ss_bench_options *options);
 void ss__bench_store(const struct ss_bench_options *options);
 void ss__bench_encode(const struct ss_bench_options *options);

@@ -16,6 +16,8 @@ struct suite {
 };
 
 static const struct suite suites[] = {
+    { "ceiling", "what the machine gives without the server: raw writes, syncs, bare commits",
+      ss__bench_ceiling },
     { "inbox", "hand-off of messages between threads", ss__bench_inbox },
     { "store", "append with fsync, by events per commit", ss__bench_store },
     { "encode", "frames and snapshots as JSON and protobuf", ss__bench_encode },

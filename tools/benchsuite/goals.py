@@ -31,6 +31,13 @@ def _missing(title: str, goal: str, note: str = "") -> Verdict:
     return Verdict(title, goal, "not measured", None, note)
 
 
+def _part_of_ceiling(suite: Suite, name: str, value: float) -> str:
+    """How near a fan-out is to raw writes of the same run."""
+    raw = suite.find(name.replace("fanout_json", "ceiling_write"))
+    ceiling = raw.metric("per_second") if raw and raw.name != name else None
+    return f"{value / ceiling:.2f} of raw writes" if ceiling else ""
+
+
 def _against_peer(suite: Suite, title: str, name: str, part: float) -> Verdict:
     result = suite.find(name)
     value = result.metric("delivered_per_s") if result else None
@@ -42,6 +49,7 @@ def _against_peer(suite: Suite, title: str, name: str, part: float) -> Verdict:
     note = "" if beside is not None else "uWebSockets was not in this run: figure of another one"
     if value is None:
         return _missing(title, goal, note)
+    note = "; ".join(part for part in (note, _part_of_ceiling(suite, name, value)) if part)
     return Verdict(title, goal, f"{rate_text(value)} deliveries", value >= wanted, note)
 
 
@@ -52,8 +60,11 @@ def _at_rate(suite: Suite) -> Verdict:
     high = result.percentile("delivery", 99) if result else None
     if half is None or high is None:
         return _missing(title, goal)
+    sync = suite.find("ceiling_fdatasync_growing")
+    one = sync.percentile("latency", 50) if sync else None
+    note = f"one fdatasync: {time_text(one)}; a commit needs two" if one else ""
     return Verdict(title, goal, f"p50 {time_text(half)}, p99 {time_text(high)}",
-                   half <= 300e3 and high <= 1e6)
+                   half <= 300e3 and high <= 1e6, note)
 
 
 def _publish_rate(suite: Suite) -> Verdict:

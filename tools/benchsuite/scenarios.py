@@ -217,7 +217,7 @@ def bench_scenarios(profile: Profile) -> list[BenchScenario]:
     """The in-process suites."""
     scale = 1 if profile.quick else 8
     common = (("--quick",) if profile.quick else ()) + (("--big",) if profile.big else ())
-    suites = {"inbox": 0.3, "store": 2.0, "encode": 0.3, "ordinal": 4.0, "recover": 2.0}
+    suites = {"ceiling": 1.5, "inbox": 0.3, "store": 2.0, "encode": 0.3, "ordinal": 4.0, "recover": 2.0}
     made = [BenchScenario(f"ss-bench {suite}", suite, (*common, suite), seconds * scale)
             for suite, seconds in suites.items()]
     if not profile.quick:

@@ -16,7 +16,7 @@ _SHORT_TITLES = {
     "append": "Appends",
     "shards": "Shards", "ordinal": "Ordinal, process", "publish": "Publish", "store": "Store",
     "snapshot": "Snapshots", "idle": "Idle", "encode": "Encoding", "inbox": "Hand-off",
-    "recover": "Opening", "peers": "Other servers"}
+    "recover": "Opening", "ceiling": "Ceilings", "peers": "Other servers"}
 
 
 @dataclass
@@ -474,6 +474,20 @@ def recover(suite: Suite) -> Section:
     return section
 
 
+def ceiling(suite: Suite) -> Section:
+    results = _own(suite, "ceiling")
+    section = Section("ceiling", "What the machine gives without the server", (
+        "One write to each of 1,000 sockets whose reader counts bytes and does nothing else; an "
+        "append of 4 KiB with fdatasync, to a growing file and to one whose blocks are there; a "
+        "bare LMDB commit of one value. The figures above are to be read as parts of these."))
+    section.charts += _curves("ceiling-disk", "Syncs and commits",
+                              [(result.name.removeprefix("ceiling_"), result)
+                               for result in results if result.percentile("latency", 50)],
+                              "latency")
+    _bench_rows(section, results)
+    return section
+
+
 Figure = tuple[str, Value, Callable[[float], str]]
 
 
@@ -524,5 +538,5 @@ def peers(suite: Suite) -> Section:
 def all_sections(suite: Suite) -> list[Section]:
     """In the order of the report; parts that were not run are left out."""
     makers = (fanout, sessions, rates, ack, append, shards, ordinal, publish, store, snapshot, idle,
-              encode, inbox, recover, peers)
+              encode, inbox, recover, ceiling, peers)
     return [made for make in makers if (made := make(suite)).rows]
