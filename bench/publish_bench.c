@@ -1,11 +1,14 @@
 /* Publish in process, one shard, one thread: ordinal, log, both projections, encoded frame, fsync.
  *
  * The shard is stepped on this thread: posting, the batch with its commit, and draining the frames
- * as a gateway would all count. */
+ * as a gateway would all count. At the end several shards at once, each on a thread of its own. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sessionstream/limits.h>
 
@@ -54,8 +57,7 @@ static void on_done(const struct ss_result *result, void *ctx)
     run->failed += result->err != 0;
 }
 
-static void open_shard(struct run *run, const struct ss_bench_options *options,
-                       enum ss_durability durability)
+static void open_shard(struct run *run, const char *dir, enum ss_durability durability)
 {
     struct ss_failure failure = { 0 };
     struct ss_shard_options shard = { .registry = run->registry,
@@ -68,7 +70,7 @@ static void open_shard(struct run *run, const struct ss_bench_options *options,
                                       .session_cache_bytes = UINT64_C(8) << 30,
                                       .stop_timeout_ms = 60000 };
     ss__store_options_init(&shard.store);
-    shard.store.dir = options->dir;
+    shard.store.dir = dir;
     shard.store.durability = durability;
     if (ss__shard_new(&shard, &run->shard, &failure) != 0) {
         ss__bench_fail("publish: %s", failure.text);
@@ -169,14 +171,14 @@ static void check_done(struct run *run, uint64_t events)
 }
 
 /* Every session gets every entity, and then its history, without waiting for the disk. */
-static void prepare(struct run *run, const struct ss_bench_options *options)
+static void prepare(struct run *run, const char *dir)
 {
     const struct setting *setting = run->setting;
     uint32_t sessions =
         setting->sessions_on_disk > 0 ? setting->sessions_on_disk : setting->sessions;
     uint32_t rounds = setting->history > setting->entities ? setting->history : setting->entities;
     uint64_t events = (uint64_t)sessions * rounds;
-    open_shard(run, options, SS_DURABILITY_NONE);
+    open_shard(run, dir, SS_DURABILITY_NONE);
     run->done = 0;
     for (uint64_t i = 0; i < events; i++) {
         post_publish(run, (uint32_t)(i % sessions), (uint32_t)(i / sessions) % setting->entities);
@@ -234,25 +236,139 @@ static void measure(struct run *run, const struct ss_bench_options *options)
     free(latency);
 }
 
-static void run_setting(const struct ss_bench_options *options, const struct setting *setting)
+static void init_run(struct run *run, const struct setting *setting, struct ss_registry *registry,
+                     struct ss_transport transport)
 {
-    struct run run = { .setting = setting, .random = 12345 };
-    run.registry = ss__bench_registry(&run.transport);
-    run.stats = calloc(1, sizeof *run.stats);
-    run.event = ss__registry_find(run.registry, SS_SPACE_EVENT, ss_str("Published"));
-    if (run.stats == NULL || ss__inbox_new(65536, UINT64_C(1) << 30, &run.gateway) != 0) {
+    *run = (struct run){ .setting = setting, .registry = registry, .transport = transport,
+                         .random = 12345 };
+    run->stats = calloc(1, sizeof *run->stats);
+    run->event = ss__registry_find(registry, SS_SPACE_EVENT, ss_str("Published"));
+    if (run->stats == NULL || ss__inbox_new(65536, UINT64_C(1) << 30, &run->gateway) != 0) {
         ss__bench_fail("publish: out of memory");
     }
+}
+
+static void deinit_run(struct run *run)
+{
+    ss__inbox_unref(run->gateway);
+    free(run->stats);
+}
+
+static void run_setting(const struct ss_bench_options *options, const struct setting *setting)
+{
+    struct run run;
+    struct ss_transport transport;
+    struct ss_registry *registry = ss__bench_registry(&transport);
+    init_run(&run, setting, registry, transport);
     ss__bench_remove(options->dir);
-    prepare(&run, options);
-    open_shard(&run, options, SS_DURABILITY_FSYNC);
+    prepare(&run, options->dir);
+    open_shard(&run, options->dir, SS_DURABILITY_FSYNC);
     follow_all(&run);
     measure(&run, options);
     close_shard(&run);
     ss__bench_remove(options->dir);
-    ss__inbox_unref(run.gateway);
-    free(run.stats);
-    ss_registry_free(run.registry);
+    deinit_run(&run);
+    ss_registry_free(registry);
+}
+
+/* ---- several shards, each on a thread of its own ---- */
+
+#define SHARDS_MAX 64u
+
+struct lane {
+    struct run run;
+    pthread_t thread;
+    pthread_barrier_t *start;
+    uint64_t batches;
+    struct ss_histogram *latency;
+};
+
+static void *run_lane(void *arg)
+{
+    struct lane *lane = arg;
+    (void)pthread_barrier_wait(lane->start);
+    publish(&lane->run, lane->batches, lane->latency);
+    return NULL;
+}
+
+static void open_lane(struct lane *lane, const struct ss_bench_options *options, unsigned index,
+                      const struct run *shared)
+{
+    char dir[512];
+    (void)snprintf(dir, sizeof dir, "%s/shard-%u", options->dir, index);
+    init_run(&lane->run, shared->setting, shared->registry, shared->transport);
+    prepare(&lane->run, dir);
+    open_shard(&lane->run, dir, SS_DURABILITY_FSYNC);
+    follow_all(&lane->run);
+    lane->batches = shared->setting->batches * options->scale;
+    lane->latency = ss__bench_histogram();
+    publish(&lane->run, 10240 / shared->setting->batch, lane->latency);
+    memset(lane->latency, 0, sizeof *lane->latency);
+}
+
+/* Returns nanoseconds for the same work in each of @count shards at once. */
+static uint64_t time_lanes(struct lane *lanes, unsigned count)
+{
+    pthread_barrier_t start;
+    if (pthread_barrier_init(&start, NULL, count + 1) != 0) {
+        ss__bench_fail("publish: no barrier");
+    }
+    for (unsigned i = 0; i < count; i++) {
+        lanes[i].start = &start;
+        if (pthread_create(&lanes[i].thread, NULL, run_lane, &lanes[i]) != 0) {
+            ss__bench_fail("publish: no thread");
+        }
+    }
+    (void)pthread_barrier_wait(&start);
+    uint64_t begin = ss__bench_ns();
+    for (unsigned i = 0; i < count; i++) {
+        (void)pthread_join(lanes[i].thread, NULL);
+    }
+    (void)pthread_barrier_destroy(&start);
+    return ss__bench_ns() - begin;
+}
+
+/* @rate_of_one: of one shard, to which the efficiency of several refers. */
+static void run_shards(const struct ss_bench_options *options, unsigned count, double *rate_of_one)
+{
+    static const struct setting setting = { "publish_shards", 0, 1000, 1, 0, 512, 60 };
+    static struct lane lanes[SHARDS_MAX];
+    char name[32];
+    char params[96];
+    struct run shared = { .setting = &setting };
+    (void)snprintf(name, sizeof name, "publish_shards_%u", count);
+    if (!ss__bench_wanted(options, name)) {
+        return;
+    }
+    shared.registry = ss__bench_registry(&shared.transport);
+    ss__bench_remove(options->dir);
+    if (mkdir(options->dir, 0750) != 0) {
+        ss__bench_fail("publish: \"%s\" cannot be made", options->dir);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        open_lane(&lanes[i], options, i, &shared);
+    }
+    uint64_t cpu = ss__bench_cpu_ns();
+    struct ss_bench_result result = { .suite = "publish", .name = name, .params = params,
+                                      .count = setting.batch * lanes[0].batches * count,
+                                      .ns = time_lanes(lanes, count),
+                                      .latency = lanes[0].latency };
+    result.cpu_ns = ss__bench_cpu_ns() - cpu;
+    double rate = (double)result.count * 1e9 / (double)result.ns;
+    *rate_of_one = count == 1 ? rate : *rate_of_one;
+    (void)snprintf(params, sizeof params, "\"shards\":%u,\"sessions\":%u,\"efficiency\":%.3f",
+                   count, setting.sessions, *rate_of_one > 0 ? rate / count / *rate_of_one : 0);
+    for (unsigned i = 1; i < count; i++) {
+        ss__histogram_merge(lanes[0].latency, lanes[i].latency);
+    }
+    ss__bench_report(&result);
+    for (unsigned i = 0; i < count; i++) {
+        close_shard(&lanes[i].run);
+        deinit_run(&lanes[i].run);
+        free(lanes[i].latency);
+    }
+    ss__bench_remove(options->dir);
+    ss_registry_free(shared.registry);
 }
 
 static const struct setting settings[] = {
@@ -285,6 +401,11 @@ void ss__bench_publish(const struct ss_bench_options *options)
         if (ss__bench_wanted(options, settings[i].name)) {
             run_setting(options, &settings[i]);
         }
+    }
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    double rate_of_one = 0;
+    for (unsigned count = 1; count <= SHARDS_MAX && (long)count <= processors; count *= 2) {
+        run_shards(options, count, &rate_of_one);
     }
     if (options->big && ss__bench_wanted(options, big.name)) {
         run_setting(options, &big);

@@ -273,6 +273,13 @@ def sessions(suite: Suite) -> Section:
     return section
 
 
+def _scaling_text(begin: str, line: Series) -> str:
+    (few, before), (many, after) = line.points[0], line.points[-1]
+    return (f"{begin} {few:.0f} to {many:.0f} shards throughput becomes "
+            f"{after / before:.2f} times as much, an efficiency of "
+            f"{after / before * few / many:.0%}.")
+
+
 def shards(suite: Suite) -> Section:
     results = _own(suite, "shards")
     section = Section("shards", "Shards", (
@@ -280,10 +287,7 @@ def shards(suite: Suite) -> Section:
         "Generator, gateway and shards share the cores of this machine."))
     line = _series("", results, "shards", _metric("delivered_per_s"))
     if line is not None and len(line.points) > 1:
-        (few, before), (many, after) = line.points[0], line.points[-1]
-        section.text += (f" From {few:.0f} to {many:.0f} shards throughput becomes "
-                         f"{after / before:.2f} times as much, an efficiency of "
-                         f"{after / before * few / many:.0%}.")
+        section.text += " " + _scaling_text("From", line)
     section.charts += _lines("shards-throughput", "Deliveries a second", "shards", [line],
                              y_log=False)
     section.charts += _lines(
@@ -390,6 +394,14 @@ def publish(suite: Suite) -> Section:
         section.charts += _lines(
             f"publish-{key}-memory", f"Memory by {label}", label,
             [_series("", results, key, _metric("rss_bytes"))], unit=Unit.BYTES)
+    lanes = [result for result in _own(suite, "publish")
+             if result.name.startswith("publish_shards_")]
+    line = _series("", lanes, "shards", _metric("per_second"))
+    if line is not None and len(line.points) > 1:
+        section.text += " " + _scaling_text("Shards side by side, each on a thread of its own: from",
+                                            line)
+    section.charts += _lines("publish-shards", "Events a second by shards", "shards", [line],
+                             y_log=False)
     section.charts += _curves(
         "publish-latency", "One batch, waiting → durable",
         [(f"{size} event{'s' if size > 1 else ''}", suite.find(name)) for size, name in
