@@ -59,7 +59,9 @@ typedef int ss_timeline_fn(struct ss_timeline *timeline, const struct ss_event *
 
 /* ---- reading ---- */
 
-/* The entity, or NULL if there is none (or its kind is not registered). Valid during the call. */
+/* The entity, or NULL if there is none (or its kind is not registered). Valid during the call.
+ * NULL too if it cannot be read (SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM): then the event, or what
+ * the handler publishes after that, is refused with this error, so nothing is built on it. */
 SS_API const struct ss_entity *ss_view_get(const struct ss_view *view, const char *kind,
                                            struct ss_str id);
 

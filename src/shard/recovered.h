@@ -17,7 +17,8 @@ int ss__recovered_mark(struct ss_shard *shard, uint64_t sid);
 /* A failed commit has cut the session off: the hook runs again before its next request. */
 void ss__recovered_unmark(struct ss_shard *shard, uint64_t sid);
 
-/* Recovers the session when the shard is idle. Without memory: when someone asks for it. */
+/* Recovers the session beside other work, a few in each batch. Without memory: when someone asks
+ * for it. */
 void ss__recovered_later(struct ss_shard *shard, struct ss_str session_id);
 
 #endif

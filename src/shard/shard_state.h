@@ -39,7 +39,7 @@ struct ss_shard {
 
     struct ss_timers timers;               /* waiting tasks */
     struct ss_list ready;                  /* channels with parked requests that may run */
-    struct ss_list background;             /* sessions to recover, when idle */
+    struct ss_list background;             /* sessions to recover, a few in each batch */
     struct ss_list idle;                   /* channels that perhaps nothing needs any more */
 
     /* The open batch. */
