@@ -85,11 +85,20 @@ SS_API const ProtobufCMessage *ss_entity_payload(const struct ss_view *view,
  * SS_E_UNKNOWN_UI, SS_E_TYPE, SS_E_PAYLOAD, SS_E_TOOBIG, SS_E_NOMEM. */
 SS_API int ss_emit_ui(struct ss_ui *ui, const char *name, const ProtobufCMessage *payload);
 
+/* The same with a payload that is packed already, as event->packed is: nothing is unpacked or
+ * packed. It is checked like any other. Errors: SS_E_UNKNOWN_UI, SS_E_PAYLOAD (not a message of the
+ * registered type, or one that the validator refuses), SS_E_TOOBIG, SS_E_NOMEM. */
+SS_API int ss_emit_ui_packed(struct ss_ui *ui, const char *name, struct ss_str payload);
+
 /* Creates or replaces an entity. Errors: SS_E_UNKNOWN_KIND, SS_E_TYPE, SS_E_PAYLOAD, SS_E_TOOBIG,
  * SS_E_INVAL (id empty, over SS_ENTITY_ID_BYTES_MAX or not UTF-8), SS_E_LIMIT (entities or bytes
  * of the session), SS_E_NOMEM. */
 SS_API int ss_put_entity(struct ss_timeline *timeline, const char *kind, struct ss_str id,
                          const ProtobufCMessage *payload);
+
+/* The same with a payload that is packed already. Errors: those of ss_put_entity but SS_E_TYPE. */
+SS_API int ss_put_entity_packed(struct ss_timeline *timeline, const char *kind, struct ss_str id,
+                                struct ss_str payload);
 
 /* Removes an entity; one that does not exist is fine. Errors: SS_E_UNKNOWN_KIND, SS_E_NOMEM. */
 SS_API int ss_tombstone(struct ss_timeline *timeline, const char *kind, struct ss_str id);

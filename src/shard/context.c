@@ -34,6 +34,22 @@ const ProtobufCMessage *ss__unpack(struct ss_shard *shard, const struct ss_type 
                                      (const uint8_t *)packed.data);
 }
 
+static int check_size(const struct ss_name *name, const char *what, size_t len,
+                      struct ss_failure *failure)
+{
+    return len <= SS_PAYLOAD_BYTES_MAX
+               ? 0
+               : ss__fail(failure, SS_E_TOOBIG, "%s \"%s\" payload has %zu bytes, the limit is %u",
+                          what, name->name.data, len, SS_PAYLOAD_BYTES_MAX);
+}
+
+int ss__check_packed(const struct ss_name *name, const char *what, struct ss_str packed,
+                     struct ss_failure *failure)
+{
+    int err = check_size(name, what, packed.len, failure);
+    return err != 0 ? err : ss__validate(name->type, packed, failure);
+}
+
 int ss__pack(struct ss_shard *shard, const struct ss_name *name, const char *what,
              const ProtobufCMessage *message, struct ss_str *ret_packed,
              struct ss_failure *failure)
@@ -49,16 +65,16 @@ int ss__pack(struct ss_shard *shard, const struct ss_name *name, const char *wha
                         what, text, message->descriptor->name, (int)want.len, want.data);
     }
     size_t len = protobuf_c_message_get_packed_size(message);
-    if (len > SS_PAYLOAD_BYTES_MAX) {
-        return ss__fail(failure, SS_E_TOOBIG, "%s \"%s\" payload has %zu bytes, the limit is %u",
-                        what, text, len, SS_PAYLOAD_BYTES_MAX);
+    int err = check_size(name, what, len, failure);
+    if (err != 0) {
+        return err;
     }
     uint8_t *packed = ss__arena_alloc(&shard->arena, len + 1);
     if (packed == NULL) {
         return ss__fail(failure, SS_E_NOMEM, "out of memory");
     }
     struct ss_str bytes = ss_str_of(packed, protobuf_c_message_pack(message, packed));
-    int err = ss__validate(name->type, bytes, failure);
+    err = ss__validate(name->type, bytes, failure);
     if (err == 0) {
         *ret_packed = bytes;
     }
@@ -162,11 +178,6 @@ int ss_publish_packed(struct ss_context *context, const char *event, struct ss_s
     if (name == NULL) {
         return SS_E_UNKNOWN_EVENT;
     }
-    if (payload.len > SS_PAYLOAD_BYTES_MAX) {
-        return ss__fail(&context->failure, SS_E_TOOBIG,
-                        "event \"%s\" payload has %zu bytes, the limit is %u", event, payload.len,
-                        SS_PAYLOAD_BYTES_MAX);
-    }
-    int err = ss__validate(name->type, payload, &context->failure);
+    int err = ss__check_packed(name, "event", payload, &context->failure);
     return err != 0 ? err : publish(context, event, name, payload);
 }

@@ -44,4 +44,8 @@ int ss__pack(struct ss_shard *shard, const struct ss_name *name, const char *wha
              const ProtobufCMessage *message, struct ss_str *ret_packed,
              struct ss_failure *failure);
 
+/* The same for bytes that are packed already: validates them. Errors: SS_E_PAYLOAD, SS_E_TOOBIG. */
+int ss__check_packed(const struct ss_name *name, const char *what, struct ss_str packed,
+                     struct ss_failure *failure);
+
 #endif

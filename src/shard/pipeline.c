@@ -48,22 +48,48 @@ static int append(struct ss_shard *shard, struct emitted ***last, const struct e
     return 0;
 }
 
+static int find_ui(struct ss_ui *ui, const char *name, const struct ss_name **ret_name)
+{
+    *ret_name = ss__registry_find(ui->shard->options.registry, SS_SPACE_UI, ss_str(name));
+    return *ret_name != NULL
+               ? 0
+               : ss__fail(&ui->failure, SS_E_UNKNOWN_UI, "unknown UI event \"%s\"", name);
+}
+
+static int emit(struct ss_ui *ui, const struct emitted *value)
+{
+    ui->count++;
+    return append(ui->shard, &ui->last, value);
+}
+
 int ss_emit_ui(struct ss_ui *ui, const char *name, const ProtobufCMessage *payload)
 {
-    const struct ss_name *entry =
-        ss__registry_find(ui->shard->options.registry, SS_SPACE_UI, ss_str(name));
-    if (entry == NULL) {
-        return ss__fail(&ui->failure, SS_E_UNKNOWN_UI, "unknown UI event \"%s\"", name);
+    struct emitted value = { .has_payload = payload != NULL };
+    int err = find_ui(ui, name, &value.name);
+    if (err == 0 && payload != NULL) {
+        err = ss__pack(ui->shard, value.name, "UI event", payload, &value.payload, &ui->failure);
     }
-    struct emitted value = { .name = entry, .has_payload = payload != NULL };
-    if (payload != NULL) {
-        int err = ss__pack(ui->shard, entry, "UI event", payload, &value.payload, &ui->failure);
-        if (err != 0) {
-            return err;
-        }
+    return err != 0 ? err : emit(ui, &value);
+}
+
+/* Checks packed bytes and keeps a copy as long as the batch. */
+static int keep_packed(struct ss_shard *shard, struct emitted *value, const char *what,
+                       struct ss_str packed, struct ss_failure *failure)
+{
+    int err = ss__check_packed(value->name, what, packed, failure);
+    if (err == 0) {
+        value->payload = ss__arena_str(&shard->arena, packed);
+        err = value->payload.data == NULL ? SS_E_NOMEM : 0;
     }
-    ui->count++;
-    return append(ui->shard, &ui->last, &value);
+    return err;
+}
+
+int ss_emit_ui_packed(struct ss_ui *ui, const char *name, struct ss_str payload)
+{
+    struct emitted value = { .has_payload = true };
+    int err = find_ui(ui, name, &value.name);
+    err = err != 0 ? err : keep_packed(ui->shard, &value, "UI event", payload, &ui->failure);
+    return err != 0 ? err : emit(ui, &value);
 }
 
 static int find_kind(struct ss_timeline *timeline, const char *kind, struct ss_str id,
@@ -84,6 +110,13 @@ static int find_kind(struct ss_timeline *timeline, const char *kind, struct ss_s
     return 0;
 }
 
+static int change(struct ss_timeline *timeline, struct emitted *value, struct ss_str id)
+{
+    value->id = ss__arena_str(&timeline->shard->arena, id);
+    return value->id.data == NULL ? SS_E_NOMEM
+                                  : append(timeline->shard, &timeline->last, value);
+}
+
 int ss_put_entity(struct ss_timeline *timeline, const char *kind, struct ss_str id,
                   const ProtobufCMessage *payload)
 {
@@ -93,22 +126,25 @@ int ss_put_entity(struct ss_timeline *timeline, const char *kind, struct ss_str 
         err = ss__pack(timeline->shard, value.name, "timeline entity", payload, &value.payload,
                        &timeline->failure);
     }
-    if (err != 0) {
-        return err;
-    }
-    value.id = ss__arena_str(&timeline->shard->arena, id);
-    return value.id.data == NULL ? SS_E_NOMEM : append(timeline->shard, &timeline->last, &value);
+    return err != 0 ? err : change(timeline, &value, id);
+}
+
+int ss_put_entity_packed(struct ss_timeline *timeline, const char *kind, struct ss_str id,
+                         struct ss_str payload)
+{
+    struct emitted value = { .has_payload = true };
+    int err = find_kind(timeline, kind, id, &value.name);
+    err = err != 0 ? err
+                   : keep_packed(timeline->shard, &value, "timeline entity", payload,
+                                 &timeline->failure);
+    return err != 0 ? err : change(timeline, &value, id);
 }
 
 int ss_tombstone(struct ss_timeline *timeline, const char *kind, struct ss_str id)
 {
     struct emitted value = { 0 };
     int err = find_kind(timeline, kind, id, &value.name);
-    if (err != 0) {
-        return err;
-    }
-    value.id = ss__arena_str(&timeline->shard->arena, id);
-    return value.id.data == NULL ? SS_E_NOMEM : append(timeline->shard, &timeline->last, &value);
+    return err != 0 ? err : change(timeline, &value, id);
 }
 
 static int run_ui(struct ss_shard *shard, const struct ss_event *event, const struct ss_view *view,

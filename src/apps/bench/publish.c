@@ -23,22 +23,13 @@ int ss__bench_publish(struct ss_context *context, const struct ss_command *comma
     return ss_publish(context, SS_BENCH_EVENT, &event.base);
 }
 
+/* The messages have the same fields, so that the event's bytes serve for all. */
 int ss__bench_project_ui(struct ss_ui *ui, const struct ss_event *event,
                          const struct ss_view *view, void *ctx)
 {
     (void)view;
     (void)ctx;
-    const Sessionstream__Apps__Bench__V1__BenchPublishedEvent *published =
-        (const Sessionstream__Apps__Bench__V1__BenchPublishedEvent *)ss_event_payload(event);
-    if (published == NULL) {
-        return SS_E_NOMEM;
-    }
-    Sessionstream__Apps__Bench__V1__BenchDeliveredUpdate update;
-    sessionstream__apps__bench__v1__bench_delivered_update__init(&update);
-    update.payload = published->payload;
-    update.sent_ns = published->sent_ns;
-    update.entity = published->entity;
-    return ss_emit_ui(ui, SS_BENCH_UI, &update.base);
+    return ss_emit_ui_packed(ui, SS_BENCH_UI, event->packed);
 }
 
 int ss__bench_project_timeline(struct ss_timeline *timeline, const struct ss_event *event,
@@ -53,10 +44,6 @@ int ss__bench_project_timeline(struct ss_timeline *timeline, const struct ss_eve
     }
     char id[16];
     int len = snprintf(id, sizeof id, "%u", published->entity);    /* 10 digits at most */
-    Sessionstream__Apps__Bench__V1__BenchEntity entity;
-    sessionstream__apps__bench__v1__bench_entity__init(&entity);
-    entity.payload = published->payload;
-    entity.sent_ns = published->sent_ns;
-    entity.entity = published->entity;
-    return ss_put_entity(timeline, SS_BENCH_ENTITY, ss_str_of(id, (size_t)len), &entity.base);
+    return ss_put_entity_packed(timeline, SS_BENCH_ENTITY, ss_str_of(id, (size_t)len),
+                                event->packed);
 }

@@ -137,13 +137,16 @@ int ss_publish(struct ss_context *context, const char *event, const ProtobufCMes
     fake->events[fake->ordinal].running = fake->running;
     fake->ordinal++;
     struct ss_event_private inside = { copy_message(payload) };
-    ss_check(inside.payload != NULL);
+    uint8_t *packed = malloc(protobuf_c_message_get_packed_size(payload) + 1);
+    ss_check(inside.payload != NULL && packed != NULL);
     struct ss_event record = { .name = ss_str(event), .ordinal = fake->ordinal, .inside = &inside };
+    record.packed = ss_str_of(packed, protobuf_c_message_pack(payload, packed));
     fake->event = &record;
     const struct ss_view *view = (const struct ss_view *)fake;
     ss_check(fake->project_ui((struct ss_ui *)fake, &record, view, NULL) == 0);
     ss_check(fake->project_timeline((struct ss_timeline *)fake, &record, view, NULL) == 0);
     fake->event = NULL;
+    free(packed);
     protobuf_c_message_free_unpacked(inside.payload, NULL);
     return 0;
 }
@@ -229,4 +232,31 @@ int ss_put_entity(struct ss_timeline *timeline, const char *kind, struct ss_str 
     entity->payload = copy;
     entity->entity.last_ordinal = fake->event->ordinal;
     return 0;
+}
+
+static ProtobufCMessage *unpack_as_event(const struct fake *fake, struct ss_str packed)
+{
+    ProtobufCMessage *message = protobuf_c_message_unpack(
+        ss_event_payload(fake->event)->descriptor, NULL, packed.len,
+        (const uint8_t *)packed.data);
+    ss_check(message != NULL);
+    return message;
+}
+
+/* Packed payloads are read as messages with the fields of the event. */
+int ss_emit_ui_packed(struct ss_ui *ui, const char *name, struct ss_str payload)
+{
+    ProtobufCMessage *message = unpack_as_event(fake_of(ui), payload);
+    int err = ss_emit_ui(ui, name, message);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return err;
+}
+
+int ss_put_entity_packed(struct ss_timeline *timeline, const char *kind, struct ss_str id,
+                         struct ss_str payload)
+{
+    ProtobufCMessage *message = unpack_as_event(fake_of(timeline), payload);
+    int err = ss_put_entity(timeline, kind, id, message);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return err;
 }

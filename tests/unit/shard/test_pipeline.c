@@ -125,6 +125,52 @@ SS_TEST(pipeline, i7_what_a_projection_emits_is_checked)
     fixture_deinit(&f);
 }
 
+static int emit_packed(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture)
+{
+    static char big[SS_PAYLOAD_BYTES_MAX + 1];
+    (void)fixture;
+    ss_check(ss_emit_ui_packed(ui, "Nothing", event->packed) == SS_E_UNKNOWN_UI);
+    ss_check(ss_emit_ui_packed(ui, "Shown", ss_str("\x0a\xff")) == SS_E_PAYLOAD);
+    ss_check(ss_emit_ui_packed(ui, "Shown", ss_str_of(big, sizeof big)) == SS_E_TOOBIG);
+    return ss_emit_ui_packed(ui, "Shown", event->packed);
+}
+
+static int put_packed(struct ss_timeline *timeline, const struct ss_event *event,
+                      const struct ss_view *view, struct fixture *fixture)
+{
+    (void)view;
+    (void)fixture;
+    struct ss_str packed = event->packed;
+    struct ss_str broken = ss_str("\x0a\x01\xff");
+    ss_check(ss_put_entity_packed(timeline, "Nothing", ss_str("a"), packed) == SS_E_UNKNOWN_KIND);
+    ss_check(ss_put_entity_packed(timeline, "Note", ss_str(""), packed) == SS_E_INVAL);
+    ss_check(ss_put_entity_packed(timeline, "Note", ss_str("a"), broken) == SS_E_PAYLOAD);
+    return ss_put_entity_packed(timeline, "Note", ss_str("a"), packed);
+}
+
+SS_TEST(pipeline, i7_packed_payloads_go_through_unchanged_and_are_checked)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    f.raw_ui = emit_packed;
+    f.raw_timeline = put_packed;
+    post_subscribe_v2(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == 0 && f.done_ordinal == 1);
+    struct ss_msg *msg = next_message(&f);
+    struct ss_str json = frame_text(msg);
+    ss_check(memmem(json.data, json.len, "\"text\":\"raw\"", 12) != NULL);
+    ss__msg_free(msg);
+    post_subscribe(&f, "s", 8, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check(strstr(text, "\"text\":\"raw\"") != NULL);
+    fixture_deinit(&f);
+}
+
 #define BIG_TEXT (1000u << 10)
 
 /* One big entity per event, under an id of its own. */
