@@ -3,7 +3,8 @@
 # fake_session.c brings the ss_* functions, so the archive is linked without what it would pull in.
 foreach(app chat bench)
   ss_add_test(apps_test_${app} ${CMAKE_SOURCE_DIR}/tests/unit/apps/test_${app}.c
-              SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_session.c)
+              SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_session.c
+                      ${CMAKE_SOURCE_DIR}/tests/unit/apps/fake_registry.c)
   target_include_directories(apps_test_${app} PRIVATE
     $<TARGET_PROPERTY:ss_app_${app},INTERFACE_INCLUDE_DIRECTORIES>)
   target_link_libraries(apps_test_${app} PRIVATE $<TARGET_FILE:ss_app_${app}> deps::protobuf_c)

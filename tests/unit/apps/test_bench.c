@@ -1,5 +1,4 @@
 /* The load application over a fake session: no engine is linked. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,14 +10,12 @@
 #include "apps/bench/publish.h"
 #include "sessionstream/apps/bench/v1/bench.pb-c.h"
 #include "ss_test.h"
+#include "unit/apps/fake_registry.h"
 #include "unit/apps/fake_session.h"
 
-/* ---- settings and registration ---- */
+/* ---- settings ---- */
 
 static const char *entities_setting = "1";
-static char registered[2048];
-static char error[256];
-static int register_error_at = -1;
 
 const char *ss_app_setting(const struct ss_app_settings *settings, const char *name)
 {
@@ -26,99 +23,7 @@ const char *ss_app_setting(const struct ss_app_settings *settings, const char *n
     return strcmp(name, "entities") == 0 ? entities_setting : NULL;
 }
 
-int ss_registry_fail(struct ss_registry *registry, int err, const char *format, ...)
-{
-    (void)registry;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(error, sizeof error, format, args);
-    va_end(args);
-    return err;
-}
-
-static int note(const char *what, const char *name)
-{
-    if (register_error_at == 0) {
-        return SS_E_NOMEM;
-    }
-    register_error_at--;
-    size_t len = strlen(registered);
-    snprintf(registered + len, sizeof registered - len, "%s %s\n", what, name);
-    return 0;
-}
-
-int ss_registry_load_descriptors(struct ss_registry *registry, const uint8_t *set, size_t len)
-{
-    (void)registry;
-    ss_check(set != NULL && len > 0);
-    return note("load", "bench");
-}
-
-int ss_registry_attach(struct ss_registry *registry, const ProtobufCMessageDescriptor *descriptor)
-{
-    (void)registry;
-    return note("attach", descriptor->name);
-}
-
-int ss_register_command(struct ss_registry *registry, const char *name, const char *type,
-                        ss_command_fn *handler, void *ctx)
-{
-    (void)registry;
-    (void)type;
-    ss_check(handler == ss__bench_publish && ctx != NULL);
-    return note("command", name);
-}
-
-int ss_register_event(struct ss_registry *registry, const char *name, const char *type)
-{
-    (void)registry;
-    (void)type;
-    return note("event", name);
-}
-
-int ss_register_ui_event(struct ss_registry *registry, const char *name, const char *type)
-{
-    (void)registry;
-    (void)type;
-    return note("ui", name);
-}
-
-int ss_register_entity(struct ss_registry *registry, const char *kind, const char *type,
-                       const char *projection)
-{
-    (void)registry;
-    (void)type;
-    ss_check(strcmp(projection, SS_BENCH_PROJECTION_TIMELINE) == 0);
-    return note("entity", kind);
-}
-
-int ss_register_ui_projection(struct ss_registry *registry, const char *name, ss_ui_fn *project,
-                              void *ctx)
-{
-    (void)registry;
-    (void)ctx;
-    ss_check(project == ss__bench_project_ui);
-    return note("ui projection", name);
-}
-
-int ss_register_timeline_projection(struct ss_registry *registry, const char *name,
-                                    uint32_t version, ss_timeline_fn *project, void *ctx)
-{
-    (void)registry;
-    (void)version;
-    (void)ctx;
-    ss_check(project == ss__bench_project_timeline);
-    return note("timeline projection", name);
-}
-
-int ss_register_asset(struct ss_registry *registry, const char *path, const char *content_type,
-                      const uint8_t *data, size_t len)
-{
-    (void)registry;
-    ss_check(strncmp(content_type, "text/plain", 10) == 0);
-    ss_check(memmem(data, len, "ss-load --url", 13) != NULL && data[len - 1] == '\n');
-    return note("asset", path);
-}
+/* ---- driving it ---- */
 
 /* An event has the fields of the command, so its bytes must unpack as an event. */
 int ss_publish_packed(struct ss_context *context, const char *event, struct ss_str payload)
@@ -131,8 +36,6 @@ int ss_publish_packed(struct ss_context *context, const char *event, struct ss_s
     protobuf_c_message_free_unpacked(message, NULL);
     return err;
 }
-
-/* ---- driving it ---- */
 
 static int publish(struct fake *fake, const char *text, int64_t sent_ns, uint32_t entity,
                    uint32_t entities)
@@ -215,10 +118,10 @@ SS_TEST(bench_options, accept_their_range_and_refuse_the_rest)
     ss_check(ss__bench_options_read(NULL, NULL, &read) == 0 && read.entities == 1);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         entities_setting = bad[i];
-        error[0] = '\0';
+        fake_registry.error[0] = '\0';
         ss_check(ss__bench_options_read(NULL, NULL, &read) == SS_E_CONFIG && read.entities == 1);
-        ss_check(strstr(error, "entities") != NULL && strstr(error, "1 to 100000") != NULL);
-        ss_check(strstr(error, bad[i]) != NULL);
+        ss_check(strstr(fake_registry.error, "entities") != NULL && strstr(fake_registry.error, "1 to 100000") != NULL);
+        ss_check(strstr(fake_registry.error, bad[i]) != NULL);
     }
     entities_setting = "1";
 }
@@ -231,12 +134,20 @@ SS_TEST(bench_app, registers_every_name_and_its_page)
         "attach sessionstream.apps.bench.v1.BenchEntity\n"
     };
     void *state = NULL;
-    registered[0] = '\0';
+    fake_registry.registered[0] = '\0';
     ss_check(ss__app_bench.abi == SS_APP_ABI && strcmp(ss__app_bench.name, "bench") == 0);
     ss_check(ss__app_bench.init(NULL, NULL, &state) == 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        ss_check_msg(strstr(registered, names[i]) != NULL, "missing: %s", names[i]);
+        ss_check_msg(strstr(fake_registry.registered, names[i]) != NULL, "missing: %s", names[i]);
     }
+    ss_check(fake_registry.command == ss__bench_publish && fake_registry.command_ctx == state);
+    ss_check(strcmp(fake_registry.entity_projection, SS_BENCH_PROJECTION_TIMELINE) == 0);
+    ss_check(fake_registry.project_ui == ss__bench_project_ui);
+    ss_check(fake_registry.project_timeline == ss__bench_project_timeline);
+    struct ss_str page = fake_registry.asset;
+    ss_check(strncmp(fake_registry.asset_type, "text/plain", 10) == 0);
+    ss_check(memmem(page.data, page.len, "ss-load --url", 13) != NULL);
+    ss_check(page.data[page.len - 1] == '\n');
     ss__app_bench.deinit(state);
 }
 
@@ -245,12 +156,12 @@ SS_TEST(bench_app, a_failed_init_leaves_nothing_behind)
     int steps = 0;
     for (int err = SS_E_NOMEM; err != 0; steps++) {
         void *state = NULL;
-        registered[0] = '\0';
-        register_error_at = steps;
+        fake_registry.registered[0] = '\0';
+        fake_registry.error_at = steps;
         err = ss__app_bench.init(NULL, NULL, &state);
         ss_check(err == 0 || (err == SS_E_NOMEM && state == NULL));
         ss__app_bench.deinit(state);
     }
     ss_check(steps > 10);
-    register_error_at = -1;
+    fake_registry.error_at = -1;
 }

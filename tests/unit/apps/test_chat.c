@@ -1,5 +1,4 @@
 /* The chat application over a fake session: no engine is linked. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +11,13 @@
 #include "apps/chat/text.h"
 #include "sessionstream/examples/chatdemo/v1/chat.pb-c.h"
 #include "ss_test.h"
+#include "unit/apps/fake_registry.h"
 #include "unit/apps/fake_session.h"
 
-/* ---- settings and registration ---- */
+/* ---- settings ---- */
 
 static const char *chunk_ms_setting = "20";
 static const char *chunk_bytes_setting = "10";
-static char registered[4096];
-static int register_error_at = -1;
 
 const char *ss_app_setting(const struct ss_app_settings *settings, const char *name)
 {
@@ -27,110 +25,6 @@ const char *ss_app_setting(const struct ss_app_settings *settings, const char *n
     return strcmp(name, "chunk_ms") == 0      ? chunk_ms_setting
            : strcmp(name, "chunk_bytes") == 0 ? chunk_bytes_setting
                                               : NULL;
-}
-
-static char error[256];
-
-int ss_registry_fail(struct ss_registry *registry, int err, const char *format, ...)
-{
-    (void)registry;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(error, sizeof error, format, args);
-    va_end(args);
-    return err;
-}
-
-static int note(const char *what, const char *name)
-{
-    if (register_error_at == 0) {
-        return SS_E_NOMEM;
-    }
-    register_error_at--;
-    size_t len = strlen(registered);
-    snprintf(registered + len, sizeof registered - len, "%s %s\n", what, name);
-    return 0;
-}
-
-int ss_registry_load_descriptors(struct ss_registry *registry, const uint8_t *set, size_t len)
-{
-    (void)registry;
-    ss_check(set != NULL && len > 0);
-    return note("load", "chat");
-}
-
-int ss_registry_attach(struct ss_registry *registry, const ProtobufCMessageDescriptor *descriptor)
-{
-    (void)registry;
-    return note("attach", descriptor->name);
-}
-
-int ss_register_command(struct ss_registry *registry, const char *name, const char *type,
-                        ss_command_fn *handler, void *ctx)
-{
-    (void)registry;
-    (void)type;
-    ss_check(handler != NULL && ctx != NULL);
-    return note("command", name);
-}
-
-int ss_register_event(struct ss_registry *registry, const char *name, const char *type)
-{
-    (void)registry;
-    (void)type;
-    return note("event", name);
-}
-
-int ss_register_ui_event(struct ss_registry *registry, const char *name, const char *type)
-{
-    (void)registry;
-    (void)type;
-    return note("ui", name);
-}
-
-int ss_register_entity(struct ss_registry *registry, const char *kind, const char *type,
-                       const char *projection)
-{
-    (void)registry;
-    (void)type;
-    ss_check(strcmp(projection, "timeline") == 0);
-    return note("entity", kind);
-}
-
-int ss_register_ui_projection(struct ss_registry *registry, const char *name, ss_ui_fn *project,
-                              void *ctx)
-{
-    (void)registry;
-    (void)ctx;
-    ss_check(project == ss__chat_project_ui);
-    return note("ui projection", name);
-}
-
-int ss_register_timeline_projection(struct ss_registry *registry, const char *name,
-                                    uint32_t version, ss_timeline_fn *project, void *ctx)
-{
-    (void)registry;
-    (void)version;
-    (void)ctx;
-    ss_check(project == ss__chat_project_timeline);
-    return note("timeline projection", name);
-}
-
-int ss_register_session_hooks(struct ss_registry *registry, const struct ss_session_hooks *hooks,
-                              void *ctx)
-{
-    (void)registry;
-    (void)ctx;
-    ss_check(hooks->recover == ss__chat_recover);
-    return note("hooks", "recover");
-}
-
-int ss_register_asset(struct ss_registry *registry, const char *path, const char *content_type,
-                      const uint8_t *data, size_t len)
-{
-    (void)registry;
-    ss_check(content_type != NULL && data != NULL && len > 0);
-    return note("asset", path);
 }
 
 /* ---- driving it ---- */
@@ -258,7 +152,7 @@ static int read_options(const char *chunk_ms, const char *chunk_bytes,
 {
     chunk_ms_setting = chunk_ms;
     chunk_bytes_setting = chunk_bytes;
-    error[0] = '\0';
+    fake_registry.error[0] = '\0';
     return ss__chat_options_read(NULL, NULL, ret_options);
 }
 
@@ -280,10 +174,10 @@ SS_TEST(chat_options, refuse_the_rest_with_name_value_and_range)
     struct ss_chat_options read = { 1, 2 };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ss_check(read_options(bad[i], "10", &read) == SS_E_CONFIG);
-        ss_check(strstr(error, "chunk_ms") != NULL && strstr(error, "10000") != NULL);
+        ss_check(strstr(fake_registry.error, "chunk_ms") != NULL && strstr(fake_registry.error, "10000") != NULL);
         ss_check(read_options("20", bad[i], &read) == SS_E_CONFIG);
-        ss_check(strstr(error, "chunk_bytes") != NULL && strstr(error, "1024") != NULL);
-        ss_check(strstr(error, bad[i]) != NULL);
+        ss_check(strstr(fake_registry.error, "chunk_bytes") != NULL && strstr(fake_registry.error, "1024") != NULL);
+        ss_check(strstr(fake_registry.error, bad[i]) != NULL);
     }
     ss_check(read_options("10001", "10", &read) == SS_E_CONFIG);
     ss_check(read_options("20", "3", &read) == SS_E_CONFIG);
@@ -307,14 +201,20 @@ SS_TEST(chat_app, registers_every_name_and_its_page)
         "attach sessionstream.examples.chatdemo.v1.ChatMessageEntity\n"
     };
     void *state = NULL;
-    registered[0] = '\0';
+    fake_registry.registered[0] = '\0';
     chunk_ms_setting = "20";
     chunk_bytes_setting = "10";
     ss_check(ss__app_chat.abi == SS_APP_ABI && same(ss__app_chat.name, "chat"));
     ss_check(ss__app_chat.init(NULL, NULL, &state) == 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        ss_check_msg(strstr(registered, names[i]) != NULL, "missing: %s", names[i]);
+        ss_check_msg(strstr(fake_registry.registered, names[i]) != NULL, "missing: %s", names[i]);
     }
+    ss_check(fake_registry.command != NULL && fake_registry.command_ctx == state);
+    ss_check(same(fake_registry.entity_projection, "timeline"));
+    ss_check(fake_registry.project_ui == ss__chat_project_ui);
+    ss_check(fake_registry.project_timeline == ss__chat_project_timeline);
+    ss_check(fake_registry.hooks->recover == ss__chat_recover);
+    ss_check(fake_registry.asset_type != NULL && fake_registry.asset.len > 0);
     ss__app_chat.deinit(state);
 }
 
@@ -325,14 +225,14 @@ SS_TEST(chat_app, a_failed_init_leaves_nothing_behind)
     chunk_bytes_setting = "10";
     for (int err = SS_E_NOMEM; err != 0; steps++) {
         void *state = NULL;
-        registered[0] = '\0';
-        register_error_at = steps;
+        fake_registry.registered[0] = '\0';
+        fake_registry.error_at = steps;
         err = ss__app_chat.init(NULL, NULL, &state);
         ss_check(err == 0 || (err == SS_E_NOMEM && state == NULL));
         ss__app_chat.deinit(state);
     }
     ss_check(steps > 30);
-    register_error_at = -1;
+    fake_registry.error_at = -1;
     chunk_ms_setting = "soon";
     void *state = NULL;
     ss_check(ss__app_chat.init(NULL, NULL, &state) == SS_E_CONFIG && state == NULL);
