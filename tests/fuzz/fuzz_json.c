@@ -2,36 +2,10 @@
  *
  * What is read can be written, and what was written reads and writes the same again; bytes that
  * the decoder makes pass the validator, but for what json.h excepts. */
-#include "fuzz.h"
+#include "kinds.h"
 
-#include "kinds.descriptor.h"
-#include "kinds2.descriptor.h"
 #include "schema/json.h"
 #include "schema/validate.h"
-
-static const char *const types[] = {
-    "sessionstream.test.Singular",   "sessionstream.test.Optional",
-    "sessionstream.test.Repeated",   "sessionstream.test.Unpacked",
-    "sessionstream.test.Maps",       "sessionstream.test.Choice",
-    "sessionstream.test.Outer",      "sessionstream.test.Node",
-    "sessionstream.test.WellKnown",  "sessionstream.test.Names",
-    "sessionstream.test2.Required",  "sessionstream.test2.Lists",
-    "google.protobuf.Value",         "google.protobuf.Any",
-    "sessionstream.test2.Defaults",  "sessionstream.test.Inner",
-};
-
-static struct ss_schema *schema;
-
-static void load(void)
-{
-    if (schema == NULL) {
-        ss_check(ss__schema_new(&schema) == 0);
-        ss_check(ss__schema_load(schema, kinds_descriptor_set, kinds_descriptor_set_len, NULL) ==
-                 0);
-        ss_check(ss__schema_load(schema, kinds2_descriptor_set, kinds2_descriptor_set_len, NULL) ==
-                 0);
-    }
-}
 
 /* True if a refusal by the validator is one that json.h excepts. */
 static bool is_excepted(const struct ss_failure *failure)

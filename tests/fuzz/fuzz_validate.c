@@ -9,35 +9,10 @@
 
 #include <sessionstream/limits.h>
 
-#include "kinds.descriptor.h"
-#include "kinds2.descriptor.h"
+#include "kinds.h"
 #include "schema/descriptor.h"
 #include "schema/json.h"
 #include "schema/validate.h"
-
-static const char *const types[] = {
-    "sessionstream.test.Singular",   "sessionstream.test.Optional",
-    "sessionstream.test.Repeated",   "sessionstream.test.Unpacked",
-    "sessionstream.test.Maps",       "sessionstream.test.Choice",
-    "sessionstream.test.Outer",      "sessionstream.test.Node",
-    "sessionstream.test.WellKnown",  "sessionstream.test.Names",
-    "sessionstream.test2.Required",  "sessionstream.test2.Lists",
-    "google.protobuf.Value",         "google.protobuf.Any",
-    "sessionstream.test2.Defaults",  "sessionstream.test.Inner",
-};
-
-static struct ss_schema *schema;
-
-static void load(void)
-{
-    if (schema == NULL) {
-        ss_check(ss__schema_new(&schema) == 0);
-        ss_check(ss__schema_load(schema, kinds_descriptor_set, kinds_descriptor_set_len, NULL) ==
-                 0);
-        ss_check(ss__schema_load(schema, kinds2_descriptor_set, kinds2_descriptor_set_len, NULL) ==
-                 0);
-    }
-}
 
 /* Counts what protobuf-c allocates in all. */
 static void *count_alloc(void *total, size_t size)
