@@ -5,6 +5,8 @@
 
 #include <sessionstream/error.h>
 
+#include "server/app_module.h"
+
 #ifdef SS_APP_BENCH
 #include "apps/bench/bench.h"
 #endif
@@ -25,6 +27,9 @@ const struct ss_app *const ss__apps[] = {
 int ss__app_find(const char *name, const struct ss_app **ret_app, struct ss_failure *failure)
 {
     char known[128] = "";
+    if (ss__app_module_is_path(name)) {
+        return ss__app_module_load(name, ret_app, failure);
+    }
     for (size_t i = 0; ss__apps[i] != NULL; i++) {
         if (strcmp(ss__apps[i]->name, name) == 0) {
             *ret_app = ss__apps[i];
@@ -34,25 +39,40 @@ int ss__app_find(const char *name, const struct ss_app **ret_app, struct ss_fail
             (void)strcat(strcat(known, known[0] == '\0' ? "" : ", "), ss__apps[i]->name);
         }
     }
-    return ss__fail(failure, SS_E_CONFIG, "no application \"%.40s\"; built in: %s", name,
-                    known[0] == '\0' ? "none" : known);
+    return ss__fail(failure, SS_E_CONFIG,
+                    "no application \"%.40s\"; built in: %s; a module is named by its file, such "
+                    "as ./%.40s.so", name, known[0] == '\0' ? "none" : known, name);
 }
 
-void ss__apps_print_help(struct ss_bytes *out)
+/* Modules may leave texts out. */
+static const char *text_or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+static void print_app(const struct ss_app *app, struct ss_bytes *out)
 {
     char line[512];
+    (void)snprintf(line, sizeof line, "  %-29s %s\n", app->name, text_or_empty(app->summary));
+    ss__bytes_text(out, line);
+    const struct ss_app_option *option = app->options;
+    for (; option != NULL && option->name != NULL; option++) {
+        char setting[64];
+        (void)snprintf(setting, sizeof setting, "%s=%s", option->name,
+                       text_or_empty(option->default_value));
+        (void)snprintf(line, sizeof line, "    %-27s %s\n", setting, text_or_empty(option->help));
+        ss__bytes_text(out, line);
+    }
+}
+
+void ss__apps_print_help(const struct ss_app *module, struct ss_bytes *out)
+{
     ss__bytes_text(out, "\nApplications (--app) and their options (--app-option):\n");
     for (size_t i = 0; ss__apps[i] != NULL; i++) {
-        (void)snprintf(line, sizeof line, "  %-29s %s\n", ss__apps[i]->name,
-                       ss__apps[i]->summary);
-        ss__bytes_text(out, line);
-        const struct ss_app_option *option = ss__apps[i]->options;
-        for (; option != NULL && option->name != NULL; option++) {
-            char setting[64];
-            (void)snprintf(setting, sizeof setting, "%s=%s", option->name,
-                           option->default_value);
-            (void)snprintf(line, sizeof line, "    %-27s %s\n", setting, option->help);
-            ss__bytes_text(out, line);
-        }
+        print_app(ss__apps[i], out);
+    }
+    if (module != NULL) {
+        ss__bytes_text(out, "\nThe module of --app and its options:\n");
+        print_app(module, out);
     }
 }

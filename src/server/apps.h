@@ -1,4 +1,5 @@
-/* apps.h - the applications built into sessionstreamd. Constant; any thread. */
+/* apps.h - the applications built into sessionstreamd, and modules by their path. The built-in ones
+ * are constant; any thread. Modules: see app_module.h. */
 #ifndef SS_SERVER_APPS_H
 #define SS_SERVER_APPS_H
 
@@ -12,10 +13,12 @@
 /* Ends with NULL. */
 extern const struct ss_app *const ss__apps[];
 
-/* The application of this name. Errors: SS_E_CONFIG with a text that lists the names. */
+/* The application of this name or path. Errors: SS_E_CONFIG with a text that lists the names; those
+ * of ss__app_module_load. */
 int ss__app_find(const char *name, const struct ss_app **ret_app, struct ss_failure *failure);
 
-/* Appends what --help says about the applications and their options. */
-void ss__apps_print_help(struct ss_bytes *out);
+/* Appends what --help says about the built-in applications and @module (may be NULL), and their
+ * options. */
+void ss__apps_print_help(const struct ss_app *module, struct ss_bytes *out);
 
 #endif

@@ -1,12 +1,14 @@
 #include "server/daemon.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "engine/app_settings.h"
+#include "server/app_module.h"
 #include "server/apps.h"
 #include "server/option_value.h"
 #include "server/schema_file.h"
@@ -50,6 +52,24 @@ static int open_app(struct daemon *daemon, struct ss_failure *failure)
                                 options->app_options.count, &daemon->settings, failure);
 }
 
+static int fail_init(const struct daemon *daemon, int err, struct ss_failure *failure)
+{
+    const char *path = daemon->options->app;
+    const char *reason = ss_registry_error(daemon->registry);
+    bool from_file = ss__app_module_is_path(path);
+    char unknown[40];
+    if (reason[0] == '\0') {
+        reason = ss_error_text(err);
+        if (strcmp(ss_error_name(err), "SS_E_?") == 0) {
+            (void)snprintf(unknown, sizeof unknown, "its init returned %d", err);
+            reason = unknown;
+        }
+    }
+    return ss__fail(failure, err, "the application %s%s%.80s%s cannot start: %s",
+                    daemon->app->name, from_file ? " (" : "", from_file ? path : "",
+                    from_file ? ")" : "", reason);
+}
+
 static int fill_registry(struct daemon *daemon, struct ss_failure *failure)
 {
     const struct ss_server_options *options = daemon->options;
@@ -65,25 +85,28 @@ static int fill_registry(struct daemon *daemon, struct ss_failure *failure)
     }
     int err = daemon->app->init(daemon->registry, daemon->settings, &daemon->app_state);
     if (err != 0) {
-        const char *reason = ss_registry_error(daemon->registry);
-        return ss__fail(failure, err, "the application %s cannot start: %s", daemon->app->name,
-                        reason[0] != '\0' ? reason : ss_error_text(err));
+        return fail_init(daemon, err, failure);
     }
     daemon->app_ready = true;
     return 0;
 }
 
-static int start_engine(struct daemon *daemon, struct ss_failure *failure)
+static int make_engine(struct daemon *daemon, struct ss_failure *failure)
 {
     struct ss_engine_options engine_options;
     ss__server_options_engine(daemon->options, &engine_options);
     int err = ss_engine_new(&engine_options, daemon->registry, &daemon->engine);
     if (err != 0) {
         const char *reason = ss_registry_error(daemon->registry);
-        return ss__fail(failure, err, "the engine refuses its options: %s",
+        return ss__fail(failure, err, "the engine refuses to start: %s",
                         reason[0] != '\0' ? reason : ss_error_text(err));
     }
-    err = ss_engine_start(daemon->engine);
+    return 0;
+}
+
+static int start_engine(struct daemon *daemon, struct ss_failure *failure)
+{
+    int err = ss_engine_start(daemon->engine);
     if (err != 0) {
         const char *reason = ss_engine_error(daemon->engine);
         return ss__fail(failure, err, "%s", reason[0] != '\0' ? reason : ss_error_text(err));
@@ -141,6 +164,9 @@ int ss__daemon_check(const struct ss_server_options *options, struct ss_failure 
     if (err == 0) {
         err = fill_registry(&daemon, failure);
     }
+    if (err == 0) {
+        err = make_engine(&daemon, failure);    /* what has to fit together is judged here */
+    }
     close_daemon(&daemon);
     return err;
 }
@@ -157,6 +183,9 @@ int ss__daemon_run(const struct ss_server_options *options, struct ss_failure *f
     err = open_app(&daemon, failure);
     if (err == 0) {
         err = fill_registry(&daemon, failure);
+    }
+    if (err == 0) {
+        err = make_engine(&daemon, failure);
     }
     if (err == 0) {
         err = start_engine(&daemon, failure);

@@ -6,7 +6,8 @@
 #include "server/options.h"
 
 /* What --check-config checks beyond the options themselves: schema files load, the application
- * exists, accepts the options given for it and registers. Errors: as ss__daemon_run before it
+ * exists, accepts the options given for it and registers, and the engine takes what it registered.
+ * Errors: as ss__daemon_run before it
  * starts anything. */
 int ss__daemon_check(const struct ss_server_options *options, struct ss_failure *failure);
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "core/heap.h"
+#include "server/app_module.h"
 #include "server/apps.h"
 #include "server/daemon.h"
 #include "server/option_print.h"
@@ -29,6 +30,22 @@ static int fail(const char *place, const struct ss_failure *failure)
     return failure->code == SS_E_CONFIG ? EXIT_USAGE : 1;
 }
 
+/* With --app FILE the options of that module, too. */
+static int print_help(const struct ss_server_options *options)
+{
+    struct ss_failure failure = { 0 };
+    struct ss_bytes out;
+    const struct ss_app *module = NULL;
+    if (ss__app_module_is_path(options->app) &&
+        ss__app_module_load(options->app, &module, &failure) != 0) {
+        return fail("--app", &failure);
+    }
+    ss__bytes_init(&out, 0);
+    ss__option_print_help(&out);
+    ss__apps_print_help(module, &out);
+    return print_bytes(&out);
+}
+
 static int act(const struct ss_server_options *options)
 {
     struct ss_failure failure = { 0 };
@@ -36,9 +53,7 @@ static int act(const struct ss_server_options *options)
     ss__bytes_init(&out, 0);
     switch (options->action) {
     case SS_ACTION_HELP:
-        ss__option_print_help(&out);
-        ss__apps_print_help(&out);
-        return print_bytes(&out);
+        return print_help(options);
     case SS_ACTION_VERSION:
         ss__bytes_text(&out, "sessionstreamd " SS_VERSION "\n");
         return print_bytes(&out);

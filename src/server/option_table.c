@@ -20,8 +20,9 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
                                    "takes a free one. 0.0.0.0 or [::] serves other machines." },
     [SS_OPTION_DATA] = { "data", SS_OPTION_KIND_TEXT, "DIR", "./data", 1, 4000, FIELD(data),
                          .help = "Data directory, created if absent." },
-    [SS_OPTION_APP] = { "app", SS_OPTION_KIND_TEXT, "NAME", "chat", 1, 255, FIELD(app),
-                        .help = "Built-in application to serve." },
+    [SS_OPTION_APP] = { "app", SS_OPTION_KIND_TEXT, "APP", "chat", 1, 4000, FIELD(app),
+                        .help = "Application to serve: a built-in one, or a module by its path "
+                                "(./shopping.so). --help --app FILE lists a module's options." },
     [SS_OPTION_APP_OPTION] = { "app-option", SS_OPTION_KIND_MAP, "KEY=VALUE", NULL, 1, 4000,
                                FIELD(app_options),
                                .help = "Option of the application; may be repeated. The variable "

@@ -294,7 +294,8 @@ static int set_placed(struct ss_server_options *options, enum ss_option_id id, s
     return place_failure(options, id, origin, err, ret_error);
 }
 
-/* First pass: is every flag well-formed, what is to be done, which file is to be read? */
+/* First pass: is every flag well-formed, what is to be done, which file is to be read, and for
+ * --help: which application? */
 static int scan_flags(struct ss_server_options *options, char *const *argv,
                       struct ss_options_error *ret_error)
 {
@@ -308,8 +309,9 @@ static int scan_flags(struct ss_server_options *options, char *const *argv,
             if (options->action == SS_ACTION_RUN) {
                 options->action = (enum ss_server_action)flag.action;
             }
-        } else if (flag.id == SS_OPTION_CONFIG) {
-            err = set_placed(options, SS_OPTION_CONFIG, flag.value, SS_LAYER_FLAG, ret_error);
+        } else if (flag.id == SS_OPTION_CONFIG || flag.id == SS_OPTION_APP) {
+            err = set_placed(options, (enum ss_option_id)flag.id, flag.value, SS_LAYER_FLAG,
+                             ret_error);
             if (err != 0) {
                 return err;
             }

@@ -68,9 +68,9 @@ int ss__server_options_init(struct ss_server_options *options);
 void ss__server_options_deinit(struct ss_server_options *options);
 
 /* Reads the configuration file, the environment and the flags; @argv[0] is skipped and both end
- * with NULL. Stops early, with everything but the action at its default, if a flag asks for help,
- * the version or the reference page. Errors: SS_E_CONFIG with place and text, SS_E_NOMEM.
- * Blocks: on the file. */
+ * with NULL. If a flag asks for help, the version or the reference page it stops early: then only
+ * the action and the flags --config and --app are set. Errors: SS_E_CONFIG with place and text,
+ * SS_E_NOMEM. Blocks: on the file. */
 int ss__server_options_read(struct ss_server_options *options, char *const *argv,
                             char *const *environment, struct ss_options_error *ret_error);
 

@@ -14,6 +14,15 @@ foreach(layer IN LISTS layers)
   list(APPEND objects ${sources})
 endforeach()
 
+# For modules of the daemon: the headers alone, since the daemon has the functions.
+add_library(sessionstream_headers INTERFACE)
+add_library(sessionstream::headers ALIAS sessionstream_headers)
+set_target_properties(sessionstream_headers PROPERTIES EXPORT_NAME headers)
+target_include_directories(sessionstream_headers INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_link_libraries(sessionstream_headers INTERFACE
+  $<BUILD_INTERFACE:deps::protobuf_c> $<INSTALL_INTERFACE:PkgConfig::PROTOBUF_C>)
+
 # What a program needs besides the library: the public headers include protobuf-c's.
 set(SS_LIBRARY_DEPS deps::uv deps::lmdb deps::wslay deps::http_parser Threads::Threads m)
 set(SS_INSTALLED_DEPS PkgConfig::SESSIONSTREAM_LIBUV PkgConfig::SESSIONSTREAM_LMDB
@@ -39,7 +48,7 @@ if(NOT SS_SANITIZE)
   target_link_options(sessionstream_shared PRIVATE LINKER:--no-undefined)
 endif()
 
-install(TARGETS sessionstream_static sessionstream_shared EXPORT sessionstream_targets
+install(TARGETS sessionstream_static sessionstream_shared sessionstream_headers EXPORT sessionstream_targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/sessionstream
@@ -60,5 +69,6 @@ install(EXPORT sessionstream_targets NAMESPACE sessionstream::
 install(FILES ${CMAKE_BINARY_DIR}/sessionstreamConfig.cmake
               ${CMAKE_BINARY_DIR}/sessionstreamConfigVersion.cmake
               ${CMAKE_SOURCE_DIR}/tools/cmake/sessionstream_proto.cmake
+              ${CMAKE_SOURCE_DIR}/tools/cmake/sessionstream_app.cmake
               ${CMAKE_SOURCE_DIR}/tools/cmake/embed.cmake
         DESTINATION ${package_dir})

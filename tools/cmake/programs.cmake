@@ -5,7 +5,7 @@ file(GLOB server_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/server/*.c)
 list(FILTER server_sources EXCLUDE REGEX "/(main|ssctl_main)\\.c$")
 add_library(ss_server STATIC ${server_sources})
 target_compile_definitions(ss_server PRIVATE SS_VERSION="${PROJECT_VERSION}")
-target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings deps::yaml)
+target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings deps::yaml ${CMAKE_DL_LIBS})
 
 # Built-in applications are libraries named ss_app_NAME.
 foreach(app chat bench)
@@ -24,6 +24,14 @@ foreach(program sessionstreamd ssctl)
 endforeach()
 target_sources(sessionstreamd PRIVATE ${CMAKE_SOURCE_DIR}/src/server/main.c)
 target_compile_definitions(sessionstreamd PRIVATE SS_VERSION="${PROJECT_VERSION}")
+
+# Modules (--app FILE) find the public functions in the daemon. So it holds all of the library,
+# also what only they call, and exports what is public and nothing else (tools/check_symbols).
+set(SS_MODULE_SYMBOLS ${CMAKE_SOURCE_DIR}/tools/cmake/module_symbols.list)
+target_sources(sessionstreamd PRIVATE ${objects})
+target_link_options(sessionstreamd PRIVATE LINKER:--dynamic-list=${SS_MODULE_SYMBOLS})
+set_target_properties(sessionstreamd PROPERTIES LINK_DEPENDS ${SS_MODULE_SYMBOLS})
+
 target_sources(ssctl PRIVATE ${CMAKE_SOURCE_DIR}/src/server/ssctl_main.c)
 
 file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/*.c)

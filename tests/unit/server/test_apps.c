@@ -30,7 +30,7 @@ SS_TEST(apps, help_names_every_application_and_option)
 {
     struct ss_bytes out;
     ss__bytes_init(&out, 0);
-    ss__apps_print_help(&out);
+    ss__apps_print_help(NULL, &out);
     ss__bytes_byte(&out, 0);
     ss_check(out.err == 0);
     for (size_t i = 0; ss__apps[i] != NULL; i++) {

@@ -290,6 +290,25 @@ SS_TEST(options, help_ignores_mistakes_elsewhere)
     close_fixture(&fixture);
 }
 
+SS_TEST(options, help_knows_the_application_on_either_side_of_it)
+{
+    for (int before = 0; before < 2; before++) {
+        struct fixture fixture;
+        open_fixture(&fixture);
+        if (before) {
+            add_flag(&fixture, "--app=./shopping.so");
+        }
+        add_flag(&fixture, "--help");
+        if (!before) {
+            add_flag(&fixture, "--app=./shopping.so");
+        }
+        ss_check(read_all(&fixture) == 0);
+        ss_check(fixture.options.action == SS_ACTION_HELP);
+        ss_check(strcmp(fixture.options.app, "./shopping.so") == 0);
+        close_fixture(&fixture);
+    }
+}
+
 SS_TEST(options, check_config_and_print_config_read_everything)
 {
     struct fixture fixture;
