@@ -59,6 +59,9 @@ static void append(struct bench *bench, unsigned batch)
     if (ss__store_commit(bench->store) != 0) {
         ss__bench_fail("store: commit failed");
     }
+    if (ss__store_flush_due(bench->store) && ss__store_flush(bench->store, 0) < 0) {
+        ss__bench_fail("store: flush failed");
+    }
 }
 
 static void run(const struct ss_bench_options *options, const char *name, unsigned batch,
@@ -98,8 +101,8 @@ void ss__bench_store(const struct ss_bench_options *options)
     static const struct {
         unsigned batch;
         unsigned commits;
-    } settings[] = { { 1, 500 }, { 4, 500 }, { 16, 500 }, { 64, 300 }, { 256, 150 }, { 512, 100 },
-                     { 1024, 60 } };
+    } settings[] = { { 1, 500 }, { 4, 500 }, { 16, 500 }, { 64, 3000 }, { 256, 750 },
+                     { 512, 400 }, { 1024, 200 } };
     char name[32];
     for (unsigned i = 0; i < sizeof settings / sizeof *settings; i++) {
         (void)snprintf(name, sizeof name, "store_append_batch_%u", settings[i].batch);

@@ -18,7 +18,10 @@
     X(snapshots, "snapshots_total", "Snapshots encoded")                                     \
     X(snapshot_hits, "snapshot_cache_hits_total", "Subscribes answered by a cached snapshot") \
     X(commits, "commits_total", "Store transactions committed")                              \
-    X(commit_errors, "commit_errors_total", "Store transactions that failed")                \
+    X(commit_errors, "commit_errors_total", "Commits that failed")                           \
+    X(flushes, "flushes_total", "Transactions that moved events from the log into LMDB")     \
+    X(flush_errors, "flush_errors_total", "Those that failed: the log keeps the events")     \
+    X(flush_us, "flush_microseconds_total", "Time they took")                                \
     X(projection_errors, "projection_errors_total", "Projections that failed")               \
     X(slow_handlers, "slow_handlers_total", "Handler calls over 5 ms")                       \
     X(sessions_loaded, "sessions_loaded_total", "Sessions loaded from the store")            \

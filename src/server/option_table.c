@@ -41,7 +41,8 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
     [SS_OPTION_DURABILITY] = { "durability", SS_OPTION_KIND_DURABILITY, "MODE", "fsync",
                                .help = "fsync: nothing is acknowledged or shown before it is on "
                                        "disk. interval:100ms: at once, on disk every so often; a "
-                                       "crash loses at most that. none: left to the kernel." },
+                                       "power failure loses at most that, a crash nothing. none: "
+                                       "left to the kernel." },
     [SS_OPTION_STORE_MAP] = { "store-map", SS_OPTION_KIND_BYTES, "SIZE", "auto", 16 * MIB,
                               16 * TIB, true, FIELD(engine.store_map_bytes),
                               .help = "Largest size of a shard's store. auto: by free disk." },

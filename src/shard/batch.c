@@ -9,6 +9,7 @@
 #include "shard/parked.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
+#include "shard/spare.h"
 #include "shard/task.h"
 
 #define CLOCK_EVERY_MESSAGES 16
@@ -26,7 +27,6 @@ static void begin(struct ss_shard *shard)
     shard->now_ns = ss__clock_monotonic_ns(shard->options.clock);
     shard->now_us = ss__clock_wall_us(shard->options.clock);
     shard->handler_ns = 0;
-    shard->staged_before = ss__store_staged_bytes(shard->store);
 }
 
 /* Whether the batch may go on: in number, bytes and time, of which the sources before the last have
@@ -35,8 +35,7 @@ static void begin(struct ss_shard *shard)
 static bool within_limits(struct ss_shard *shard, unsigned count, unsigned thirds)
 {
     if (count * 3 >= SS_BATCH_MESSAGES_MAX * thirds ||
-        ss__store_staged_bytes(shard->store) - shard->staged_before >=
-            SS_BATCH_BYTES_MAX / 3 * thirds ||
+        ss__store_staged_bytes(shard->store) >= SS_BATCH_BYTES_MAX / 3 * thirds ||
         shard->handler_ns >= SS_BATCH_HANDLER_NS_MAX / 3 * thirds) {
         return false;
     }
@@ -106,58 +105,43 @@ static unsigned handle_background(struct ss_shard *shard)
     return count;
 }
 
-static void stage_checkpoints(struct ss_shard *shard)
+static struct ss_state *take_touched(struct ss_shard *shard)
 {
-    for (struct ss_list *link = shard->touched.next; link != &shard->touched; link = link->next) {
-        struct ss_state *state = ss__container_of(link, struct ss_state, touched_link);
-        if (!state->checkpoint_staged && ss__checkpoint_due(state)) {
-            /* Without memory it is due again next time. */
-            (void)ss__checkpoint_stage(shard, state);
-        }
+    if (ss__list_empty(&shard->touched)) {
+        return NULL;
     }
+    struct ss_state *state =
+        ss__container_of(shard->touched.next, struct ss_state, touched_link);
+    ss__list_remove(&state->touched_link);
+    state->touched = false;
+    return state;
 }
 
 static void settle_touched(struct ss_shard *shard)
 {
-    while (!ss__list_empty(&shard->touched)) {
-        struct ss_state *state =
-            ss__container_of(shard->touched.next, struct ss_state, touched_link);
-        ss__list_remove(&state->touched_link);
-        state->touched = false;
-        state->unsaved = false;
-        ss__checkpoint_committed(shard, state);
+    for (struct ss_state *state; (state = take_touched(shard)) != NULL;) {
+        if (ss__checkpoint_due(state)) {
+            ss__checkpoint_want(shard, state);
+        }
     }
 }
 
 /* The store has undone what was staged: a state with such events goes too, and is loaded again. */
-static void drop_unsaved(struct ss_shard *shard, struct ss_state *state)
-{
-    struct ss_channel *channel = state->channel;
-    if (state->stored != NULL) {
-        const struct ss_session_row *row = ss__store_row(state->stored);
-        ss__recovered_unmark(shard, row->sid);
-        if (row->running && shard->options.registry->has_hooks) {
-            ss__recovered_later(shard, channel->id);
-        }
-    }
-    ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
-    channel->running = false;
-    ss__state_free(shard, state);
-    ss__channel_release_later(shard, channel);
-}
-
 static void drop_touched(struct ss_shard *shard)
 {
-    while (!ss__list_empty(&shard->touched)) {
-        struct ss_state *state =
-            ss__container_of(shard->touched.next, struct ss_state, touched_link);
-        ss__list_remove(&state->touched_link);
-        state->touched = false;
-        if (state->unsaved) {
-            drop_unsaved(shard, state);
-        } else {
-            ss__checkpoint_undone(state);
+    for (struct ss_state *state; (state = take_touched(shard)) != NULL;) {
+        struct ss_channel *channel = state->channel;
+        if (state->stored != NULL) {
+            const struct ss_session_row *row = ss__store_row(state->stored);
+            ss__recovered_unmark(shard, row->sid);
+            if (row->running && shard->options.registry->has_hooks) {
+                ss__recovered_later(shard, channel->id);
+            }
         }
+        ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
+        channel->running = false;
+        ss__state_free(shard, state);
+        ss__channel_release_later(shard, channel);
     }
 }
 
@@ -167,7 +151,6 @@ static int commit(struct ss_shard *shard)
         settle_touched(shard);
         return 0;
     }
-    stage_checkpoints(shard);
     uint64_t before = ss__clock_monotonic_ns(shard->options.clock);
     int err = ss__store_commit(shard->store);
     uint64_t us = (ss__clock_monotonic_ns(shard->options.clock) - before) / 1000;
@@ -185,76 +168,69 @@ static int commit(struct ss_shard *shard)
     return err;
 }
 
-static bool interval_mode(const struct ss_shard *shard)
+static void show_failure(struct ss_shard *shard)
 {
-    return shard->options.store.durability == SS_DURABILITY_INTERVAL;
-}
-
-/* Events that were shown are gone: everyone gets a new epoch and begins again from a snapshot. */
-static void disown_shown(struct ss_shard *shard)
-{
-    ss__store_raise_incarnation(shard->store);
-    shard->epoch_unsaved = true;
-    size_t at = 0;
-    for (struct ss_channel *channel; (channel = ss__map_next(&shard->channels, &at)) != NULL;) {
-        ss__ring_free(channel->ring);
-        channel->ring = NULL;
-        if (channel->state != NULL) {
-            ss__state_new_epoch(shard, channel->state);
-        }
-        for (uint32_t i = 0; i < channel->interests_count; i++) {
-            struct ss_interest *interest = &channel->interests[i];
-            ss__outbox_resync(&shard->outboxes[interest->gateway], &interest->mark,
-                              interest->handle);
-        }
-    }
-}
-
-static void fail_batch(struct ss_shard *shard, int err)
-{
-    ss__effects_fail(shard, err);
-    drop_touched(shard);
-    if (interval_mode(shard)) {
-        disown_shown(shard);
-    }
     ss__gauge_set(&ss__stats(shard)->store_failed,
                   ss__store_writable(shard->store) == SS_E_STOREIO);
 }
 
 int ss__batch_commit(struct ss_shard *shard)
 {
+    bool waits = ss__store_staged_bytes(shard->store) > 0;
     int err = commit(shard);
     if (err == 0) {
-        shard->epoch_unsaved = false;
         ss__effects_release(shard);
     } else {
-        fail_batch(shard, err);
+        ss__effects_fail(shard, err);
+        drop_touched(shard);
+        show_failure(shard);
+    }
+    if (err == 0 && waits && shard->interval_due_ns == 0 &&
+        shard->options.store.durability == SS_DURABILITY_INTERVAL) {
+        shard->interval_due_ns =
+            shard->now_ns + (uint64_t)shard->options.durability_interval_ms * 1000000;
     }
     return err;
 }
 
-/* fsync: commit, then release. interval: release now, commit when the interval is over. */
-static void end(struct ss_shard *shard)
+/* interval mode: what has been shown becomes durable. */
+static void sync_interval(struct ss_shard *shard)
 {
-    bool show = interval_mode(shard) && !shard->epoch_unsaved;
-    bool wait = show && shard->phase == SS_SHARD_RUNNING &&
-                ss__store_staged_bytes(shard->store) < SS_BATCH_BYTES_MAX;
-    if (wait && ss__store_staged_bytes(shard->store) > 0) {
-        if (shard->interval_due_ns == 0) {
-            shard->interval_due_ns =
-                shard->now_ns + (uint64_t)shard->options.durability_interval_ms * 1000000;
-        }
-        wait = shard->now_ns < shard->interval_due_ns;
-    }
-    if (show) {
-        ss__effects_release(shard);
-    }
-    if (!wait) {
+    if (shard->interval_due_ns != 0 && shard->now_ns >= shard->interval_due_ns) {
         shard->interval_due_ns = 0;
-        (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
+        if (ss__store_sync(shard->store) != 0) {
+            show_failure(shard);
+        }
     }
 }
 
+static int flush(struct ss_shard *shard, unsigned tails_max)
+{
+    struct ss_shard_stats *stats = ss__stats(shard);
+    uint64_t before = ss__clock_monotonic_ns(shard->options.clock);
+    shard->flush_wanted = false;
+    int flushed = ss__checkpoint_flush(shard, tails_max);
+    ss__count(&stats->flushes, flushed > 0);
+    ss__count(&stats->flush_us, (ss__clock_monotonic_ns(shard->options.clock) - before) / 1000);
+    if (flushed < 0) {
+        ss__count(&stats->flush_errors, 1);
+        ss__log(SS_LOG_ERROR, "flush failed, the log keeps what it should have moved",
+                "shard=%u error=%s reason=\"%s\"", shard->options.index, ss_error_name(flushed),
+                ss_error_text(flushed));
+        show_failure(shard);
+    }
+    return flushed;
+}
+
+/* What waits in the log long enough to be worth a transaction. Nobody waits for it. */
+static void flush_if_due(struct ss_shard *shard)
+{
+    if ((shard->due_rows >= SS_FLUSH_ROWS_MIN || shard->flush_wanted ||
+         ss__store_flush_due(shard->store)) &&
+        ss__store_may_flush(shard->store)) {
+        (void)flush(shard, 0);    /* an error has been logged and counted */
+    }
+}
 
 struct ss_retired {
     struct ss_retired *next;
@@ -313,12 +289,6 @@ static void forget_idle(struct ss_shard *shard)
     }
 }
 
-/* Nothing but its checkpoint keeps the state until the next commit. */
-static bool leaves_with_commit(const struct ss_state *state)
-{
-    return state->checkpoint_staged && state->dirty_count == 0 && !state->unsaved;
-}
-
 /* In use, or a request that waits is about to use it. */
 static bool pinned(const struct ss_shard *shard, const struct ss_channel *channel)
 {
@@ -339,13 +309,11 @@ static void evict(struct ss_shard *shard)
         if (pinned(shard, channel)) {
             continue;
         }
-        if (!state->touched && state->dirty_count > 0 && ss__store_writable(shard->store) == 0) {
-            (void)ss__checkpoint_stage(shard, state);    /* without memory: next time */
-        }
-        if (leaves_with_commit(state)) {
+        if (state->dirty_count > 0 && ss__store_writable(shard->store) == 0) {
+            ss__checkpoint_want(shard, state);
+            shard->flush_wanted = true;
             limit += ss__state_bytes(state);
-        } else if (!state->touched &&
-                   (state->dirty_count == 0 || ss__store_writable(shard->store) != 0)) {
+        } else {
             ss__state_free(shard, state);
             ss__count(&ss__stats(shard)->sessions_evicted, 1);
             ss__channel_release(shard, channel);
@@ -362,17 +330,11 @@ static void finish(struct ss_shard *shard, unsigned count)
         shard->active_ns = shard->now_ns;
         shard->rested = false;
     }
-    bool committed = ss__list_empty(&shard->touched);
-    if (committed) {
-        /* Rows of a staged checkpoint lie in the arena until their commit. */
-        free_retired(shard);
-        ss__arena_reset(&shard->arena);
-    }
+    free_retired(shard);
+    ss__arena_reset(&shard->arena);
     evict(shard);
     shard->batch++;    /* nothing points to the channels of this one any more */
-    if (committed) {
-        forget_empty(shard);
-    }
+    forget_empty(shard);
     forget_idle(shard);
     ss__gauge_set(&ss__stats(shard)->state_bytes, shard->state_bytes);
 }
@@ -385,26 +347,28 @@ bool ss__batch_run(struct ss_shard *shard)
     count = handle_tasks(shard, count);
     count = handle_inbox(shard, count, &more);
     count += handle_background(shard);
-    end(shard);
-    (void)flush_outboxes(shard);    /* what stays is tried again after OUTBOX_RETRY_MS */
+    (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
+    (void)flush_outboxes(shard);      /* what stays is tried again after OUTBOX_RETRY_MS */
+    sync_interval(shard);
+    flush_if_due(shard);
+    ss__spare_make(shard);
     finish(shard, count);
     return more || !ss__list_empty(&shard->ready) ||
            (!ss__list_empty(&shard->background) && shard->phase == SS_SHARD_RUNNING);
 }
 
-static bool stage_rest(struct ss_shard *shard)
+static void want_rest(struct ss_shard *shard)
 {
-    unsigned staged = 0;
+    unsigned wanted = 0;
     for (struct ss_list *link = shard->recent.next;
-         link != &shard->recent && staged < REST_CHECKPOINTS; link = link->next) {
+         link != &shard->recent && wanted < REST_CHECKPOINTS; link = link->next) {
         struct ss_state *state = ss__container_of(link, struct ss_state, recent);
-        if (state->dirty_count == 0 || state->checkpoint_staged || state->stored == NULL) {
-            continue;
+        if (state->dirty_count > 0 && state->stored != NULL &&
+            !ss__store_row(state->stored)->quarantined) {
+            ss__checkpoint_want(shard, state);
+            wanted++;
         }
-        /* One that cannot be written must not keep the others from it. */
-        staged += ss__checkpoint_stage(shard, state) == 0;
     }
-    return staged > 0;
 }
 
 bool ss__batch_rest(struct ss_shard *shard)
@@ -413,13 +377,11 @@ bool ss__batch_rest(struct ss_shard *shard)
         return false;
     }
     begin(shard);
-    bool staged = stage_rest(shard);
-    if (staged || ss__store_staged_bytes(shard->store) > 0) {
-        (void)ss__batch_commit(shard);    /* an error has been logged and counted */
-    }
-    int flushed = ss__store_flush(shard->store, REST_TAILS);
+    (void)ss__batch_commit(shard);    /* an error has been logged and counted */
+    want_rest(shard);
+    int flushed = flush(shard, REST_TAILS);
     finish(shard, 0);
-    return staged || flushed > 0;
+    return flushed > 0;
 }
 
 static uint64_t until(uint64_t now_ns, uint64_t due_ns)

@@ -32,19 +32,15 @@ static int compare_rows(const void *left, const void *right)
     return order != 0 ? order : compare_str(a->id, b->id);
 }
 
-static void move_to_staged(struct ss_state *state)
+void ss__checkpoint_want(struct ss_shard *shard, struct ss_state *state)
 {
-    while (!ss__list_empty(&state->dirty)) {
-        struct ss_entity_slot *slot =
-            ss__container_of(state->dirty.next, struct ss_entity_slot, dirty);
-        ss__list_remove(&slot->dirty);
-        ss__list_push_back(&state->staged, &slot->dirty);
-        slot->staged = true;
+    if (ss__list_empty(&state->due)) {
+        ss__list_push_back(&shard->due, &state->due);
+        shard->due_rows += state->dirty_count;
     }
-    state->dirty_count = 0;
 }
 
-int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state)
+static int stage(struct ss_shard *shard, struct ss_state *state)
 {
     if (ss__store_row(state->stored)->quarantined) {
         return SS_E_CORRUPT;
@@ -71,46 +67,78 @@ int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state)
         };
     }
     qsort(rows, count, sizeof *rows, compare_rows);
-    int err = ss__store_stage_checkpoint(shard->store, state->stored, rows, count, state->ordinal,
-                                         shard->options.registry->timeline_version);
-    if (err == 0) {
-        state->checkpoint_staged = true;
-        ss__state_await_commit(shard, state);
-        move_to_staged(state);
-    }
-    return err;
+    return ss__store_stage_checkpoint(shard->store, state->stored, rows, count, state->ordinal,
+                                      shard->options.registry->timeline_version);
 }
 
-void ss__checkpoint_committed(struct ss_shard *shard, struct ss_state *state)
+static void move(struct ss_list *from, struct ss_list *to)
 {
-    state->checkpoint_staged = false;
-    while (!ss__list_empty(&state->staged)) {
+    while (!ss__list_empty(from)) {
+        struct ss_list *link = from->next;
+        ss__list_remove(link);
+        ss__list_push_back(to, link);
+    }
+}
+
+static void forget_dirty(struct ss_shard *shard, struct ss_state *state)
+{
+    struct ss_list keep;
+    ss__list_init(&keep);
+    state->dirty_count = 0;
+    while (!ss__list_empty(&state->dirty)) {
         struct ss_entity_slot *slot =
-            ss__container_of(state->staged.next, struct ss_entity_slot, dirty);
+            ss__container_of(state->dirty.next, struct ss_entity_slot, dirty);
         ss__list_remove(&slot->dirty);
-        slot->staged = false;
         if (slot->payload != NULL) {
             continue;
         }
         if (state->channel->loading) {
             /* The read under way may bring back the entity, which the slot prevents. */
-            ss__list_push_back(&state->dirty, &slot->dirty);
+            ss__list_push_back(&keep, &slot->dirty);
             state->dirty_count++;
         } else {
             ss__state_forget_slot(shard, state, slot);
         }
     }
+    move(&keep, &state->dirty);
 }
 
-void ss__checkpoint_undone(struct ss_state *state)
+/* Stages what is due, as much as one flush should hold; what cannot be staged now stays due. */
+static void stage_due(struct ss_shard *shard, struct ss_list *staged)
 {
-    state->checkpoint_staged = false;
-    while (!ss__list_empty(&state->staged)) {
-        struct ss_entity_slot *slot =
-            ss__container_of(state->staged.next, struct ss_entity_slot, dirty);
-        ss__list_remove(&slot->dirty);
-        slot->staged = false;
-        ss__list_push_back(&state->dirty, &slot->dirty);
-        state->dirty_count++;
+    struct ss_list left;
+    uint64_t rows = 0;
+    ss__list_init(&left);
+    while (!ss__list_empty(&shard->due) && rows < SS_FLUSH_ROWS_MAX) {
+        struct ss_state *state = ss__container_of(shard->due.next, struct ss_state, due);
+        ss__list_remove(&state->due);
+        rows += state->dirty_count;
+        bool nothing = state->dirty_count == 0 && ss__store_replay_count(state->stored) == 0;
+        int err = nothing ? SS_E_CORRUPT : stage(shard, state);
+        if (err != SS_E_CORRUPT) {    /* a session set aside is never written again */
+            ss__list_push_back(err == 0 ? staged : &left, &state->due);
+        }
     }
+    move(&left, &shard->due);
+    shard->due_rows -= rows < shard->due_rows ? rows : shard->due_rows;
+    shard->due_rows = ss__list_empty(&shard->due) ? 0 : shard->due_rows;
+}
+
+int ss__checkpoint_flush(struct ss_shard *shard, unsigned tails_max)
+{
+    struct ss_list staged;
+    ss__list_init(&staged);
+    stage_due(shard, &staged);
+    bool some = !ss__list_empty(&staged);
+    int flushed = ss__store_flush(shard->store, tails_max);
+    if (flushed < 0) {
+        move(&staged, &shard->due);
+        return flushed;
+    }
+    while (!ss__list_empty(&staged)) {
+        struct ss_state *state = ss__container_of(staged.next, struct ss_state, due);
+        ss__list_remove(&state->due);
+        forget_dirty(shard, state);
+    }
+    return flushed > 0 || !some ? flushed : 1;
 }

@@ -16,16 +16,18 @@
 /* Events per changed entity before a checkpoint is worth it. */
 #define SS_CHECKPOINT_EVENTS_PER_ENTITY 4
 
+/* Entities that make a flush worth it, and how many go into one unless a session has more. */
+#define SS_FLUSH_ROWS_MIN 512
+#define SS_FLUSH_ROWS_MAX 1024
+
 bool ss__checkpoint_due(const struct ss_state *state);
 
-/* Stages the changed entities as they are now; what changes afterwards is of the next checkpoint.
- * SS_E_NOMEM, and SS_E_CORRUPT for a session that is set aside. */
-int ss__checkpoint_stage(struct ss_shard *shard, struct ss_state *state);
+/* Has the changed entities written by the next flush. The state has been stored. */
+void ss__checkpoint_want(struct ss_shard *shard, struct ss_state *state);
 
-/* The commit that held a staged checkpoint returned. */
-void ss__checkpoint_committed(struct ss_shard *shard, struct ss_state *state);
-
-/* It failed, and nothing but the checkpoint was lost: the changes are of the next one. */
-void ss__checkpoint_undone(struct ss_state *state);
+/* Writes the checkpoints that are wanted, and whatever else the store has to move out of its log:
+ * see ss__store_flush, whose answer it returns. After an error they are still wanted. Not while
+ * events are staged. */
+int ss__checkpoint_flush(struct ss_shard *shard, unsigned tails_max);
 
 #endif

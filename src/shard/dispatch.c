@@ -12,6 +12,7 @@
 #include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/shard_state.h"
+#include "shard/spare.h"
 #include "shard/snapshot.h"
 
 void ss__handler_took(struct ss_shard *shard, const struct ss_channel *channel, const char *what,
@@ -216,6 +217,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
         break;
     case SS_MSG_LOADED:
         ss__load_done(shard, msg);
+        break;
+    case SS_MSG_SPARE:
+        ss__spare_done(shard, msg);
         break;
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {

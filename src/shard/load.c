@@ -128,7 +128,7 @@ static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool 
         return 0;
     }
     struct ss_image_request *request;
-    int err = ss__store_image_request(state->stored, entities, &request);
+    int err = ss__store_image_request(shard->store, state->stored, entities, &request);
     if (err != 0) {
         return err;
     }
@@ -148,7 +148,7 @@ static void run_job(struct ss_pool_job *base)
     struct load_done *done = job->done;
     done->err = ss__store_read_image(job->store, job->request, &done->image);
     ss__store_image_request_free(job->request);
-    /* The shard waits for its loads before it closes the inbox, so this is always taken. */
+    /* The shard waits for its jobs before it closes the inbox, so this is always taken. */
     SS_INSIST(ss__inbox_post(job->inbox, &done->base.node, SS_POST_INSIDE) == 0);
     ss__inbox_unref(job->inbox);
     free(job);
@@ -160,7 +160,7 @@ static int start_job(struct ss_shard *shard, struct ss_channel *channel)
     struct load_done *done = ss__msg_new(SS_MSG_LOADED, sizeof *done);
     int err = job == NULL || done == NULL ? SS_E_NOMEM : 0;
     if (err == 0) {
-        err = ss__store_image_request(channel->state->stored, true, &job->request);
+        err = ss__store_image_request(shard->store, channel->state->stored, true, &job->request);
     }
     if (err == 0) {
         done->channel = channel;
@@ -182,7 +182,7 @@ static int start_job(struct ss_shard *shard, struct ss_channel *channel)
         return err;
     }
     channel->loading = true;
-    shard->loads++;
+    shard->jobs++;
     return 0;
 }
 
@@ -287,7 +287,7 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
     bool wanted = channel->state != NULL && channel->states == done->state;
     int err = wanted ? done->err : 0;
     channel->loading = false;
-    shard->loads--;
+    shard->jobs--;
     if (err == 0 && wanted) {
         err = install(shard, channel, &done->image, true);
     }

@@ -54,14 +54,13 @@ struct ss_channel {
 /* One entity as of the newest event. Payload memory of replaced versions is kept until the batch
  * ends, so that what a handler was shown stays valid. */
 struct ss_entity_slot {
-    struct ss_list dirty;              /* in state->dirty or ->staged; to itself when clean */
+    struct ss_list dirty;              /* in state->dirty; to itself when clean */
     const struct ss_name *kind;
     struct ss_str id;                  /* in memory[] */
     uint64_t created_ordinal;
     uint64_t last_ordinal;
     uint64_t time_us;
     struct ss_buf *payload;            /* packed; NULL for a tombstone */
-    bool staged;                       /* in state->staged */
     char memory[];
 };
 
@@ -86,17 +85,15 @@ struct ss_state {
     uint64_t epoch;                    /* 0 until the first event */
     struct ss_map entities;            /* kind, 0, id -> struct ss_entity_slot */
     struct ss_list dirty;              /* slots changed since the last checkpoint */
-    struct ss_list staged;             /* slots of a checkpoint that is not committed yet */
-    uint32_t dirty_count;              /* without the staged ones */
+    uint32_t dirty_count;
     uint32_t live_count;               /* slots that are no tombstones */
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool whole;                        /* every entity is in memory */
-    bool touched;                      /* the next commit concerns it: in shard->touched */
-    bool unsaved;                      /* has events that are not committed */
-    bool checkpoint_staged;
+    bool touched;                      /* has events of the open batch: in shard->touched */
     size_t bytes;                      /* without cached snapshots */
     size_t snapshot_bytes;
     struct ss_list touched_link;
+    struct ss_list due;                /* in shard->due if a checkpoint is wanted */
     struct ss_list recent;             /* in shard->recent, newest last, or in shard->empty */
     struct ss_snapshot_cache snapshots[SS_MESSAGE_ENCODINGS];
     struct ss_snapshot_cache document;
@@ -137,9 +134,6 @@ static inline bool ss__state_is_empty(const struct ss_state *state)
     return state->stored == NULL && state->ordinal == 0 && !state->touched &&
            !state->channel->loading;
 }
-
-/* The store has raised its incarnation: takes the new epoch and forgets snapshots of the old. */
-void ss__state_new_epoch(struct ss_shard *shard, struct ss_state *state);
 
 /* Puts a snapshot into one of the state's caches; takes the reference. */
 void ss__state_keep_snapshot(struct ss_shard *shard, struct ss_state *state,
@@ -187,8 +181,5 @@ int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state);
 
 /* The state has an event in the open batch. */
 void ss__state_touch(struct ss_shard *shard, struct ss_state *state);
-
-/* The next commit concerns the state: what it staged is saved, or not. */
-void ss__state_await_commit(struct ss_shard *shard, struct ss_state *state);
 
 #endif

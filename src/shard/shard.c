@@ -96,6 +96,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__list_init(&shard->background);
     ss__list_init(&shard->idle);
     ss__list_init(&shard->touched);
+    ss__list_init(&shard->due);
     ss__arena_init(&shard->arena, ARENA_CHUNK_BYTES);
     ss__bytes_init(&shard->scratch, 0);
     ss__effects_init(&shard->effects);
@@ -165,7 +166,7 @@ static int enter(void *context)
 
 static bool drained(const struct ss_shard *shard)
 {
-    return shard->loads == 0 && ss__inbox_depth(shard->inbox) == 0;
+    return shard->jobs == 0 && ss__inbox_depth(shard->inbox) == 0;
 }
 
 static bool work(void *context)

@@ -35,7 +35,7 @@ struct ss_shard {
     uint32_t states_count;
     uint8_t *recovered;                    /* bit per sid: the recover hook has run */
     uint64_t recovered_bits;
-    uint32_t loads;                        /* reads under way in the pool */
+    uint32_t jobs;                         /* under way in the pool */
 
     struct ss_timers timers;               /* waiting tasks */
     struct ss_list ready;                  /* channels with parked requests that may run */
@@ -47,15 +47,17 @@ struct ss_shard {
     uint64_t now_ns;
     uint64_t now_us;                       /* wall */
     uint64_t handler_ns;                   /* spent in handlers so far */
-    size_t staged_before;                  /* interval mode: bytes of earlier batches */
     struct ss_arena arena;
     struct ss_bytes scratch;
     struct ss_effects effects;
-    struct ss_list touched;                /* states changed since the last commit */
+    struct ss_list touched;                /* states with events of the batch */
     struct ss_retired *retired;            /* payloads replaced in this batch */
 
-    uint64_t interval_due_ns;              /* interval mode: next commit */
-    bool epoch_unsaved;                    /* interval mode: shows nothing before a commit */
+    struct ss_list due;                    /* states whose checkpoint the next flush writes */
+    uint64_t due_rows;                     /* about as many entities */
+    bool flush_wanted;                     /* memory is short: the next flush is due */
+
+    uint64_t interval_due_ns;              /* interval mode: next sync; 0: nothing waits for it */
     uint64_t active_ns;                    /* when the last message was handled */
     bool rested;                           /* nothing left to write since the last batch */
     struct ss_outbox *outboxes;            /* one per gateway */

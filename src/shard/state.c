@@ -43,8 +43,8 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
     state->bytes = sizeof *state;
     ss__map_init(&state->entities, slot_matches);
     ss__list_init(&state->dirty);
-    ss__list_init(&state->staged);
     ss__list_init(&state->touched_link);
+    ss__list_init(&state->due);
     ss__list_push_back(&shard->recent, &state->recent);
     shard->state_bytes += state->bytes;
     shard->states_count++;
@@ -69,14 +69,6 @@ static void forget_snapshots(struct ss_shard *shard, struct ss_state *state)
     forget_snapshot(&state->document);
 }
 
-void ss__state_new_epoch(struct ss_shard *shard, struct ss_state *state)
-{
-    if (state->stored != NULL) {
-        state->epoch = ss__store_row(state->stored)->epoch;
-    }
-    forget_snapshots(shard, state);
-}
-
 void ss__state_keep_snapshot(struct ss_shard *shard, struct ss_state *state,
                              struct ss_snapshot_cache *cache, struct ss_buf *buf,
                              uint64_t ordinal)
@@ -98,6 +90,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
     ss__map_deinit(&state->entities);
     forget_snapshots(shard, state);
     ss__list_remove(&state->touched_link);
+    ss__list_remove(&state->due);
     ss__list_remove(&state->recent);
     shard->state_bytes -= state->bytes;
     shard->states_count--;
@@ -209,10 +202,6 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
 
 static void mark_dirty(struct ss_state *state, struct ss_entity_slot *slot)
 {
-    if (slot->staged) {
-        ss__list_remove(&slot->dirty);    /* the checkpoint under way has an older version */
-        slot->staged = false;
-    }
     if (ss__list_empty(&slot->dirty)) {
         ss__list_push_back(&state->dirty, &slot->dirty);
         state->dirty_count++;
@@ -291,7 +280,7 @@ int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state)
         return 0;
     }
     struct ss_image_request *request;
-    int err = ss__store_image_request(state->stored, true, &request);
+    int err = ss__store_image_request(shard->store, state->stored, true, &request);
     if (err != 0) {
         return err;
     }
@@ -309,18 +298,12 @@ int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state)
     return err;
 }
 
-void ss__state_await_commit(struct ss_shard *shard, struct ss_state *state)
+void ss__state_touch(struct ss_shard *shard, struct ss_state *state)
 {
     if (!state->touched) {
         state->touched = true;
         ss__list_push_back(&shard->touched, &state->touched_link);
     }
-}
-
-void ss__state_touch(struct ss_shard *shard, struct ss_state *state)
-{
-    state->unsaved = true;
-    ss__state_await_commit(shard, state);
     ss__list_remove(&state->recent);
     ss__list_push_back(&shard->recent, &state->recent);
 }

@@ -65,6 +65,24 @@ static int get(struct ss_check *check, enum ss_db db, const void *key_bytes, siz
     return err;
 }
 
+static void check_meta_log(struct ss_check *check)
+{
+    struct ss_str value;
+    struct ss_meta_run run = { .clean = true };
+    int err = get(check, SS_DB_META, META_RUN, strlen(META_RUN), &value);
+    if (err == 0 && ss__meta_run_decode(value, &run) != 0) {
+        ss__check_found(check, "meta", 0, "how the last run ended is damaged");
+    }
+    struct ss_meta_log log = { 0, 0 };
+    err = get(check, SS_DB_META, META_LOG, strlen(META_LOG), &value);
+    if (err == 0 && ss__meta_log_decode(value, &log) != 0) {
+        ss__check_found(check, "meta", 0, "the extent of the log is damaged");
+    }
+    check->log_before = (struct ss_log_known){
+        run.clean || run.durability == SS_DURABILITY_FSYNC, log.needed_serial, log.next_batch
+    };
+}
+
 static int check_meta(struct ss_check *check, const struct ss_directory *directory)
 {
     struct ss_str value;
@@ -77,6 +95,7 @@ static int check_meta(struct ss_check *check, const struct ss_directory *directo
         ss__check_found(check, "meta", 0, "holds shard %u of %u of another directory",
                         shard.index, shard.count);
     }
+    check_meta_log(check);
     err = get(check, SS_DB_META, META_SID, strlen(META_SID), &value);
     check->next_sid = 1;
     if (err == 0 && ss__meta_sid_decode(value, &check->next_sid) != 0) {
@@ -153,11 +172,6 @@ static int visit_running(struct ss_check *check, MDB_val key, MDB_val value)
     return 0;
 }
 
-static bool sid_matches(const void *value, struct ss_str key)
-{
-    return memcmp(value, key.data, key.len) == 0;    /* a tail begins with its sid */
-}
-
 static int check_databases(struct ss_check *check, const struct ss_directory *directory)
 {
     static const struct {
@@ -167,7 +181,6 @@ static int check_databases(struct ss_check *check, const struct ss_directory *di
         { SS_DB_TYPES, visit_type },        { SS_DB_CATALOG, visit_catalog },
         { SS_DB_SESSION, visit_session },   { SS_DB_RUNNING, visit_running },
         { SS_DB_SEGMENT, ss__check_segment }, { SS_DB_ENTITY, ss__check_entity },
-        { SS_DB_LOG, ss__check_log },
     };
     int err = check_meta(check, directory);
     for (size_t i = 0; i < sizeof steps / sizeof *steps && err == 0; i++) {
@@ -183,17 +196,16 @@ static int check_shard(struct ss_check *check, const struct ss_directory *direct
     int err = ss__directory_shard_path(directory, check->shard, path, sizeof path);
     err = err != 0 ? err : ss__create_verify(path, check->shard, failure);
     err = err != 0 ? err
-                   : ss__env_open(path, 0, SS_DURABILITY_FSYNC, true, &check->env, failure);
+                   : ss__env_open(path, 0, true, &check->env, failure);
     if (err != 0) {
         return err;
     }
-    ss__map_init(&check->tails, sid_matches);
     err = ss__env_read_begin(&check->env, &check->txn);
     if (err == 0) {
         err = check_databases(check, directory);
+        err = err != 0 ? err : ss__check_log(check, path, directory->directory_id, failure);
         ss__env_read_end(&check->env, check->txn);
     }
-    ss__check_tails_free(check);
     ss__env_close(&check->env);
     return err == 0 ? 0
                     : ss__fail(failure, err, "shard %u cannot be read: %s", check->shard,

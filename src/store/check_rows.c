@@ -1,17 +1,10 @@
-/* Segments, entities and the log of a shard, for the check. */
+/* Segments and entities of a shard, for the check. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/bytes_order.h"
 #include "store/check_state.h"
 #include "store/record.h"
-
-/* What the log says of a session so far; begins with its sid, which is its key. */
-struct tail {
-    uint64_t sid;
-    uint64_t flushed;     /* newest ordinal in segments */
-    uint64_t newest;      /* newest ordinal seen, in segments or log */
-};
 
 static bool starts_with(MDB_val key, const uint8_t *prefix, size_t len)
 {
@@ -132,74 +125,4 @@ int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value)
                         kind.data, (int)id.len, id.data, entity.type_id);
     }
     return 0;
-}
-
-static int get_tail(struct ss_check *check, uint64_t sid, struct tail **ret_tail)
-{
-    struct ss_str key = ss_str_of(&sid, sizeof sid);
-    uint64_t hash = ss__map_hash(key);
-    struct tail *tail = ss__map_get(&check->tails, hash, key);
-    if (tail == NULL) {
-        struct ss_row_value row;
-        int err = ss__check_row(check, sid, &row);
-        if (err != 0) {
-            return err;
-        }
-        tail = malloc(sizeof *tail);
-        if (tail == NULL) {
-            return SS_E_NOMEM;
-        }
-        *tail = (struct tail){ sid, row.ordinal, row.ordinal };
-        err = ss__map_put(&check->tails, hash, tail);
-        if (err != 0) {
-            free(tail);
-            return err;
-        }
-    }
-    *ret_tail = tail;
-    return 0;
-}
-
-int ss__check_log(struct ss_check *check, MDB_val key, MDB_val value)
-{
-    uint64_t sequence = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
-    uint64_t sid = 0;
-    struct ss_record record;
-    struct tail *tail;
-    check->summary->log_records++;
-    if (ss__log_record_decode(ss__str_of_val(value), sequence, &sid, &record) != 0) {
-        ss__check_found(check, "log", sequence, "checksum or shape is wrong (session %llu)",
-                        (unsigned long long)sid);
-        return 0;
-    }
-    int err = get_tail(check, sid, &tail);
-    if (err == SS_E_NOMEM) {
-        return err;
-    }
-    if (err != 0) {
-        ss__check_found(check, "log", sequence, "belongs to no session");
-        return 0;
-    }
-    if (record.type_id == 0 || record.type_id > check->types) {
-        ss__check_found(check, "log", sequence, "unknown type %u", record.type_id);
-    }
-    if (record.ordinal > tail->flushed) {
-        check->summary->events++;
-        if (record.ordinal != tail->newest + 1) {
-            ss__check_found(check, "log", sequence, "event %llu of session %llu follows event %llu",
-                            (unsigned long long)record.ordinal, (unsigned long long)sid,
-                            (unsigned long long)tail->newest);
-        }
-        tail->newest = record.ordinal;
-    }
-    return 0;
-}
-
-void ss__check_tails_free(struct ss_check *check)
-{
-    size_t at = 0;
-    for (void *tail; (tail = ss__map_next(&check->tails, &at)) != NULL;) {
-        free(tail);
-    }
-    ss__map_deinit(&check->tails);
 }

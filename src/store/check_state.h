@@ -6,6 +6,7 @@
 #include "store/check.h"
 #include "store/env.h"
 #include "store/layout.h"
+#include "store/log_walk.h"
 
 struct ss_check {
     struct ss_env env;
@@ -13,6 +14,7 @@ struct ss_check {
     uint32_t shard;
     uint32_t types;              /* ids 1 to this are known */
     uint64_t next_sid;
+    struct ss_log_known log_before;
     struct ss_map tails;         /* sessions met in the log, by sid */
     struct ss_check_summary *summary;
     ss_check_fn *report;
@@ -34,11 +36,12 @@ int ss__check_row(struct ss_check *check, uint64_t sid, struct ss_row_value *ret
 /* Segments of one session against its row. */
 int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row_value *row);
 
-/* One row of segment, entity and log. */
+/* One row of segment and entity. */
 int ss__check_segment(struct ss_check *check, MDB_val key, MDB_val value);
 int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value);
-int ss__check_log(struct ss_check *check, MDB_val key, MDB_val value);
 
-void ss__check_tails_free(struct ss_check *check);
+/* All files of the log. */
+int ss__check_log(struct ss_check *check, const char *dir, uint64_t directory_id,
+                  struct ss_failure *failure);
 
 #endif

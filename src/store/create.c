@@ -94,7 +94,7 @@ int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
     if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", dir, strerror(errno));
     }
-    int err = ss__env_open(dir, 1, SS_DURABILITY_FSYNC, false, &env, failure);
+    int err = ss__env_open(dir, 1, false, &env, failure);
     if (err != 0) {
         return err;
     }

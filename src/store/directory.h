@@ -14,8 +14,9 @@
 #include "core/failure.h"
 #include "core/hash.h"
 
-/* 2: checksums in session, catalog and entity, shards are made with the directory. */
-#define SS_STORE_FORMAT 2
+/* 2: checksums in session, catalog and entity, shards are made with the directory. 3: the log has
+ * files of its own. */
+#define SS_STORE_FORMAT 3
 
 struct ss_directory {
     char *path;

@@ -19,8 +19,8 @@
 #define PROBE_BYTES (UINT64_C(16) << 20)
 #define FREE_DBI 0    /* LMDB's own list of free pages: transaction -> count, page numbers */
 
-static const char *const db_names[SS_DB_COUNT] = { "meta",    "catalog", "session", "log",
-                                                   "segment", "entity",  "types",   "running" };
+static const char *const db_names[SS_DB_COUNT] = { "meta",   "catalog", "session", "segment",
+                                                   "entity", "types",   "running" };
 
 int ss__err_from_lmdb(int code)
 {
@@ -100,14 +100,13 @@ static int open_databases(struct ss_env *env, bool read_only)
     return mdb_txn_commit(txn);
 }
 
-int ss__env_open(const char *dir, uint64_t map_bytes, enum ss_durability durability,
-                 bool read_only, struct ss_env *ret_env, struct ss_failure *failure)
+int ss__env_open(const char *dir, uint64_t map_bytes, bool read_only, struct ss_env *ret_env,
+                 struct ss_failure *failure)
 {
     struct ss_env env = { .map_bytes = choose_map_bytes(dir, map_bytes) };
-    /* Interval mode keeps synchronous commits: its shard commits rarely instead, so that a crash
-     * loses an interval and never the structure of the store. */
-    unsigned flags = MDB_NOTLS | (durability == SS_DURABILITY_NONE ? (unsigned)MDB_NOSYNC : 0) |
-                     (read_only ? (unsigned)MDB_RDONLY : 0);
+    /* Transactions are few and always synced, in every durability mode: a power failure may cost
+     * the log its end, never LMDB its structure. */
+    unsigned flags = MDB_NOTLS | (read_only ? (unsigned)MDB_RDONLY : 0);
     int code = mdb_env_create(&env.env);
     if (code == 0) {
         code = mdb_env_set_mapsize(env.env, env.map_bytes);

@@ -10,7 +10,6 @@
 
 #include <lmdb.h>
 
-#include <sessionstream/durability.h>
 #include <sessionstream/types.h>
 
 #include "core/failure.h"
@@ -19,7 +18,6 @@ enum ss_db {
     SS_DB_META,
     SS_DB_CATALOG,
     SS_DB_SESSION,
-    SS_DB_LOG,
     SS_DB_SEGMENT,
     SS_DB_ENTITY,
     SS_DB_TYPES,
@@ -48,8 +46,8 @@ int ss__err_from_lmdb(int code);
 
 /* Opens DIR with all databases. @map_bytes 0: by free disk, at most 64 GiB or
  * 1 GiB above what the data file has. @read_only: for tools. */
-int ss__env_open(const char *dir, uint64_t map_bytes, enum ss_durability durability,
-                 bool read_only, struct ss_env *ret_env, struct ss_failure *failure);
+int ss__env_open(const char *dir, uint64_t map_bytes, bool read_only, struct ss_env *ret_env,
+                 struct ss_failure *failure);
 void ss__env_close(struct ss_env *env);
 
 /* The owner's read transaction, as of the last commit before the first call since

@@ -1,309 +1,418 @@
-/* Moving events from the log into segments, and trimming the log. */
+/* The transaction that moves what the log holds into LMDB: new sessions, full tails, checkpoints.
+ * Nothing waits for it and nothing is lost with it: what it has not moved stays in the log. */
+#include <errno.h>
 #include <string.h>
 
+#include "core/contract.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
-#include "store/record.h"
 #include "store/store_state.h"
 
-#define STRAGGLERS_MAX 32u
-#define STRAGGLER_BYTES_MAX (256u << 10)
+#define SID_BLOCK 1024u
+#define FLUSH_BYTES (512u << 10)
+#define FLUSH_BYTES_MAX (1u << 20)    /* longer ones would delay the next batch */
+#define FLUSH_BORN 2048u
+#define RETRY_NS UINT64_C(100000000)
 
-/* @place: database and @number in it where the damage was found. */
-static void quarantine(struct ss_store *store, struct ss_store_session *session,
-                       const char *place, uint64_t number)
+int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
+                               const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
+                               uint32_t timeline_version)
 {
-    if (!session->now.row.quarantined) {
-        char id[SS_SESSION_ID_BYTES_MAX + 3];
-        session->now.row.quarantined = true;
-        session->saved.row.quarantined = true;    /* damage is not undone with a transaction */
-        ss__log(SS_LOG_ERROR, "a stored event is damaged, its session is set aside",
-                "shard=%u place=%s number=%llu session=%s", store->options.shard_index, place,
-                (unsigned long long)number, ss__log_quote(id, sizeof id, session->id));
+    if (session->closed || session->now.row.quarantined) {
+        return session->closed ? SS_E_CLOSED : SS_E_CORRUPT;
     }
+    SS_REQUIRE(ordinal <= session->now.row.ordinal && store->batch.len == 0);
+    struct ss_staged_checkpoint *staged = ss__arena_alloc(&store->arena, sizeof *staged);
+    if (staged == NULL) {
+        return SS_E_NOMEM;
+    }
+    *staged = (struct ss_staged_checkpoint){ NULL, session, rows, count,
+                                             session->now.entities_void };
+    *store->checkpoints_end = staged;
+    store->checkpoints_end = &staged->next;
+    ss__session_change(store, session);
+    session->now.row.timeline_ordinal = ordinal;
+    session->now.row.timeline_version = timeline_version;
+    session->now.entities_void = false;
+    session->row_due = true;
+    return 0;
 }
 
-static int read_log(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session,
-                    uint64_t sequence, struct ss_record *ret_record)
+/* ---- writing ---- */
+
+static int put_next_sid(struct ss_store *store, MDB_txn *txn, uint64_t next_sid)
 {
-    uint8_t key_bytes[8];
-    ss__put_be64(key_bytes, sequence);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value;
-    int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_LOG], &key, &value));
-    uint64_t sid = 0;
-    if (err == 0) {
-        err = ss__log_record_decode(ss__str_of_val(value), sequence, &sid, ret_record);
-    }
-    if (err == SS_E_NOTFOUND || err == SS_E_CORRUPT || (err == 0 && sid != session->now.row.sid)) {
-        quarantine(store, session, "log", sequence);
-        return SS_E_CORRUPT;
+    uint8_t bytes[SS_META_BYTES_MAX];
+    MDB_val key = ss__val_of(META_SID, sizeof META_SID - 1);
+    MDB_val value = ss__val_of(bytes, ss__meta_sid_encode(bytes, next_sid));
+    return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0));
+}
+
+static int put_catalog(struct ss_store *store, MDB_txn *txn,
+                       const struct ss_store_session *session)
+{
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    uint8_t value_bytes[SS_CATALOG_VALUE_BYTES];
+    MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, session->id));
+    ss__catalog_encode(value_bytes, ss__str_of_val(key), session->now.row.sid);
+    MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
+    int code = mdb_put(txn, store->env.dbi[SS_DB_CATALOG], &key, &value, MDB_NOOVERWRITE);
+    /* The row was lost, the log brings it back: that must not hold up the others. If the entry is
+     * another session's, a check names both. */
+    return code == MDB_KEYEXIST ? 0 : ss__err_from_lmdb(code);
+}
+
+static int put_born(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    for (struct ss_list *link = store->born.next; link != &store->born && err == 0;
+         link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, born_link);
+        ss__session_change(store, session);
+        session->row_due = true;
+        ss__log_file_at(&store->log, session->born)->leaving++;
+        err = put_catalog(store, txn, session);
     }
     return err;
 }
 
-/* Starts the scratch with the newest segment if it has room, else with an empty one. */
-static int begin_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session,
-                         struct ss_segment_tip *ret_tip)
+static int put_entity(struct ss_store *store, MDB_txn *txn, uint64_t sid,
+                      const struct ss_entity_row *row)
 {
-    const struct ss_session_values *now = &session->now;
-    struct ss_bytes *out = &store->scratch;
-    ss__bytes_clear(out);
-    (void)ss__bytes_extend(out, SS_SEGMENT_HEAD_BYTES);    /* sealed at the end; errors stick */
-    bool grows = now->tip.count > 0 && now->tip.count < SS_SEGMENT_RECORDS_MAX &&
-                 now->tip.bytes < SS_SEGMENT_BYTES_MAX;
-    if (!grows) {
-        *ret_tip = (struct ss_segment_tip){ .first = now->flushed_ordinal + 1 };
-        return 0;
+    uint8_t key_bytes[SS_KEY_BYTES_MAX];
+    int len = ss__entity_key(key_bytes, sid, row->kind, row->id);
+    if (len < 0) {
+        return len;
     }
-    uint8_t key_bytes[16];
-    ss__segment_key(key_bytes, now->row.sid, now->tip.first);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val key = ss__val_of(key_bytes, (size_t)len);
+    if (row->tombstone) {
+        int code = mdb_del(txn, store->env.dbi[SS_DB_ENTITY], &key, NULL);
+        return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+    }
+    MDB_val value = { SS_ENTITY_FIXED_BYTES + row->payload.len, NULL };
+    int code = mdb_put(txn, store->env.dbi[SS_DB_ENTITY], &key, &value, MDB_RESERVE);
+    if (code == 0) {
+        ss__entity_encode(value.mv_data, ss__str_of_val(key), row);
+    }
+    return ss__err_from_lmdb(code);
+}
+
+static int remove_entities(struct ss_store *store, MDB_txn *txn, uint64_t sid)
+{
+    uint8_t prefix[8];
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(txn, store->env.dbi[SS_DB_ENTITY], &cursor);
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    ss__put_be64(prefix, sid);
+    MDB_val key = ss__val_of(prefix, sizeof prefix);
     MDB_val value;
-    int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SEGMENT], &key, &value));
-    struct ss_segment segment;
-    if (err == 0) {
-        err = ss__segment_decode(ss_str_of(key_bytes, sizeof key_bytes), ss__str_of_val(value),
-                                 &segment);
+    code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && key.mv_size >= sizeof prefix &&
+           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
+        code = mdb_cursor_del(cursor, 0);
+        code = code != 0 ? code : mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
-    if (err == SS_E_NOTFOUND || err == SS_E_CORRUPT ||
-        (err == 0 && (segment.count != now->tip.count ||
-                      segment.entries.len != now->tip.bytes))) {
-        quarantine(store, session, "segment", now->tip.first);
-        return SS_E_CORRUPT;
+    mdb_cursor_close(cursor);
+    return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+static int put_checkpoints(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    for (const struct ss_staged_checkpoint *at = store->checkpoints; at != NULL && err == 0;
+         at = at->next) {
+        if (at->anew) {
+            err = remove_entities(store, txn, at->session->now.row.sid);
+        }
+        for (size_t i = 0; i < at->count && err == 0; i++) {
+            err = put_entity(store, txn, at->session->now.row.sid, &at->rows[i]);
+        }
     }
+    return err;
+}
+
+static int flush_full_tails(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    size_t bytes = 0;
+    for (struct ss_list *link = store->full.next;
+         link != &store->full && err == 0 && bytes < FLUSH_BYTES_MAX; link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, full_link);
+        bytes += session->now.tail_bytes;
+        err = ss__flush_tail(store, txn, session);
+        err = err == SS_E_CORRUPT ? 0 : err;    /* set aside; the others go on */
+    }
+    return err;
+}
+
+static int put_row(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session)
+{
+    uint8_t key_bytes[8];
+    uint8_t value_bytes[SS_ROW_BYTES_MAX];
+    struct ss_row_value row = ss__session_row_value(session);
+    ss__put_be64(key_bytes, session->now.row.sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value = ss__val_of(value_bytes,
+                               ss__row_encode(value_bytes, session->now.row.sid, &row));
+    int code = mdb_put(txn, store->env.dbi[SS_DB_SESSION], &key, &value, 0);
+    if (code == 0 && row.running != session->now.index_running) {
+        uint8_t version = SS_VALUE_VERSION;
+        MDB_val mark = ss__val_of(&version, 1);
+        code = row.running ? mdb_put(txn, store->env.dbi[SS_DB_RUNNING], &key, &mark, 0)
+                           : mdb_del(txn, store->env.dbi[SS_DB_RUNNING], &key, NULL);
+        code = code == MDB_NOTFOUND ? 0 : code;
+        session->now.index_running = row.running;
+    }
+    return ss__err_from_lmdb(code);
+}
+
+static int put_rows(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    for (struct ss_list *link = store->changed.next; link != &store->changed && err == 0;
+         link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, link);
+        if (session->row_due) {
+            err = put_row(store, txn, session);
+        }
+    }
+    return err;
+}
+
+/* From which file on the log is needed, and how far it reaches. */
+static int put_log(struct ss_store *store, MDB_txn *txn)
+{
+    uint8_t bytes[SS_META_BYTES_MAX];
+    struct ss_meta_log log = { ss__log_needed(&store->log), store->log.next_batch };
+    MDB_val key = ss__val_of(META_LOG, sizeof META_LOG - 1);
+    MDB_val value = ss__val_of(bytes, ss__meta_log_encode(bytes, &log));
+    return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0));
+}
+
+static int write_all(struct ss_store *store, MDB_txn *txn, unsigned forced, unsigned *ret_flushed)
+{
+    int err = SS_FAULT("store.flush.write");
+    err = err != 0 ? err : put_born(store, txn);
+    err = err != 0 ? err : put_checkpoints(store, txn);
+    err = err != 0 ? err : flush_full_tails(store, txn);
+    err = err != 0 ? err : ss__flush_stragglers(store, txn, forced, ret_flushed);
+    err = err != 0 ? err : put_rows(store, txn);
+    if (store->next_sid > store->stored_next_sid) {
+        err = err != 0 ? err : put_next_sid(store, txn, store->next_sid + SID_BLOCK);
+    }
+    return err != 0 ? err : put_log(store, txn);
+}
+
+/* Ends @txn. */
+static int end_txn(struct ss_store *store, MDB_txn *txn)
+{
+    int code = SS_FAULT("store.flush.disk");    /* an errno */
+    if (code != 0) {
+        mdb_txn_abort(txn);
+    } else {
+        code = mdb_txn_commit(txn);
+    }
+    return ss__space_judge(store, code);
+}
+
+static int try_flush(struct ss_store *store, unsigned forced, unsigned *ret_flushed)
+{
+    MDB_txn *txn;
+    int code = SS_FAULT("store.flush.begin");    /* a code of LMDB */
+    code = code != 0 ? code : mdb_txn_begin(store->env.env, NULL, 0, &txn);
+    if (code == MDB_PANIC) {
+        ss__space_latch(store, "the write of a meta page failed");
+        return SS_E_STOREIO;
+    }
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    int err = write_all(store, txn, forced, ret_flushed);
     if (err != 0) {
+        mdb_txn_abort(txn);
         return err;
     }
-    ss__bytes_str(out, segment.entries);
-    *ret_tip = now->tip;
-    return 0;
+    return end_txn(store, txn);
 }
 
-static int put_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session,
-                       const struct ss_segment_tip *tip)
+/* ---- success and failure in memory ---- */
+
+void ss__checkpoints_forget(struct ss_store *store)
 {
-    struct ss_bytes *out = &store->scratch;
-    if (out->err != 0) {
-        return out->err;
-    }
-    ss__segment_seal(out->data, out->len, session->now.row.sid, tip->first, tip->count);
-    uint8_t key_bytes[16];
-    ss__segment_key(key_bytes, session->now.row.sid, tip->first);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value = ss__val_of(out->data, out->len);
-    store->log.segments_written++;
-    return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_SEGMENT], &key, &value, 0));
+    ss__arena_reset(&store->arena);
+    store->checkpoints = NULL;
+    store->checkpoints_end = &store->checkpoints;
 }
 
-/* Fills one segment from the tail and writes it. */
-static int flush_segment(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session)
+static void drop_flushed_tail(struct ss_store *store, struct ss_store_session *session)
 {
     struct ss_session_values *now = &session->now;
-    struct ss_segment_tip tip;
-    int err = begin_segment(store, txn, session, &tip);
-    uint32_t done = now->tail_flushed;
-    uint32_t bytes = 0;
-    struct ss_record record = { 0 };
-    while (err == 0 && done < now->tail_count && tip.count < SS_SEGMENT_RECORDS_MAX &&
-           tip.bytes < SS_SEGMENT_BYTES_MAX) {
-        err = read_log(store, txn, session, session->tail[done], &record);
-        if (err == 0) {
-            ss__segment_entry_append(&store->scratch, &record);
-            tip.count++;
-            tip.bytes = (uint32_t)(store->scratch.len - SS_SEGMENT_HEAD_BYTES);
-            bytes += (uint32_t)ss__log_record_bytes(&record);
-            done++;
-        }
+    if (now->tail_flushed == 0) {
+        return;
     }
-    if (err == 0) {
-        err = put_segment(store, txn, session, &tip);
-    }
-    if (err != 0) {
-        return err;
-    }
-    now->tip = tip;
-    now->flushed_ordinal += done - now->tail_flushed;
-    now->flushed_us = record.time_us;
-    now->flushed_running = (record.flags & SS_RECORD_RUNNING) != 0;
-    now->tail_flushed = done;
-    now->tail_flushed_bytes += bytes;
-    store->log.unflushed_bytes -= bytes;
-    return 0;
+    now->tail_count -= now->tail_flushed;
+    memmove(session->tail, session->tail + now->tail_flushed,
+            now->tail_count * sizeof *session->tail);
+    now->tail_bytes -= now->tail_flushed_bytes;
+    store->unflushed_bytes -= now->tail_flushed_bytes;
+    store->stats.segments_written += now->segments_flushed;
+    now->segments_flushed = 0;
+    now->tail_flushed = 0;
+    now->tail_flushed_bytes = 0;
 }
 
-int ss__flush_tail(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session)
+static void settle_born(struct ss_store *store)
 {
-    int err = SS_FAULT("store.flush");
-    if (err != 0) {
-        return err;
+    while (!ss__list_empty(&store->born)) {
+        struct ss_store_session *session =
+            ss__container_of(store->born.next, struct ss_store_session, born_link);
+        ss__list_remove(&session->born_link);
+        session->born = 0;
     }
-    ss__session_change(store, session);
-    if (session->now.row.quarantined) {
-        return SS_E_CORRUPT;
+    store->born_count = 0;
+}
+
+static void settle(struct ss_store *store, unsigned stragglers)
+{
+    settle_born(store);
+    for (struct ss_store_session *session; (session = ss__take_changed(store)) != NULL;) {
+        drop_flushed_tail(store, session);
+        ss__session_judge_tail(store, session);
+        ss__session_release(store, session);
     }
-    while (err == 0 && session->now.tail_flushed < session->now.tail_count) {
-        err = flush_segment(store, txn, session);
+    for (size_t i = 0; i < store->log.count; i++) {
+        store->log.files[i]->live -= store->log.files[i]->leaving;
+        store->log.files[i]->leaving = 0;
     }
-    if (session->now.tail_flushed > 0) {
-        session->row_due = true;    /* also of a tail that turned out damaged further on */
+    store->stored_next_sid = store->next_sid > store->stored_next_sid ? store->next_sid + SID_BLOCK
+                                                                      : store->stored_next_sid;
+    store->stats.stragglers_flushed += stragglers;
+    store->stats.records_trimmed += ss__log_trim(&store->log);
+    store->stats.flushes++;
+    ss__checkpoints_forget(store);
+}
+
+/* Takes back what a failed transaction did in memory, but not what was staged for it. */
+static void undo_try(struct ss_store *store)
+{
+    for (struct ss_list *link = store->changed.next; link != &store->changed; link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, link);
+        struct ss_session_values *now = &session->now;
+        struct ss_session_row row = now->row;
+        bool entities_void = now->entities_void;
+        *now = session->saved;
+        now->row = row;
+        now->entities_void = entities_void;
     }
+    for (size_t i = 0; i < store->log.count; i++) {
+        store->log.files[i]->leaving = 0;
+    }
+    store->walker = store->walker_saved;
+}
+
+/* ---- flushing ---- */
+
+static bool nothing_to_do(const struct ss_store *store, unsigned forced)
+{
+    return store->checkpoints == NULL && ss__list_empty(&store->full) &&
+           ss__list_empty(&store->born) && (forced == 0 || store->unflushed_bytes == 0) &&
+           !ss__log_over_window(store);
+}
+
+static int give_up(struct ss_store *store, int err)
+{
+    store->stats.flush_errors++;
+    store->flush_retry_ns = ss__clock_monotonic_ns(store->options.clock) + RETRY_NS;
+    if (err == SS_E_STOREFULL) {
+        ss__space_refuse(store);
+    }
+    ss__sessions_undo(store);
+    ss__checkpoints_forget(store);
     return err;
 }
 
-/* The window is wide while most of it is unflushed: then there is nothing cheap to give up. */
-static uint64_t window_bytes(const struct ss_store *store)
+static int flush(struct ss_store *store, unsigned forced)
 {
-    return store->log.unflushed_bytes * 2 > store->log.bytes ? store->options.log_window_bytes_max
-                                                             : store->options.log_window_bytes;
+    /* Nothing in LMDB may be ahead of the log. */
+    int err = ss__store_sync(store);
+    if (err != 0) {
+        return give_up(store, err);
+    }
+    ss__space_make_room(store);
+    ss__env_reader_stale(&store->env);
+    store->walker_saved = store->walker;
+    unsigned flushed = 0;
+    err = try_flush(store, forced, &flushed);
+    if (err != 0) {
+        undo_try(store);
+    }
+    if (err == SS_E_STOREIO && !store->failed) {
+        flushed = 0;
+        err = try_flush(store, forced, &flushed);
+        if (err != 0) {
+            undo_try(store);
+        }
+    }
+    if (err != 0) {
+        return give_up(store, err);
+    }
+    settle(store, flushed);
+    ss__space_check(store);
+    return (int)flushed;
 }
 
-static bool is_unflushed(struct ss_store *store, uint64_t sid, uint64_t ordinal,
-                         struct ss_store_session **ret_session)
+int ss__store_flush(struct ss_store *store, unsigned tails_max)
 {
-    struct ss_store_session *session = ss__session_by_sid(store, sid);
-    *ret_session = session;
-    return session != NULL && session->now.tail_count > session->now.tail_flushed &&
-           ordinal > session->now.flushed_ordinal;
-}
-
-struct head_walk {
-    struct ss_store *store;
-    MDB_txn *txn;
-    MDB_cursor *cursor;
-    unsigned forced;
-    unsigned flushed;
-    uint64_t flushed_bytes;
-    uint64_t trim_left;
-};
-
-/* Whether the event is in a segment; @session NULL: its row says it. */
-static bool in_segment(struct head_walk *walk, const struct ss_store_session *session,
-                       uint64_t sid, uint64_t ordinal)
-{
-    if (session != NULL) {
-        return ordinal <= session->now.flushed_ordinal;
-    }
-    uint8_t key_bytes[8];
-    struct ss_row_value row;
-    ss__put_be64(key_bytes, sid);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value;
-    return mdb_get(walk->txn, walk->store->env.dbi[SS_DB_SESSION], &key, &value) == 0 &&
-           ss__row_decode(sid, ss__str_of_val(value), &row) == 0 && ordinal <= row.ordinal;
-}
-
-/* A damaged record, or one of no session, is the only trace of an event: it is never trimmed, so
- * that a check finds it. What flushed the records of a session in use has read them. */
-static bool is_evidence(struct head_walk *walk, const struct ss_store_session *session,
-                        uint64_t sequence, struct ss_str value)
-{
-    bool suspect = sequence < walk->store->suspect_end;
-    if (session != NULL && !suspect) {
-        return false;
-    }
-    uint64_t sid;
-    struct ss_record record;
-    bool damaged = ss__log_record_decode(value, sequence, &sid, &record) != 0;
-    if (damaged && !suspect) {    /* else recovery has named it */
-        ss__log(SS_LOG_ERROR, "a damaged record stays in the log; run `ssctl store check`",
-                "shard=%u log_sequence=%llu sid=%llu", walk->store->options.shard_index,
-                (unsigned long long)sequence, (unsigned long long)sid);
-    }
-    return damaged || (suspect && !in_segment(walk, session, sid, record.ordinal));
-}
-
-/* Flushes the session of the record at the head if the rules say so. 1: flushed or flushed before,
- * 0: it stays, the walk ends; 2: damaged, step over it. */
-static int settle_record(struct head_walk *walk, uint64_t sequence, struct ss_str value)
-{
-    struct ss_store *store = walk->store;
-    struct ss_store_session *session = NULL;
-    uint64_t sid;
-    uint64_t ordinal;
-    if (ss__log_record_peek(value, &sid, &ordinal) != 0 ||
-        !is_unflushed(store, sid, ordinal, &session)) {
-        return (session != NULL && session->now.row.quarantined) ||
-               is_evidence(walk, session, sequence, value)
-                   ? 2
-                   : 1;
-    }
-    if (session->now.row.quarantined) {
-        return 2;
-    }
-    bool out_of_window = store->log.bytes > window_bytes(store);
-    bool forced = walk->forced > 0;
-    if (!forced && (!out_of_window || walk->flushed >= STRAGGLERS_MAX ||
-                    walk->flushed_bytes >= STRAGGLER_BYTES_MAX)) {
+    SS_REQUIRE(store->batch.len == 0);
+    if (nothing_to_do(store, tails_max)) {
         return 0;
     }
-    walk->flushed_bytes += session->now.tail_bytes;
-    int err = ss__flush_tail(store, walk->txn, session);
-    if (err == SS_E_CORRUPT) {
-        return 2;
-    }
-    if (err != 0) {
-        return err;
-    }
-    walk->flushed++;
-    walk->forced -= forced ? 1 : 0;
-    store->log.stragglers++;
-    return 1;
+    uint64_t begin_ns = ss__clock_monotonic_ns(store->options.clock);
+    bool more = !ss__list_empty(&store->full) || !ss__list_empty(&store->born);
+    struct ss_log_walker before = store->walker;
+    int flushed = flush(store, tails_max);
+    more = more || store->walker.serial != before.serial ||
+           store->walker.offset != before.offset || store->walker.index != before.index;
+    store->stats.last_flush_ns = ss__clock_monotonic_ns(store->options.clock) - begin_ns;
+    return flushed == 0 && more ? 1 : flushed;
 }
 
-static int walk_head(struct head_walk *walk)
+bool ss__store_flush_due(const struct ss_store *store)
 {
-    struct ss_store *store = walk->store;
-    uint8_t key_bytes[8];
-    ss__put_be64(key_bytes, store->log.head);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value;
-    int code = mdb_cursor_get(walk->cursor, &key, &value, MDB_SET_RANGE);
-    while (code == 0 && (walk->trim_left > 0 || walk->forced > 0)) {
-        if (key.mv_size != 8) {
-            return SS_E_CORRUPT;
-        }
-        uint64_t sequence = ss__get_be64(key.mv_data);
-        size_t bytes = value.mv_size;
-        int settled = settle_record(walk, sequence, ss__str_of_val(value));
-        if (settled <= 0) {
-            return settled;
-        }
-        if (settled == 1) {
-            if (walk->trim_left == 0) {
-                return 0;
-            }
-            code = mdb_cursor_del(walk->cursor, 0);
-            if (code != 0) {
-                break;
-            }
-            walk->trim_left--;
-            store->log.records--;
-            store->log.bytes -= bytes;
-            store->log.trimmed++;
-        }
-        store->log.head = sequence + 1;
-        code = mdb_cursor_get(walk->cursor, &key, &value, MDB_NEXT);
-    }
-    return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+    return store->full_bytes >= FLUSH_BYTES || store->born_count >= FLUSH_BORN ||
+           ss__log_over_window(store);
 }
 
-int ss__flush_head(struct ss_store *store, MDB_txn *txn, unsigned forced, uint64_t trim_max,
-                   unsigned *ret_flushed)
+bool ss__store_may_flush(const struct ss_store *store)
 {
-    int err = SS_FAULT("store.trim");
+    return !store->failed &&
+           (store->flush_retry_ns == 0 ||
+            ss__clock_monotonic_ns(store->options.clock) >= store->flush_retry_ns);
+}
+
+int ss__store_forget_log(struct ss_store *store)
+{
+    MDB_txn *txn;
+    ss__env_reader_stale(&store->env);
+    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
     if (err != 0) {
         return err;
     }
-    struct head_walk walk = { .store = store, .txn = txn, .forced = forced,
-                              .trim_left = trim_max };
-    err = ss__err_from_lmdb(mdb_cursor_open(txn, store->env.dbi[SS_DB_LOG], &walk.cursor));
+    err = put_log(store, txn);
     if (err != 0) {
+        mdb_txn_abort(txn);
         return err;
     }
-    err = walk_head(&walk);
-    mdb_cursor_close(walk.cursor);
-    *ret_flushed = walk.flushed;
+    err = ss__err_from_lmdb(mdb_txn_commit(txn));
+    if (err == 0) {
+        (void)ss__log_trim(&store->log);    /* records of the process before do not count here */
+    }
     return err;
 }

@@ -11,9 +11,11 @@ struct ss_image_request {
     struct ss_session_row row;
     bool entities;
     bool anew;               /* the entities on disk do not count: all events are read */
-    uint64_t tail_first;     /* ordinal of the first sequence below */
-    uint32_t tail_count;
-    uint64_t tail[];
+    bool born;               /* LMDB did not know it yet */
+    bool damaged;            /* an event in the log cannot be read */
+    uint64_t seed;
+    size_t tail_bytes;
+    uint8_t tail[];          /* its unflushed events, as they are in the log */
 };
 
 static void report_entity(struct ss_store *store, uint64_t sid, struct ss_str kind,
@@ -60,27 +62,41 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
     return err;
 }
 
-int ss__store_image_request(const struct ss_store_session *session, bool entities,
-                            struct ss_image_request **ret_request)
+/* The log may be trimmed while the request is on its way, so it takes along what is only there. */
+static void copy_tail(const struct ss_store *store, const struct ss_store_session *session,
+                      const struct ss_session_values *now, struct ss_image_request *request)
+{
+    for (uint32_t i = 0; i < now->tail_count; i++) {
+        struct ss_log_record record;
+        if (ss__log_read(&store->log, session->tail[i], &record) != 0 ||
+            record.len > now->tail_bytes - request->tail_bytes) {
+            request->damaged = true;
+            return;
+        }
+        memcpy(request->tail + request->tail_bytes,
+               ss__log_bytes_at(&store->log, session->tail[i]), record.len);
+        request->tail_bytes += record.len;
+    }
+}
+
+int ss__store_image_request(const struct ss_store *store, const struct ss_store_session *session,
+                            bool entities, struct ss_image_request **ret_request)
 {
     if (session->closed) {
         return SS_E_CLOSED;
     }
     /* Staged events are no reader's business yet; the committed tail is a prefix of the array. */
     const struct ss_session_values *now = session->changed ? &session->saved : &session->now;
-    struct ss_image_request *request =
-        malloc(sizeof *request + now->tail_count * sizeof *request->tail);
+    struct ss_image_request *request = malloc(sizeof *request + now->tail_bytes);
     if (request == NULL) {
         return SS_E_NOMEM;
     }
-    request->row = now->row;
-    request->entities = entities && !now->entities_void;
-    request->anew = now->entities_void;
-    request->tail_first = now->flushed_ordinal + 1;
-    request->tail_count = now->tail_count;
-    if (now->tail_count > 0) {
-        memcpy(request->tail, session->tail, now->tail_count * sizeof *request->tail);
-    }
+    *request = (struct ss_image_request){ .row = now->row,
+                                          .entities = entities && !now->entities_void,
+                                          .anew = now->entities_void,
+                                          .born = session->born != 0,
+                                          .seed = store->log.seed };
+    copy_tail(store, session, now, request);
     *ret_request = request;
     return 0;
 }
@@ -167,8 +183,7 @@ static int read_timeline(struct reading *reading)
     int err = ss__err_from_lmdb(
         mdb_get(reading->txn, reading->store->env.dbi[SS_DB_SESSION], &key, &value));
     if (err == SS_E_NOTFOUND) {
-        /* A session of the open batch has no row yet, and nothing else. */
-        return reading->row.ordinal == 0 ? 0 : SS_E_CORRUPT;
+        return reading->request->born ? 0 : SS_E_CORRUPT;
     }
     err = err != 0 ? err : ss__row_decode(reading->row.sid, ss__str_of_val(value), &row);
     if (err == 0 && !reading->request->anew) {
@@ -270,31 +285,21 @@ static int read_segments(struct reading *reading)
     return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
-/* What is in no segment yet is in the log: nothing is trimmed before it is in a segment. */
+/* What had been in no segment when the request was made. */
 static int read_tail(struct reading *reading)
 {
     const struct ss_image_request *request = reading->request;
-    int err = 0;
-    for (uint32_t i = 0; i < request->tail_count && err == 0; i++) {
-        if (request->tail_first + i <= reading->ordinal) {
-            continue;
+    int err = request->damaged ? SS_E_CORRUPT : 0;
+    for (size_t at = 0; at < request->tail_bytes && err == 0;) {
+        struct ss_log_record record;
+        struct ss_str rest = ss_str_of(request->tail + at, request->tail_bytes - at);
+        err = ss__log_record_decode(rest, request->seed, &record);
+        at += record.len;
+        if (err == 0 && record.event.ordinal > reading->ordinal) {
+            bool next = record.sid == request->row.sid &&
+                        record.event.ordinal == reading->ordinal + 1;
+            err = next ? take_record(reading, record.event) : SS_E_CORRUPT;
         }
-        uint8_t key_bytes[8];
-        ss__put_be64(key_bytes, request->tail[i]);
-        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-        MDB_val value;
-        uint64_t sid;
-        struct ss_record record;
-        err = ss__err_from_lmdb(
-            mdb_get(reading->txn, reading->store->env.dbi[SS_DB_LOG], &key, &value));
-        err = err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
-        err = err != 0 ? err
-                       : ss__log_record_decode(ss__str_of_val(value), request->tail[i], &sid,
-                                               &record);
-        if (err == 0 && (sid != request->row.sid || record.ordinal != reading->ordinal + 1)) {
-            err = SS_E_CORRUPT;
-        }
-        err = err != 0 ? err : take_record(reading, record);
     }
     return err;
 }

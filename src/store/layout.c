@@ -325,3 +325,21 @@ int ss__meta_sid_decode(struct ss_str value, uint64_t *ret_next_sid)
     *ret_next_sid = ss__get_le64((const uint8_t *)value.data + 1);
     return 0;
 }
+
+size_t ss__meta_log_encode(uint8_t *out, const struct ss_meta_log *log)
+{
+    out[0] = SS_VALUE_VERSION;
+    ss__put_le64(out + 1, log->needed_serial);
+    ss__put_le64(out + 9, log->next_batch);
+    return 17;
+}
+
+int ss__meta_log_decode(struct ss_str value, struct ss_meta_log *ret_log)
+{
+    if (value.len != 17 || value.data[0] != SS_VALUE_VERSION) {
+        return SS_E_CORRUPT;
+    }
+    const uint8_t *in = (const uint8_t *)value.data;
+    *ret_log = (struct ss_meta_log){ ss__get_le64(in + 1), ss__get_le64(in + 9) };
+    return 0;
+}

@@ -1,11 +1,10 @@
-/* layout.h - keys and values of everything but single events (record.h). Pure functions.
+/* layout.h - keys and values in LMDB; the log has files of its own (log_format.h). Pure functions.
  *
  * Keys: big-endian integers, so that LMDB's byte order is the logical order.
  *
  *     meta      name                       see the META_ names below
  *     catalog   namespace u32, id          version u8, sid u64, checksum
  *     session   sid                        struct ss_row_value, checksum
- *     log       sequence                   record.h
  *     segment   sid, first ordinal         head of 16 bytes, entries of record.h
  *     entity    sid, kind, 0, id           version u8, type u32, created, last, time u64, payload,
  *                                          checksum
@@ -136,7 +135,8 @@ int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type);
 
 #define META_SHARD "shard"    /* struct ss_meta_shard, written once */
 #define META_RUN "run"        /* struct ss_meta_run, at open and close */
-#define META_SID "sid"        /* u64: no session has this sid or a greater one */
+#define META_SID "sid"        /* u64: no session in LMDB has this sid or a greater one */
+#define META_LOG "log"        /* struct ss_meta_log, with every flush */
 
 #define SS_META_BYTES_MAX 40u
 
@@ -159,5 +159,13 @@ size_t ss__meta_run_encode(uint8_t *out, const struct ss_meta_run *run);
 int ss__meta_run_decode(struct ss_str value, struct ss_meta_run *ret_run);
 size_t ss__meta_sid_encode(uint8_t *out, uint64_t next_sid);
 int ss__meta_sid_decode(struct ss_str value, uint64_t *ret_next_sid);
+
+/* The log as it was when something was last moved out of it. */
+struct ss_meta_log {
+    uint64_t needed_serial;        /* from this file on none may be missing */
+    uint64_t next_batch;           /* all before were there */
+};
+size_t ss__meta_log_encode(uint8_t *out, const struct ss_meta_log *log);
+int ss__meta_log_decode(struct ss_str value, struct ss_meta_log *ret_log);
 
 #endif

@@ -1,12 +1,14 @@
 #include "store/record.h"
 
 #include <sessionstream/error.h>
+#include <sessionstream/limits.h>
 
 #include "core/hash.h"
 #include "store/bytes_order.h"
 
-#define FIXED_HEAD 36u
 #define CHECKSUM_BYTES 8u
+#define EVENT_HEAD (SS_LOG_EVENT_FIXED_BYTES - CHECKSUM_BYTES)
+#define SESSION_HEAD (SS_LOG_SESSION_FIXED_BYTES - CHECKSUM_BYTES)
 
 void ss__header_append(struct ss_bytes *out, uint8_t tag, struct ss_str value)
 {
@@ -82,59 +84,101 @@ static void copy(uint8_t *out, struct ss_str bytes)
     }
 }
 
-void ss__log_record_encode(uint8_t *out, uint64_t sequence, uint64_t sid,
-                           const struct ss_record *record)
+static void encode_head(uint8_t *out, size_t len, enum ss_log_kind kind, uint32_t flags,
+                        uint64_t batch, uint64_t sid)
 {
-    size_t len = ss__log_record_bytes(record);
-    out[0] = SS_LOG_RECORD_VERSION;
-    out[1] = 0;
-    ss__put_le16(out + 2, (uint16_t)record->flags);
-    ss__put_le32(out + 4, record->type_id);
-    ss__put_le64(out + 8, sid);
-    ss__put_le64(out + 16, record->ordinal);
-    ss__put_le64(out + 24, record->time_us);
-    ss__put_le32(out + 32, (uint32_t)record->header.len);
-    copy(out + FIXED_HEAD, record->header);
-    copy(out + FIXED_HEAD + record->header.len, record->payload);
-    ss__put_le64(out + len - CHECKSUM_BYTES,
-                 ss__checksum_seeded(sequence, out, len - CHECKSUM_BYTES));
+    ss__put_le32(out, (uint32_t)len);
+    out[4] = (uint8_t)kind;
+    out[5] = SS_LOG_RECORD_VERSION;
+    ss__put_le16(out + 6, (uint16_t)flags);
+    ss__put_le64(out + 8, batch);
+    ss__put_le64(out + 16, sid);
 }
 
-int ss__log_record_peek(struct ss_str value, uint64_t *ret_sid, uint64_t *ret_ordinal)
+static void seal(uint8_t *out, size_t len, uint64_t seed)
 {
-    if (value.len < SS_LOG_RECORD_FIXED_BYTES) {
+    ss__put_le64(out + len - CHECKSUM_BYTES, ss__checksum_seeded(seed, out, len - CHECKSUM_BYTES));
+}
+
+void ss__log_event_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
+                          const struct ss_record *record)
+{
+    size_t len = ss__log_event_bytes(record);
+    encode_head(out, len, SS_LOG_EVENT, record->flags, batch, sid);
+    ss__put_le64(out + 24, record->ordinal);
+    ss__put_le64(out + 32, record->time_us);
+    ss__put_le32(out + 40, record->type_id);
+    ss__put_le32(out + 44, (uint32_t)record->header.len);
+    copy(out + EVENT_HEAD, record->header);
+    copy(out + EVENT_HEAD + record->header.len, record->payload);
+    seal(out, len, seed);
+}
+
+void ss__log_session_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
+                            uint64_t created_us, struct ss_str id)
+{
+    size_t len = ss__log_session_bytes(id);
+    encode_head(out, len, SS_LOG_SESSION, 0, batch, sid);
+    ss__put_le64(out + 24, created_us);
+    copy(out + SESSION_HEAD, id);
+    seal(out, len, seed);
+}
+
+static int decode_event(const uint8_t *in, struct ss_log_record *record)
+{
+    struct ss_record *event = &record->event;
+    if (record->len < SS_LOG_EVENT_FIXED_BYTES) {
         return SS_E_CORRUPT;
     }
-    const uint8_t *in = (const uint8_t *)value.data;
-    *ret_sid = ss__get_le64(in + 8);
-    *ret_ordinal = ss__get_le64(in + 16);
+    size_t room = record->len - SS_LOG_EVENT_FIXED_BYTES;
+    size_t header_bytes = ss__get_le32(in + 44);
+    event->flags = ss__get_le16(in + 6);
+    event->ordinal = ss__get_le64(in + 24);
+    event->time_us = ss__get_le64(in + 32);
+    event->type_id = ss__get_le32(in + 40);
+    if (header_bytes > room) {
+        return SS_E_CORRUPT;
+    }
+    event->header = ss_str_of(in + EVENT_HEAD, header_bytes);
+    event->payload = ss_str_of(in + EVENT_HEAD + header_bytes, room - header_bytes);
     return 0;
 }
 
-int ss__log_record_decode(struct ss_str value, uint64_t sequence, uint64_t *ret_sid,
-                          struct ss_record *ret_record)
+static int decode_session(const uint8_t *in, struct ss_log_record *record)
 {
-    *ret_sid = 0;
-    *ret_record = (struct ss_record){ 0 };
-    if (value.len < SS_LOG_RECORD_FIXED_BYTES) {
+    if (record->len <= SS_LOG_SESSION_FIXED_BYTES ||
+        record->len > SS_LOG_SESSION_FIXED_BYTES + SS_SESSION_ID_BYTES_MAX) {
         return SS_E_CORRUPT;
     }
-    const uint8_t *in = (const uint8_t *)value.data;
-    *ret_sid = ss__get_le64(in + 8);
-    ret_record->flags = ss__get_le16(in + 2);
-    ret_record->type_id = ss__get_le32(in + 4);
-    ret_record->ordinal = ss__get_le64(in + 16);
-    ret_record->time_us = ss__get_le64(in + 24);
-    size_t room = value.len - SS_LOG_RECORD_FIXED_BYTES;
-    size_t header_bytes = ss__get_le32(in + 32);
-    size_t checked = value.len - CHECKSUM_BYTES;
-    if (in[0] != SS_LOG_RECORD_VERSION || header_bytes > room ||
-        ss__get_le64(in + checked) != ss__checksum_seeded(sequence, in, checked)) {
-        return SS_E_CORRUPT;
-    }
-    ret_record->header = ss_str_of(in + FIXED_HEAD, header_bytes);
-    ret_record->payload = ss_str_of(in + FIXED_HEAD + header_bytes, room - header_bytes);
+    record->created_us = ss__get_le64(in + 24);
+    record->id = ss_str_of(in + SESSION_HEAD, record->len - SS_LOG_SESSION_FIXED_BYTES);
     return 0;
+}
+
+int ss__log_record_decode(struct ss_str bytes, uint64_t seed, struct ss_log_record *ret_record)
+{
+    struct ss_log_record record = { 0 };
+    const uint8_t *in = (const uint8_t *)bytes.data;
+    int err = SS_E_CORRUPT;
+    if (bytes.len >= SS_LOG_RECORD_HEAD_BYTES + CHECKSUM_BYTES) {
+        size_t len = ss__get_le32(in);
+        bool whole = len >= SS_LOG_RECORD_HEAD_BYTES + CHECKSUM_BYTES && len <= bytes.len;
+        record.kind = in[4];
+        record.len = whole ? (uint32_t)len : 0;
+        record.batch = ss__get_le64(in + 8);
+        record.sid = ss__get_le64(in + 16);
+        if (record.len > 0) {
+            err = record.kind == SS_LOG_EVENT     ? decode_event(in, &record)
+                  : record.kind == SS_LOG_SESSION ? decode_session(in, &record)
+                                                  : SS_E_CORRUPT;
+            bool sound = in[5] == SS_LOG_RECORD_VERSION &&
+                         ss__get_le64(in + len - CHECKSUM_BYTES) ==
+                             ss__checksum_seeded(seed, in, len - CHECKSUM_BYTES);
+            err = sound ? err : SS_E_CORRUPT;
+        }
+    }
+    *ret_record = record;
+    return err;
 }
 
 void ss__segment_entry_append(struct ss_bytes *out, const struct ss_record *record)

@@ -1,11 +1,14 @@
 /* record.h - one event as bytes: the value in the log, the entry in a segment, the header section.
  *
- * Log value, little-endian:
+ * Log record, little-endian:
  *
- *     0  u8   version (1)        8  u64  sid           32  u32  header bytes
- *     1  u8   0                  16 u64  ordinal       36       header, payload
- *     2  u16  flags              24 u64  time, µs      -8  u64  XXH3 of all before, seeded with
- *     4  u32  type id                                           the log sequence (the key)
+ *     0  u32  length of all     16 u64  sid
+ *     4  u8   kind              24      an event: u64 ordinal, u64 time in µs, u32 type id,
+ *     5  u8   version (1)               u32 header bytes, header, payload;
+ *     6  u16  flags                     a new session: u64 time in µs, id
+ *     8  u64  batch number      -8 u64  XXH3 of all before, seeded per directory and shard
+ *
+ * The batch number tells a record from what an earlier life of its file left behind.
  *
  * Segment entry: u16 flags, u32 type id, u64 time, u32 header bytes, u32 payload bytes, header,
  * payload. Session and ordinal follow from the key, the checksum is the segment's.
@@ -26,7 +29,9 @@
 #include "store/store.h"
 
 #define SS_LOG_RECORD_VERSION 1
-#define SS_LOG_RECORD_FIXED_BYTES 44u    /* 36 before the header section, 8 of checksum */
+#define SS_LOG_RECORD_HEAD_BYTES 24u
+#define SS_LOG_EVENT_FIXED_BYTES 56u      /* 48 before the header section, 8 of checksum */
+#define SS_LOG_SESSION_FIXED_BYTES 40u    /* 32 before the id, 8 of checksum */
 #define SS_SEGMENT_ENTRY_FIXED_BYTES 22u
 #define SS_HEADER_BYTES_MAX 4096u
 
@@ -56,9 +61,27 @@ int ss__header_find(struct ss_str section, uint8_t tag, struct ss_str *ret_value
 /* 0 if the section is well-formed and within the limit, else SS_E_CORRUPT. */
 int ss__header_check(struct ss_str section);
 
-static inline size_t ss__log_record_bytes(const struct ss_record *record)
+enum ss_log_kind { SS_LOG_EVENT = 1, SS_LOG_SESSION = 2 };
+
+/* What one record of the log says. */
+struct ss_log_record {
+    enum ss_log_kind kind;
+    uint32_t len;
+    uint64_t batch;
+    uint64_t sid;
+    struct ss_record event;     /* of SS_LOG_EVENT */
+    uint64_t created_us;        /* of SS_LOG_SESSION */
+    struct ss_str id;
+};
+
+static inline size_t ss__log_event_bytes(const struct ss_record *record)
 {
-    return SS_LOG_RECORD_FIXED_BYTES + record->header.len + record->payload.len;
+    return SS_LOG_EVENT_FIXED_BYTES + record->header.len + record->payload.len;
+}
+
+static inline size_t ss__log_session_bytes(struct ss_str id)
+{
+    return SS_LOG_SESSION_FIXED_BYTES + id.len;
 }
 
 static inline size_t ss__segment_entry_bytes(const struct ss_record *record)
@@ -66,17 +89,16 @@ static inline size_t ss__segment_entry_bytes(const struct ss_record *record)
     return SS_SEGMENT_ENTRY_FIXED_BYTES + record->header.len + record->payload.len;
 }
 
-/* Writes the log value of @record (ss__log_record_bytes of it) to @out. */
-void ss__log_record_encode(uint8_t *out, uint64_t sequence, uint64_t sid,
-                           const struct ss_record *record);
+/* Write a log record, ss__log_event_bytes or ss__log_session_bytes long, to @out. */
+void ss__log_event_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
+                          const struct ss_record *record);
+void ss__log_session_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
+                            uint64_t created_us, struct ss_str id);
 
-/* Verifies and splits a log value; @ret_record borrows @value. Any output may be what a damaged
- * value says when SS_E_CORRUPT is returned; *@ret_sid is 0 when not even that can be read. */
-int ss__log_record_decode(struct ss_str value, uint64_t sequence, uint64_t *ret_sid,
-                          struct ss_record *ret_record);
-
-/* Session and ordinal of a log value without verifying it; SS_E_CORRUPT if it is too short. */
-int ss__log_record_peek(struct ss_str value, uint64_t *ret_sid, uint64_t *ret_ordinal);
+/* Verifies and splits the record at the start of @bytes, which it borrows. On SS_E_CORRUPT
+ * @ret_record holds what the bytes say as far as they go: sid 0 when not even that can be read,
+ * len 0 when it cannot be told where the next record begins. */
+int ss__log_record_decode(struct ss_str bytes, uint64_t seed, struct ss_log_record *ret_record);
 
 /* Appends the segment entry of @record. */
 void ss__segment_entry_append(struct ss_bytes *out, const struct ss_record *record);

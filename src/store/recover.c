@@ -1,9 +1,17 @@
-/* After a crash: which events are in the log and in no segment yet. */
+/* What the last process left: which events are in the log and in no segment yet. */
 #include "core/hash.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/log_walk.h"
 #include "store/record.h"
 #include "store/store_state.h"
+
+struct recovery {
+    struct ss_store *store;
+    MDB_txn *txn;
+    struct ss_store_report *report;
+    uint64_t lost_births;    /* at most so many new sessions were in what cannot be read */
+};
 
 static int handle_of(struct ss_store *store, MDB_txn *txn, uint64_t sid,
                      struct ss_store_session **ret_session)
@@ -18,7 +26,7 @@ static int handle_of(struct ss_store *store, MDB_txn *txn, uint64_t sid,
         int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &key, &value));
         err = err != 0 ? err : ss__row_decode(sid, ss__str_of_val(value), &row);
         if (err != 0) {
-            return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
+            return err;
         }
         session = ss__session_add(store, sid, &row);
         if (session == NULL) {
@@ -29,78 +37,157 @@ static int handle_of(struct ss_store *store, MDB_txn *txn, uint64_t sid,
     return 0;
 }
 
-static void report_damage(struct ss_store *store, uint64_t sequence, uint64_t sid,
-                          const char *reason)
+/* What cannot be read stays where it is, so that a check finds it. */
+static void log_damage(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                       uint64_t sid, const char *reason)
 {
-    ss__log(SS_LOG_ERROR, "damaged record in the log", "shard=%u log_sequence=%llu sid=%llu "
-            "reason=\"%s\"", store->options.shard_index, (unsigned long long)sequence,
+    ss__log(SS_LOG_ERROR, "damage in the log", "shard=%u file=log-%08llx place=%llu sid=%llu "
+            "reason=\"%s\"", recovery->store->options.shard_index,
+            (unsigned long long)file->head.serial, (unsigned long long)(position & UINT32_MAX),
             (unsigned long long)sid, reason);
-    store->suspect_end = sequence + 1;
-    store->damage ^= ss__checksum(&sequence, sizeof sequence);
+    recovery->report->damaged_records++;
+    file->kept = true;
 }
 
-/* Counts a record; an unflushed one joins its session's tail. A damaged one may be of any session,
- * whatever it says: only the one whose next event it claims to be is set aside. */
-static int take_record(struct ss_store *store, MDB_txn *txn, uint64_t sequence,
-                       struct ss_str value, struct ss_store_report *report)
+/* Counted in the order of the log, so that a place that is named twice does not cancel out. */
+static void report_damage(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                          uint64_t sid, const char *reason)
 {
-    uint64_t sid = 0;
-    struct ss_record record;
-    int damaged = ss__log_record_decode(value, sequence, &sid, &record);
-    struct ss_store_session *session = NULL;
-    int err = sid == 0 ? SS_E_CORRUPT : handle_of(store, txn, sid, &session);
-    store->log.records++;
-    store->log.bytes += value.len;
-    if (err == SS_E_CORRUPT || (err == 0 && damaged != 0)) {
-        report->damaged_records++;
-        report_damage(store, sequence, sid, session == NULL ? "no such session" : "checksum");
-        if (session != NULL && record.ordinal == session->now.row.ordinal + 1) {
-            session->now.row.quarantined = true;
+    struct ss_store *store = recovery->store;
+    log_damage(recovery, file, position, sid, reason);
+    store->damage = ss__checksum_seeded(store->damage, &position, sizeof position);
+}
+
+static int take_birth(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                      const struct ss_log_record *record)
+{
+    struct ss_store *store = recovery->store;
+    struct ss_store_session *session;
+    int err = handle_of(store, recovery->txn, record->sid, &session);
+    if (err != SS_E_NOTFOUND) {
+        return err == SS_E_CORRUPT ? 0 : err;    /* a damaged row is met when it is asked for */
+    }
+    struct ss_row_value row = { .first_retained = 1, .created_us = record->created_us,
+                                .updated_us = record->created_us, .id = record->id };
+    session = ss__session_add(store, record->sid, &row);
+    if (session == NULL) {
+        return SS_E_NOMEM;
+    }
+    ss__session_born(store, session, position);
+    file->live++;
+    return 0;
+}
+
+/* An unflushed event joins its session's tail. */
+static int take_event(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                      const struct ss_log_record *record, struct ss_store_session *session)
+{
+    const struct ss_record *event = &record->event;
+    struct ss_session_row *row = &session->now.row;
+    if (event->ordinal <= session->now.flushed_ordinal) {
+        return 0;
+    }
+    if (row->quarantined || event->ordinal != row->ordinal + 1) {
+        if (!row->quarantined) {
+            report_damage(recovery, file, position, record->sid, "ordinals have a gap");
         }
+        row->quarantined = true;
+        file->kept = true;
         return 0;
     }
-    if (err != 0 || record.ordinal <= session->now.flushed_ordinal) {
-        return err;
-    }
-    if (record.ordinal != session->now.row.ordinal + 1) {
-        report->damaged_records++;
-        report_damage(store, sequence, sid, "ordinals have a gap");
-        session->now.row.quarantined = true;
-        return 0;
-    }
-    report->recovered_records++;
-    store->log.unflushed_bytes += value.len;
-    session->now.row.ordinal = record.ordinal;
-    session->now.row.updated_us = record.time_us;
-    session->now.row.running = (record.flags & SS_RECORD_RUNNING) != 0;
-    return ss__session_push(session, sequence, (uint32_t)value.len);
+    recovery->report->recovered_records++;
+    recovery->store->unflushed_bytes += record->len;
+    row->ordinal = event->ordinal;
+    row->updated_us = event->time_us;
+    row->running = (event->flags & SS_RECORD_RUNNING) != 0;
+    file->live++;
+    return ss__session_push(session, position, record->len);
 }
 
-static int scan_log(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
+/* A damaged record may be of any session, whatever it says: only the one whose next event it claims
+ * to be is set aside. */
+static int take_damaged(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                        const struct ss_log_record *record, struct ss_store_session *session)
 {
-    MDB_cursor *cursor;
-    MDB_val key;
-    MDB_val value;
-    int err = ss__err_from_lmdb(mdb_cursor_open(txn, store->env.dbi[SS_DB_LOG], &cursor));
+    report_damage(recovery, file, position, record->sid,
+                  session == NULL ? "no such session" : "checksum");
+    if (session != NULL && record->event.ordinal == session->now.row.ordinal + 1) {
+        session->now.row.quarantined = true;
+    }
+    return 0;
+}
+
+/* No number that the log still knows may be given to another session. */
+static void note_sid(struct recovery *recovery, const struct ss_log_record *record, bool damaged)
+{
+    uint64_t *next_sid = &recovery->store->next_sid;
+    if (damaged) {
+        recovery->lost_births++;
+    } else if (record->sid >= *next_sid && record->sid < UINT64_MAX / 2) {
+        *next_sid = record->sid + 1;
+    }
+}
+
+static int on_record(void *ctx, struct ss_log_file *file, uint64_t position,
+                     const struct ss_log_record *record, bool damaged)
+{
+    struct recovery *recovery = ctx;
+    note_sid(recovery, record, damaged);
+    if (!damaged && record->kind == SS_LOG_SESSION) {
+        return take_birth(recovery, file, position, record);
+    }
+    struct ss_store_session *session = NULL;
+    int err = record->sid == 0
+                  ? SS_E_NOTFOUND
+                  : handle_of(recovery->store, recovery->txn, record->sid, &session);
+    if (damaged || err == SS_E_NOTFOUND || err == SS_E_CORRUPT) {
+        return take_damaged(recovery, file, position, record, session);
+    }
+    return err != 0 ? err : take_event(recovery, file, position, record, session);
+}
+
+static int on_gap(void *ctx, struct ss_log_file *file, uint64_t position, uint64_t bytes,
+                  const char *what)
+{
+    struct recovery *recovery = ctx;
+    recovery->lost_births += bytes / SS_LOG_SESSION_FIXED_BYTES;
+    report_damage(recovery, file, position, 0, what);
+    return 0;
+}
+
+/* Nobody was told of it, unless it is damage that looks like this: clients begin anew. */
+static void on_torn(void *ctx, struct ss_log_file *file, uint64_t position, uint64_t bytes)
+{
+    struct recovery *recovery = ctx;
+    struct ss_store *store = recovery->store;
+    ss__log(SS_LOG_WARN, "the last batch of the log was cut off while it was written",
+            "shard=%u file=log-%08llx place=%llu bytes=%llu", store->options.shard_index,
+            (unsigned long long)file->head.serial, (unsigned long long)(position & UINT32_MAX),
+            (unsigned long long)bytes);
+    store->end_lost = true;
+}
+
+static const struct ss_log_visitor visitor = { on_record, on_gap, on_torn };
+
+static int scan_log(struct recovery *recovery)
+{
+    struct ss_store *store = recovery->store;
+    const struct ss_log_known *before = &store->log_before;
+    int err = ss__log_walk(&store->log, before, &visitor, recovery);
     if (err != 0) {
         return err;
     }
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-    bool first = true;
-    while (code == 0 && err == 0) {
-        uint64_t sequence = key.mv_size == 8 ? ss__get_be64(key.mv_data) : UINT64_MAX;
-        if (sequence == UINT64_MAX) {
-            err = SS_E_CORRUPT;    /* nothing could be appended behind such a key */
-            break;
+    store->next_sid += recovery->lost_births;
+    if (store->log.next_batch < before->next_batch) {
+        struct ss_log_file *last = ss__log_current(&store->log);
+        if (last != NULL) {
+            log_damage(recovery, last, ss__log_position(last->head.serial, last->end), 0,
+                       "batches at the end are missing");
         }
-        store->log.head = first ? sequence : store->log.head;
-        store->log.next = sequence + 1;
-        first = false;
-        err = take_record(store, txn, sequence, ss__str_of_val(value), report);
-        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        store->end_lost = true;
+        store->log.next_batch = before->next_batch;
     }
-    mdb_cursor_close(cursor);
-    return err != 0 ? err : code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+    return 0;
 }
 
 static int mark_running(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
@@ -117,7 +204,7 @@ static int mark_running(struct ss_store *store, MDB_txn *txn, struct ss_store_re
         struct ss_store_session *session;
         uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
         err = sid != 0 ? handle_of(store, txn, sid, &session) : SS_E_CORRUPT;
-        if (err == SS_E_CORRUPT) {
+        if (err == SS_E_CORRUPT || err == SS_E_NOTFOUND) {
             report->damaged_records++;
             ss__log(SS_LOG_ERROR, "a running session cannot be read; run `ssctl store check`",
                     "shard=%u sid=%llu", store->options.shard_index, (unsigned long long)sid);
@@ -156,7 +243,7 @@ static void judge_timelines(struct ss_store *store, struct ss_store_report *repo
 }
 
 /* Handles that were only needed to look at flushed records go again. */
-static void drop_unneeded(struct ss_store *store)
+static void settle_handles(struct ss_store *store)
 {
     size_t count = 0;
     struct ss_store_session **list =
@@ -164,9 +251,8 @@ static void drop_unneeded(struct ss_store *store)
     size_t at = 0;
     for (struct ss_store_session *session;
          list != NULL && (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
-        if (!session->now.row.was_running) {
-            list[count++] = session;
-        }
+        ss__session_judge_tail(store, session);
+        list[count++] = session;
     }
     for (size_t i = 0; i < count; i++) {
         ss__session_release(store, list[i]);
@@ -178,22 +264,18 @@ int ss__recover(struct ss_store *store, struct ss_store_report *report,
                 struct ss_failure *failure)
 {
     uint64_t begin_ns = ss__clock_monotonic_ns(store->options.clock);
-    MDB_txn *txn;
-    int err = ss__env_reader(&store->env, &txn);
-    err = err != 0 ? err : scan_log(store, txn, report);
-    err = err != 0 ? err : mark_running(store, txn, report);
+    struct recovery recovery = { .store = store, .report = report };
+    int err = ss__env_reader(&store->env, &recovery.txn);
+    err = err != 0 ? err : scan_log(&recovery);
+    err = err != 0 ? err : mark_running(store, recovery.txn, report);
     ss__env_reader_stale(&store->env);
     if (err != 0) {
         return ss__fail(failure, err, "the log of shard %u in \"%s\" cannot be read: %s; run "
                         "`ssctl store check`", store->options.shard_index, store->dir,
-                        ss_error_text(err));
-    }
-    if (store->log.next == 0) {
-        store->log.next = store->log.head = 1;
+                        err == SS_E_CORRUPT ? "a file of it is missing" : ss_error_text(err));
     }
     judge_timelines(store, report);
-    drop_unneeded(store);
-    store->log_saved = store->log;
+    settle_handles(store);
     report->recovery_us = (ss__clock_monotonic_ns(store->options.clock) - begin_ns) / 1000;
     return 0;
 }

@@ -70,7 +70,7 @@ static int visit_shard(const struct ss_directory *directory, uint32_t index, uin
         return ss__fail(failure, err, "the path of the data directory is too long");
     }
     err = ss__create_verify(path, index, failure);
-    err = err != 0 ? err : ss__env_open(path, 0, SS_DURABILITY_FSYNC, false, &env, failure);
+    err = err != 0 ? err : ss__env_open(path, 0, false, &env, failure);
     if (err != 0) {
         return err;
     }

@@ -61,6 +61,8 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
         .index_running = row->running,
     };
     ss__list_init(&session->link);
+    ss__list_init(&session->full_link);
+    ss__list_init(&session->born_link);
     session->sid_hash = ss__map_hash(sid_key(&session->now.row.sid));
     session->id_hash = ss__map_hash(session->id);
     if (add_to_maps(store, session) != 0) {
@@ -80,6 +82,35 @@ void ss__sessions_new_epochs(struct ss_store *store)
     }
 }
 
+static void set_full(struct ss_store *store, struct ss_store_session *session, bool full)
+{
+    if (session->full) {
+        ss__list_remove(&session->full_link);
+        store->full_bytes -= session->full_bytes;
+    }
+    session->full = full;
+    session->full_bytes = session->now.tail_bytes;
+    if (full) {
+        ss__list_push_back(&store->full, &session->full_link);
+        store->full_bytes += session->full_bytes;
+    }
+}
+
+void ss__session_judge_tail(struct ss_store *store, struct ss_store_session *session)
+{
+    const struct ss_session_values *now = &session->now;
+    set_full(store, session, !now->row.quarantined &&
+                                 (now->tail_count >= SS_SEGMENT_RECORDS_MAX ||
+                                  now->tail_bytes >= SS_SEGMENT_BYTES_MAX));
+}
+
+void ss__session_born(struct ss_store *store, struct ss_store_session *session, uint64_t position)
+{
+    session->born = position;
+    ss__list_push_back(&store->born, &session->born_link);
+    store->born_count++;
+}
+
 static void free_session(struct ss_store *store, struct ss_store_session *session)
 {
     if (!session->closed) {
@@ -87,6 +118,7 @@ static void free_session(struct ss_store *store, struct ss_store_session *sessio
         (void)ss__map_remove(&store->by_id, session->id_hash, session);
     }
     ss__list_remove(&session->link);
+    set_full(store, session, false);
     free(session->tail);
     free(session);
 }
@@ -94,7 +126,8 @@ static void free_session(struct ss_store *store, struct ss_store_session *sessio
 void ss__session_release(struct ss_store *store, struct ss_store_session *session)
 {
     bool keep = session->refs > 0 || session->now.tail_count > 0 || session->changed ||
-                session->now.row.quarantined || session->now.row.was_running;
+                session->born != 0 || session->now.row.quarantined ||
+                session->now.row.was_running;
     if (!keep || (session->closed && session->refs == 0)) {
         free_session(store, session);
     }
@@ -109,7 +142,7 @@ void ss__session_change(struct ss_store *store, struct ss_store_session *session
     }
 }
 
-int ss__session_push(struct ss_store_session *session, uint64_t sequence, uint32_t bytes)
+int ss__session_push(struct ss_store_session *session, uint64_t position, uint32_t bytes)
 {
     struct ss_session_values *now = &session->now;
     if (now->tail_count == session->tail_slots) {
@@ -121,7 +154,7 @@ int ss__session_push(struct ss_store_session *session, uint64_t sequence, uint32
         session->tail = tail;
         session->tail_slots = slots;
     }
-    session->tail[now->tail_count++] = sequence;
+    session->tail[now->tail_count++] = position;
     now->tail_bytes += bytes;
     return 0;
 }
@@ -245,16 +278,20 @@ int ss__store_stage_session(struct ss_store *store, struct ss_str id, uint64_t n
     SS_REQUIRE(id.len > 0 && id.len <= SS_SESSION_ID_BYTES_MAX);
     struct ss_row_value row = { .first_retained = 1, .created_us = now_us, .updated_us = now_us,
                                 .id = id };
-    struct ss_store_session *session = ss__session_add(store, store->log.next_sid, &row);
+    struct ss_store_session *session = ss__session_add(store, store->next_sid, &row);
     if (session == NULL) {
         return SS_E_NOMEM;
     }
-    store->log.next_sid++;
+    int err = ss__stage_birth(store, session);
+    if (err != 0) {
+        session->born = 0;
+        free_session(store, session);
+        return err;
+    }
+    store->next_sid++;
     session->refs = 1;
     session->created = true;
-    session->row_due = true;
     ss__session_change(store, session);
-    store->staged_bytes += SS_ROW_FIXED_BYTES + 2 * id.len;
     *ret_session = session;
     return 0;
 }

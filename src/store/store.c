@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/create.h"
@@ -11,6 +12,7 @@
 
 #define ARENA_CHUNK_BYTES (256u << 10)
 #define DAMAGE_LINES_MAX 100u
+#define LOG_FILE_BYTES_MIN (UINT64_C(1) << 20)
 
 void ss__store_options_init(struct ss_store_options *options)
 {
@@ -19,6 +21,7 @@ void ss__store_options_init(struct ss_store_options *options)
         .durability = SS_DURABILITY_FSYNC,
         .log_window_bytes = UINT64_C(512) << 20,
         .log_window_bytes_max = UINT64_C(2) << 30,
+        .log_file_bytes = UINT64_C(64) << 20,
         .min_free_bytes = UINT64_C(256) << 20,
         .clock = &ss__system_clock,
     };
@@ -60,11 +63,14 @@ static int put_meta(struct ss_store *store, MDB_txn *txn, const char *name, cons
     return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0));
 }
 
-static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_failure *failure)
+/* Before the log is opened, whose files would be of another shard too. */
+static int check_identity(struct ss_store *store, struct ss_failure *failure)
 {
+    MDB_txn *txn;
     struct ss_str value;
     struct ss_meta_shard shard;
-    int err = get_meta(store, txn, META_SHARD, &value);
+    int err = ss__env_reader(&store->env, &txn);
+    err = err != 0 ? err : get_meta(store, txn, META_SHARD, &value);
     if (err == SS_E_NOTFOUND) {
         return ss__fail(failure, SS_E_CORRUPT, "shard %04u of the data directory is missing, its "
                         "place holds another store; mount it, or put the directory back from a "
@@ -72,6 +78,7 @@ static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_failur
                         store->options.shard_index, store->dir);
     }
     err = err != 0 ? err : ss__meta_shard_decode(value, &shard);
+    ss__env_reader_stale(&store->env);
     if (err != 0) {
         return ss__fail(failure, err, "\"%s\" is not a store of this program: %s", store->dir,
                         ss_error_text(err));
@@ -85,19 +92,28 @@ static int check_identity(struct ss_store *store, MDB_txn *txn, struct ss_failur
     return 0;
 }
 
-int ss__store_put_run(struct ss_store *store, MDB_txn *txn, bool clean)
+static int put_run(struct ss_store *store, MDB_txn *txn, bool clean)
 {
     uint8_t bytes[SS_META_BYTES_MAX];
-    struct ss_meta_run run = { clean, (uint8_t)store->options.durability, store->incarnation,
+    struct ss_meta_run run = { clean, store->log_durability, store->incarnation,
                                store->damage_known };
     return put_meta(store, txn, META_RUN, bytes, ss__meta_run_encode(bytes, &run));
 }
 
-void ss__store_raise_incarnation(struct ss_store *store)
+/* The same in a transaction of its own. */
+static int note_run(struct ss_store *store, bool clean)
 {
-    store->incarnation++;
-    store->run_due = true;
-    ss__sessions_new_epochs(store);
+    MDB_txn *txn;
+    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
+    if (err != 0) {
+        return err;
+    }
+    err = put_run(store, txn, clean);
+    if (err != 0) {
+        mdb_txn_abort(txn);
+        return err;
+    }
+    return ss__err_from_lmdb(mdb_txn_commit(txn));
 }
 
 /* An unclean end in a mode that may have lost acknowledged events changes every epoch. */
@@ -116,19 +132,29 @@ static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_repor
         return err;
     }
     report->clean = run.clean;
+    store->log_before.synced = run.clean || run.durability == SS_DURABILITY_FSYNC;
     if (!run.clean && run.durability != SS_DURABILITY_FSYNC) {
         run.incarnation++;
     }
+    store->log_durability = run.clean ? (uint8_t)store->options.durability : run.durability;
     store->incarnation = report->incarnation = run.incarnation;
     store->damage_known = run.damage;
-    err = ss__store_put_run(store, txn, false);
+    err = put_run(store, txn, false);
     struct ss_str sid;
     uint64_t next_sid = 1;
     int found = err == 0 ? get_meta(store, txn, META_SID, &sid) : SS_E_NOTFOUND;
     if (found == 0) {
         err = ss__meta_sid_decode(sid, &next_sid);
     }
-    store->log.next_sid = store->log.stored_next_sid = next_sid;
+    store->next_sid = store->stored_next_sid = next_sid;
+    struct ss_str value_log;
+    struct ss_meta_log log = { 0, 0 };
+    found = err == 0 ? get_meta(store, txn, META_LOG, &value_log) : SS_E_NOTFOUND;
+    if (found == 0) {
+        err = ss__meta_log_decode(value_log, &log);
+    }
+    store->log_before.needed_serial = log.needed_serial;
+    store->log_before.next_batch = log.next_batch;
     return err;
 }
 
@@ -138,16 +164,12 @@ static int open_meta(struct ss_store *store, struct ss_store_report *report,
     MDB_txn *txn;
     int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
     if (err == 0) {
-        err = check_identity(store, txn, failure);
-        err = err != 0 ? err : begin_run(store, txn, report);
+        err = begin_run(store, txn, report);
         if (err == 0) {
             err = ss__err_from_lmdb(mdb_txn_commit(txn));
         } else {
             mdb_txn_abort(txn);
         }
-    }
-    if (err == 0 && store->options.durability == SS_DURABILITY_NONE) {
-        err = ss__store_sync(store);    /* the open mark must reach the disk even so */
     }
     if (err != 0 && (failure == NULL || failure->code == 0)) {
         return ss__fail(failure, err, "the store in \"%s\" cannot be written: %s", store->dir,
@@ -171,7 +193,7 @@ static int check_numbers(struct ss_store *store, struct ss_failure *failure)
         return err;
     }
     err = ss__err_from_lmdb(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
-    bool wrong = err == 0 && (key.mv_size != 8 || ss__get_be64(key.mv_data) >= store->log.next_sid);
+    bool wrong = err == 0 && (key.mv_size != 8 || ss__get_be64(key.mv_data) >= store->next_sid);
     mdb_cursor_close(cursor);
     ss__env_reader_stale(&store->env);
     if (wrong) {
@@ -191,7 +213,7 @@ static int count_sessions(struct ss_store *store)
         err = ss__err_from_lmdb(mdb_stat(txn, store->env.dbi[SS_DB_CATALOG], &stat));
     }
     if (err == 0) {
-        store->sessions = stat.ms_entries;
+        store->sessions = stat.ms_entries + store->born_count;
     }
     ss__env_reader_stale(&store->env);
     return err;
@@ -201,31 +223,44 @@ static int count_sessions(struct ss_store *store)
  * damage that was not there before comes, every epoch changes before anything is shown. */
 static int judge_damage(struct ss_store *store, struct ss_store_report *report)
 {
-    if (store->damage == store->damage_known) {
+    if (store->damage == store->damage_known && !store->end_lost) {
         return 0;
     }
-    if (store->damage != 0) {
-        ss__store_raise_incarnation(store);
-        report->incarnation = store->incarnation;
+    if (store->damage != 0 || store->end_lost) {
+        report->incarnation = ++store->incarnation;
+        ss__sessions_new_epochs(store);
         ss__log(SS_LOG_WARN, "acknowledged events may be lost: every epoch changes",
                 "shard=%u incarnation=%llu", store->options.shard_index,
                 (unsigned long long)store->incarnation);
     }
     store->damage_known = store->damage;
-    MDB_txn *txn;
-    int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
-    if (err != 0) {
-        return err;
+    return note_run(store, false);
+}
+
+/* The next start judges the end of the log by the mode it was written in, so a new mode counts from
+ * the new file on. */
+static int begin_log(struct ss_store *store)
+{
+    int err = ss__log_roll(&store->log, 0);
+    if (err == 0 && store->log_durability != (uint8_t)store->options.durability) {
+        store->log_durability = (uint8_t)store->options.durability;
+        err = note_run(store, false);
     }
-    err = ss__store_put_run(store, txn, false);
+    return err;
+}
+
+bool ss__store_wants_spare(struct ss_store *store, struct ss_log_fill *ret_fill)
+{
+    return !store->failed && store->refusal == 0 && ss__log_wants_spare(&store->log, ret_fill);
+}
+
+void ss__store_spare_filled(struct ss_store *store, const struct ss_log_fill *fill, int err)
+{
     if (err != 0) {
-        mdb_txn_abort(txn);
-        return err;
+        ss__log(SS_LOG_WARN, "a log file could not be prepared: the next one is made when it is "
+                "needed", "shard=%u error=%s", store->options.shard_index, ss_error_name(err));
     }
-    err = ss__err_from_lmdb(mdb_txn_commit(txn));
-    store->run_due = store->run_due && err != 0;
-    return err != 0 || store->options.durability != SS_DURABILITY_NONE ? err
-                                                                       : ss__store_sync(store);
+    ss__log_filled(&store->log, fill, err);
 }
 
 static int find_or_create(struct ss_store *store, struct ss_failure *failure)
@@ -245,6 +280,14 @@ static int find_or_create(struct ss_store *store, struct ss_failure *failure)
     return err != 0 ? err : ss__create_shard(store->dir, &identity, failure);
 }
 
+/* The window is kept file by file. */
+static uint64_t file_bytes(const struct ss_store_options *options)
+{
+    uint64_t part = options->log_window_bytes / 4;
+    part = part < LOG_FILE_BYTES_MIN ? LOG_FILE_BYTES_MIN : part;
+    return part < options->log_file_bytes ? part : options->log_file_bytes;
+}
+
 int ss__store_open(const struct ss_store_options *options, struct ss_store **ret_store,
                    struct ss_store_report *ret_report, struct ss_failure *failure)
 {
@@ -258,22 +301,30 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     store->options.dir = store->dir;
     ss__map_init(&store->by_sid, sid_matches);
     ss__map_init(&store->by_id, id_matches);
+    store->log.dir_fd = -1;
     ss__list_init(&store->changed);
+    ss__list_init(&store->full);
+    ss__list_init(&store->born);
+    ss__bytes_init(&store->batch, 0);
     ss__arena_init(&store->arena, ARENA_CHUNK_BYTES);
     ss__arena_init(&store->types_arena, 4096);
     ss__bytes_init(&store->scratch, 0);
-    store->records_end = &store->records;
     store->checkpoints_end = &store->checkpoints;
     int err = find_or_create(store, failure);
     err = err != 0 ? err
-                   : ss__env_open(store->dir, options->map_bytes, options->durability, false,
-                                  &store->env, failure);
+                   : ss__env_open(store->dir, options->map_bytes, false, &store->env, failure);
+    err = err != 0 ? err : check_identity(store, failure);
+    err = err != 0 ? err
+                   : ss__log_open(&store->log, store->dir, options->shard_index,
+                                  options->directory_id, file_bytes(options), false, failure);
     err = err != 0 ? err : open_meta(store, &report, failure);
     err = err != 0 ? err : check_numbers(store, failure);
     err = err != 0 ? err : ss__types_load(store);
     err = err != 0 ? err : ss__recover(store, &report, failure);
     err = err != 0 ? err : judge_damage(store, &report);
     err = err != 0 ? err : count_sessions(store);
+    err = err != 0 ? err : begin_log(store);
+    err = err != 0 ? err : ss__store_forget_log(store);
     if (err != 0) {
         if (failure != NULL && failure->code == 0) {
             (void)ss__fail(failure, err, "the store in \"%s\" cannot be opened: %s", store->dir,
@@ -291,19 +342,9 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
 
 static void end_run(struct ss_store *store)
 {
-    MDB_txn *txn;
-    /* Without syncs the mark could reach the disk before what it vouches for. */
-    int err = store->options.durability == SS_DURABILITY_NONE ? ss__store_sync(store) : 0;
-    err = err != 0 ? err : ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
-    if (err == 0) {
-        err = ss__store_put_run(store, txn, true);
-        if (err == 0) {
-            err = ss__err_from_lmdb(mdb_txn_commit(txn));
-        } else {
-            mdb_txn_abort(txn);
-        }
-    }
-    err = err != 0 ? err : ss__store_sync(store);
+    /* The mark must not reach the disk before what it vouches for. */
+    int err = ss__store_sync(store);
+    err = err != 0 ? err : note_run(store, true);
     if (err != 0) {
         ss__log(SS_LOG_WARN, "the store could not be marked as closed in order",
                 "shard=%u error=%s", store->options.shard_index, ss_error_name(err));
@@ -315,18 +356,20 @@ void ss__store_close(struct ss_store *store)
     if (store == NULL) {
         return;
     }
-    SS_REQUIRE(store->staged_bytes == 0);
+    SS_REQUIRE(store->batch.len == 0);
     if (store->env.env != NULL) {
         ss__env_reader_stale(&store->env);
-        if (!store->failed) {
+        if (!store->failed && SS_FAULT("store.close") == 0) {
             end_run(store);
         }
     }
     ss__env_close(&store->env);
+    ss__log_close(&store->log);
     ss__sessions_free(store);
     ss__arena_deinit(&store->arena);
     ss__arena_deinit(&store->types_arena);
     ss__bytes_deinit(&store->scratch);
+    ss__bytes_deinit(&store->batch);
     free(store->types);
     free(store->dir);
     free(store);
@@ -335,11 +378,11 @@ void ss__store_close(struct ss_store *store)
 void ss__store_stats(const struct ss_store *store, struct ss_store_stats *ret_stats)
 {
     *ret_stats = store->stats;
-    ret_stats->segments_written = store->log.segments_written;
-    ret_stats->stragglers_flushed = store->log.stragglers;
-    ret_stats->records_trimmed = store->log.trimmed;
-    ret_stats->log_records = store->log.records;
-    ret_stats->log_bytes = store->log.bytes;
+    for (size_t i = 0; i < store->log.count; i++) {
+        ret_stats->log_records += store->log.files[i]->records;
+    }
+    ret_stats->log_bytes = ss__log_bytes(&store->log);
+    ret_stats->unflushed_bytes = store->unflushed_bytes;
     ret_stats->tails = store->by_sid.count;
     ret_stats->map_bytes = store->env.map_bytes;
     ret_stats->used_bytes = ss__env_used(&store->env);

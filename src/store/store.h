@@ -1,15 +1,16 @@
-/* store.h - one shard's durable state: an LMDB environment used as a group-committed log plus
- * per-session state.
+/* store.h - one shard's durable state: a write-ahead log in files of its own, and an LMDB
+ * environment with what was moved out of it.
  *
- * Events are appended to the shard log and nothing else is written for them at once. The store
- * keeps, per session with unflushed events, a tail: the log sequences of those events. When a tail
- * has SS_SEGMENT_RECORDS_MAX events or SS_SEGMENT_BYTES_MAX bytes, or its oldest record falls out
- * of the log window, or the shard is idle, the store itself moves it into segments; the head of
- * the log is trimmed a little in every commit. Entities are checkpoints written by the shard with
+ * A commit writes the events of a batch to the log with one write and one sync; nothing else is
+ * written for them at once. The store keeps, per session with unflushed events, a tail: the log
+ * positions of those events. A flush moves, in one transaction of LMDB, new sessions, tails that
+ * have SS_SEGMENT_RECORDS_MAX events or SS_SEGMENT_BYTES_MAX bytes, tails whose oldest record falls
+ * out of the log window, and staged checkpoints; log files that nothing needs any more are used
+ * again. A flush that fails loses nothing. Entities are checkpoints written by the shard with
  * ss__store_stage_checkpoint: row->timeline_ordinal says up to which event they count, later
  * events are replayed through the projections at load.
  *
- * Life:    open -> [stage ..., commit | abort] ... -> flush -> close
+ * Life:    open -> [stage events ..., commit | abort, stage checkpoints ..., flush] ... -> close
  * Threads: one owner thread (a shard) for everything but ss__store_read_image, which any thread
  *          may call between open and close. There is no lock in here.
  * Errors:  SS_E_STOREFULL  no space (free disk under min_free_bytes, quota, file size limit, 95 %
@@ -51,6 +52,7 @@ struct ss_store_options {
                                          or current size + 1 GiB */
     uint64_t log_window_bytes;        /* unflushed records older than this are flushed */
     uint64_t log_window_bytes_max;    /* the window grows to this while over half is unflushed */
+    uint64_t log_file_bytes;          /* of one file of the log, once it has grown: 64 MiB */
     uint64_t min_free_bytes;          /* publishes are refused below this much free disk */
     struct ss_clock *clock;           /* borrowed */
 };
@@ -58,7 +60,7 @@ struct ss_store_options {
 void ss__store_options_init(struct ss_store_options *options);
 
 struct ss_store_report {
-    uint64_t sessions;            /* in the catalog */
+    uint64_t sessions;            /* in the catalog, and new ones in the log */
     uint64_t recovered_records;   /* unflushed records found in the log */
     uint64_t damaged_records;
     uint64_t recovery_us;
@@ -173,35 +175,51 @@ struct ss_entity_row {
     struct ss_str payload;
 };
 
-/* Stages a checkpoint: writes @rows and sets timeline_ordinal = @ordinal; the bytes are borrowed
- * until commit or abort. */
-int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
-                               const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
-                               uint32_t timeline_version);
-
-/* Bytes staged since the last commit; 0 means a commit would have nothing to do. */
+/* Bytes of events staged since the last commit; 0 means a commit would have nothing to do. */
 size_t ss__store_staged_bytes(const struct ss_store *store);
 
-/* Writes everything staged, full tails, stragglers (at most 32 or 256 KiB) and a trim of the head
- * (at most twice as many records as appended) in one transaction and, in fsync mode, returns after
- * it is durable. On error nothing is written and all staged changes are undone in memory, rows and
- * sessions included: sessions created in this batch answer SS_E_CLOSED to everything but
- * ss__store_put_session. Errors: SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM. Blocks: on the disk. */
+/* Writes the staged events to the log and, in fsync mode, returns after they are durable; in the
+ * other modes they survive the end of the process but not of the machine until ss__store_sync. On
+ * error all staged changes are undone in memory, rows and sessions included: sessions created in
+ * this batch answer SS_E_CLOSED to everything but ss__store_put_session. Errors: SS_E_STOREFULL and
+ * SS_E_NOMEM (certainly not written), SS_E_STOREIO (the outcome is unknown). Blocks: on the
+ * disk. */
 int ss__store_commit(struct ss_store *store);
 
 /* Undoes everything staged. */
 void ss__store_abort(struct ss_store *store);
 
-/* Changes every session's epoch from now on: for a batch that was shown before its commit failed.
- * Goes to disk with the next commit; nothing may be shown before that returned. */
-void ss__store_raise_incarnation(struct ss_store *store);
-
-/* In interval and none mode: makes all commits durable. SS_E_STOREIO, as of a failed sync. */
+/* Makes all commits durable. SS_E_STOREIO, as of a failed sync. */
 int ss__store_sync(struct ss_store *store);
 
-/* Flushes oldest tails first, up to @tails_max sessions, in one commit. Returns the number
- * flushed, 0 when none is left, or an error. For idle moments and before close. */
+/* Stages a checkpoint for the next flush, which writes @rows and sets timeline_ordinal = @ordinal;
+ * the bytes are borrowed until then. No event may be staged. */
+int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
+                               const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
+                               uint32_t timeline_version);
+
+/* Whether enough waits in the log for a flush to be worth it. */
+bool ss__store_flush_due(const struct ss_store *store);
+
+/* False for a while after a flush that failed, and for ever after a failed sync. */
+bool ss__store_may_flush(const struct ss_store *store);
+
+/* Moves out of the log, in one durable transaction: staged checkpoints, new sessions, full tails
+ * (about 1 MiB of them), stragglers (at most 32 or 256 KiB) and, oldest first, up to @tails_max
+ * tails that need not go yet. Nothing may be staged but checkpoints. Returns a number above 0 while
+ * it found something to move, 0 when nothing is left, or an error: then nothing was moved, staged
+ * checkpoints are undone, and the log still holds it all. Errors: SS_E_STOREFULL, SS_E_STOREIO,
+ * SS_E_NOMEM. Blocks: on the disk. */
 int ss__store_flush(struct ss_store *store, unsigned tails_max);
+
+/* ---- the next file of the log, made beforehand ---- */
+
+struct ss_log_fill;
+
+/* True, and a request, when a file should be made now: by ss__log_fill (store/log.h) on any thread,
+ * whose answer goes to ss__store_spare_filled before the store is closed. */
+bool ss__store_wants_spare(struct ss_store *store, struct ss_log_fill *ret_fill);
+void ss__store_spare_filled(struct ss_store *store, const struct ss_log_fill *fill, int err);
 
 /* 0, or why publishes are refused now (SS_E_STOREFULL, SS_E_STOREIO): cheap, may be asked for
  * every batch. */
@@ -214,10 +232,11 @@ int ss__store_writable(struct ss_store *store);
 int ss__store_read_entity(struct ss_store *store, const struct ss_store_session *session,
                           struct ss_str kind, struct ss_str id, struct ss_entity_row *ret_entity);
 
-/* What ss__store_read_image has to read; made on the owner thread, used on any. */
+/* What ss__store_read_image has to read, without what is staged; made on the owner thread, used on
+ * any. */
 struct ss_image_request;
-int ss__store_image_request(const struct ss_store_session *session, bool entities,
-                            struct ss_image_request **ret_request);
+int ss__store_image_request(const struct ss_store *store, const struct ss_store_session *session,
+                            bool entities, struct ss_image_request **ret_request);
 void ss__store_image_request_free(struct ss_image_request *request);
 
 /* A session as of one read transaction, in memory of its own. */
@@ -246,15 +265,19 @@ struct ss_store_stats {
     uint64_t commits;
     uint64_t commit_errors;
     uint64_t events;
+    uint64_t flushes;
+    uint64_t flush_errors;
     uint64_t segments_written;
     uint64_t stragglers_flushed;
     uint64_t records_trimmed;
-    uint64_t log_records;          /* between head and end */
+    uint64_t log_records;          /* in the files of the log */
     uint64_t log_bytes;
+    uint64_t unflushed_bytes;      /* of these, of events that are in no segment */
     uint64_t tails;                /* sessions with unflushed events */
     uint64_t map_bytes;
     uint64_t used_bytes;           /* of the map at most so far: free pages in it count */
     uint64_t last_commit_ns;
+    uint64_t last_flush_ns;
 };
 void ss__store_stats(const struct ss_store *store, struct ss_store_stats *ret_stats);
 

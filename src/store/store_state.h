@@ -8,9 +8,10 @@
 #include "core/map.h"
 #include "store/env.h"
 #include "store/layout.h"
+#include "store/log_walk.h"
 #include "store/store.h"
 
-/* What a transaction may change of a session and a failed one gives back. */
+/* What a commit or a flush may change of a session and a failed one gives back. */
 struct ss_session_values {
     struct ss_session_row row;
     uint64_t flushed_ordinal;        /* newest event in a segment */
@@ -18,8 +19,9 @@ struct ss_session_values {
     struct ss_segment_tip tip;
     uint32_t tail_count;
     uint32_t tail_bytes;
-    uint32_t tail_flushed;           /* of the tail, in the open transaction */
+    uint32_t tail_flushed;           /* of the tail, by the open flush */
     uint32_t tail_flushed_bytes;
+    uint32_t segments_flushed;
     bool flushed_running;            /* said by that event */
     bool entities_void;              /* those on disk are of another timeline version */
     uint64_t void_ordinal;           /* which events they count */
@@ -29,26 +31,24 @@ struct ss_session_values {
 struct ss_store_session {
     struct ss_session_values now;
     struct ss_session_values saved;  /* as committed; valid while @changed */
-    uint64_t *tail;                  /* log sequences of the events after flushed_ordinal */
+    uint64_t *tail;                  /* log positions of the events after flushed_ordinal */
     uint32_t tail_slots;
     uint32_t epoch_counter;
     uint32_t refs;
     bool changed;                    /* in store->changed */
     bool created;                    /* by the open batch */
     bool closed;                     /* its creation was undone */
-    bool row_due;                    /* to be written by the open transaction */
+    bool row_due;                    /* to be written by the open flush */
+    bool full;                       /* in store->full */
+    uint32_t full_bytes;             /* what it counts there */
+    uint64_t born;                   /* log position of its creation; 0: it is in LMDB */
     struct ss_list link;             /* in store->changed */
+    struct ss_list full_link;
+    struct ss_list born_link;        /* in store->born */
     uint64_t sid_hash;
     uint64_t id_hash;
     struct ss_str id;
     char memory[];
-};
-
-struct ss_staged_record {
-    struct ss_staged_record *next;
-    uint64_t sequence;
-    uint32_t len;
-    uint8_t value[];
 };
 
 struct ss_staged_checkpoint {
@@ -59,18 +59,12 @@ struct ss_staged_checkpoint {
     bool anew;                       /* removes all other entities of the session */
 };
 
-/* Counters of the log, given back when a transaction fails. */
-struct ss_log_values {
-    uint64_t head;               /* no record before this sequence, quarantined ones aside */
-    uint64_t next;               /* sequence of the next record */
-    uint64_t records;            /* between them */
-    uint64_t bytes;
-    uint64_t unflushed_bytes;
-    uint64_t next_sid;
-    uint64_t stored_next_sid;    /* reserved in meta */
-    uint64_t segments_written;
-    uint64_t stragglers;
-    uint64_t trimmed;
+/* How far the search for stragglers has come: all before is in segments or set aside. */
+struct ss_log_walker {
+    uint64_t serial;
+    uint64_t offset;                 /* of a batch */
+    uint64_t at;                     /* of a record in it; 0: its first */
+    uint32_t index;                  /* of that record */
 };
 
 struct ss_store {
@@ -78,31 +72,42 @@ struct ss_store {
     struct ss_store_options options;
     char *dir;
     uint64_t incarnation;
-    struct ss_log_values log;
-    struct ss_log_values log_saved;
+    uint8_t log_durability;          /* enum ss_durability of the run that wrote the newest file */
+    struct ss_log log;
+    uint64_t next_sid;
+    uint64_t stored_next_sid;        /* reserved in meta */
+    uint64_t unflushed_bytes;        /* of the log */
+    struct ss_log_walker walker;
+    struct ss_log_walker walker_saved;
+    uint64_t flush_retry_ns;         /* not before, after one that failed; 0: at any time */
     struct ss_map by_sid;
     struct ss_map by_id;
-    struct ss_list changed;          /* sessions of the open batch or transaction */
-    struct ss_arena arena;           /* staged records */
-    struct ss_staged_record *records;
-    struct ss_staged_record **records_end;
+    struct ss_list changed;          /* sessions of the open batch or flush */
+    struct ss_list full;             /* those whose tail is a segment */
+    uint64_t full_bytes;             /* of these tails */
+    struct ss_list born;             /* those that LMDB does not know yet */
+    uint32_t born_count;
+    struct ss_arena arena;           /* staged checkpoints */
+    struct ss_bytes batch;           /* staged records, as they go to the log */
+    uint64_t batch_base;             /* log position of its first byte, if there is room for it */
+    uint32_t batch_records;
+    uint32_t batch_events;
     struct ss_staged_checkpoint *checkpoints;
     struct ss_staged_checkpoint **checkpoints_end;
-    size_t staged_bytes;
-    uint32_t staged_records;
     struct ss_bytes scratch;         /* a segment being built */
     struct ss_type_value *types;     /* by type id - 1 */
     uint32_t types_count;
     struct ss_arena types_arena;
     int refusal;                     /* why publishes are refused; 0: they are not */
     bool failed;                     /* a sync failed: no commit until reopened */
-    bool run_due;                    /* a raised incarnation goes out with the next commit */
     bool grow_failed;                /* said once */
+    struct ss_log_known log_before;  /* as the last process left it */
     uint64_t space_checked_ns;
     atomic_uint damage_lines;        /* written to the log about damage met by requests */
-    uint64_t suspect_end;            /* recovery found no damage from this log sequence on */
-    uint64_t damage;                 /* of all damaged sequences that recovery found; 0: none */
+    uint64_t damage;                 /* of all damaged places that recovery found; 0: none */
     uint64_t damage_known;           /* the same when the incarnation was last raised for it */
+    bool end_lost;                   /* recovery dropped the end of the log: no start sees it
+                                        again */
     uint64_t sessions;
     struct ss_store_stats stats;
 };
@@ -112,9 +117,6 @@ struct ss_store {
 /* True for the first lines about damage that requests have met: strangers cause them, and a check
  * names everything. Any thread. */
 bool ss__store_may_report(struct ss_store *store);
-
-/* Writes how this run stands: mode, incarnation, whether it ended in order. */
-int ss__store_put_run(struct ss_store *store, MDB_txn *txn, bool clean);
 
 /* ---- space.c ---- */
 
@@ -139,6 +141,12 @@ void ss__space_latch(struct ss_store *store, const char *why);
 /* Computes the epochs of all handles anew. */
 void ss__sessions_new_epochs(struct ss_store *store);
 
+/* Lists the session as one that LMDB does not know. */
+void ss__session_born(struct ss_store *store, struct ss_store_session *session, uint64_t position);
+
+/* Lists the session if its tail is a whole segment. */
+void ss__session_judge_tail(struct ss_store *store, struct ss_store_session *session);
+
 struct ss_store_session *ss__session_by_sid(struct ss_store *store, uint64_t sid);
 
 /* A handle without reference for a row read from disk; NULL when out of memory. */
@@ -151,8 +159,8 @@ void ss__session_release(struct ss_store *store, struct ss_store_session *sessio
 /* Saves the committed values and lists the session as changed. */
 void ss__session_change(struct ss_store *store, struct ss_store_session *session);
 
-/* Appends a sequence to the tail. SS_E_NOMEM. */
-int ss__session_push(struct ss_store_session *session, uint64_t sequence, uint32_t bytes);
+/* Appends a log position to the tail. SS_E_NOMEM. */
+int ss__session_push(struct ss_store_session *session, uint64_t position, uint32_t bytes);
 
 /* Row as it goes to disk. */
 struct ss_row_value ss__session_row_value(const struct ss_store_session *session);
@@ -160,16 +168,40 @@ struct ss_row_value ss__session_row_value(const struct ss_store_session *session
 /* Frees all handles. */
 void ss__sessions_free(struct ss_store *store);
 
-/* ---- flush.c: inside a write transaction; LMDB or our codes are translated to ours ---- */
+/* ---- commit.c ---- */
+
+/* Stages the record that tells of a new session. SS_E_NOMEM. */
+int ss__stage_birth(struct ss_store *store, struct ss_store_session *session);
+
+/* Gives back what the open batch or flush has changed of sessions. */
+void ss__sessions_undo(struct ss_store *store);
+
+/* The next session of the list of changed ones, taken off it; NULL: none. */
+struct ss_store_session *ss__take_changed(struct ss_store *store);
+
+/* ---- flush.c ---- */
+
+/* Takes back the checkpoints that are staged; their sessions are not changed. */
+void ss__checkpoints_forget(struct ss_store *store);
+
+/* Takes out log files that nothing needs, after saying so in LMDB. Errors: those of a flush. */
+int ss__store_forget_log(struct ss_store *store);
+
+/* ---- segment.c: inside a write transaction; LMDB or our codes are translated to ours ---- */
 
 /* Moves the whole tail into segments. Errors: SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM,
  * SS_E_CORRUPT (the session is quarantined; what stood before the damage is in segments). */
 int ss__flush_tail(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session);
 
-/* Flushes sessions whose oldest record has left the window, plus @forced sessions from the head
- * on, and deletes at most @trim_max flushed records from the head. @ret_flushed counts sessions. */
-int ss__flush_head(struct ss_store *store, MDB_txn *txn, unsigned forced, uint64_t trim_max,
-                   unsigned *ret_flushed);
+/* ---- straggler.c ---- */
+
+/* Flushes sessions whose oldest record has left the log window, and @forced sessions from the
+ * oldest record on. @ret_flushed counts sessions. */
+int ss__flush_stragglers(struct ss_store *store, MDB_txn *txn, unsigned forced,
+                         unsigned *ret_flushed);
+
+/* Whether the log is longer than its window. */
+bool ss__log_over_window(const struct ss_store *store);
 
 /* ---- recover.c ---- */
 

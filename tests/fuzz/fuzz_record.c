@@ -11,6 +11,7 @@
 #include "core/hash.h"
 #include "store/bytes_order.h"
 #include "store/layout.h"
+#include "store/log_format.h"
 #include "store/record.h"
 
 /* The values of layout.h; each decodes @in and, if that worked, appends its encoding to @out. */
@@ -205,32 +206,55 @@ static void check_again(again_fn *again, struct ss_str in)
     ss__bytes_deinit(&once);
 }
 
-/* A log value that is @in but for its checksum, which is made right. */
-static void check_log_value(struct ss_str in)
+/* A log record that is @in but for length and checksum, which are made right. */
+static void check_log_record(struct ss_str in)
 {
-    uint64_t sid;
-    struct ss_record record;
-    ss_check(ss__log_record_decode(in, 7, &sid, &record) == SS_E_CORRUPT || in.len > 0);
-    if (in.len < SS_LOG_RECORD_FIXED_BYTES) {
+    struct ss_log_record record;
+    int err = ss__log_record_decode(in, 7, &record);
+    ss_check((err == 0 || err == SS_E_CORRUPT) && record.len <= in.len);
+    if (in.len < SS_LOG_RECORD_HEAD_BYTES + 8) {
         return;
     }
     uint8_t *value = malloc(in.len);
     uint8_t *again = malloc(in.len);
     ss_check(value != NULL && again != NULL);
     memcpy(value, in.data, in.len);
+    ss__put_le32(value, (uint32_t)in.len);
     ss__put_le64(value + in.len - 8, ss__checksum_seeded(7, value, in.len - 8));
-    if (ss__log_record_decode(ss_str_of(value, in.len), 7, &sid, &record) == 0) {
-        ss_check(ss__log_record_bytes(&record) == in.len);
-        ss__log_record_encode(again, 7, sid, &record);
-        ss_check(value[1] != 0 || memcmp(value, again, in.len) == 0);
+    if (ss__log_record_decode(ss_str_of(value, in.len), 7, &record) == 0) {
+        ss_check(record.len == in.len);
+        if (record.kind == SS_LOG_EVENT) {
+            ss_check(ss__log_event_bytes(&record.event) == in.len);
+            ss__log_event_encode(again, 7, record.batch, record.sid, &record.event);
+        } else {
+            ss_check(ss__log_session_bytes(record.id) == in.len);
+            ss__log_session_encode(again, 7, record.batch, record.sid, record.created_us,
+                                   record.id);
+        }
+        ss_check(record.kind == SS_LOG_SESSION || memcmp(value, again, in.len) == 0);
+        ss_check(ss__log_record_decode(ss_str_of(value, in.len), 8, &record) == SS_E_CORRUPT);
         again[in.len / 2] ^= 1;
-        ss_check(ss__log_record_decode(ss_str_of(again, in.len), 7, &sid, &record) ==
-                 SS_E_CORRUPT);
-        ss_check(ss__log_record_decode(ss_str_of(value, in.len), 8, &sid, &record) ==
-                 SS_E_CORRUPT);
+        ss_check(ss__log_record_decode(ss_str_of(again, in.len), 7, &record) == SS_E_CORRUPT);
     }
     free(again);
     free(value);
+}
+
+/* Heads of files and batches. */
+static void check_log_heads(struct ss_str in)
+{
+    uint8_t again[SS_LOG_BLOCK_BYTES];
+    struct ss_log_head head;
+    struct ss_log_batch_head batch;
+    if (ss__log_head_decode(in, &head) == 0) {
+        ss__log_head_encode(again, &head);
+        ss_check(memcmp(again, in.data, 80) == 0);
+    }
+    if (ss__log_batch_decode(in, 7, &batch) == 0) {
+        ss_check(batch.bytes <= in.len);
+        ss__log_batch_encode(again, 7, &batch);
+        ss_check(memcmp(again, in.data, SS_LOG_BATCH_HEAD_BYTES) == 0);
+    }
 }
 
 /* A segment that holds @in as its entries; the first byte of it is the count. */
@@ -275,7 +299,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (choice < DECODERS) {
         check_again(decoders[choice], in);
     } else if (choice == DECODERS) {
-        check_log_value(in);
+        check_log_record(in);
+        check_log_heads(in);
     } else {
         check_segment(in);
     }

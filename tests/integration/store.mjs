@@ -107,8 +107,11 @@ async function damaged() {
     await daemon.kill();
     const marker = Buffer.from('Answer: Explain ordi');
     let spoiled = 0;
-    for (const shard of ['shard-0000', 'shard-0001']) {
-        const file = path.join(daemon.dir, shard, 'data.mdb');
+    const files = ['shard-0000', 'shard-0001'].flatMap((shard) =>
+        fs.readdirSync(path.join(daemon.dir, shard))
+            .filter((name) => name === 'data.mdb' || name.startsWith('log-'))
+            .map((name) => path.join(daemon.dir, shard, name)));
+    for (const file of files) {
         const bytes = fs.readFileSync(file);
         for (let at = bytes.indexOf(marker); at >= 0; at = bytes.indexOf(marker, at + 1)) {
             bytes[at] ^= 1;

@@ -433,6 +433,18 @@ class GoalTest(unittest.TestCase):
         self.assertEqual(self.verdict(suite, title).note, "")
 
 
+    def test_without_the_peer_its_figure_is_scaled_by_raw_writes(self) -> None:
+        suite = canned_suite()
+        title = "1,000 followers, 1 in flight"
+        raw = copy.deepcopy(suite.find("fanout_json_1x1000_window_1"))
+        assert raw is not None
+        raw.name = "ceiling_write_1x1000_window_1"
+        raw.runs[0].metrics["per_second"] = 283e3 / 2
+        suite.results.append(raw)
+        self.assertIn("112 k/s", self.verdict(suite, title).goal)
+        self.assertIn("142 k/s", self.verdict(suite, title).note)
+
+
 class ReportTest(unittest.TestCase):
     def test_canned_results_become_reports(self) -> None:
         suite = canned_suite()

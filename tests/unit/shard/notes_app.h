@@ -40,7 +40,8 @@ struct fixture {
     uint64_t now_ns;
     enum ss_durability durability;
     uint64_t log_window_bytes;
-    uint64_t map_bytes;          /* 0: 64 MiB */
+    uint64_t map_bytes;
+    uint64_t log_file_bytes;          /* 0: 64 MiB */
     uint64_t cache_bytes;        /* 0: 1 GiB */
     struct ss_pool *pool;        /* NULL: sessions are read on this thread */
     /* What happened. */
@@ -209,6 +210,8 @@ static inline void fixture_open(struct fixture *fixture)
     options.store.dir = fixture->dir;
     options.store.map_bytes = fixture->map_bytes != 0 ? fixture->map_bytes : UINT64_C(64) << 20;
     options.store.min_free_bytes = 0;
+    options.store.log_file_bytes = fixture->log_file_bytes != 0 ? fixture->log_file_bytes
+                                                                : options.store.log_file_bytes;
     options.store.durability = fixture->durability;
     options.store.clock = &fixture->clock;
     struct ss_failure failure = { 0 };

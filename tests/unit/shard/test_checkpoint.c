@@ -1,4 +1,6 @@
 /* When entities go to disk, and that loads afterwards replay only what came later. */
+#include <errno.h>
+
 #include "notes_app.h"
 
 #include "shard/checkpoint.h"
@@ -31,14 +33,16 @@ static void put_each(struct fixture *f, unsigned events, unsigned entities)
         post_put(f, "s", id, i % 7 == 6 ? "delete" : "x");
         step_all(f);
     }
-    ss_check(f->done_err == 0);
+    ss_check(f->done_err == 0 && ss__checkpoint_flush(f->shard, 0) >= 0);
 }
 
-static uint64_t replayed_after(unsigned events, unsigned entities)
+/* After @events, a flush, and @more. */
+static uint64_t replayed_after(unsigned events, unsigned entities, unsigned more)
 {
     struct fixture f;
     fixture_init(&f);
     put_each(&f, events, entities);
+    put_each(&f, more, entities);
     ss__shard_free(f.shard);
     f.shard = NULL;
     uint64_t count = replayed(&f, "s");
@@ -48,17 +52,17 @@ static uint64_t replayed_after(unsigned events, unsigned entities)
 
 SS_TEST(checkpoint, is_written_after_so_many_events_that_it_costs_them_little)
 {
-    ss_check(replayed_after(SS_CHECKPOINT_EVENTS_MIN - 1, 1) == SS_CHECKPOINT_EVENTS_MIN - 1);
-    ss_check(replayed_after(SS_CHECKPOINT_EVENTS_MIN, 1) == 0);
-    ss_check(replayed_after(SS_CHECKPOINT_EVENTS_MIN + 5, 1) == 5);
+    ss_check(replayed_after(SS_CHECKPOINT_EVENTS_MIN - 1, 1, 0) == SS_CHECKPOINT_EVENTS_MIN - 1);
+    ss_check(replayed_after(SS_CHECKPOINT_EVENTS_MIN, 1, 0) == 0);
+    ss_check(replayed_after(SS_CHECKPOINT_EVENTS_MIN, 1, 5) == 5);
 }
 
 SS_TEST(checkpoint, waits_for_more_events_when_many_entities_changed)
 {
     unsigned entities = SS_CHECKPOINT_EVENTS_MIN;
     unsigned due = entities * SS_CHECKPOINT_EVENTS_PER_ENTITY;
-    ss_check(replayed_after(due - 1, entities) == due - 1);
-    ss_check(replayed_after(due, entities) == 0);
+    ss_check(replayed_after(due - 1, entities, 0) == due - 1);
+    ss_check(replayed_after(due, entities, 0) == 0);
 }
 
 SS_TEST(checkpoint, the_snapshot_from_it_is_the_one_from_memory)
@@ -84,7 +88,7 @@ SS_TEST(checkpoint, of_a_failed_commit_is_written_again)
     struct fixture f;
     fixture_init(&f);
     put_each(&f, SS_CHECKPOINT_EVENTS_MIN - 1, 1);
-    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    ss__fault_arm("log.write", 1, 2, EIO);
     post_put(&f, "s", "n0", "lost");
     step_all(&f);
     ss_check(f.done_err == SS_E_COMMIT);
@@ -118,8 +122,15 @@ static void put_one(struct fixture *f, const char *session, const char *id, cons
     ss_check(f->done_err == 0);
 }
 
-/* An eviction stages its checkpoint at the end of one batch, the next one commits it. */
-SS_TEST(checkpoint, has_what_changes_after_it_was_staged_in_the_next_one)
+static void flush(struct fixture *f, const char *session)
+{
+    ss__checkpoint_want(f->shard, state_of(f, session));
+    ss_check(ss__checkpoint_flush(f->shard, 0) > 0);
+    ss_check(state_of(f, session)->dirty_count == 0);
+}
+
+/* An eviction wants its checkpoint at the end of one batch, the next one writes it. */
+SS_TEST(checkpoint, has_what_changed_after_it_was_wanted)
 {
     static char text[1 << 16];
     struct fixture f;
@@ -130,29 +141,30 @@ SS_TEST(checkpoint, has_what_changes_after_it_was_staged_in_the_next_one)
     put_one(&f, "s", "a", "1");
     put_one(&f, "s", "b", "1");
     put_one(&f, "other", "a", "1");
-    ss_check(state_of(&f, "s")->checkpoint_staged && state_of(&f, "s")->dirty_count == 0);
+    ss_check(!ss__list_empty(&state_of(&f, "s")->due) && state_of(&f, "s")->dirty_count == 2);
     put_one(&f, "s", "a", "2");
-    ss_check(!state_of(&f, "s")->checkpoint_staged && state_of(&f, "s")->dirty_count == 1);
+    ss_check(ss__list_empty(&state_of(&f, "s")->due) && state_of(&f, "s")->dirty_count == 0);
     put_one(&f, "s", "c", "1");
-    ss_check(state_of(&f, "s")->dirty_count == 2);
+    ss_check(state_of(&f, "s")->dirty_count == 1);
     put_one(&f, "other", "a", "2");
-    ss_check(state_of(&f, "s")->checkpoint_staged);
-    f.cache_bytes = 0;
+    ss_check(!ss__list_empty(&state_of(&f, "s")->due));
     put_one(&f, "other", "a", "3");
+    ss_check(f.shard->states_count == 1);
+    f.cache_bytes = 0;
     fixture_restart(&f);
     snapshot_of(&f, "s", text, sizeof text);
     ss_check_msg(strstr(text, "\"text\":\"1+2\"") != NULL, "%s", text);
     fixture_deinit(&f);
 }
 
-SS_TEST(checkpoint, is_of_the_moment_it_was_staged)
+SS_TEST(checkpoint, is_of_the_moment_it_was_written)
 {
     static char text[1 << 16];
     struct fixture f;
     fixture_init(&f);
     put_one(&f, "s", "a", "1");
     put_one(&f, "s", "b", "1");
-    ss_check(ss__checkpoint_stage(f.shard, state_of(&f, "s")) == 0);
+    flush(&f, "s");
     put_one(&f, "s", "a", "2");
     put_one(&f, "s", "b", "delete");
     ss__shard_free(f.shard);
@@ -161,6 +173,20 @@ SS_TEST(checkpoint, is_of_the_moment_it_was_staged)
     fixture_open(&f);
     snapshot_of(&f, "s", text, sizeof text);
     ss_check(strstr(text, "\"text\":\"1+2\"") != NULL && strstr(text, "\"b\"") == NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(checkpoint, that_is_wanted_leaves_with_its_state)
+{
+    struct fixture f;
+    fixture_init(&f);
+    put_one(&f, "s", "a", "1");
+    ss__checkpoint_want(f.shard, state_of(&f, "s"));
+    ss__fault_arm("log.write", 1, 2, EIO);
+    post_put(&f, "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_COMMIT && ss__list_empty(&f.shard->due));
+    ss_check(ss__checkpoint_flush(f.shard, 0) >= 0);
     fixture_deinit(&f);
 }
 
@@ -177,12 +203,12 @@ SS_TEST(checkpoint, of_a_deleted_entity_frees_its_memory_and_it_may_come_back_as
         put_one(&f, "s", id, "x");
         put_one(&f, "s", id, "delete");
     }
-    ss_check(ss__checkpoint_stage(f.shard, state_of(&f, "s")) == 0);
+    flush(&f, "s");
     put_one(&f, "s", "t1", "again");
     put_one(&f, "s", "t2", "delete");
     ss_check(state_of(&f, "s")->entities.count == 2);
     put_one(&f, "s", "t1", "delete");
-    ss_check(ss__checkpoint_stage(f.shard, state_of(&f, "s")) == 0);
+    flush(&f, "s");
     put_one(&f, "s", "a", "delete");
     put_one(&f, "s", "a", "2");
     ss_check(state_of(&f, "s")->bytes <= one && state_of(&f, "s")->live_count == 1);

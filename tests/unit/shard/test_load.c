@@ -1,4 +1,6 @@
 /* What is loaded after a crash or an eviction is what was there before. */
+#include <errno.h>
+
 #include "notes_app.h"
 
 #include <sched.h>
@@ -115,6 +117,7 @@ SS_TEST(load, that_fails_leaves_nothing_behind_and_is_tried_again)
         post_put(&f, "s", "a", "x");    /* a checkpoint, and events behind it */
     }
     step_all(&f);
+    ss_check(ss__checkpoint_flush(f.shard, 0) > 0);
     post_put(&f, "s", "b", "y");
     post_put(&f, "s", "a", "z");
     step_all(&f);
@@ -186,6 +189,7 @@ static void cold_init(struct cold *cold, uint64_t cache_bytes)
         post_put(f, "s", "k", ".");
     }
     step_all(f);
+    ss_check(ss__checkpoint_flush(f->shard, 0) > 0);
     post_put(f, "s", "after", "once");
     step_all(f);
     f->pool = cold->pool;
@@ -207,7 +211,7 @@ static void begin_load(struct cold *cold)
     (void)sem_wait(&reader_in);
     post_subscribe(&cold->f, "s", 7, 5);
     step_all(&cold->f);
-    ss_check(cold->f.shard->loads == 1);
+    ss_check(cold->f.shard->jobs == 1);
 }
 
 static void await_load(struct cold *cold)
@@ -220,7 +224,7 @@ static void await_load(struct cold *cold)
 
 static void settle(struct fixture *f)
 {
-    while (ss__shard_step(f->shard) || f->shard->loads > 0 ||
+    while (ss__shard_step(f->shard) || f->shard->jobs > 0 ||
            ss__inbox_depth(ss__shard_inbox(f->shard)) > 0) {
         (void)sched_yield();
     }
@@ -319,8 +323,9 @@ SS_TEST(load, does_not_bring_back_what_was_deleted_meanwhile)
     struct ss_str payload = ss_str_of(packed, protobuf_c_message_pack(&note.base, packed));
     const struct ss_name *name = ss__registry_find(f->registry, SS_SPACE_EVENT, ss_str("Put"));
     ss_check(ss__pipeline_publish(f->shard, channel, name, payload, &ordinal, &failure) == 0);
-    ss_check(ss__checkpoint_stage(f->shard, channel->state) == 0);
     ss_check(ss__batch_commit(f->shard) == 0);
+    ss__checkpoint_want(f->shard, channel->state);
+    ss_check(ss__checkpoint_flush(f->shard, 0) > 0);
     end_load(&cold);
     ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
     ss_check_msg(strstr(text, "\"k\"") == NULL && strstr(text, "\"after\"") != NULL, "%s", text);
@@ -335,7 +340,7 @@ SS_TEST(load, a_commit_that_fails_meanwhile_makes_it_begin_again)
     post_note(f, SS_REQUEST_SUBMIT, "Timed", "s", "cmd", "c");
     step_all(f);
     begin_load(&cold);
-    ss__fault_arm("store.commit.write", 1, 2, SS_E_STOREIO);
+    ss__fault_arm("log.write", 1, 2, EIO);
     f->now_ns += 3000000;
     step_all(f);
     ss_check(atomic_load(&f->stats->commit_errors) == 1 && f->task_runs == 1);
@@ -359,7 +364,7 @@ SS_TEST(load, for_a_state_that_was_dropped_is_not_added_to_its_successor)
     ss_check(ss__load_now(f->shard, channel) == 0 && !channel->state->whole);
     await_load(&cold);
     (void)ss__shard_step(f->shard);
-    ss_check(f->shard->loads == 0 && !channel->state->whole);
+    ss_check(f->shard->jobs == 0 && !channel->state->whole);
     settle(f);
     ss_check(channel->state->whole);    /* those who waited began another */
     check_text(f, "\"text\":\"c\"");

@@ -1,6 +1,9 @@
 /* Ordinals, snapshots before live frames, tasks, policies: a shard stepped on one thread. */
 #include "notes_app.h"
 
+#include "shard/batch.h"
+#include "shard/shard_state.h"
+
 SS_TEST(shard, i1_ordinals_have_no_gaps_and_frames_follow_them)
 {
     struct fixture f;
@@ -166,7 +169,7 @@ SS_TEST(shard, an_uninterested_gateway_gets_no_more_frames)
     fixture_deinit(&f);
 }
 
-SS_TEST(shard, interval_mode_answers_at_once_and_commits_later)
+SS_TEST(shard, interval_mode_answers_at_once_and_syncs_later)
 {
     struct fixture f;
     fixture_init(&f);
@@ -176,9 +179,13 @@ SS_TEST(shard, interval_mode_answers_at_once_and_commits_later)
     fixture_open(&f);
     post_put(&f, "s", "a", "1");
     step_all(&f);
-    ss_check(f.dones == 1 && atomic_load(&f.stats->commits) == 0);
-    f.now_ns += 60000000;
+    ss_check(f.dones == 1 && f.shard->interval_due_ns == f.now_ns + 50000000);
+    ss_check(ss__batch_wait_ms(f.shard) <= 50);
+    f.now_ns += 49000000;
     step_all(&f);
-    ss_check(atomic_load(&f.stats->commits) == 1);
+    ss_check(f.shard->interval_due_ns != 0);
+    f.now_ns += 1000000;
+    step_all(&f);
+    ss_check(f.shard->interval_due_ns == 0);
     fixture_deinit(&f);
 }

@@ -57,7 +57,7 @@ static void publish(struct fixture *f, unsigned count)
 static void snapshot(struct fixture *f, char *out, size_t cap)
 {
     post_subscribe(f, "s", 9, 1);
-    for (step_all(f); f->shard->loads > 0; step_all(f)) {
+    for (step_all(f); f->shard->jobs > 0; step_all(f)) {
         sched_yield();
     }
     ss__msg_free(&take_snapshot(f, out, cap)->base);

@@ -3,6 +3,8 @@
 #ifndef SS_TESTS_STORE_FIXTURE_H
 #define SS_TESTS_STORE_FIXTURE_H
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include "store/directory.h"
 #include "store/env.h"
 #include "store/layout.h"
+#include "store/log_walk.h"
 #include "store/record.h"
 #include "store/store.h"
 
@@ -97,6 +100,7 @@ static inline void fixture_init(struct fixture *f)
     f->options.must_exist = true;
     f->options.map_bytes = 64u << 20;
     f->options.min_free_bytes = 1u << 20;
+    f->options.log_file_bytes = 1u << 20;
     f->options.clock = &f->clock.clock;
 }
 
@@ -126,13 +130,10 @@ static inline void fixture_end(struct fixture *f)
 /* Closes without the clean mark, as if the process had been killed between two commits. */
 static inline void fixture_crash(struct fixture *f)
 {
-    struct ss_store_session *session;
-    ss__fault_arm("store.commit.sync", 1, 1, SS_E_STOREIO);
-    ss_check(ss__store_stage_session(f->store, ss_str("lost in the crash"), 1, &session) == 0);
-    ss_check(ss__store_commit(f->store) == SS_E_STOREIO);
-    ss__store_put_session(f->store, session);
     ss__fault_reset();
+    ss__fault_arm("store.close", 1, 1, SS_E_STOREIO);
     fixture_close(f);
+    ss__fault_reset();
 }
 
 /* ---- events: payloads follow from session and ordinal ---- */
@@ -223,7 +224,7 @@ static inline void fixture_verify(struct fixture *f, const char *id, uint64_t ne
     struct ss_image_request *request;
     ss_check(ss__store_get_session(f->store, ss_str(id), &session) == 0);
     ss_check(ss__store_row(session)->ordinal == newest);
-    ss_check(ss__store_image_request(session, false, &request) == 0);
+    ss_check(ss__store_image_request(f->store, session, false, &request) == 0);
     fixture_verify_request(f, request, id, newest, len);
     ss__store_image_request_free(request);
     ss__store_put_session(f->store, session);
@@ -242,6 +243,23 @@ static inline void fixture_flush_all(struct fixture *f)
     while ((flushed = ss__store_flush(f->store, 16)) > 0) {
     }
     ss_check(flushed == 0);
+}
+
+/* Moves what has to go: checkpoints, new sessions, full tails, stragglers. */
+static inline void fixture_flush_due(struct fixture *f)
+{
+    int flushed = ss__store_flush(f->store, 0);
+    ss_check_msg(flushed >= 0, "%s", ss_error_name(flushed));
+}
+
+static inline void fixture_checkpoint(struct fixture *f, const char *id,
+                                      const struct ss_entity_row *rows, size_t count,
+                                      uint64_t ordinal)
+{
+    struct ss_store_session *session = fixture_session(f, id);
+    ss_check(ss__store_stage_checkpoint(f->store, session, rows, count, ordinal, 1) == 0);
+    fixture_flush_due(f);
+    ss__store_put_session(f->store, session);
 }
 
 /* ---- check and damage, on a closed store ---- */
@@ -278,8 +296,7 @@ static inline void fixture_plant(struct fixture *f, enum ss_db db, struct ss_str
     struct ss_env env;
     MDB_txn *txn;
     struct ss_failure failure = { 0 };
-    ss_check(ss__env_open(f->shard_dir, 64u << 20, SS_DURABILITY_FSYNC, false, &env,
-                          &failure) == 0);
+    ss_check(ss__env_open(f->shard_dir, 64u << 20, false, &env, &failure) == 0);
     ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
     MDB_val key = ss__val_of(key_bytes.data, key_bytes.len);
     MDB_val value = ss__val_of(value_bytes.data, value_bytes.len);
@@ -299,8 +316,7 @@ static inline size_t fixture_row(struct fixture *f, enum ss_db db, unsigned inde
     MDB_val key;
     MDB_val value;
     struct ss_failure failure = { 0 };
-    ss_check(ss__env_open(f->shard_dir, 64u << 20, SS_DURABILITY_FSYNC, true, &env,
-                          &failure) == 0);
+    ss_check(ss__env_open(f->shard_dir, 64u << 20, true, &env, &failure) == 0);
     ss_check(mdb_txn_begin(env.env, NULL, MDB_RDONLY, &txn) == 0);
     ss_check(mdb_cursor_open(txn, env.dbi[db], &cursor) == 0);
     for (unsigned i = 0; i <= index; i++) {
@@ -327,6 +343,143 @@ static inline void fixture_flip(struct fixture *f, enum ss_db db, unsigned index
     ss_check(back >= 1 && back <= len);
     value[len - back] ^= 0x10;
     fixture_plant(f, db, ss_str_of(key, key_len), ss_str_of(value, len));
+}
+
+/* ---- the log, on a closed store ---- */
+
+#define FIXTURE_RECORDS_MAX 4096u
+
+/* Where its records are, those of new sessions included. */
+struct fixture_log {
+    uint64_t positions[FIXTURE_RECORDS_MAX];
+    unsigned count;
+    unsigned damaged;
+    unsigned gaps;
+    unsigned torn;
+};
+
+static inline int fixture_on_record(void *ctx, struct ss_log_file *file, uint64_t position,
+                                    const struct ss_log_record *record, bool damaged)
+{
+    struct fixture_log *log = ctx;
+    (void)file;
+    (void)record;
+    ss_check(log->count < FIXTURE_RECORDS_MAX);
+    log->positions[log->count++] = position;
+    log->damaged += damaged ? 1 : 0;
+    return 0;
+}
+
+static inline int fixture_on_gap(void *ctx, struct ss_log_file *file, uint64_t position,
+                                 uint64_t bytes, const char *what)
+{
+    (void)file;
+    (void)position;
+    (void)bytes;
+    (void)what;
+    ((struct fixture_log *)ctx)->gaps++;
+    return 0;
+}
+
+static inline void fixture_on_torn(void *ctx, struct ss_log_file *file, uint64_t position,
+                                   uint64_t bytes)
+{
+    (void)file;
+    (void)position;
+    (void)bytes;
+    ((struct fixture_log *)ctx)->torn++;
+}
+
+static inline void fixture_read_log(struct fixture *f, struct fixture_log *ret_log)
+{
+    static const struct ss_log_visitor visitor = { fixture_on_record, fixture_on_gap,
+                                                   fixture_on_torn };
+    const struct ss_log_known known = { .synced = true };
+    struct ss_log log;
+    ss_check(ss__log_open(&log, f->shard_dir, 0, f->options.directory_id, 0, true, NULL) == 0);
+    *ret_log = (struct fixture_log){ 0 };
+    ss_check(ss__log_walk(&log, &known, &visitor, ret_log) == 0);
+    ss__log_close(&log);
+}
+
+/* Of the @index-th record; 0 is the first. */
+static inline uint64_t fixture_position(struct fixture *f, unsigned index)
+{
+    static struct fixture_log log;
+    fixture_read_log(f, &log);
+    ss_check_msg(index < log.count, "%u of %u records", index, log.count);
+    return log.positions[index];
+}
+
+static inline void fixture_log_path(const struct fixture *f, uint64_t serial, char out[400])
+{
+    char name[SS_LOG_NAME_BYTES];
+    ss__log_file_name(name, serial);
+    (void)snprintf(out, 400, "%s/%s", f->shard_dir, name);
+}
+
+static inline void fixture_write_log(struct fixture *f, uint64_t position, const void *bytes,
+                                     size_t len)
+{
+    char path[400];
+    fixture_log_path(f, position >> 32, path);
+    int fd = open(path, O_WRONLY);
+    ss_check(fd >= 0 && pwrite(fd, bytes, len, (off_t)(position & UINT32_MAX)) == (ssize_t)len);
+    (void)close(fd);
+}
+
+static inline void fixture_flip_log(struct fixture *f, uint64_t position)
+{
+    char path[400];
+    uint8_t byte;
+    fixture_log_path(f, position >> 32, path);
+    int fd = open(path, O_RDONLY);
+    ss_check(fd >= 0 && pread(fd, &byte, 1, (off_t)(position & UINT32_MAX)) == 1);
+    (void)close(fd);
+    byte ^= 0x10;
+    fixture_write_log(f, position, &byte, 1);
+}
+
+/* Flips a bit @at bytes behind the beginning of the @index-th record. */
+static inline void fixture_flip_record(struct fixture *f, unsigned index, uint64_t at)
+{
+    fixture_flip_log(f, fixture_position(f, index) + at);
+}
+
+static inline void fixture_truncate_log(struct fixture *f, uint64_t serial, uint64_t bytes)
+{
+    char path[400];
+    fixture_log_path(f, serial, path);
+    ss_check(truncate(path, (off_t)bytes) == 0);
+}
+
+static inline void fixture_delete_log(struct fixture *f, uint64_t serial)
+{
+    char path[400];
+    fixture_log_path(f, serial, path);
+    ss_check(unlink(path) == 0);
+}
+
+/* Files of the shard whose name begins with @prefix: "log-", "spare-". */
+static inline unsigned fixture_count_files(struct fixture *f, const char *prefix)
+{
+    unsigned count = 0;
+    DIR *dir = opendir(f->shard_dir);
+    ss_check(dir != NULL);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0 ? 1 : 0;
+    }
+    (void)closedir(dir);
+    return count;
+}
+
+static inline struct ss_session_row fixture_row_of(struct fixture *f, const char *id)
+{
+    struct ss_store_session *session;
+    ss_check(ss__store_get_session(f->store, ss_str(id), &session) == 0);
+    struct ss_session_row row = *ss__store_row(session);
+    ss__store_put_session(f->store, session);
+    return row;
 }
 
 #endif

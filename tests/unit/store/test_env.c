@@ -17,8 +17,7 @@ static void place_open(struct place *place)
 {
     struct ss_failure failure = { 0 };
     fixture_make_root(place->root, sizeof place->root);
-    int err = ss__env_open(place->root, 16u << 20, SS_DURABILITY_NONE, false, &place->env,
-                           &failure);
+    int err = ss__env_open(place->root, 16u << 20, false, &place->env, &failure);
     ss_check_msg(err == 0, "%s", failure.text);
 }
 
@@ -38,7 +37,7 @@ static int put(struct place *place, uint64_t number, size_t len)
     ss_check(mdb_txn_begin(place->env.env, NULL, 0, &txn) == 0);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value = ss__val_of(bytes, len);
-    int code = mdb_put(txn, place->env.dbi[SS_DB_LOG], &key, &value, 0);
+    int code = mdb_put(txn, place->env.dbi[SS_DB_SEGMENT], &key, &value, 0);
     if (code != 0) {
         mdb_txn_abort(txn);
         return ss__err_from_lmdb(code);
@@ -77,7 +76,7 @@ static void *read_on(void *arg)
         ss__put_be64(key_bytes, 0);
         MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
         MDB_val value;
-        int code = mdb_get(txn, place->env.dbi[SS_DB_LOG], &key, &value);
+        int code = mdb_get(txn, place->env.dbi[SS_DB_SEGMENT], &key, &value);
         unsigned sum = 0;
         for (size_t i = 0; code == 0 && i < value.mv_size; i += 512) {
             sum += ((const uint8_t *)value.mv_data)[i];
@@ -122,10 +121,10 @@ SS_TEST(env, owner_reads_the_newest_commit_after_stale_and_the_old_one_before)
     place_open(&place);
     ss_check(put(&place, 1, 10) == 0);
     ss_check(ss__env_reader(&place.env, &txn) == 0);
-    ss_check(mdb_stat(txn, place.env.dbi[SS_DB_LOG], &stat) == 0 && stat.ms_entries == 1);
+    ss_check(mdb_stat(txn, place.env.dbi[SS_DB_SEGMENT], &stat) == 0 && stat.ms_entries == 1);
     ss_check(put(&place, 2, 10) == 0);
     ss_check(ss__env_reader(&place.env, &txn) == 0);
-    ss_check(mdb_stat(txn, place.env.dbi[SS_DB_LOG], &stat) == 0 && stat.ms_entries == 2);
+    ss_check(mdb_stat(txn, place.env.dbi[SS_DB_SEGMENT], &stat) == 0 && stat.ms_entries == 2);
     place_end(&place);
 }
 
@@ -147,8 +146,7 @@ SS_TEST(env, absent_directory_is_an_error_with_its_name)
 {
     struct ss_env env;
     struct ss_failure failure = { 0 };
-    ss_check(ss__env_open("/nonexistent/shard", 16u << 20, SS_DURABILITY_FSYNC, false, &env,
-                          &failure) == SS_E_STOREIO);
+    ss_check(ss__env_open("/nonexistent/shard", 16u << 20, false, &env, &failure) == SS_E_STOREIO);
     ss_check(strstr(failure.text, "/nonexistent/shard") != NULL);
 }
 
@@ -162,7 +160,7 @@ SS_TEST(env, data_beyond_the_automatic_limit_is_opened_with_room_to_write)
     fixture_close(&f);
     (void)snprintf(path, sizeof path, "%s/data.mdb", f.shard_dir);
     ss_check(truncate(path, (off_t)data_bytes) == 0);    /* a hole: takes no space */
-    ss_check(ss__env_open(f.shard_dir, 0, SS_DURABILITY_FSYNC, false, &env, NULL) == 0);
+    ss_check(ss__env_open(f.shard_dir, 0, false, &env, NULL) == 0);
     ss_check(env.map_bytes > data_bytes && env.map_bytes <= data_bytes + (UINT64_C(1) << 30));
     ss__env_close(&env);
     fixture_end(&f);

@@ -8,18 +8,9 @@ static struct ss_image_request *request_of(struct fixture *f, const char *id, bo
     struct ss_store_session *session;
     struct ss_image_request *request;
     ss_check(ss__store_get_session(f->store, ss_str(id), &session) == 0);
-    ss_check(ss__store_image_request(session, entities, &request) == 0);
+    ss_check(ss__store_image_request(f->store, session, entities, &request) == 0);
     ss__store_put_session(f->store, session);
     return request;
-}
-
-static void checkpoint(struct fixture *f, const char *id, const struct ss_entity_row *rows,
-                       size_t count, uint64_t ordinal)
-{
-    struct ss_store_session *session = fixture_session(f, id);
-    ss_check(ss__store_stage_checkpoint(f->store, session, rows, count, ordinal, 1) == 0);
-    ss_check(ss__store_commit(f->store) == 0);
-    ss__store_put_session(f->store, session);
 }
 
 SS_TEST(image, request_from_before_flush_and_trim_is_answered_after_them)
@@ -29,7 +20,13 @@ SS_TEST(image, request_from_before_flush_and_trim_is_answered_after_them)
     fixture_publish(&f, "a", 40, 100, 40);
     struct ss_image_request *request = request_of(&f, "a", false);
     fixture_flush_all(&f);
-    ss_check(fixture_stats(&f).records_trimmed >= 39);
+    fixture_verify_request(&f, request, "a", 40, 100);
+    /* Its file goes, and comes back with other events in it. */
+    for (unsigned i = 0; i < 60; i++) {
+        fixture_publish(&f, "other", 1, 60000, 1);
+        fixture_flush_all(&f);
+    }
+    ss_check(fixture_stats(&f).records_trimmed >= 41);
     fixture_verify_request(&f, request, "a", 40, 100);
     ss__store_image_request_free(request);
     fixture_end(&f);
@@ -45,7 +42,7 @@ SS_TEST(image, segments_and_tail_join_without_gap_wherever_the_timeline_stands)
     fixture_publish(&f, "behind", 70, 50, 70);
     for (uint64_t timeline = 0; timeline <= 170; timeline++) {
         if (timeline > 0) {
-            checkpoint(&f, "a", NULL, 0, timeline);
+            fixture_checkpoint(&f, "a", NULL, 0, timeline);
         }
         fixture_verify(&f, "a", 170, 50);
     }
@@ -67,8 +64,8 @@ SS_TEST(image, entities_come_by_kind_and_id_and_from_no_other_session)
                                           .created_ordinal = 1, .last_ordinal = 2,
                                           .type_id = f.entity_type, .payload = ss_str("v") };
     }
-    checkpoint(&f, "a", rows, 4, 3);
-    checkpoint(&f, "b", rows, 1, 3);
+    fixture_checkpoint(&f, "a", rows, 4, 3);
+    fixture_checkpoint(&f, "b", rows, 1, 3);
     struct ss_image_request *request = request_of(&f, "a", true);
     struct ss_image image;
     ss_check(ss__store_read_image(f.store, request, &image) == 0);
@@ -116,7 +113,7 @@ SS_TEST(image, timeline_belongs_to_the_entities_read_with_it)
     struct ss_image_request *request = request_of(&f, "a", true);
     struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1,
                                  .last_ordinal = 4, .type_id = f.entity_type };
-    checkpoint(&f, "a", &row, 1, 4);
+    fixture_checkpoint(&f, "a", &row, 1, 4);
     struct ss_image image;
     ss_check(ss__store_read_image(f.store, request, &image) == 0);
     ss_check(image.entities_count == 1 && image.row.timeline_ordinal == 4);
@@ -187,6 +184,7 @@ SS_TEST(image, damaged_segment_is_reported_and_not_returned)
     struct fixture f;
     fixture_open(&f);
     fixture_publish(&f, "a", 64, 50, 64);
+    fixture_flush_due(&f);
     fixture_close(&f);
     fixture_flip(&f, SS_DB_SEGMENT, 0, 200);
     fixture_reopen(&f);
@@ -210,7 +208,7 @@ SS_TEST(image, damaged_entity_is_reported_and_not_returned)
                                  .last_ordinal = 2, .type_id = f.entity_type,
                                  .payload = ss_str("true") };
     ss_check(ss__store_stage_checkpoint(f.store, a, &row, 1, 3, 1) == 0);
-    ss_check(ss__store_commit(f.store) == 0);
+    fixture_flush_due(&f);
     ss_check(ss__store_read_entity(f.store, a, row.kind, row.id, &got) == 0);
     ss_check(ss_str_equal(got.payload, row.payload));
     ss__store_put_session(f.store, a);
@@ -219,9 +217,44 @@ SS_TEST(image, damaged_entity_is_reported_and_not_returned)
     fixture_reopen(&f);
     a = fixture_session(&f, "a");
     ss_check(ss__store_read_entity(f.store, a, row.kind, row.id, &got) == SS_E_CORRUPT);
-    ss_check(ss__store_image_request(a, true, &request) == 0);
+    ss_check(ss__store_image_request(f.store, a, true, &request) == 0);
     ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
     ss__store_image_request_free(request);
     ss__store_put_session(f.store, a);
+    fixture_end(&f);
+}
+
+SS_TEST(image, event_damaged_in_the_log_after_it_was_written_fails_that_read_only)
+{
+    struct fixture f;
+    struct ss_image image;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_publish(&f, "b", 3, 50, 3);
+    struct ss_image_request *before = request_of(&f, "a", false);
+    fixture_flip_record(&f, 2, 60);    /* the second event, under the open store */
+    struct ss_image_request *after = request_of(&f, "a", false);
+    fixture_verify_request(&f, before, "a", 3, 50);
+    ss_check(ss__store_read_image(f.store, after, &image) == SS_E_CORRUPT);
+    ss__store_image_request_free(before);
+    ss__store_image_request_free(after);
+    fixture_verify(&f, "b", 3, 50);
+    fixture_end(&f);
+}
+
+/* LMDB does not know the session: everything comes from the log. */
+SS_TEST(image, session_that_is_only_in_the_log_is_read_before_and_after_a_crash)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 5, 50, 2);
+    struct ss_image_request *request = request_of(&f, "a", true);
+    fixture_verify_request(&f, request, "a", 5, 50);
+    ss__store_image_request_free(request);
+    fixture_crash(&f);
+    fixture_reopen(&f);
+    request = request_of(&f, "a", true);
+    fixture_verify_request(&f, request, "a", 5, 50);
+    ss__store_image_request_free(request);
     fixture_end(&f);
 }

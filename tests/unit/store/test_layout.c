@@ -198,3 +198,20 @@ SS_TEST(layout, catalog_type_and_meta_values_round_trip_and_cuts_are_refused)
     ss_check(got_run.incarnation == 8 && got_run.damage == 9);
     ss_check(ss__meta_run_decode(ss_str_of(meta, len - 1), &got_run) == SS_E_CORRUPT);
 }
+
+SS_TEST(layout, extent_of_the_log_round_trips_and_no_other_length_is_taken)
+{
+    uint8_t meta[SS_META_BYTES_MAX + 1] = { 0 };
+    struct ss_meta_log log = { UINT32_MAX, UINT64_MAX - 1 };
+    struct ss_meta_log got = { 0 };
+    size_t len = ss__meta_log_encode(meta, &log);
+    ss_check(len <= SS_META_BYTES_MAX);
+    ss_check(ss__meta_log_decode(ss_str_of(meta, len), &got) == 0);
+    ss_check(got.needed_serial == UINT32_MAX && got.next_batch == UINT64_MAX - 1);
+    for (size_t cut = 1; cut < len; cut++) {
+        ss_check(ss__meta_log_decode(ss_str_of(meta, cut), &got) == SS_E_CORRUPT);
+    }
+    ss_check(ss__meta_log_decode(ss_str_of(meta, len + 1), &got) == SS_E_CORRUPT);
+    meta[0]++;
+    ss_check(ss__meta_log_decode(ss_str_of(meta, len), &got) == SS_E_CORRUPT);
+}

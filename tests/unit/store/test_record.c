@@ -1,3 +1,4 @@
+#include "core/hash.h"
 #include "store_fixture.h"
 
 static const struct ss_record sample = {
@@ -12,38 +13,91 @@ static void same(const struct ss_record *a, const struct ss_record *b)
     ss_check(ss_str_equal(a->header, b->header) && ss_str_equal(a->payload, b->payload));
 }
 
-SS_TEST(record, log_value_round_trips_and_any_flipped_bit_is_noticed)
+/* Any flipped bit and any cut of @value is noticed. */
+static void is_guarded(uint8_t *value, size_t len, uint64_t seed)
 {
-    uint8_t value[128];
-    size_t len = ss__log_record_bytes(&sample);
-    uint64_t sid;
-    struct ss_record got;
-    ss__log_record_encode(value, 99, 5, &sample);
-    ss_check(ss__log_record_decode(ss_str_of(value, len), 99, &sid, &got) == 0);
-    ss_check(sid == 5 && got.ordinal == 7);
-    same(&got, &sample);
+    struct ss_log_record got;
     for (size_t bit = 0; bit < len * 8; bit++) {
         value[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-        ss_check(ss__log_record_decode(ss_str_of(value, len), 99, &sid, &got) == SS_E_CORRUPT);
+        ss_check(ss__log_record_decode(ss_str_of(value, len), seed, &got) == SS_E_CORRUPT);
         value[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
     for (size_t cut = 0; cut < len; cut++) {
-        ss_check(ss__log_record_decode(ss_str_of(value, cut), 99, &sid, &got) == SS_E_CORRUPT);
+        ss_check(ss__log_record_decode(ss_str_of(value, cut), seed, &got) == SS_E_CORRUPT);
+        ss_check(got.len == 0);
     }
-    ss_check(ss__log_record_decode(ss_str_of(value, len), 98, &sid, &got) == SS_E_CORRUPT);
+    ss_check(ss__log_record_decode(ss_str_of(value, len), seed + 1, &got) == SS_E_CORRUPT);
+    ss_check(got.len == len);    /* the next one can be found */
 }
 
-SS_TEST(record, peek_reads_session_and_ordinal_of_values_long_enough)
+SS_TEST(record, event_in_the_log_round_trips_and_any_flipped_bit_is_noticed)
 {
-    uint8_t value[128];
-    uint64_t sid;
-    uint64_t ordinal;
-    ss__log_record_encode(value, 1, 5, &sample);
-    ss_check(ss__log_record_peek(ss_str_of(value, ss__log_record_bytes(&sample)), &sid,
-                                 &ordinal) == 0);
-    ss_check(sid == 5 && ordinal == 7);
-    ss_check(ss__log_record_peek(ss_str_of(value, SS_LOG_RECORD_FIXED_BYTES - 1), &sid,
-                                 &ordinal) == SS_E_CORRUPT);
+    uint8_t value[136] = { 0 };    /* more may follow */
+    size_t len = ss__log_event_bytes(&sample);
+    struct ss_log_record got;
+    ss__log_event_encode(value, 99, 1234, 5, &sample);
+    ss_check(ss__log_record_decode(ss_str_of(value, sizeof value), 99, &got) == 0);
+    ss_check(got.kind == SS_LOG_EVENT && got.len == len && got.batch == 1234 && got.sid == 5);
+    ss_check(got.event.ordinal == 7);
+    same(&got.event, &sample);
+    is_guarded(value, len, 99);
+}
+
+SS_TEST(record, new_session_in_the_log_round_trips_and_any_flipped_bit_is_noticed)
+{
+    uint8_t value[512] = { 0 };
+    size_t len = ss__log_session_bytes(ss_str("abc"));
+    struct ss_log_record got;
+    ss__log_session_encode(value, 99, 1234, 5, 777, ss_str("abc"));
+    ss_check(ss__log_record_decode(ss_str_of(value, sizeof value), 99, &got) == 0);
+    ss_check(got.kind == SS_LOG_SESSION && got.len == len && got.batch == 1234 && got.sid == 5);
+    ss_check(got.created_us == 777 && ss_str_equal(got.id, ss_str("abc")));
+    is_guarded(value, len, 99);
+}
+
+static void reseal(uint8_t *value, size_t len, uint64_t seed)
+{
+    ss__put_le64(value + len - 8, ss__checksum_seeded(seed, value, len - 8));
+}
+
+SS_TEST(record, sound_checksum_over_an_impossible_shape_is_damage)
+{
+    uint8_t value[512] = { 0 };
+    struct ss_log_record got;
+    size_t len = ss__log_event_bytes(&sample);
+    ss__log_event_encode(value, 1, 1, 5, &sample);
+    ss__put_le32(value + 44, (uint32_t)(len - SS_LOG_EVENT_FIXED_BYTES) + 1);    /* header */
+    reseal(value, len, 1);
+    ss_check(ss__log_record_decode(ss_str_of(value, len), 1, &got) == SS_E_CORRUPT);
+    ss_check(got.sid == 5 && got.event.ordinal == 7);
+
+    ss__log_event_encode(value, 1, 1, 5, &sample);
+    value[4] = 3;    /* kind */
+    reseal(value, len, 1);
+    ss_check(ss__log_record_decode(ss_str_of(value, len), 1, &got) == SS_E_CORRUPT);
+    ss__log_event_encode(value, 1, 1, 5, &sample);
+    value[5]++;    /* version */
+    reseal(value, len, 1);
+    ss_check(ss__log_record_decode(ss_str_of(value, len), 1, &got) == SS_E_CORRUPT);
+
+    for (size_t short_len = 32; short_len < SS_LOG_EVENT_FIXED_BYTES; short_len++) {
+        ss__log_event_encode(value, 1, 1, 5, &sample);
+        ss__put_le32(value, (uint32_t)short_len);
+        reseal(value, short_len, 1);
+        ss_check(ss__log_record_decode(ss_str_of(value, short_len), 1, &got) == SS_E_CORRUPT);
+    }
+    ss__log_session_encode(value, 1, 1, 5, 1, ss_str(""));
+    len = ss__log_session_bytes(ss_str(""));
+    ss_check(ss__log_record_decode(ss_str_of(value, len), 1, &got) == SS_E_CORRUPT);
+    char id[SS_SESSION_ID_BYTES_MAX + 1];
+    memset(id, 'i', sizeof id);
+    struct ss_str longest = ss_str_of(id, sizeof id - 1);
+    ss_check(ss__log_session_bytes(longest) < sizeof value);
+    ss__log_session_encode(value, 1, 1, 5, 1, longest);
+    ss_check(ss__log_record_decode(ss_str_of(value, sizeof value), 1, &got) == 0);
+    ss_check(ss_str_equal(got.id, longest));
+    ss__log_session_encode(value, 1, 1, 5, 1, ss_str_of(id, sizeof id));
+    ss_check(ss__log_record_decode(ss_str_of(value, sizeof value), 1, &got) == SS_E_CORRUPT);
 }
 
 SS_TEST(record, segment_entries_follow_each_other_and_a_cut_is_noticed)

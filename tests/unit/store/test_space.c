@@ -26,9 +26,9 @@ static int checkpoint(struct fixture *f, unsigned first, unsigned count, bool to
                                           .payload = ss_str_of(big, sizeof big) };
     }
     ss_check(ss__store_stage_checkpoint(f->store, session, rows, count, 1, 1) == 0);
-    int err = ss__store_commit(f->store);
+    int err = ss__store_flush(f->store, 0);
     ss__store_put_session(f->store, session);
-    return err;
+    return err < 0 ? err : 0;
 }
 
 static void open_small(struct fixture *f)
@@ -85,31 +85,42 @@ SS_TEST(space, transaction_that_fills_the_map_is_refused_whole_and_the_next_one_
     fixture_end(&f);
 }
 
-/* The disk, as far as this process may write it, ends @room bytes behind the data file. */
-static void refuses_and_heals_at_file_limit(uint64_t room)
+/* The disk, as far as this process may write a file, ends at @limit. */
+struct tight {
+    struct rlimit before;
+    void (*handler)(int);
+};
+
+static struct tight tighten(uint64_t limit)
+{
+    struct tight tight;
+    ss_check(getrlimit(RLIMIT_FSIZE, &tight.before) == 0);
+    struct rlimit small = { (rlim_t)limit, tight.before.rlim_max };
+    tight.handler = signal(SIGXFSZ, SIG_IGN);
+    ss_check(tight.handler != SIG_ERR && setrlimit(RLIMIT_FSIZE, &small) == 0);
+    return tight;
+}
+
+static void loosen(const struct tight *tight)
+{
+    ss_check(setrlimit(RLIMIT_FSIZE, &tight->before) == 0);
+    ss_check(signal(SIGXFSZ, tight->handler) != SIG_ERR);
+}
+
+SS_TEST(space, log_that_gets_no_further_file_refuses_publishes_and_heals)
 {
     struct fixture f;
-    char path[320];
-    struct stat data;
-    struct rlimit before;
     fixture_open(&f);
     fixture_publish(&f, "a", 3, 50, 3);
-    (void)snprintf(path, sizeof path, "%s/data.mdb", f.shard_dir);
-    ss_check(stat(path, &data) == 0 && getrlimit(RLIMIT_FSIZE, &before) == 0);
-    struct rlimit tight = { (rlim_t)data.st_size + room, before.rlim_max };
-    void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
-    ss_check(old != SIG_ERR && setrlimit(RLIMIT_FSIZE, &tight) == 0);
-
     struct ss_store_session *a = fixture_session(&f, "a");
-    fixture_stage(&f, a, 20, 60000);
+    fixture_stage(&f, a, 40, 60000);    /* more than a file */
+    struct tight tight = tighten((1u << 20) + 4096);
     int err = ss__store_commit(f.store);
     int refusal = ss__store_writable(f.store);
-    uint64_t ordinal = ss__store_row(a)->ordinal;
-    ss__store_put_session(f.store, a);
-    ss_check(setrlimit(RLIMIT_FSIZE, &before) == 0 && signal(SIGXFSZ, old) != SIG_ERR);
+    loosen(&tight);
     ss_check_msg(err == SS_E_STOREFULL, "%s", ss_error_name(err));
-    ss_check(refusal == SS_E_STOREFULL && ordinal == 3);
-
+    ss_check(refusal == SS_E_STOREFULL && ss__store_row(a)->ordinal == 3);
+    ss__store_put_session(f.store, a);
     f.clock.now_ns += LATER_NS;
     ss_check(ss__store_writable(f.store) == 0);
     fixture_publish(&f, "a", 40, 50, 20);
@@ -121,61 +132,88 @@ static void refuses_and_heals_at_file_limit(uint64_t room)
     fixture_end(&f);
 }
 
-SS_TEST(space, write_refused_by_the_file_system_heals)
+/* LMDB cannot grow its file: the log takes events and keeps what a flush cannot move. */
+static void flush_refused_at_file_limit(uint64_t room)
 {
-    refuses_and_heals_at_file_limit(0);
+    struct fixture f;
+    char path[320];
+    struct stat data;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 60000, 1);
+    fixture_flush_all(&f);
+    fixture_publish(&f, "a", 10, 60000, 1);
+    (void)snprintf(path, sizeof path, "%s/data.mdb", f.shard_dir);
+    ss_check(stat(path, &data) == 0);
+    struct tight tight = tighten((uint64_t)data.st_size + room);
+    int err = ss__store_flush(f.store, 16);
+    int refusal = ss__store_writable(f.store);
+    loosen(&tight);
+    ss_check_msg(err == SS_E_STOREFULL, "%s", ss_error_name(err));
+    ss_check(refusal == SS_E_STOREFULL);
+    fixture_verify(&f, "a", 13, 60000);
+    f.clock.now_ns += LATER_NS;
+    ss_check(ss__store_writable(f.store) == 0);
+    fixture_flush_all(&f);
+    ss_check(fixture_stats(&f).unflushed_bytes == 0);
+    fixture_verify(&f, "a", 13, 60000);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    fixture_verify(&f, "a", 13, 60000);
+    fixture_end(&f);
 }
 
-SS_TEST(space, short_write_heals)
+SS_TEST(space, flush_refused_by_the_file_system_heals)
 {
-    refuses_and_heals_at_file_limit(6000);
+    flush_refused_at_file_limit(0);
 }
 
-static void commit_answers(const char *point, int code, unsigned times, int expected, bool latches)
+SS_TEST(space, short_write_of_a_flush_heals)
+{
+    flush_refused_at_file_limit(6000);
+}
+
+static void flush_answers(const char *point, int code, unsigned times, int expected, bool latches)
 {
     struct fixture f;
     fixture_open(&f);
     fixture_publish(&f, "a", 3, 50, 3);
-    struct ss_store_session *a = fixture_session(&f, "a");
-    fixture_stage(&f, a, 1, 50);
     ss__fault_arm(point, 1, times, code);
-    int err = ss__store_commit(f.store);
+    int err = ss__store_flush(f.store, 16);
     ss__fault_reset();
-    ss_check_msg(err == expected, "%d: %s", code, ss_error_name(err));
-    ss__store_put_session(f.store, a);
+    ss_check_msg(expected == 0 ? err > 0 : err == expected, "%d: %s", code, ss_error_name(err));
     f.clock.now_ns += LATER_NS;
     ss_check_msg(ss__store_writable(f.store) == (latches ? SS_E_STOREIO : 0), "%d", code);
-    fixture_verify(&f, "a", expected == 0 ? 4 : 3, 50);
+    fixture_verify(&f, "a", 3, 50);
     fixture_close(&f);
     fixture_check_clean(&f);
     fixture_reopen(&f);
     ss_check(f.report.clean == !latches);
-    fixture_verify(&f, "a", expected == 0 ? 4 : 3, 50);
+    fixture_verify(&f, "a", 3, 50);
     fixture_end(&f);
 }
 
 SS_TEST(space, lack_of_space_and_errors_before_the_sync_do_not_latch)
 {
-    commit_answers("store.commit.disk", ENOSPC, 2, SS_E_STOREFULL, false);
-    commit_answers("store.commit.disk", EDQUOT, 2, SS_E_STOREFULL, false);
-    commit_answers("store.commit.disk", EFBIG, 2, SS_E_STOREFULL, false);
-    commit_answers("store.commit.disk", MDB_MAP_FULL, 2, SS_E_STOREFULL, false);
-    commit_answers("store.commit.disk", ENOMEM, 2, SS_E_NOMEM, false);
-    commit_answers("store.commit.disk", EPERM, 2, SS_E_STOREIO, false);
-    commit_answers("store.commit.disk", EPERM, 1, 0, false);
-    commit_answers("store.commit.disk", ENOSPC, 1, 0, false);
+    flush_answers("store.flush.disk", ENOSPC, 1, SS_E_STOREFULL, false);
+    flush_answers("store.flush.disk", EDQUOT, 1, SS_E_STOREFULL, false);
+    flush_answers("store.flush.disk", EFBIG, 1, SS_E_STOREFULL, false);
+    flush_answers("store.flush.disk", MDB_MAP_FULL, 1, SS_E_STOREFULL, false);
+    flush_answers("store.flush.disk", ENOMEM, 1, SS_E_NOMEM, false);
+    flush_answers("store.flush.disk", EPERM, 2, SS_E_STOREIO, false);
+    flush_answers("store.flush.disk", EPERM, 1, 0, false);
 }
 
 SS_TEST(space, what_may_be_a_failed_sync_latches_at_once)
 {
-    commit_answers("store.commit.disk", EIO, 1, SS_E_STOREIO, true);
-    commit_answers("store.commit.disk", EROFS, 1, SS_E_STOREIO, true);
-    commit_answers("store.commit.disk", MDB_CORRUPTED, 1, SS_E_STOREIO, true);
+    flush_answers("store.flush.disk", EIO, 1, SS_E_STOREIO, true);
+    flush_answers("store.flush.disk", EROFS, 1, SS_E_STOREIO, true);
+    flush_answers("store.flush.disk", MDB_CORRUPTED, 1, SS_E_STOREIO, true);
 }
 
 SS_TEST(space, failed_write_of_a_meta_page_latches_when_lmdb_tells_it)
 {
-    commit_answers("store.commit.begin", MDB_PANIC, 1, SS_E_STOREIO, true);
+    flush_answers("store.flush.begin", MDB_PANIC, 1, SS_E_STOREIO, true);
 }
 
 SS_TEST(space, failed_sync_is_not_taken_for_a_full_map)
@@ -185,7 +223,8 @@ SS_TEST(space, failed_sync_is_not_taken_for_a_full_map)
     for (unsigned i = 0; i < 17 && checkpoint(&f, i, 1, false) == 0; i++) {
     }
     ss_check(fixture_stats(&f).used_bytes * 100 > UINT64_C(95) * MAP_BYTES);
-    ss__fault_arm("store.commit.sync", 1, 1, SS_E_STOREIO);
+    fixture_publish(&f, "big", 1, 50, 1);
+    ss__fault_arm("store.flush.disk", 1, 1, EROFS);
     ss_check(checkpoint(&f, 0, 1, true) == SS_E_STOREIO);
     f.clock.now_ns += LATER_NS;
     ss_check(ss__store_writable(f.store) == SS_E_STOREIO);
@@ -200,7 +239,7 @@ SS_TEST(space, failed_sync_of_a_store_without_syncs_latches_and_leaves_no_clean_
         f.options.durability = SS_DURABILITY_NONE;
         fixture_reopen(&f);
         fixture_publish(&f, "a", 3, 50, 3);
-        ss__fault_arm("store.sync", 1, 1, SS_E_STOREIO);
+        ss__fault_arm("log.sync", 1, 1, EIO);
         if (!at_close) {
             ss_check(ss__store_sync(f.store) == SS_E_STOREIO);
             ss_check(ss__store_sync(f.store) == SS_E_STOREIO);

@@ -1,4 +1,8 @@
+#include <errno.h>
+
+#include "core/hash.h"
 #include "store_fixture.h"
+#include "store/log.h"
 
 static uint64_t epoch_of(struct fixture *f)
 {
@@ -101,7 +105,7 @@ SS_TEST(store, commit_after_a_failed_one_leaves_nothing_staged_for_close)
     struct fixture f;
     fixture_open(&f);
     struct ss_store_session *a = fixture_session(&f, "a");
-    ss__fault_arm("store.commit.sync", 1, 1, SS_E_STOREIO);
+    ss__fault_arm("log.sync", 1, 1, EIO);
     ss_check(ss__store_commit(f.store) == SS_E_STOREIO);
     ss__store_put_session(f.store, a);
     a = fixture_session(&f, "b");
@@ -118,7 +122,67 @@ SS_TEST(store, figures_follow_what_happened)
     fixture_publish(&f, "a", 10, 100, 5);
     struct ss_store_stats stats = fixture_stats(&f);
     ss_check(stats.events == 10 && stats.commits == 2 && stats.commit_errors == 0);
-    ss_check(stats.log_records == 10 && stats.log_bytes >= 10 * 144 && stats.tails == 1);
+    ss_check(stats.log_records == 11 && stats.log_bytes >= 10 * 156 && stats.tails == 1);
     ss_check(stats.map_bytes == 64u << 20);
+    fixture_end(&f);
+}
+
+SS_TEST(store, spare_for_the_log_is_wanted_filled_and_used_or_done_without)
+{
+    for (int fails = 0; fails < 2; fails++) {
+        struct fixture f;
+        struct ss_log_fill fill;
+        struct ss_log_fill again;
+        fixture_open(&f);
+        ss_check(!ss__store_wants_spare(f.store, &fill));
+        fixture_publish(&f, "a", 10, 60000, 1);
+        ss_check(ss__store_wants_spare(f.store, &fill));
+        ss_check(!ss__store_wants_spare(f.store, &again));
+        ss__fault_arm("log.fill", 1, fails ? 1 : 0, EIO);
+        int err = ss__log_fill(&fill);
+        ss_check(err == (fails ? SS_E_STOREIO : 0));
+        ss__store_spare_filled(f.store, &fill, err);
+        ss_check(fixture_count_files(&f, "spare-") == (fails ? 0 : 1));
+        fixture_publish(&f, "a", 10, 60000, 1);
+        ss_check(fixture_count_files(&f, "spare-") == 0);
+        fixture_verify(&f, "a", 20, 60000);
+        ss__fault_arm("log.sync", 1, 1, EIO);
+        struct ss_store_session *a = fixture_session(&f, "a");
+        fixture_stage(&f, a, 1, 60000);
+        ss_check(ss__store_commit(f.store) == SS_E_STOREIO);
+        ss_check(!ss__store_wants_spare(f.store, &fill));    /* nothing is written any more */
+        ss__store_put_session(f.store, a);
+        fixture_end(&f);
+    }
+}
+
+SS_TEST(store, log_of_a_newer_version_or_another_directory_is_refused)
+{
+    struct fixture f;
+    uint8_t block[SS_LOG_BLOCK_BYTES];
+    char path[400];
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 10, 3);
+    fixture_close(&f);
+    fixture_log_path(&f, 1, path);
+    int fd = open(path, O_RDWR);
+    ss_check(fd >= 0 && pread(fd, block, sizeof block, 0) == (ssize_t)sizeof block);
+    struct ss_log_head head;
+    ss_check(ss__log_head_decode(ss_str_of(block, sizeof block), &head) == 0);
+    ss__put_le32(block + 8, 2);
+    ss__put_le64(block + 72, ss__checksum(block, 72));
+    ss_check(pwrite(fd, block, sizeof block, 0) == (ssize_t)sizeof block);
+    refused(&f, SS_E_VERSION);
+    head.directory_id++;
+    ss__log_head_encode(block, &head);
+    ss_check(pwrite(fd, block, sizeof block, 0) == (ssize_t)sizeof block);
+    refused(&f, SS_E_CORRUPT);
+    head.directory_id--;
+    ss__log_head_encode(block, &head);
+    ss_check(pwrite(fd, block, sizeof block, 0) == (ssize_t)sizeof block);
+    (void)close(fd);
+    fixture_reopen(&f);
+    ss_check(f.report.clean);    /* what was refused has changed nothing */
+    fixture_verify(&f, "a", 3, 10);
     fixture_end(&f);
 }

@@ -1,0 +1,137 @@
+/* Sessions whose oldest event is about to fall out of the log window: their tails become segments,
+ * so that the files that hold them can go. */
+#include "store/record.h"
+#include "store/store_state.h"
+
+#define STRAGGLERS_MAX 32u
+#define STRAGGLER_BYTES_MAX (256u << 10)
+#define RECORDS_MAX 16384u    /* looked at in one flush */
+
+/* Bytes of the log from the walker on. */
+static uint64_t bytes_ahead(const struct ss_store *store)
+{
+    const struct ss_log_walker *walker = &store->walker;
+    uint64_t bytes = ss__log_bytes(&store->log);
+    for (size_t i = 0; i < store->log.count; i++) {
+        const struct ss_log_file *file = store->log.files[i];
+        if (file->head.serial < walker->serial) {
+            bytes -= file->end - SS_LOG_BLOCK_BYTES;
+        } else if (file->head.serial == walker->serial) {
+            bytes -= walker->offset - SS_LOG_BLOCK_BYTES;
+        }
+    }
+    return bytes;
+}
+
+/* The window is wide while most of it is unflushed: then there is nothing cheap to give up. */
+bool ss__log_over_window(const struct ss_store *store)
+{
+    uint64_t bytes = bytes_ahead(store);
+    return bytes > (store->unflushed_bytes * 2 > bytes ? store->options.log_window_bytes_max
+                                                       : store->options.log_window_bytes);
+}
+
+/* The session of the record if the record is still nowhere but in the log. */
+static struct ss_store_session *holder(struct ss_store *store, const struct ss_log_record *record)
+{
+    struct ss_store_session *session =
+        record->kind == SS_LOG_EVENT ? ss__session_by_sid(store, record->sid) : NULL;
+    bool waits = session != NULL && !session->now.row.quarantined &&
+                 session->now.tail_count > session->now.tail_flushed &&
+                 record->event.ordinal > session->now.flushed_ordinal;
+    return waits ? session : NULL;
+}
+
+struct search {
+    struct ss_store *store;
+    MDB_txn *txn;
+    unsigned forced;
+    unsigned flushed;
+    uint64_t flushed_bytes;
+};
+
+/* 1: the walker may pass the record; 0: it stays. */
+static int settle_record(struct search *search, const struct ss_log_record *record)
+{
+    struct ss_store *store = search->store;
+    struct ss_store_session *session = holder(store, record);
+    if (session == NULL) {
+        return 1;
+    }
+    bool forced = search->forced > 0;
+    if (!forced &&
+        (!ss__log_over_window(store) || search->flushed >= STRAGGLERS_MAX ||
+         search->flushed_bytes >= STRAGGLER_BYTES_MAX)) {
+        return 0;
+    }
+    search->flushed_bytes += session->now.tail_bytes;
+    int err = ss__flush_tail(store, search->txn, session);
+    if (err != 0) {
+        return err == SS_E_CORRUPT ? 1 : err;
+    }
+    search->flushed++;
+    search->forced -= forced ? 1 : 0;
+    return 1;
+}
+
+/* Walks on in @file. 1: to its end; 0: it stopped before. */
+static int walk_file(struct search *search, struct ss_log_file *file, uint64_t *left)
+{
+    const struct ss_log *log = &search->store->log;
+    struct ss_log_walker *walker = &search->store->walker;
+    while (walker->offset < file->end) {
+        struct ss_log_batch_head head;
+        struct ss_str bytes = ss_str_of(file->map + walker->offset, file->end - walker->offset);
+        if (ss__log_batch_decode(bytes, log->seed, &head) != 0 ||
+            head.serial != file->head.serial) {
+            walker->offset += SS_LOG_BLOCK_BYTES;    /* damage, which recovery has named */
+            continue;
+        }
+        uint64_t at = walker->at == 0 ? SS_LOG_BATCH_HEAD_BYTES : walker->at;
+        for (; walker->index < head.records; walker->index++) {
+            struct ss_log_record record;
+            walker->at = at;
+            (void)ss__log_record_decode(ss_str_of(bytes.data + at, head.bytes - at), log->seed,
+                                        &record);    /* a damaged one is of no session's tail */
+            int settled = (*left)-- == 0 ? 0 : settle_record(search, &record);
+            if (settled <= 0) {
+                return settled;
+            }
+            at += record.len == 0 ? head.bytes - at : record.len;
+        }
+        walker->offset += ss__log_round(head.bytes);
+        walker->at = 0;
+        walker->index = 0;
+    }
+    return 1;
+}
+
+static void enter(struct ss_log_walker *walker, const struct ss_log_file *file)
+{
+    *walker = (struct ss_log_walker){ .serial = file->head.serial, .offset = SS_LOG_BLOCK_BYTES };
+}
+
+int ss__flush_stragglers(struct ss_store *store, MDB_txn *txn, unsigned forced,
+                         unsigned *ret_flushed)
+{
+    struct search search = { .store = store, .txn = txn, .forced = forced };
+    struct ss_log *log = &store->log;
+    uint64_t left = RECORDS_MAX;
+    int more = forced > 0 || ss__log_over_window(store) ? 1 : 0;
+    for (size_t i = 0; i < log->count && more == 1; i++) {
+        struct ss_log_file *file = log->files[i];
+        if (file->head.serial < store->walker.serial) {
+            continue;
+        }
+        if (file->head.serial > store->walker.serial) {
+            enter(&store->walker, file);
+        }
+        more = walk_file(&search, file, &left);
+        if (more == 1 && i + 1 < log->count && file->live > file->leaving) {
+            file->kept = true;    /* by sessions that are set aside */
+        }
+        more = more == 1 && forced > 0 && search.forced == 0 ? 0 : more;
+    }
+    *ret_flushed = search.flushed;
+    return more < 0 ? more : 0;
+}
