@@ -7,7 +7,7 @@
 
 #include "shard/shard_state.h"
 
-#define TEXT_BYTES 60000
+#define TEXT_BYTES 2000
 
 static void open_small(struct fixture *f, struct ss_pool **ret_pool)
 {
@@ -26,7 +26,7 @@ static void fill_half(struct fixture *f)
 {
     static char text[TEXT_BYTES + 1];
     memset(text, 'x', TEXT_BYTES);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 250; i++) {
         post_put(f, "s", "a", text);
         step_all(f);
         ss_check(f->done_err == 0);
