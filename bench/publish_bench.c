@@ -4,6 +4,7 @@
  * as a gateway would all count. At the end several shards at once, each on a thread of its own. */
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,10 +38,12 @@ struct run {
     struct ss_shard_stats *stats;
     struct ss_inbox *gateway;
     struct ss_shard *shard;
+    struct ss_pool *pool;    /* as the engine has: flushes run there */
     const struct ss_name *event;
     uint64_t done;
     uint64_t failed;
     uint64_t frames;
+    uint64_t answers;
     uint32_t random;
 };
 
@@ -60,12 +63,16 @@ static void on_done(const struct ss_result *result, void *ctx)
 static void open_shard(struct run *run, const char *dir, enum ss_durability durability)
 {
     struct ss_failure failure = { 0 };
+    if (ss__pool_new(1, &run->pool) != 0) {
+        ss__bench_fail("publish: no pool");
+    }
     struct ss_shard_options shard = { .registry = run->registry,
                                       .transport = &run->transport,
                                       .stats = run->stats,
                                       .gateways = &run->gateway,
                                       .gateways_count = 1,
                                       .clock = &ss__system_clock,
+                                      .pool = run->pool,
                                       .durability_interval_ms = 100,
                                       .session_cache_bytes = UINT64_C(8) << 30,
                                       .stop_timeout_ms = 60000 };
@@ -81,6 +88,7 @@ static void close_shard(struct run *run)
 {
     ss__shard_close(run->shard);
     ss__shard_free(run->shard);
+    ss__pool_free(run->pool);
 }
 
 /* True if something was there. */
@@ -90,6 +98,7 @@ static bool drain_gateway(struct run *run)
     for (struct ss_inbox_node *node; (node = ss__inbox_take(run->gateway)) != NULL;) {
         struct ss_msg *msg = ss__msg_of(node);
         run->frames += msg->kind == SS_MSG_FRAME;
+        run->answers += msg->kind == SS_MSG_REPLY;
         ss__msg_free(msg);
         drained = true;
     }
@@ -146,6 +155,7 @@ static void follow_all(struct run *run)
 {
     char name[32];
     struct ss_str none = { NULL, 0 };
+    run->answers = 0;
     for (uint32_t i = 0; i < run->setting->sessions; i++) {
         struct ss_request *request =
             ss__request_new(SS_REQUEST_SUBSCRIBE, session_name(i, name), none, none);
@@ -159,7 +169,9 @@ static void follow_all(struct run *run)
             step_all(run);
         }
     }
-    step_all(run);
+    for (step_all(run); run->answers < run->setting->sessions; step_all(run)) {
+        (void)sched_yield();    /* the pool reads */
+    }
 }
 
 static void check_done(struct run *run, uint64_t events)

@@ -4,6 +4,7 @@
  * REQUEST          gateway, engine  shard     shard/dispatch.c         itself, turned round
  * UNINTERESTED     gateway          shard     shard/channel.c          -
  * LOADED           reader pool      shard     shard/load.c             -
+ * FLUSHED          pool             shard     shard/flusher.c          -
  * SPARE            pool             shard     shard/spare.c            -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
@@ -33,6 +34,7 @@ enum ss_msg_kind {
     SS_MSG_REQUEST,
     SS_MSG_UNINTERESTED,
     SS_MSG_LOADED,
+    SS_MSG_FLUSHED,
     SS_MSG_SPARE,
     SS_MSG_FRAME,
     SS_MSG_REPLY,

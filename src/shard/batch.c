@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "shard/checkpoint.h"
 #include "shard/dispatch.h"
+#include "shard/flusher.h"
 #include "shard/parked.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
@@ -204,39 +205,6 @@ static void sync_interval(struct ss_shard *shard)
     }
 }
 
-static int flush(struct ss_shard *shard, unsigned tails_max)
-{
-    struct ss_shard_stats *stats = ss__stats(shard);
-    uint64_t before = ss__clock_monotonic_ns(shard->options.clock);
-    shard->flush_wanted = false;
-    int flushed = ss__checkpoint_flush(shard, tails_max);
-    ss__count(&stats->flushes, flushed > 0);
-    ss__count(&stats->flush_us, (ss__clock_monotonic_ns(shard->options.clock) - before) / 1000);
-    if (flushed < 0) {
-        ss__count(&stats->flush_errors, 1);
-        ss__log(SS_LOG_ERROR, "flush failed, the log keeps what it should have moved",
-                "shard=%u error=%s reason=\"%s\"", shard->options.index, ss_error_name(flushed),
-                ss_error_text(flushed));
-        show_failure(shard);
-    }
-    return flushed;
-}
-
-/* What waits in the log long enough to be worth a transaction. Nobody waits for it. */
-static void flush_if_due(struct ss_shard *shard)
-{
-    if ((shard->due_rows >= SS_FLUSH_ROWS_MIN || shard->flush_wanted ||
-         ss__store_flush_due(shard->store)) &&
-        ss__store_may_flush(shard->store)) {
-        (void)flush(shard, 0);    /* an error has been logged and counted */
-    }
-}
-
-struct ss_retired {
-    struct ss_retired *next;
-    struct ss_buf *buf;
-};
-
 void ss__shard_retire(struct ss_shard *shard, struct ss_buf *buf)
 {
     if (buf == NULL) {
@@ -350,7 +318,8 @@ bool ss__batch_run(struct ss_shard *shard)
     (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
     (void)flush_outboxes(shard);      /* what stays is tried again after OUTBOX_RETRY_MS */
     sync_interval(shard);
-    flush_if_due(shard);
+    ss__flusher_settle(shard);
+    ss__flusher_run(shard);
     ss__spare_make(shard);
     finish(shard, count);
     return more || !ss__list_empty(&shard->ready) ||
@@ -379,9 +348,9 @@ bool ss__batch_rest(struct ss_shard *shard)
     begin(shard);
     (void)ss__batch_commit(shard);    /* an error has been logged and counted */
     want_rest(shard);
-    int flushed = flush(shard, REST_TAILS);
+    bool more = ss__flusher_rest(shard, REST_TAILS);
     finish(shard, 0);
-    return flushed > 0;
+    return more;
 }
 
 static uint64_t until(uint64_t now_ns, uint64_t due_ns)

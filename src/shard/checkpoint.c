@@ -40,35 +40,114 @@ void ss__checkpoint_want(struct ss_shard *shard, struct ss_state *state)
     }
 }
 
+/* A payload may be replaced while it is written. */
+static bool keep_payload(struct ss_shard *shard, struct ss_buf *payload)
+{
+    struct ss_retired *kept = ss__arena_alloc(&shard->flush_arena, sizeof *kept);
+    if (kept == NULL) {
+        return false;
+    }
+    *kept = (struct ss_retired){ shard->flush_payloads, ss__buf_ref(payload) };
+    shard->flush_payloads = kept;
+    return true;
+}
+
+static bool make_row(struct ss_shard *shard, const struct ss_entity_slot *slot,
+                     struct ss_entity_row *ret_row)
+{
+    struct ss_str id = ss__arena_str(&shard->flush_arena, slot->id);
+    if (id.data == NULL || (slot->payload != NULL && !keep_payload(shard, slot->payload))) {
+        return false;
+    }
+    *ret_row = (struct ss_entity_row){
+        .kind = slot->kind->name,
+        .id = id,
+        .created_ordinal = slot->created_ordinal,
+        .last_ordinal = slot->last_ordinal,
+        .time_us = slot->time_us,
+        .type_id = shard->entity_type_ids[slot->kind->index],
+        .tombstone = slot->payload == NULL,
+        .payload = slot->payload == NULL ? (struct ss_str){ NULL, 0 }
+                                         : ss_str_of(slot->payload->data, slot->payload->len),
+    };
+    return true;
+}
+
+static void move_to_staged(struct ss_state *state)
+{
+    while (!ss__list_empty(&state->dirty)) {
+        struct ss_entity_slot *slot =
+            ss__container_of(state->dirty.next, struct ss_entity_slot, dirty);
+        ss__list_remove(&slot->dirty);
+        ss__list_push_back(&state->staged, &slot->dirty);
+        slot->staged = true;
+    }
+    state->dirty_count = 0;
+}
+
 static int stage(struct ss_shard *shard, struct ss_state *state)
 {
     if (ss__store_row(state->stored)->quarantined) {
         return SS_E_CORRUPT;
     }
     struct ss_entity_row *rows =
-        ss__arena_alloc(&shard->arena, (state->dirty_count + 1) * sizeof *rows);
+        ss__arena_alloc(&shard->flush_arena, (state->dirty_count + 1) * sizeof *rows);
     if (rows == NULL) {
         return SS_E_NOMEM;
     }
     size_t count = 0;
     for (struct ss_list *link = state->dirty.next; link != &state->dirty; link = link->next) {
         const struct ss_entity_slot *slot = ss__container_of(link, struct ss_entity_slot, dirty);
-        rows[count++] = (struct ss_entity_row){
-            .kind = slot->kind->name,
-            .id = slot->id,
-            .created_ordinal = slot->created_ordinal,
-            .last_ordinal = slot->last_ordinal,
-            .time_us = slot->time_us,
-            .type_id = shard->entity_type_ids[slot->kind->index],
-            .tombstone = slot->payload == NULL,
-            .payload = slot->payload == NULL
-                           ? (struct ss_str){ NULL, 0 }
-                           : ss_str_of(slot->payload->data, slot->payload->len),
-        };
+        if (!make_row(shard, slot, &rows[count++])) {
+            return SS_E_NOMEM;
+        }
     }
     qsort(rows, count, sizeof *rows, compare_rows);
-    return ss__store_stage_checkpoint(shard->store, state->stored, rows, count, state->ordinal,
-                                      shard->options.registry->timeline_version);
+    int err = ss__store_stage_checkpoint(shard->store, state->stored, rows, count, state->ordinal,
+                                         shard->options.registry->timeline_version);
+    if (err == 0) {
+        move_to_staged(state);
+        ss__list_push_back(&shard->flushing, &state->flushing);
+    }
+    return err;
+}
+
+static struct ss_entity_slot *take_staged(struct ss_state *state)
+{
+    if (ss__list_empty(&state->staged)) {
+        return NULL;
+    }
+    struct ss_entity_slot *slot =
+        ss__container_of(state->staged.next, struct ss_entity_slot, dirty);
+    ss__list_remove(&slot->dirty);
+    slot->staged = false;
+    return slot;
+}
+
+static void make_dirty(struct ss_state *state, struct ss_entity_slot *slot)
+{
+    ss__list_push_back(&state->dirty, &slot->dirty);
+    state->dirty_count++;
+}
+
+static void written(struct ss_shard *shard, struct ss_state *state)
+{
+    for (struct ss_entity_slot *slot; (slot = take_staged(state)) != NULL;) {
+        if (slot->payload == NULL && state->channel->loading) {
+            /* The read under way may bring back the entity, which the slot prevents. */
+            make_dirty(state, slot);
+        } else if (slot->payload == NULL) {
+            ss__state_forget_slot(shard, state, slot);
+        }
+    }
+}
+
+static void not_written(struct ss_shard *shard, struct ss_state *state)
+{
+    for (struct ss_entity_slot *slot; (slot = take_staged(state)) != NULL;) {
+        make_dirty(state, slot);
+    }
+    ss__checkpoint_want(shard, state);
 }
 
 static void move(struct ss_list *from, struct ss_list *to)
@@ -80,31 +159,7 @@ static void move(struct ss_list *from, struct ss_list *to)
     }
 }
 
-static void forget_dirty(struct ss_shard *shard, struct ss_state *state)
-{
-    struct ss_list keep;
-    ss__list_init(&keep);
-    state->dirty_count = 0;
-    while (!ss__list_empty(&state->dirty)) {
-        struct ss_entity_slot *slot =
-            ss__container_of(state->dirty.next, struct ss_entity_slot, dirty);
-        ss__list_remove(&slot->dirty);
-        if (slot->payload != NULL) {
-            continue;
-        }
-        if (state->channel->loading) {
-            /* The read under way may bring back the entity, which the slot prevents. */
-            ss__list_push_back(&keep, &slot->dirty);
-            state->dirty_count++;
-        } else {
-            ss__state_forget_slot(shard, state, slot);
-        }
-    }
-    move(&keep, &state->dirty);
-}
-
-/* Stages what is due, as much as one flush should hold; what cannot be staged now stays due. */
-static void stage_due(struct ss_shard *shard, struct ss_list *staged)
+void ss__checkpoint_stage(struct ss_shard *shard)
 {
     struct ss_list left;
     uint64_t rows = 0;
@@ -114,9 +169,9 @@ static void stage_due(struct ss_shard *shard, struct ss_list *staged)
         ss__list_remove(&state->due);
         rows += state->dirty_count;
         bool nothing = state->dirty_count == 0 && ss__store_replay_count(state->stored) == 0;
-        int err = nothing ? SS_E_CORRUPT : stage(shard, state);
-        if (err != SS_E_CORRUPT) {    /* a session set aside is never written again */
-            ss__list_push_back(err == 0 ? staged : &left, &state->due);
+        int err = nothing ? 0 : stage(shard, state);
+        if (err != 0 && err != SS_E_CORRUPT) {    /* one set aside is never written again */
+            ss__list_push_back(&left, &state->due);
         }
     }
     move(&left, &shard->due);
@@ -124,21 +179,21 @@ static void stage_due(struct ss_shard *shard, struct ss_list *staged)
     shard->due_rows = ss__list_empty(&shard->due) ? 0 : shard->due_rows;
 }
 
-int ss__checkpoint_flush(struct ss_shard *shard, unsigned tails_max)
+void ss__checkpoint_settle(struct ss_shard *shard, bool good)
 {
-    struct ss_list staged;
-    ss__list_init(&staged);
-    stage_due(shard, &staged);
-    bool some = !ss__list_empty(&staged);
-    int flushed = ss__store_flush(shard->store, tails_max);
-    if (flushed < 0) {
-        move(&staged, &shard->due);
-        return flushed;
+    while (!ss__list_empty(&shard->flushing)) {
+        struct ss_state *state =
+            ss__container_of(shard->flushing.next, struct ss_state, flushing);
+        ss__list_remove(&state->flushing);
+        if (good) {
+            written(shard, state);
+        } else {
+            not_written(shard, state);
+        }
     }
-    while (!ss__list_empty(&staged)) {
-        struct ss_state *state = ss__container_of(staged.next, struct ss_state, due);
-        ss__list_remove(&state->due);
-        forget_dirty(shard, state);
+    for (struct ss_retired *at = shard->flush_payloads; at != NULL; at = at->next) {
+        ss__buf_unref(at->buf);
     }
-    return flushed > 0 || !some ? flushed : 1;
+    shard->flush_payloads = NULL;
+    ss__arena_reset(&shard->flush_arena);
 }

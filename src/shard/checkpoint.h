@@ -25,9 +25,12 @@ bool ss__checkpoint_due(const struct ss_state *state);
 /* Has the changed entities written by the next flush. The state has been stored. */
 void ss__checkpoint_want(struct ss_shard *shard, struct ss_state *state);
 
-/* Writes the checkpoints that are wanted, and whatever else the store has to move out of its log:
- * see ss__store_flush, whose answer it returns. After an error they are still wanted. Not while
- * events are staged. */
-int ss__checkpoint_flush(struct ss_shard *shard, unsigned tails_max);
+/* Stages checkpoints that are wanted, as they are now, for the flush that is planned next; what
+ * changes afterwards is of the next one. One that cannot be staged for want of memory is still
+ * wanted. Not while events are staged. */
+void ss__checkpoint_stage(struct ss_shard *shard);
+
+/* The flush is settled. If it failed what was staged is wanted again. */
+void ss__checkpoint_settle(struct ss_shard *shard, bool good);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "shard/context.h"
 #include "shard/effect.h"
+#include "shard/flusher.h"
 #include "shard/load.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
@@ -217,6 +218,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
         break;
     case SS_MSG_LOADED:
         ss__load_done(shard, msg);
+        break;
+    case SS_MSG_FLUSHED:
+        ss__flusher_done(shard, msg);
         break;
     case SS_MSG_SPARE:
         ss__spare_done(shard, msg);

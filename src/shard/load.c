@@ -304,3 +304,14 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
     ss__channel_release_later(shard, channel);
     free(done);
 }
+
+void ss__load_drop(struct ss_shard *shard, struct ss_msg *msg)
+{
+    struct load_done *done = (struct load_done *)(void *)msg;
+    done->channel->loading = false;
+    shard->jobs--;
+    if (done->err == 0) {
+        ss__image_deinit(&done->image);
+    }
+    free(done);
+}

@@ -30,4 +30,7 @@ int ss__load_now(struct ss_shard *shard, struct ss_channel *channel);
 /* A read of the pool has come back. */
 void ss__load_done(struct ss_shard *shard, struct ss_msg *msg);
 
+/* The same when nobody waits for it any more. */
+void ss__load_drop(struct ss_shard *shard, struct ss_msg *msg);
+
 #endif

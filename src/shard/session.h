@@ -54,13 +54,14 @@ struct ss_channel {
 /* One entity as of the newest event. Payload memory of replaced versions is kept until the batch
  * ends, so that what a handler was shown stays valid. */
 struct ss_entity_slot {
-    struct ss_list dirty;              /* in state->dirty; to itself when clean */
+    struct ss_list dirty;              /* in state->dirty or ->staged; to itself when clean */
     const struct ss_name *kind;
     struct ss_str id;                  /* in memory[] */
     uint64_t created_ordinal;
     uint64_t last_ordinal;
     uint64_t time_us;
     struct ss_buf *payload;            /* packed; NULL for a tombstone */
+    bool staged;                       /* in state->staged */
     char memory[];
 };
 
@@ -85,7 +86,8 @@ struct ss_state {
     uint64_t epoch;                    /* 0 until the first event */
     struct ss_map entities;            /* kind, 0, id -> struct ss_entity_slot */
     struct ss_list dirty;              /* slots changed since the last checkpoint */
-    uint32_t dirty_count;
+    struct ss_list staged;             /* slots of a checkpoint that is being written */
+    uint32_t dirty_count;              /* without the staged ones */
     uint32_t live_count;               /* slots that are no tombstones */
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool whole;                        /* every entity is in memory */
@@ -94,6 +96,7 @@ struct ss_state {
     size_t snapshot_bytes;
     struct ss_list touched_link;
     struct ss_list due;                /* in shard->due if a checkpoint is wanted */
+    struct ss_list flushing;           /* in shard->flushing while one is written */
     struct ss_list recent;             /* in shard->recent, newest last, or in shard->empty */
     struct ss_snapshot_cache snapshots[SS_MESSAGE_ENCODINGS];
     struct ss_snapshot_cache document;

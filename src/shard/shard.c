@@ -1,5 +1,6 @@
 #include "shard/shard.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include <sessionstream/limits.h>
@@ -8,6 +9,8 @@
 #include "core/log.h"
 #include "shard/batch.h"
 #include "shard/dispatch.h"
+#include "shard/flusher.h"
+#include "shard/load.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
@@ -97,6 +100,8 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__list_init(&shard->idle);
     ss__list_init(&shard->touched);
     ss__list_init(&shard->due);
+    ss__list_init(&shard->flushing);
+    ss__arena_init(&shard->flush_arena, ARENA_CHUNK_BYTES);
     ss__arena_init(&shard->arena, ARENA_CHUNK_BYTES);
     ss__bytes_init(&shard->scratch, 0);
     ss__effects_init(&shard->effects);
@@ -240,6 +245,25 @@ bool ss__shard_step(struct ss_shard *shard)
     return ss__batch_run(shard);
 }
 
+/* What the pool does for the shard ends before the shard does; other messages come too late. */
+static void await_jobs(struct ss_shard *shard)
+{
+    while (shard->jobs > 0) {
+        struct ss_inbox_node *node = ss__inbox_take(shard->inbox);
+        struct ss_msg *msg = node == NULL ? NULL : ss__msg_of(node);
+        if (msg == NULL) {
+            (void)sched_yield();
+        } else if (msg->kind == SS_MSG_LOADED) {
+            ss__load_drop(shard, msg);
+        } else if (msg->kind == SS_MSG_FLUSHED || msg->kind == SS_MSG_SPARE) {
+            (void)ss__dispatch(shard, msg);
+        } else {
+            ss__msg_free(msg);
+        }
+    }
+    ss__flusher_settle(shard);
+}
+
 void ss__shard_close(struct ss_shard *shard)
 {
     if (shard->phase == SS_SHARD_ENDED) {
@@ -250,6 +274,7 @@ void ss__shard_close(struct ss_shard *shard)
                       (uint64_t)shard->options.stop_timeout_ms * 500000;    /* half of it */
     ss__tasks_cancel_all(shard, SS_E_STOPPING);
     (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
+    await_jobs(shard);
     while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
     }
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
@@ -302,6 +327,7 @@ void ss__shard_free(struct ss_shard *shard)
     }
     if (shard->store != NULL) {
         ss__store_abort(shard->store);
+        await_jobs(shard);
     }
     free_channels(shard);
     free_requests(&shard->background);
@@ -315,6 +341,7 @@ void ss__shard_free(struct ss_shard *shard)
     free(shard->outboxes);
     free_inbox(shard);
     ss__arena_deinit(&shard->arena);
+    ss__arena_deinit(&shard->flush_arena);
     ss__bytes_deinit(&shard->scratch);
     free(shard->event_type_ids);
     free(shard->entity_type_ids);

@@ -13,6 +13,12 @@
 
 enum ss_shard_phase { SS_SHARD_RUNNING, SS_SHARD_DRAINING, SS_SHARD_ENDED };
 
+/* A payload that somebody may still read. */
+struct ss_retired {
+    struct ss_retired *next;
+    struct ss_buf *buf;
+};
+
 struct ss_shard {
     struct ss_shard_options options;
     struct ss_inbox *inbox;
@@ -56,6 +62,10 @@ struct ss_shard {
     struct ss_list due;                    /* states whose checkpoint the next flush writes */
     uint64_t due_rows;                     /* about as many entities */
     bool flush_wanted;                     /* memory is short: the next flush is due */
+    struct ss_list flushing;               /* states whose checkpoint is being written */
+    struct ss_arena flush_arena;           /* what it borrows */
+    struct ss_retired *flush_payloads;
+    struct ss_msg *flushed;                /* a flush that the pool has run; settled next */
 
     uint64_t interval_due_ns;              /* interval mode: next sync; 0: nothing waits for it */
     uint64_t active_ns;                    /* when the last message was handled */

@@ -44,7 +44,9 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
     ss__map_init(&state->entities, slot_matches);
     ss__list_init(&state->dirty);
     ss__list_init(&state->touched_link);
+    ss__list_init(&state->staged);
     ss__list_init(&state->due);
+    ss__list_init(&state->flushing);
     ss__list_push_back(&shard->recent, &state->recent);
     shard->state_bytes += state->bytes;
     shard->states_count++;
@@ -91,6 +93,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
     forget_snapshots(shard, state);
     ss__list_remove(&state->touched_link);
     ss__list_remove(&state->due);
+    ss__list_remove(&state->flushing);
     ss__list_remove(&state->recent);
     shard->state_bytes -= state->bytes;
     shard->states_count--;
@@ -202,6 +205,10 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
 
 static void mark_dirty(struct ss_state *state, struct ss_entity_slot *slot)
 {
+    if (slot->staged) {
+        ss__list_remove(&slot->dirty);    /* the checkpoint under way has an older version */
+        slot->staged = false;
+    }
     if (ss__list_empty(&slot->dirty)) {
         ss__list_push_back(&state->dirty, &slot->dirty);
         state->dirty_count++;

@@ -92,7 +92,7 @@ static void forget_batch(struct ss_store *store)
 
 /* ---- success and failure in memory ---- */
 
-struct ss_store_session *ss__take_changed(struct ss_store *store)
+static struct ss_store_session *take_changed(struct ss_store *store)
 {
     if (ss__list_empty(&store->changed)) {
         return NULL;
@@ -101,13 +101,12 @@ struct ss_store_session *ss__take_changed(struct ss_store *store)
         ss__container_of(store->changed.next, struct ss_store_session, link);
     ss__list_remove(&session->link);
     session->changed = false;
-    session->row_due = false;
     return session;
 }
 
 static void settle(struct ss_store *store)
 {
-    for (struct ss_store_session *session; (session = ss__take_changed(store)) != NULL;) {
+    for (struct ss_store_session *session; (session = take_changed(store)) != NULL;) {
         store->unflushed_bytes += session->now.tail_bytes - session->saved.tail_bytes;
         if (session->created) {
             session->created = false;
@@ -121,9 +120,9 @@ static void settle(struct ss_store *store)
     forget_batch(store);
 }
 
-void ss__sessions_undo(struct ss_store *store)
+void ss__store_abort(struct ss_store *store)
 {
-    for (struct ss_store_session *session; (session = ss__take_changed(store)) != NULL;) {
+    for (struct ss_store_session *session; (session = take_changed(store)) != NULL;) {
         bool quarantined = session->now.row.quarantined;
         session->now = session->saved;
         session->now.row.quarantined = quarantined;
@@ -135,12 +134,9 @@ void ss__sessions_undo(struct ss_store *store)
         }
         ss__session_release(store, session);
     }
-}
-
-void ss__store_abort(struct ss_store *store)
-{
-    ss__sessions_undo(store);
-    ss__checkpoints_forget(store);
+    if (!store->flushing) {
+        ss__checkpoints_forget(store);    /* their sessions may be gone */
+    }
     forget_batch(store);
 }
 

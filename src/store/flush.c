@@ -1,19 +1,19 @@
-/* The transaction that moves what the log holds into LMDB: new sessions, full tails, checkpoints.
- * Nothing waits for it and nothing is lost with it: what it has not moved stays in the log. */
-#include <errno.h>
+/* Moving what the log holds into LMDB: what is moved, and what follows from it. Nothing waits for
+ * it and nothing is lost with it: what it has not moved stays in the log. */
+#include "store/flush.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/contract.h"
-#include "core/fault.h"
 #include "core/log.h"
-#include "store/bytes_order.h"
-#include "store/store_state.h"
 
 #define SID_BLOCK 1024u
 #define FLUSH_BYTES (512u << 10)
-#define FLUSH_BYTES_MAX (1u << 20)    /* longer ones would delay the next batch */
+#define FLUSH_BYTES_MAX (1u << 20)
 #define FLUSH_BORN 2048u
 #define RETRY_NS UINT64_C(100000000)
+#define ARENA_CHUNK_BYTES (64u << 10)
 
 int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
                                const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
@@ -27,221 +27,12 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
     if (staged == NULL) {
         return SS_E_NOMEM;
     }
-    *staged = (struct ss_staged_checkpoint){ NULL, session, rows, count,
-                                             session->now.entities_void };
+    *staged = (struct ss_staged_checkpoint){ NULL,  session, rows,
+                                             count, ordinal, timeline_version };
     *store->checkpoints_end = staged;
     store->checkpoints_end = &staged->next;
-    ss__session_change(store, session);
-    session->now.row.timeline_ordinal = ordinal;
-    session->now.row.timeline_version = timeline_version;
-    session->now.entities_void = false;
-    session->row_due = true;
     return 0;
 }
-
-/* ---- writing ---- */
-
-static int put_next_sid(struct ss_store *store, MDB_txn *txn, uint64_t next_sid)
-{
-    uint8_t bytes[SS_META_BYTES_MAX];
-    MDB_val key = ss__val_of(META_SID, sizeof META_SID - 1);
-    MDB_val value = ss__val_of(bytes, ss__meta_sid_encode(bytes, next_sid));
-    return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0));
-}
-
-static int put_catalog(struct ss_store *store, MDB_txn *txn,
-                       const struct ss_store_session *session)
-{
-    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
-    uint8_t value_bytes[SS_CATALOG_VALUE_BYTES];
-    MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, session->id));
-    ss__catalog_encode(value_bytes, ss__str_of_val(key), session->now.row.sid);
-    MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
-    int code = mdb_put(txn, store->env.dbi[SS_DB_CATALOG], &key, &value, MDB_NOOVERWRITE);
-    /* The row was lost, the log brings it back: that must not hold up the others. If the entry is
-     * another session's, a check names both. */
-    return code == MDB_KEYEXIST ? 0 : ss__err_from_lmdb(code);
-}
-
-static int put_born(struct ss_store *store, MDB_txn *txn)
-{
-    int err = 0;
-    for (struct ss_list *link = store->born.next; link != &store->born && err == 0;
-         link = link->next) {
-        struct ss_store_session *session =
-            ss__container_of(link, struct ss_store_session, born_link);
-        ss__session_change(store, session);
-        session->row_due = true;
-        ss__log_file_at(&store->log, session->born)->leaving++;
-        err = put_catalog(store, txn, session);
-    }
-    return err;
-}
-
-static int put_entity(struct ss_store *store, MDB_txn *txn, uint64_t sid,
-                      const struct ss_entity_row *row)
-{
-    uint8_t key_bytes[SS_KEY_BYTES_MAX];
-    int len = ss__entity_key(key_bytes, sid, row->kind, row->id);
-    if (len < 0) {
-        return len;
-    }
-    MDB_val key = ss__val_of(key_bytes, (size_t)len);
-    if (row->tombstone) {
-        int code = mdb_del(txn, store->env.dbi[SS_DB_ENTITY], &key, NULL);
-        return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
-    }
-    MDB_val value = { SS_ENTITY_FIXED_BYTES + row->payload.len, NULL };
-    int code = mdb_put(txn, store->env.dbi[SS_DB_ENTITY], &key, &value, MDB_RESERVE);
-    if (code == 0) {
-        ss__entity_encode(value.mv_data, ss__str_of_val(key), row);
-    }
-    return ss__err_from_lmdb(code);
-}
-
-static int remove_entities(struct ss_store *store, MDB_txn *txn, uint64_t sid)
-{
-    uint8_t prefix[8];
-    MDB_cursor *cursor;
-    int code = mdb_cursor_open(txn, store->env.dbi[SS_DB_ENTITY], &cursor);
-    if (code != 0) {
-        return ss__err_from_lmdb(code);
-    }
-    ss__put_be64(prefix, sid);
-    MDB_val key = ss__val_of(prefix, sizeof prefix);
-    MDB_val value;
-    code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (code == 0 && key.mv_size >= sizeof prefix &&
-           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
-        code = mdb_cursor_del(cursor, 0);
-        code = code != 0 ? code : mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
-}
-
-static int put_checkpoints(struct ss_store *store, MDB_txn *txn)
-{
-    int err = 0;
-    for (const struct ss_staged_checkpoint *at = store->checkpoints; at != NULL && err == 0;
-         at = at->next) {
-        if (at->anew) {
-            err = remove_entities(store, txn, at->session->now.row.sid);
-        }
-        for (size_t i = 0; i < at->count && err == 0; i++) {
-            err = put_entity(store, txn, at->session->now.row.sid, &at->rows[i]);
-        }
-    }
-    return err;
-}
-
-static int flush_full_tails(struct ss_store *store, MDB_txn *txn)
-{
-    int err = 0;
-    size_t bytes = 0;
-    for (struct ss_list *link = store->full.next;
-         link != &store->full && err == 0 && bytes < FLUSH_BYTES_MAX; link = link->next) {
-        struct ss_store_session *session =
-            ss__container_of(link, struct ss_store_session, full_link);
-        bytes += session->now.tail_bytes;
-        err = ss__flush_tail(store, txn, session);
-        err = err == SS_E_CORRUPT ? 0 : err;    /* set aside; the others go on */
-    }
-    return err;
-}
-
-static int put_row(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session)
-{
-    uint8_t key_bytes[8];
-    uint8_t value_bytes[SS_ROW_BYTES_MAX];
-    struct ss_row_value row = ss__session_row_value(session);
-    ss__put_be64(key_bytes, session->now.row.sid);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value = ss__val_of(value_bytes,
-                               ss__row_encode(value_bytes, session->now.row.sid, &row));
-    int code = mdb_put(txn, store->env.dbi[SS_DB_SESSION], &key, &value, 0);
-    if (code == 0 && row.running != session->now.index_running) {
-        uint8_t version = SS_VALUE_VERSION;
-        MDB_val mark = ss__val_of(&version, 1);
-        code = row.running ? mdb_put(txn, store->env.dbi[SS_DB_RUNNING], &key, &mark, 0)
-                           : mdb_del(txn, store->env.dbi[SS_DB_RUNNING], &key, NULL);
-        code = code == MDB_NOTFOUND ? 0 : code;
-        session->now.index_running = row.running;
-    }
-    return ss__err_from_lmdb(code);
-}
-
-static int put_rows(struct ss_store *store, MDB_txn *txn)
-{
-    int err = 0;
-    for (struct ss_list *link = store->changed.next; link != &store->changed && err == 0;
-         link = link->next) {
-        struct ss_store_session *session =
-            ss__container_of(link, struct ss_store_session, link);
-        if (session->row_due) {
-            err = put_row(store, txn, session);
-        }
-    }
-    return err;
-}
-
-/* From which file on the log is needed, and how far it reaches. */
-static int put_log(struct ss_store *store, MDB_txn *txn)
-{
-    uint8_t bytes[SS_META_BYTES_MAX];
-    struct ss_meta_log log = { ss__log_needed(&store->log), store->log.next_batch };
-    MDB_val key = ss__val_of(META_LOG, sizeof META_LOG - 1);
-    MDB_val value = ss__val_of(bytes, ss__meta_log_encode(bytes, &log));
-    return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_META], &key, &value, 0));
-}
-
-static int write_all(struct ss_store *store, MDB_txn *txn, unsigned forced, unsigned *ret_flushed)
-{
-    int err = SS_FAULT("store.flush.write");
-    err = err != 0 ? err : put_born(store, txn);
-    err = err != 0 ? err : put_checkpoints(store, txn);
-    err = err != 0 ? err : flush_full_tails(store, txn);
-    err = err != 0 ? err : ss__flush_stragglers(store, txn, forced, ret_flushed);
-    err = err != 0 ? err : put_rows(store, txn);
-    if (store->next_sid > store->stored_next_sid) {
-        err = err != 0 ? err : put_next_sid(store, txn, store->next_sid + SID_BLOCK);
-    }
-    return err != 0 ? err : put_log(store, txn);
-}
-
-/* Ends @txn. */
-static int end_txn(struct ss_store *store, MDB_txn *txn)
-{
-    int code = SS_FAULT("store.flush.disk");    /* an errno */
-    if (code != 0) {
-        mdb_txn_abort(txn);
-    } else {
-        code = mdb_txn_commit(txn);
-    }
-    return ss__space_judge(store, code);
-}
-
-static int try_flush(struct ss_store *store, unsigned forced, unsigned *ret_flushed)
-{
-    MDB_txn *txn;
-    int code = SS_FAULT("store.flush.begin");    /* a code of LMDB */
-    code = code != 0 ? code : mdb_txn_begin(store->env.env, NULL, 0, &txn);
-    if (code == MDB_PANIC) {
-        ss__space_latch(store, "the write of a meta page failed");
-        return SS_E_STOREIO;
-    }
-    if (code != 0) {
-        return ss__err_from_lmdb(code);
-    }
-    int err = write_all(store, txn, forced, ret_flushed);
-    if (err != 0) {
-        mdb_txn_abort(txn);
-        return err;
-    }
-    return end_txn(store, txn);
-}
-
-/* ---- success and failure in memory ---- */
 
 void ss__checkpoints_forget(struct ss_store *store)
 {
@@ -250,74 +41,126 @@ void ss__checkpoints_forget(struct ss_store *store)
     store->checkpoints_end = &store->checkpoints;
 }
 
-static void drop_flushed_tail(struct ss_store *store, struct ss_store_session *session)
+/* ---- planning ---- */
+
+struct ss_flush_item *ss__flush_item(struct ss_flush *flush, struct ss_store_session *session)
 {
-    struct ss_session_values *now = &session->now;
-    if (now->tail_flushed == 0) {
-        return;
+    if (session->item != NULL) {
+        return session->item;
     }
-    now->tail_count -= now->tail_flushed;
-    memmove(session->tail, session->tail + now->tail_flushed,
-            now->tail_count * sizeof *session->tail);
-    now->tail_bytes -= now->tail_flushed_bytes;
-    store->unflushed_bytes -= now->tail_flushed_bytes;
-    store->stats.segments_written += now->segments_flushed;
-    now->segments_flushed = 0;
-    now->tail_flushed = 0;
-    now->tail_flushed_bytes = 0;
+    struct ss_flush_item *item = ss__arena_calloc(&flush->arena, sizeof *item);
+    if (item != NULL) {
+        item->session = session;
+        item->epoch_counter = session->epoch_counter;
+        item->values = session->now;
+        session->item = item;
+        *flush->end = item;
+        flush->end = &item->next;
+    }
+    return item;
 }
 
-static void settle_born(struct ss_store *store)
+int ss__flush_add_tail(struct ss_store *store, struct ss_flush *flush,
+                       struct ss_store_session *session)
 {
-    while (!ss__list_empty(&store->born)) {
+    struct ss_flush_item *item = ss__flush_item(flush, session);
+    uint32_t count = session->now.tail_count;
+    struct ss_str *tail =
+        item == NULL ? NULL : ss__arena_alloc(&flush->arena, count * sizeof *tail);
+    if (tail == NULL) {
+        return SS_E_NOMEM;
+    }
+    if (item->tail_count > 0) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        tail[i] = ss__log_bytes_from(&store->log, session->tail[i]);
+        ss__log_file_at(&store->log, session->tail[i])->leaving++;
+    }
+    item->tail = tail;
+    item->tail_count = count;
+    return 0;
+}
+
+static int add_checkpoints(struct ss_store *store, struct ss_flush *flush)
+{
+    for (const struct ss_staged_checkpoint *at = store->checkpoints; at != NULL; at = at->next) {
+        struct ss_flush_item *item = ss__flush_item(flush, at->session);
+        if (item == NULL) {
+            return SS_E_NOMEM;
+        }
+        item->checkpoint = true;
+        item->anew = at->session->now.entities_void;
+        item->rows = at->rows;
+        item->rows_count = at->count;
+        item->timeline_ordinal = at->ordinal;
+        item->timeline_version = at->timeline_version;
+    }
+    return 0;
+}
+
+static int add_born(struct ss_store *store, struct ss_flush *flush)
+{
+    for (struct ss_list *link = store->born.next; link != &store->born; link = link->next) {
         struct ss_store_session *session =
-            ss__container_of(store->born.next, struct ss_store_session, born_link);
-        ss__list_remove(&session->born_link);
-        session->born = 0;
+            ss__container_of(link, struct ss_store_session, born_link);
+        struct ss_flush_item *item = ss__flush_item(flush, session);
+        if (item == NULL) {
+            return SS_E_NOMEM;
+        }
+        item->born = true;
+        ss__log_file_at(&store->log, session->born)->leaving++;
     }
-    store->born_count = 0;
+    return 0;
 }
 
-static void settle(struct ss_store *store, unsigned stragglers)
+static int add_full_tails(struct ss_store *store, struct ss_flush *flush)
 {
-    settle_born(store);
-    for (struct ss_store_session *session; (session = ss__take_changed(store)) != NULL;) {
-        drop_flushed_tail(store, session);
-        ss__session_judge_tail(store, session);
-        ss__session_release(store, session);
+    int err = 0;
+    size_t bytes = 0;
+    for (struct ss_list *link = store->full.next;
+         link != &store->full && err == 0 && bytes < FLUSH_BYTES_MAX; link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, full_link);
+        bytes += session->now.tail_bytes;
+        err = ss__flush_add_tail(store, flush, session);
     }
+    return err;
+}
+
+static void nobody_leaves(struct ss_store *store)
+{
     for (size_t i = 0; i < store->log.count; i++) {
-        store->log.files[i]->live -= store->log.files[i]->leaving;
         store->log.files[i]->leaving = 0;
     }
-    store->stored_next_sid = store->next_sid > store->stored_next_sid ? store->next_sid + SID_BLOCK
-                                                                      : store->stored_next_sid;
-    store->stats.stragglers_flushed += stragglers;
-    store->stats.records_trimmed += ss__log_trim(&store->log);
-    store->stats.flushes++;
+}
+
+static void free_flush(struct ss_store *store, struct ss_flush *flush)
+{
+    for (struct ss_flush_item *item = flush->first; item != NULL; item = item->next) {
+        item->session->item = NULL;
+        ss__session_release(store, item->session);
+    }
+    nobody_leaves(store);
     ss__checkpoints_forget(store);
+    ss__arena_deinit(&flush->arena);
+    ss__bytes_deinit(&flush->scratch);
+    free(flush);
+    store->flushing = false;
 }
 
-/* Takes back what a failed transaction did in memory, but not what was staged for it. */
-static void undo_try(struct ss_store *store)
+/* Remembers that it failed. Returns @err. */
+static int give_up(struct ss_store *store, struct ss_flush *flush, int err)
 {
-    for (struct ss_list *link = store->changed.next; link != &store->changed; link = link->next) {
-        struct ss_store_session *session =
-            ss__container_of(link, struct ss_store_session, link);
-        struct ss_session_values *now = &session->now;
-        struct ss_session_row row = now->row;
-        bool entities_void = now->entities_void;
-        *now = session->saved;
-        now->row = row;
-        now->entities_void = entities_void;
-    }
-    for (size_t i = 0; i < store->log.count; i++) {
-        store->log.files[i]->leaving = 0;
-    }
+    store->stats.flush_errors++;
+    store->flush_retry_ns = ss__clock_monotonic_ns(store->options.clock) + RETRY_NS;
     store->walker = store->walker_saved;
+    if (err == SS_E_STOREFULL) {
+        ss__space_refuse(store);
+    }
+    free_flush(store, flush);
+    return err;
 }
-
-/* ---- flushing ---- */
 
 static bool nothing_to_do(const struct ss_store *store, unsigned forced)
 {
@@ -326,62 +169,167 @@ static bool nothing_to_do(const struct ss_store *store, unsigned forced)
            !ss__log_over_window(store);
 }
 
-static int give_up(struct ss_store *store, int err)
-{
-    store->stats.flush_errors++;
-    store->flush_retry_ns = ss__clock_monotonic_ns(store->options.clock) + RETRY_NS;
-    if (err == SS_E_STOREFULL) {
-        ss__space_refuse(store);
-    }
-    ss__sessions_undo(store);
-    ss__checkpoints_forget(store);
-    return err;
-}
-
-static int flush(struct ss_store *store, unsigned forced)
+static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forced)
 {
     /* Nothing in LMDB may be ahead of the log. */
     int err = ss__store_sync(store);
-    if (err != 0) {
-        return give_up(store, err);
+    err = err != 0 ? err : add_checkpoints(store, flush);
+    err = err != 0 ? err : add_born(store, flush);
+    err = err != 0 ? err : add_full_tails(store, flush);
+    err = err != 0 ? err : ss__flush_add_stragglers(store, flush, forced);
+    if (store->next_sid > store->stored_next_sid) {
+        flush->next_sid = store->next_sid + SID_BLOCK;
     }
-    ss__space_make_room(store);
-    ss__env_reader_stale(&store->env);
+    flush->log = (struct ss_meta_log){ ss__log_needed(&store->log), store->log.next_batch };
+    return err;
+}
+
+int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_flush **ret_flush)
+{
+    SS_REQUIRE(store->batch.len == 0 && !store->flushing);
+    if (nothing_to_do(store, tails_max)) {
+        return 0;
+    }
+    struct ss_flush *flush = calloc(1, sizeof *flush);
+    if (flush == NULL) {
+        return SS_E_NOMEM;
+    }
+    store->flushing = true;
+    flush->env = &store->env;
+    flush->seed = store->log.seed;
+    flush->end = &flush->first;
+    ss__arena_init(&flush->arena, ARENA_CHUNK_BYTES);
+    ss__bytes_init(&flush->scratch, 0);
     store->walker_saved = store->walker;
-    unsigned flushed = 0;
-    err = try_flush(store, forced, &flushed);
+    ss__space_make_room(store);
+    int err = add_all(store, flush, tails_max);
     if (err != 0) {
-        undo_try(store);
+        return give_up(store, flush, err);
     }
-    if (err == SS_E_STOREIO && !store->failed) {
-        flushed = 0;
-        err = try_flush(store, forced, &flushed);
-        if (err != 0) {
-            undo_try(store);
+    bool looked = store->walker.serial != store->walker_saved.serial ||
+                  store->walker.offset != store->walker_saved.offset ||
+                  store->walker.index != store->walker_saved.index;
+    if (flush->first == NULL) {
+        free_flush(store, flush);
+        *ret_flush = NULL;
+        return looked;
+    }
+    *ret_flush = flush;
+    return 1;
+}
+
+/* ---- settling ---- */
+
+static void set_aside(struct ss_store *store, const struct ss_flush_item *item)
+{
+    struct ss_store_session *session = item->session;
+    uint64_t number = item->damaged_number;
+    if (strcmp(item->damaged, "log") == 0) {
+        number = session->tail[number];
+    }
+    if (!session->now.row.quarantined) {
+        char id[SS_SESSION_ID_BYTES_MAX + 3];
+        session->now.row.quarantined = true;
+        ss__log(SS_LOG_ERROR, "a stored event is damaged, its session is set aside",
+                "shard=%u place=%s number=%llu session=%s", store->options.shard_index,
+                item->damaged, (unsigned long long)number,
+                ss__log_quote(id, sizeof id, session->id));
+    }
+}
+
+static void drop_tail(struct ss_store *store, const struct ss_flush_item *item)
+{
+    struct ss_store_session *session = item->session;
+    struct ss_session_values *now = &session->now;
+    if (item->flushed == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < item->flushed; i++) {
+        ss__log_file_at(&store->log, session->tail[i])->live--;
+    }
+    now->tail_count -= item->flushed;
+    memmove(session->tail, session->tail + item->flushed, now->tail_count * sizeof *session->tail);
+    now->tail_bytes -= item->flushed_bytes;
+    store->unflushed_bytes -= item->flushed_bytes;
+    store->stats.segments_written += item->segments;
+}
+
+static void settle_item(struct ss_store *store, const struct ss_flush_item *item)
+{
+    struct ss_store_session *session = item->session;
+    struct ss_session_values *now = &session->now;
+    const struct ss_session_values *done = &item->values;
+    now->flushed_ordinal = done->flushed_ordinal;
+    now->flushed_us = done->flushed_us;
+    now->flushed_running = done->flushed_running;
+    now->index_running = done->index_running;
+    now->tip = done->tip;
+    drop_tail(store, item);
+    if (item->checkpoint) {
+        now->row.timeline_ordinal = item->timeline_ordinal;
+        now->row.timeline_version = item->timeline_version;
+        now->entities_void = false;
+    }
+    if (item->born) {
+        ss__log_file_at(&store->log, session->born)->live--;
+        ss__list_remove(&session->born_link);
+        session->born = 0;
+        store->born_count--;
+    }
+    ss__session_judge_tail(store, session);
+}
+
+/* What LMDB's codes mean. */
+static int judge(struct ss_store *store, const struct ss_flush *flush)
+{
+    if (flush->err != 0 || flush->code == 0) {
+        return flush->err;
+    }
+    if (flush->code == MDB_PANIC) {
+        ss__space_latch(store, "the write of a meta page failed");
+        return SS_E_STOREIO;
+    }
+    return ss__space_judge(store, flush->code);
+}
+
+int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
+{
+    SS_REQUIRE(store->batch.len == 0);
+    ss__env_reader_stale(&store->env);
+    int err = judge(store, flush);
+    int moved = 0;
+    for (struct ss_flush_item *item = flush->first; item != NULL; item = item->next) {
+        if (item->damaged != NULL) {
+            set_aside(store, item);
+        }
+        if (err == 0) {
+            settle_item(store, item);
+            moved += item->born || item->checkpoint || item->flushed > 0;
         }
     }
     if (err != 0) {
-        return give_up(store, err);
+        return give_up(store, flush, err);
     }
-    settle(store, flushed);
+    store->stored_next_sid = flush->next_sid != 0 ? flush->next_sid : store->stored_next_sid;
+    nobody_leaves(store);    /* they have left */
+    store->stats.stragglers_flushed += flush->stragglers;
+    store->stats.records_trimmed += ss__log_trim(&store->log);
+    store->stats.flushes++;
+    store->flush_retry_ns = 0;
+    free_flush(store, flush);
     ss__space_check(store);
-    return (int)flushed;
+    return moved;
 }
 
 int ss__store_flush(struct ss_store *store, unsigned tails_max)
 {
-    SS_REQUIRE(store->batch.len == 0);
-    if (nothing_to_do(store, tails_max)) {
-        return 0;
+    struct ss_flush *flush;
+    int planned = ss__store_flush_plan(store, tails_max, &flush);
+    if (planned != 1 || flush == NULL) {
+        return planned;
     }
-    uint64_t begin_ns = ss__clock_monotonic_ns(store->options.clock);
-    bool more = !ss__list_empty(&store->full) || !ss__list_empty(&store->born);
-    struct ss_log_walker before = store->walker;
-    int flushed = flush(store, tails_max);
-    more = more || store->walker.serial != before.serial ||
-           store->walker.offset != before.offset || store->walker.index != before.index;
-    store->stats.last_flush_ns = ss__clock_monotonic_ns(store->options.clock) - begin_ns;
-    return flushed == 0 && more ? 1 : flushed;
+    ss__store_flush_run(flush);
+    return ss__store_flush_settle(store, flush);
 }
 
 bool ss__store_flush_due(const struct ss_store *store)
@@ -392,20 +340,26 @@ bool ss__store_flush_due(const struct ss_store *store)
 
 bool ss__store_may_flush(const struct ss_store *store)
 {
-    return !store->failed &&
+    return !store->failed && !store->flushing &&
            (store->flush_retry_ns == 0 ||
             ss__clock_monotonic_ns(store->options.clock) >= store->flush_retry_ns);
+}
+
+bool ss__store_flushing(const struct ss_store *store)
+{
+    return store->flushing;
 }
 
 int ss__store_forget_log(struct ss_store *store)
 {
     MDB_txn *txn;
+    struct ss_meta_log log = { ss__log_needed(&store->log), store->log.next_batch };
     ss__env_reader_stale(&store->env);
     int err = ss__err_from_lmdb(mdb_txn_begin(store->env.env, NULL, 0, &txn));
     if (err != 0) {
         return err;
     }
-    err = put_log(store, txn);
+    err = ss__flush_put_log(&store->env, txn, &log);
     if (err != 0) {
         mdb_txn_abort(txn);
         return err;

@@ -73,8 +73,8 @@ static void copy_tail(const struct ss_store *store, const struct ss_store_sessio
             request->damaged = true;
             return;
         }
-        memcpy(request->tail + request->tail_bytes,
-               ss__log_bytes_at(&store->log, session->tail[i]), record.len);
+        struct ss_str bytes = ss__log_bytes_from(&store->log, session->tail[i]);
+        memcpy(request->tail + request->tail_bytes, bytes.data, record.len);
         request->tail_bytes += record.len;
     }
 }

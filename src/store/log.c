@@ -305,9 +305,11 @@ int ss__log_read(const struct ss_log *log, uint64_t position, struct ss_log_reco
                                  ret_record);
 }
 
-const uint8_t *ss__log_bytes_at(const struct ss_log *log, uint64_t position)
+struct ss_str ss__log_bytes_from(const struct ss_log *log, uint64_t position)
 {
-    return ss__log_file_at(log, position)->map + (position & UINT32_MAX);
+    const struct ss_log_file *file = ss__log_file_at(log, position);
+    uint64_t offset = position & UINT32_MAX;
+    return ss_str_of(file->map + offset, file->end - offset);
 }
 
 uint64_t ss__log_bytes(const struct ss_log *log)
@@ -378,7 +380,8 @@ bool ss__log_wants_spare(struct ss_log *log, struct ss_log_fill *ret_fill)
 {
     const struct ss_log_file *current = ss__log_current(log);
     uint64_t bytes = next_file_bytes(log);
-    if (log->filling || current->end < current->head.bytes / 2 || find_spare(log, bytes) != NULL ||
+    if (log->filling || log->fill_failed == current->head.serial ||
+        current->end < current->head.bytes / 2 || find_spare(log, bytes) != NULL ||
         log->spares_count == SS_LOG_SPARES_MAX) {
         return false;
     }
@@ -401,6 +404,7 @@ int ss__log_fill(const struct ss_log_fill *fill)
 void ss__log_filled(struct ss_log *log, const struct ss_log_fill *fill, int err)
 {
     log->filling = false;
+    log->fill_failed = err == 0 ? 0 : ss__log_current(log)->head.serial;
     if (err == 0 && log->spares_count < SS_LOG_SPARES_MAX) {
         log->spares[log->spares_count++] = (struct ss_log_spare){ fill->number, fill->bytes };
     } else if (err == 0) {

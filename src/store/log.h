@@ -42,6 +42,7 @@ struct ss_log {
     unsigned spares_count;
     uint64_t next_spare;
     bool filling;                   /* a spare is being made */
+    uint64_t fill_failed;           /* during the life of this file: not tried again */
     bool unsynced;
     bool rolling;                   /* the next file may be there already: this one is done */
 };
@@ -77,8 +78,8 @@ int ss__log_sync(struct ss_log *log);
 /* The record at a position; it borrows the map of its file. SS_E_CORRUPT. */
 int ss__log_read(const struct ss_log *log, uint64_t position, struct ss_log_record *ret_record);
 
-/* Where the bytes of that record are. */
-const uint8_t *ss__log_bytes_at(const struct ss_log *log, uint64_t position);
+/* The bytes from a record to the end of its file, which last as long as the file. */
+struct ss_str ss__log_bytes_from(const struct ss_log *log, uint64_t position);
 
 /* Takes out files from the first on that no record needs, past those that are kept; never the one
  * written to. Returns the records that were in them. */

@@ -126,7 +126,8 @@ static void free_session(struct ss_store *store, struct ss_store_session *sessio
 void ss__session_release(struct ss_store *store, struct ss_store_session *session)
 {
     bool keep = session->refs > 0 || session->now.tail_count > 0 || session->changed ||
-                session->born != 0 || session->now.row.quarantined ||
+                session->born != 0 || session->item != NULL ||
+                session->now.row.quarantined ||
                 session->now.row.was_running;
     if (!keep || (session->closed && session->refs == 0)) {
         free_session(store, session);
@@ -159,21 +160,21 @@ int ss__session_push(struct ss_store_session *session, uint64_t position, uint32
     return 0;
 }
 
-struct ss_row_value ss__session_row_value(const struct ss_store_session *session)
+struct ss_row_value ss__session_row_value(const struct ss_session_values *values,
+                                          uint32_t epoch_counter, struct ss_str id)
 {
-    const struct ss_session_values *now = &session->now;
-    return (struct ss_row_value){ .ordinal = now->flushed_ordinal,
-                                  .first_retained = now->row.first_retained,
-                                  .timeline_ordinal = now->entities_void
-                                                          ? now->void_ordinal
-                                                          : now->row.timeline_ordinal,
-                                  .created_us = now->row.created_us,
-                                  .updated_us = now->flushed_us,
-                                  .timeline_version = now->row.timeline_version,
-                                  .epoch_counter = session->epoch_counter,
-                                  .tip = now->tip,
-                                  .running = now->flushed_running,
-                                  .id = session->id };
+    return (struct ss_row_value){ .ordinal = values->flushed_ordinal,
+                                  .first_retained = values->row.first_retained,
+                                  .timeline_ordinal = values->entities_void
+                                                          ? values->void_ordinal
+                                                          : values->row.timeline_ordinal,
+                                  .created_us = values->row.created_us,
+                                  .updated_us = values->flushed_us,
+                                  .timeline_version = values->row.timeline_version,
+                                  .epoch_counter = epoch_counter,
+                                  .tip = values->tip,
+                                  .running = values->flushed_running,
+                                  .id = id };
 }
 
 void ss__sessions_free(struct ss_store *store)

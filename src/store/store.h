@@ -201,8 +201,12 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
 /* Whether enough waits in the log for a flush to be worth it. */
 bool ss__store_flush_due(const struct ss_store *store);
 
-/* False for a while after a flush that failed, and for ever after a failed sync. */
+/* False while a flush is under way, for a while after one that failed, and for ever after a failed
+ * sync. */
 bool ss__store_may_flush(const struct ss_store *store);
+
+/* Whether one is planned and not settled. */
+bool ss__store_flushing(const struct ss_store *store);
 
 /* Moves out of the log, in one durable transaction: staged checkpoints, new sessions, full tails
  * (about 1 MiB of them), stragglers (at most 32 or 256 KiB) and, oldest first, up to @tails_max
@@ -211,6 +215,15 @@ bool ss__store_may_flush(const struct ss_store *store);
  * checkpoints are undone, and the log still holds it all. Errors: SS_E_STOREFULL, SS_E_STOREIO,
  * SS_E_NOMEM. Blocks: on the disk. */
 int ss__store_flush(struct ss_store *store, unsigned tails_max);
+
+/* The same in three steps, so that the owner need not wait. plan answers 1 and a flush (NULL: a
+ * part of the log was looked at and had nothing to move), 0 when nothing is left, or an error. run,
+ * on any thread, blocks on the disk. settle answers and frees. One at a time; what checkpoints
+ * borrow lasts until it is settled; nothing may be staged at plan and settle. */
+struct ss_flush;
+int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_flush **ret_flush);
+void ss__store_flush_run(struct ss_flush *flush);
+int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush);
 
 /* ---- the next file of the log, made beforehand ---- */
 

@@ -11,7 +11,7 @@
 #include "store/log_walk.h"
 #include "store/store.h"
 
-/* What a commit or a flush may change of a session and a failed one gives back. */
+/* What a commit may change of a session and a failed one gives back. */
 struct ss_session_values {
     struct ss_session_row row;
     uint64_t flushed_ordinal;        /* newest event in a segment */
@@ -19,9 +19,6 @@ struct ss_session_values {
     struct ss_segment_tip tip;
     uint32_t tail_count;
     uint32_t tail_bytes;
-    uint32_t tail_flushed;           /* of the tail, by the open flush */
-    uint32_t tail_flushed_bytes;
-    uint32_t segments_flushed;
     bool flushed_running;            /* said by that event */
     bool entities_void;              /* those on disk are of another timeline version */
     uint64_t void_ordinal;           /* which events they count */
@@ -38,10 +35,10 @@ struct ss_store_session {
     bool changed;                    /* in store->changed */
     bool created;                    /* by the open batch */
     bool closed;                     /* its creation was undone */
-    bool row_due;                    /* to be written by the open flush */
     bool full;                       /* in store->full */
     uint32_t full_bytes;             /* what it counts there */
     uint64_t born;                   /* log position of its creation; 0: it is in LMDB */
+    struct ss_flush_item *item;      /* in the flush under way; NULL: not in it */
     struct ss_list link;             /* in store->changed */
     struct ss_list full_link;
     struct ss_list born_link;        /* in store->born */
@@ -56,7 +53,8 @@ struct ss_staged_checkpoint {
     struct ss_store_session *session;
     const struct ss_entity_row *rows;
     size_t count;
-    bool anew;                       /* removes all other entities of the session */
+    uint64_t ordinal;
+    uint32_t timeline_version;
 };
 
 /* How far the search for stragglers has come: all before is in segments or set aside. */
@@ -79,10 +77,11 @@ struct ss_store {
     uint64_t unflushed_bytes;        /* of the log */
     struct ss_log_walker walker;
     struct ss_log_walker walker_saved;
+    bool flushing;                   /* a flush is planned and not settled */
     uint64_t flush_retry_ns;         /* not before, after one that failed; 0: at any time */
     struct ss_map by_sid;
     struct ss_map by_id;
-    struct ss_list changed;          /* sessions of the open batch or flush */
+    struct ss_list changed;          /* sessions of the open batch */
     struct ss_list full;             /* those whose tail is a segment */
     uint64_t full_bytes;             /* of these tails */
     struct ss_list born;             /* those that LMDB does not know yet */
@@ -94,7 +93,7 @@ struct ss_store {
     uint32_t batch_events;
     struct ss_staged_checkpoint *checkpoints;
     struct ss_staged_checkpoint **checkpoints_end;
-    struct ss_bytes scratch;         /* a segment being built */
+    struct ss_bytes scratch;         /* a type being built */
     struct ss_type_value *types;     /* by type id - 1 */
     uint32_t types_count;
     struct ss_arena types_arena;
@@ -163,7 +162,8 @@ void ss__session_change(struct ss_store *store, struct ss_store_session *session
 int ss__session_push(struct ss_store_session *session, uint64_t position, uint32_t bytes);
 
 /* Row as it goes to disk. */
-struct ss_row_value ss__session_row_value(const struct ss_store_session *session);
+struct ss_row_value ss__session_row_value(const struct ss_session_values *values,
+                                          uint32_t epoch_counter, struct ss_str id);
 
 /* Frees all handles. */
 void ss__sessions_free(struct ss_store *store);
@@ -173,12 +173,6 @@ void ss__sessions_free(struct ss_store *store);
 /* Stages the record that tells of a new session. SS_E_NOMEM. */
 int ss__stage_birth(struct ss_store *store, struct ss_store_session *session);
 
-/* Gives back what the open batch or flush has changed of sessions. */
-void ss__sessions_undo(struct ss_store *store);
-
-/* The next session of the list of changed ones, taken off it; NULL: none. */
-struct ss_store_session *ss__take_changed(struct ss_store *store);
-
 /* ---- flush.c ---- */
 
 /* Takes back the checkpoints that are staged; their sessions are not changed. */
@@ -186,22 +180,6 @@ void ss__checkpoints_forget(struct ss_store *store);
 
 /* Takes out log files that nothing needs, after saying so in LMDB. Errors: those of a flush. */
 int ss__store_forget_log(struct ss_store *store);
-
-/* ---- segment.c: inside a write transaction; LMDB or our codes are translated to ours ---- */
-
-/* Moves the whole tail into segments. Errors: SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM,
- * SS_E_CORRUPT (the session is quarantined; what stood before the damage is in segments). */
-int ss__flush_tail(struct ss_store *store, MDB_txn *txn, struct ss_store_session *session);
-
-/* ---- straggler.c ---- */
-
-/* Flushes sessions whose oldest record has left the log window, and @forced sessions from the
- * oldest record on. @ret_flushed counts sessions. */
-int ss__flush_stragglers(struct ss_store *store, MDB_txn *txn, unsigned forced,
-                         unsigned *ret_flushed);
-
-/* Whether the log is longer than its window. */
-bool ss__log_over_window(const struct ss_store *store);
 
 /* ---- recover.c ---- */
 

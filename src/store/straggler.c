@@ -1,7 +1,7 @@
 /* Sessions whose oldest event is about to fall out of the log window: their tails become segments,
  * so that the files that hold them can go. */
+#include "store/flush.h"
 #include "store/record.h"
-#include "store/store_state.h"
 
 #define STRAGGLERS_MAX 32u
 #define STRAGGLER_BYTES_MAX (256u << 10)
@@ -36,18 +36,18 @@ static struct ss_store_session *holder(struct ss_store *store, const struct ss_l
 {
     struct ss_store_session *session =
         record->kind == SS_LOG_EVENT ? ss__session_by_sid(store, record->sid) : NULL;
-    bool waits = session != NULL && !session->now.row.quarantined &&
-                 session->now.tail_count > session->now.tail_flushed &&
+    bool planned = session != NULL && session->item != NULL && session->item->tail_count > 0;
+    bool waits = session != NULL && !planned && !session->now.row.quarantined &&
+                 session->now.tail_count > 0 &&
                  record->event.ordinal > session->now.flushed_ordinal;
     return waits ? session : NULL;
 }
 
 struct search {
     struct ss_store *store;
-    MDB_txn *txn;
+    struct ss_flush *flush;
     unsigned forced;
-    unsigned flushed;
-    uint64_t flushed_bytes;
+    uint64_t bytes;
 };
 
 /* 1: the walker may pass the record; 0: it stays. */
@@ -60,16 +60,16 @@ static int settle_record(struct search *search, const struct ss_log_record *reco
     }
     bool forced = search->forced > 0;
     if (!forced &&
-        (!ss__log_over_window(store) || search->flushed >= STRAGGLERS_MAX ||
-         search->flushed_bytes >= STRAGGLER_BYTES_MAX)) {
+        (!ss__log_over_window(store) || search->flush->stragglers >= STRAGGLERS_MAX ||
+         search->bytes >= STRAGGLER_BYTES_MAX)) {
         return 0;
     }
-    search->flushed_bytes += session->now.tail_bytes;
-    int err = ss__flush_tail(store, search->txn, session);
+    search->bytes += session->now.tail_bytes;
+    int err = ss__flush_add_tail(store, search->flush, session);
     if (err != 0) {
-        return err == SS_E_CORRUPT ? 1 : err;
+        return err;
     }
-    search->flushed++;
+    search->flush->stragglers++;
     search->forced -= forced ? 1 : 0;
     return 1;
 }
@@ -111,10 +111,9 @@ static void enter(struct ss_log_walker *walker, const struct ss_log_file *file)
     *walker = (struct ss_log_walker){ .serial = file->head.serial, .offset = SS_LOG_BLOCK_BYTES };
 }
 
-int ss__flush_stragglers(struct ss_store *store, MDB_txn *txn, unsigned forced,
-                         unsigned *ret_flushed)
+int ss__flush_add_stragglers(struct ss_store *store, struct ss_flush *flush, unsigned forced)
 {
-    struct search search = { .store = store, .txn = txn, .forced = forced };
+    struct search search = { .store = store, .flush = flush, .forced = forced };
     struct ss_log *log = &store->log;
     uint64_t left = RECORDS_MAX;
     int more = forced > 0 || ss__log_over_window(store) ? 1 : 0;
@@ -132,6 +131,5 @@ int ss__flush_stragglers(struct ss_store *store, MDB_txn *txn, unsigned forced,
         }
         more = more == 1 && forced > 0 && search.forced == 0 ? 0 : more;
     }
-    *ret_flushed = search.flushed;
     return more < 0 ? more : 0;
 }

@@ -18,7 +18,9 @@
 #include "notes.descriptor.h"
 #include "notes.pb-c.h"
 #include "schema/json.h"
+#include "shard/checkpoint.h"
 #include "shard/shard.h"
+#include "shard/shard_state.h"
 #include "ss_test.h"
 #include "wire/encoding.h"
 #include "wire/server_frame.h"
@@ -238,6 +240,15 @@ static inline void fixture_init(struct fixture *fixture)
     ss_check(fixture->stats != NULL);
     ss_check(ss__inbox_new(65536, UINT64_C(64) << 20, &fixture->gateway) == 0);
     fixture_open(fixture);
+}
+
+/* Writes the checkpoints that are wanted and what else is due; not through the pool. */
+static inline int fixture_flush(struct fixture *fixture)
+{
+    ss__checkpoint_stage(fixture->shard);
+    int result = ss__store_flush(fixture->shard->store, 0);
+    ss__checkpoint_settle(fixture->shard, result >= 0);
+    return result;
 }
 
 /* Ends the shard without flushing anything, so that all must come back from the log. */

@@ -33,7 +33,7 @@ static void put_each(struct fixture *f, unsigned events, unsigned entities)
         post_put(f, "s", id, i % 7 == 6 ? "delete" : "x");
         step_all(f);
     }
-    ss_check(f->done_err == 0 && ss__checkpoint_flush(f->shard, 0) >= 0);
+    ss_check(f->done_err == 0 && fixture_flush(f) >= 0);
 }
 
 /* After @events, a flush, and @more. */
@@ -125,7 +125,7 @@ static void put_one(struct fixture *f, const char *session, const char *id, cons
 static void flush(struct fixture *f, const char *session)
 {
     ss__checkpoint_want(f->shard, state_of(f, session));
-    ss_check(ss__checkpoint_flush(f->shard, 0) > 0);
+    ss_check(fixture_flush(f) > 0);
     ss_check(state_of(f, session)->dirty_count == 0);
 }
 
@@ -186,7 +186,7 @@ SS_TEST(checkpoint, that_is_wanted_leaves_with_its_state)
     post_put(&f, "s", "a", "lost");
     step_all(&f);
     ss_check(f.done_err == SS_E_COMMIT && ss__list_empty(&f.shard->due));
-    ss_check(ss__checkpoint_flush(f.shard, 0) >= 0);
+    ss_check(fixture_flush(&f) >= 0);
     fixture_deinit(&f);
 }
 

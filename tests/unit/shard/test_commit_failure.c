@@ -171,7 +171,7 @@ SS_TEST(commit_failure, a_flush_that_fails_disturbs_nobody_and_is_made_up_for)
     uint32_t dirty = state->dirty_count;
     ss__checkpoint_want(f.shard, state);
     f.shard->flush_wanted = true;
-    ss__fault_arm("store.flush.write", 1, 2, SS_E_STOREIO);
+    ss__fault_arm("store.flush.write", 1, 1, SS_E_STOREIO);
     post_put(&f, "other", "a", "1");
     step_all(&f);
     ss_check(f.done_err == 0 && f.recovered == 0 && f.task_canceled == 0);

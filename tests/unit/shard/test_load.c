@@ -117,7 +117,7 @@ SS_TEST(load, that_fails_leaves_nothing_behind_and_is_tried_again)
         post_put(&f, "s", "a", "x");    /* a checkpoint, and events behind it */
     }
     step_all(&f);
-    ss_check(ss__checkpoint_flush(f.shard, 0) > 0);
+    ss_check(fixture_flush(&f) > 0);
     post_put(&f, "s", "b", "y");
     post_put(&f, "s", "a", "z");
     step_all(&f);
@@ -189,7 +189,7 @@ static void cold_init(struct cold *cold, uint64_t cache_bytes)
         post_put(f, "s", "k", ".");
     }
     step_all(f);
-    ss_check(ss__checkpoint_flush(f->shard, 0) > 0);
+    ss_check(fixture_flush(f) > 0);
     post_put(f, "s", "after", "once");
     step_all(f);
     f->pool = cold->pool;
@@ -325,7 +325,7 @@ SS_TEST(load, does_not_bring_back_what_was_deleted_meanwhile)
     ss_check(ss__pipeline_publish(f->shard, channel, name, payload, &ordinal, &failure) == 0);
     ss_check(ss__batch_commit(f->shard) == 0);
     ss__checkpoint_want(f->shard, channel->state);
-    ss_check(ss__checkpoint_flush(f->shard, 0) > 0);
+    ss_check(fixture_flush(f) > 0);
     end_load(&cold);
     ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
     ss_check_msg(strstr(text, "\"k\"") == NULL && strstr(text, "\"after\"") != NULL, "%s", text);

@@ -202,7 +202,7 @@ static void forge(struct fixture *f, unsigned index, uint64_t sid, uint64_t ordi
     ss_check(ss__log_walk(&log, &known, &visitor, &found) == 0);
     ss_check(ss__log_read(&log, position, &record) == 0 && record.kind == SS_LOG_EVENT);
     ss_check(record.len <= sizeof bytes);
-    memcpy(bytes, ss__log_bytes_at(&log, position), record.len);
+    memcpy(bytes, ss__log_bytes_from(&log, position).data, record.len);
     ss__put_le64(bytes + 16, sid);
     ss__put_le64(bytes + 24, ordinal);
     if (sealed) {

@@ -1,0 +1,126 @@
+#include "shard/flusher.h"
+
+#include <stdlib.h>
+
+#include "core/contract.h"
+#include "core/log.h"
+#include "message/message.h"
+#include "runtime/pool.h"
+#include "shard/checkpoint.h"
+#include "shard/shard_state.h"
+
+struct flush_done {
+    struct ss_msg base;
+    struct ss_flush *flush;
+    uint64_t begin_ns;
+};
+
+struct flush_job {
+    struct ss_pool_job base;
+    struct ss_inbox *inbox;
+    struct flush_done *done;    /* made beforehand, so that the answer cannot fail */
+};
+
+static void run_job(struct ss_pool_job *base)
+{
+    struct flush_job *job = ss__container_of(base, struct flush_job, base);
+    ss__store_flush_run(job->done->flush);
+    /* The shard waits for its jobs before it closes the inbox, so this is always taken. */
+    SS_INSIST(ss__inbox_post(job->inbox, &job->done->base.node, SS_POST_INSIDE) == 0);
+    ss__inbox_unref(job->inbox);
+    free(job);
+}
+
+static bool post_job(struct ss_shard *shard, struct ss_flush *flush)
+{
+    if (shard->options.pool == NULL || shard->phase == SS_SHARD_ENDED) {
+        return false;
+    }
+    struct flush_job *job = calloc(1, sizeof *job);
+    struct flush_done *done = ss__msg_new(SS_MSG_FLUSHED, sizeof *done);
+    if (job == NULL || done == NULL) {
+        free(job);
+        free(done);
+        return false;
+    }
+    done->flush = flush;
+    done->begin_ns = ss__clock_monotonic_ns(shard->options.clock);
+    *job = (struct flush_job){ .base.run = run_job,
+                               .inbox = ss__inbox_ref(shard->inbox),
+                               .done = done };
+    if (ss__pool_post(shard->options.pool, &job->base) != 0) {
+        ss__inbox_unref(job->inbox);
+        free(job);
+        free(done);
+        return false;
+    }
+    shard->jobs++;
+    return true;
+}
+
+/* Counts and reports how a flush ended. Returns @result. */
+static int ended(struct ss_shard *shard, int result, uint64_t begin_ns)
+{
+    struct ss_shard_stats *stats = ss__stats(shard);
+    ss__checkpoint_settle(shard, result >= 0);
+    ss__count(&stats->flushes, result > 0);
+    ss__count(&stats->flush_us, (ss__clock_monotonic_ns(shard->options.clock) - begin_ns) / 1000);
+    if (result < 0) {
+        ss__count(&stats->flush_errors, 1);
+        ss__log(SS_LOG_ERROR, "flush failed, the log keeps what it should have moved",
+                "shard=%u error=%s reason=\"%s\"", shard->options.index, ss_error_name(result),
+                ss_error_text(result));
+        ss__gauge_set(&stats->store_failed, ss__store_writable(shard->store) == SS_E_STOREIO);
+    }
+    return result;
+}
+
+static bool start(struct ss_shard *shard, unsigned tails_max)
+{
+    struct ss_flush *flush;
+    uint64_t begin_ns = ss__clock_monotonic_ns(shard->options.clock);
+    shard->flush_wanted = false;
+    ss__checkpoint_stage(shard);
+    int result = ss__store_flush_plan(shard->store, tails_max, &flush);
+    if (result == 1 && (flush == NULL || post_job(shard, flush))) {
+        return true;
+    }
+    if (result == 1) {
+        ss__store_flush_run(flush);
+        result = ss__store_flush_settle(shard->store, flush);
+    }
+    return ended(shard, result, begin_ns) > 0;
+}
+
+void ss__flusher_run(struct ss_shard *shard)
+{
+    if ((shard->due_rows >= SS_FLUSH_ROWS_MIN || shard->flush_wanted ||
+         ss__store_flush_due(shard->store)) &&
+        ss__store_may_flush(shard->store)) {
+        (void)start(shard, 0);    /* an error has been logged and counted */
+    }
+}
+
+bool ss__flusher_rest(struct ss_shard *shard, unsigned tails_max)
+{
+    ss__flusher_settle(shard);
+    return ss__store_flushing(shard->store) ||
+           (ss__store_may_flush(shard->store) && start(shard, tails_max));
+}
+
+void ss__flusher_done(struct ss_shard *shard, struct ss_msg *msg)
+{
+    SS_REQUIRE(shard->flushed == NULL);
+    shard->flushed = msg;
+    shard->jobs--;
+}
+
+void ss__flusher_settle(struct ss_shard *shard)
+{
+    struct flush_done *done = (struct flush_done *)(void *)shard->flushed;
+    if (done != NULL) {
+        shard->flushed = NULL;
+        (void)ended(shard, ss__store_flush_settle(shard->store, done->flush), done->begin_ns);
+        ss__msg_free(&done->base);
+    }
+}

@@ -1,0 +1,72 @@
+/* flush.h - moving what the log holds into LMDB: planned on the owner thread, run on any, settled
+ * on the owner thread again. For src/store; others use store.h.
+ *
+ * While it runs, the owner commits, reads and changes sessions as ever: the plan has copies of what
+ * it writes, and points to nothing but the files of the log, which stay until it is settled. */
+#ifndef SS_STORE_FLUSH_H
+#define SS_STORE_FLUSH_H
+
+#include "core/arena.h"
+#include "core/bytes.h"
+#include "store/store_state.h"
+
+/* What is moved of one session. */
+struct ss_flush_item {
+    struct ss_flush_item *next;
+    struct ss_store_session *session;    /* kept until the flush is settled; its id is read */
+    uint32_t epoch_counter;
+    bool born;                           /* gets a catalog entry */
+    bool checkpoint;
+    bool anew;                           /* the checkpoint removes all other entities */
+    const struct ss_entity_row *rows;
+    size_t rows_count;
+    uint64_t timeline_ordinal;           /* of the checkpoint */
+    uint32_t timeline_version;
+    const struct ss_str *tail;           /* from each record to the end of its file */
+    uint32_t tail_count;
+
+    /* As they were; what was done once it ran. */
+    struct ss_session_values values;
+    uint32_t flushed;                    /* of the tail */
+    uint32_t flushed_bytes;
+    uint32_t segments;
+    const char *damaged;                 /* which of "log", "segment" cannot be read; else NULL */
+    uint64_t damaged_number;             /* place in the tail, or first ordinal of the segment */
+};
+
+struct ss_flush {
+    const struct ss_env *env;
+    uint64_t seed;
+    struct ss_arena arena;
+    struct ss_flush_item *first;
+    struct ss_flush_item **end;
+    struct ss_bytes scratch;             /* a segment being built */
+    uint64_t next_sid;                   /* to be reserved; 0: enough are */
+    struct ss_meta_log log;
+    unsigned stragglers;
+    int err;
+    int code;                            /* of the commit, LMDB's; judged by the owner */
+};
+
+/* The item of a session in the plan, made if there is none; NULL when out of memory. */
+struct ss_flush_item *ss__flush_item(struct ss_flush *flush, struct ss_store_session *session);
+
+/* Has the whole tail moved, unless it is planned already. SS_E_NOMEM. */
+int ss__flush_add_tail(struct ss_store *store, struct ss_flush *flush,
+                       struct ss_store_session *session);
+
+/* Adds sessions whose oldest record has left the log window, and @forced sessions from the oldest
+ * record on. SS_E_NOMEM. */
+int ss__flush_add_stragglers(struct ss_store *store, struct ss_flush *flush, unsigned forced);
+
+/* Moves the tail of an item into segments, inside a write transaction. Errors: SS_E_STOREFULL,
+ * SS_E_STOREIO, SS_E_NOMEM; what is damaged is said in the item. */
+int ss__flush_segments(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item);
+
+/* Writes how far the log reaches, inside a write transaction. */
+int ss__flush_put_log(const struct ss_env *env, MDB_txn *txn, const struct ss_meta_log *log);
+
+/* Whether the log is longer than its window. */
+bool ss__log_over_window(const struct ss_store *store);
+
+#endif

@@ -1,0 +1,158 @@
+/* The transaction of a flush. Runs on any thread. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/fault.h"
+#include "store/bytes_order.h"
+#include "store/flush.h"
+
+static int put_next_sid(const struct ss_env *env, MDB_txn *txn, uint64_t next_sid)
+{
+    uint8_t bytes[SS_META_BYTES_MAX];
+    MDB_val key = ss__val_of(META_SID, sizeof META_SID - 1);
+    MDB_val value = ss__val_of(bytes, ss__meta_sid_encode(bytes, next_sid));
+    return ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_META], &key, &value, 0));
+}
+
+int ss__flush_put_log(const struct ss_env *env, MDB_txn *txn, const struct ss_meta_log *log)
+{
+    uint8_t bytes[SS_META_BYTES_MAX];
+    MDB_val key = ss__val_of(META_LOG, sizeof META_LOG - 1);
+    MDB_val value = ss__val_of(bytes, ss__meta_log_encode(bytes, log));
+    return ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_META], &key, &value, 0));
+}
+
+static int put_catalog(const struct ss_env *env, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    uint8_t value_bytes[SS_CATALOG_VALUE_BYTES];
+    MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
+    ss__catalog_encode(value_bytes, ss__str_of_val(key), item->values.row.sid);
+    MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
+    int code = mdb_put(txn, env->dbi[SS_DB_CATALOG], &key, &value, MDB_NOOVERWRITE);
+    /* The row was lost, the log brings it back: that must not hold up the others. If the entry is
+     * another session's, a check names both. */
+    return code == MDB_KEYEXIST ? 0 : ss__err_from_lmdb(code);
+}
+
+static int put_entity(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
+                      const struct ss_entity_row *row)
+{
+    uint8_t key_bytes[SS_KEY_BYTES_MAX];
+    int len = ss__entity_key(key_bytes, sid, row->kind, row->id);
+    if (len < 0) {
+        return len;
+    }
+    MDB_val key = ss__val_of(key_bytes, (size_t)len);
+    if (row->tombstone) {
+        int code = mdb_del(txn, env->dbi[SS_DB_ENTITY], &key, NULL);
+        return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+    }
+    MDB_val value = { SS_ENTITY_FIXED_BYTES + row->payload.len, NULL };
+    int code = mdb_put(txn, env->dbi[SS_DB_ENTITY], &key, &value, MDB_RESERVE);
+    if (code == 0) {
+        ss__entity_encode(value.mv_data, ss__str_of_val(key), row);
+    }
+    return ss__err_from_lmdb(code);
+}
+
+static int remove_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid)
+{
+    uint8_t prefix[8];
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(txn, env->dbi[SS_DB_ENTITY], &cursor);
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    ss__put_be64(prefix, sid);
+    MDB_val key = ss__val_of(prefix, sizeof prefix);
+    MDB_val value;
+    code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && key.mv_size >= sizeof prefix &&
+           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
+        code = mdb_cursor_del(cursor, 0);
+        code = code != 0 ? code : mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+static int put_checkpoint(const struct ss_env *env, MDB_txn *txn, struct ss_flush_item *item)
+{
+    uint64_t sid = item->values.row.sid;
+    int err = item->anew ? remove_entities(env, txn, sid) : 0;
+    for (size_t i = 0; i < item->rows_count && err == 0; i++) {
+        err = put_entity(env, txn, sid, &item->rows[i]);
+    }
+    item->values.row.timeline_ordinal = item->timeline_ordinal;
+    item->values.row.timeline_version = item->timeline_version;
+    item->values.entities_void = false;
+    return err;
+}
+
+static int put_row(const struct ss_env *env, MDB_txn *txn, struct ss_flush_item *item)
+{
+    uint8_t key_bytes[8];
+    uint8_t value_bytes[SS_ROW_BYTES_MAX];
+    struct ss_session_values *values = &item->values;
+    uint64_t sid = values->row.sid;
+    struct ss_row_value row = ss__session_row_value(values, item->epoch_counter,
+                                                    item->session->id);
+    ss__put_be64(key_bytes, sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value = ss__val_of(value_bytes, ss__row_encode(value_bytes, sid, &row));
+    int code = mdb_put(txn, env->dbi[SS_DB_SESSION], &key, &value, 0);
+    if (code == 0 && row.running != values->index_running) {
+        uint8_t version = SS_VALUE_VERSION;
+        MDB_val mark = ss__val_of(&version, 1);
+        code = row.running ? mdb_put(txn, env->dbi[SS_DB_RUNNING], &key, &mark, 0)
+                           : mdb_del(txn, env->dbi[SS_DB_RUNNING], &key, NULL);
+        code = code == MDB_NOTFOUND ? 0 : code;
+        values->index_running = row.running;
+    }
+    return ss__err_from_lmdb(code);
+}
+
+static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
+{
+    int err = item->born ? put_catalog(flush->env, txn, item) : 0;
+    if (item->checkpoint) {
+        err = err != 0 ? err : put_checkpoint(flush->env, txn, item);
+    }
+    err = err != 0 ? err : ss__flush_segments(flush, txn, item);
+    bool changed = item->born || item->checkpoint || item->flushed > 0;
+    return err != 0 || !changed ? err : put_row(flush->env, txn, item);
+}
+
+static int move_all(struct ss_flush *flush, MDB_txn *txn)
+{
+    int err = SS_FAULT("store.flush.write");
+    for (struct ss_flush_item *item = flush->first; item != NULL && err == 0; item = item->next) {
+        err = move_item(flush, txn, item);
+    }
+    if (flush->next_sid != 0) {
+        err = err != 0 ? err : put_next_sid(flush->env, txn, flush->next_sid);
+    }
+    return err != 0 ? err : ss__flush_put_log(flush->env, txn, &flush->log);
+}
+
+void ss__store_flush_run(struct ss_flush *flush)
+{
+    MDB_txn *txn;
+    flush->code = SS_FAULT("store.flush.begin");    /* a code of LMDB */
+    flush->code = flush->code != 0 ? flush->code : mdb_txn_begin(flush->env->env, NULL, 0, &txn);
+    if (flush->code != 0) {
+        return;
+    }
+    flush->err = move_all(flush, txn);
+    if (flush->err != 0) {
+        mdb_txn_abort(txn);
+        return;
+    }
+    flush->code = SS_FAULT("store.flush.disk");    /* an errno */
+    if (flush->code != 0) {
+        mdb_txn_abort(txn);
+    } else {
+        flush->code = mdb_txn_commit(txn);
+    }
+}

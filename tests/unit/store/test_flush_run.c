@@ -1,0 +1,157 @@
+/* A flush in three steps: what its owner does meanwhile neither disturbs it nor is disturbed. */
+#include <pthread.h>
+
+#include "store_fixture.h"
+
+#include "store/flush.h"
+#include "store/store_state.h"
+
+static struct ss_flush *plan(struct fixture *f, unsigned tails_max)
+{
+    struct ss_flush *flush = NULL;
+    ss_check(ss__store_flush_plan(f->store, tails_max, &flush) == 1 && flush != NULL);
+    ss_check(ss__store_flushing(f->store) && !ss__store_may_flush(f->store));
+    return flush;
+}
+
+static void *run_elsewhere(void *flush)
+{
+    ss__store_flush_run(flush);
+    return NULL;
+}
+
+/* On another thread, while the owner commits. */
+static void run_beside_commits(struct fixture *f, struct ss_flush *flush)
+{
+    pthread_t thread;
+    ss_check(pthread_create(&thread, NULL, run_elsewhere, flush) == 0);
+    fixture_publish(f, "a", 70, 50, 7);
+    fixture_publish(f, "new", 3, 50, 1);
+    fixture_verify(f, "a", 140, 50);
+    ss_check(pthread_join(thread, NULL) == 0);
+}
+
+SS_TEST(flush_run, owner_commits_and_reads_while_it_runs)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 70, 50, 70);
+    fixture_publish(&f, "b", 5, 50, 5);
+    struct ss_flush *flush = plan(&f, 16);
+    run_beside_commits(&f, flush);
+    fixture_verify(&f, "a", 140, 50);    /* in LMDB and in the log now */
+    ss_check(ss__store_flush_settle(f.store, flush) > 0 && !ss__store_flushing(f.store));
+    ss_check(fixture_stats(&f).unflushed_bytes == 73 * (SS_LOG_EVENT_FIXED_BYTES + 50));
+    fixture_verify(&f, "a", 140, 50);
+    fixture_verify(&f, "b", 5, 50);
+    fixture_verify(&f, "new", 3, 50);
+    fixture_crash(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    ss_check(f.report.recovered_records == 73 && f.report.sessions == 3);
+    fixture_verify(&f, "a", 140, 50);
+    fixture_flush_all(&f);
+    fixture_verify(&f, "new", 3, 50);
+    ss_check(fixture_stats(&f).unflushed_bytes == 0);
+    fixture_end(&f);
+}
+
+SS_TEST(flush_run, crash_between_its_steps_loses_nothing)
+{
+    for (int steps = 0; steps < 2; steps++) {
+        struct fixture f;
+        fixture_open(&f);
+        fixture_publish(&f, "a", 130, 50, 130);
+        struct ss_flush *flush = plan(&f, 16);
+        fixture_publish(&f, "a", 10, 50, 5);
+        if (steps == 1) {
+            ss__store_flush_run(flush);
+        } else {
+            flush->err = SS_E_NOMEM;    /* never ran */
+        }
+        ss__fault_arm("store.close", 1, 1, 1);
+        (void)ss__store_flush_settle(f.store, flush);    /* frees; the process forgets it all */
+        fixture_close(&f);
+        fixture_check_clean(&f);
+        fixture_reopen(&f);
+        fixture_verify(&f, "a", 140, 50);
+        fixture_end(&f);
+    }
+}
+
+SS_TEST(flush_run, batch_that_fails_meanwhile_is_undone_alone)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 64, 50, 64);
+    struct ss_flush *flush = plan(&f, 0);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    fixture_stage(&f, a, 5, 50);
+    ss__store_flush_run(flush);
+    ss__store_abort(f.store);
+    ss_check(ss__store_row(a)->ordinal == 64);
+    ss_check(ss__store_flush_settle(f.store, flush) > 0);
+    fixture_verify(&f, "a", 64, 50);
+    ss_check(fixture_stats(&f).unflushed_bytes == 0);
+    fixture_stage(&f, a, 1, 50);
+    ss_check(ss__store_commit(f.store) == 0);
+    fixture_verify(&f, "a", 65, 50);
+    ss__store_put_session(f.store, a);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+SS_TEST(flush_run, session_nobody_uses_stays_until_it_is_settled)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_flush_all(&f);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1,
+                                 .last_ordinal = 3, .type_id = f.entity_type,
+                                 .payload = ss_str("x") };
+    ss_check(ss__store_stage_checkpoint(f.store, a, &row, 1, 3, 7) == 0);
+    struct ss_flush *flush = plan(&f, 0);
+    ss__store_put_session(f.store, a);
+    ss_check(fixture_stats(&f).tails == 1);
+    ss__store_flush_run(flush);
+    ss_check(ss__store_flush_settle(f.store, flush) > 0);
+    ss_check(fixture_stats(&f).tails == 0);
+    a = fixture_session(&f, "a");
+    ss_check(ss__store_row(a)->timeline_ordinal == 3 && ss__store_row(a)->timeline_version == 7);
+    ss__store_put_session(f.store, a);
+    fixture_end(&f);
+}
+
+SS_TEST(flush_run, log_files_it_reads_stay_while_new_ones_are_begun)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.options.log_file_bytes = 1u << 20;
+    fixture_reopen(&f);
+    fixture_publish(&f, "a", 64, 10000, 8);
+    struct ss_flush *flush = plan(&f, 16);
+    fixture_publish(&f, "b", 200, 10000, 10);
+    ss_check(f.store->log.count >= 3);
+    ss__store_flush_run(flush);
+    ss_check(ss__store_flush_settle(f.store, flush) > 0);
+    fixture_verify(&f, "a", 64, 10000);
+    fixture_verify(&f, "b", 200, 10000);
+    fixture_flush_all(&f);
+    ss_check(f.store->log.count == 1);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+SS_TEST(flush_run, nothing_but_records_that_need_no_move_is_said)
+{
+    struct fixture f;
+    struct ss_flush *flush = NULL;
+    fixture_open(&f);
+    ss_check(ss__store_flush_plan(f.store, 16, &flush) == 0 && flush == NULL);
+    ss_check(!ss__store_flushing(f.store));
+    fixture_end(&f);
+}
