@@ -21,6 +21,8 @@ LAYERS = {
                "core"},
     # The daemon is thin: the engine and what its tools need. Threads are not its business.
     "server": {"apps", "engine", "wire", "http", "schema", "store", "core"},
+    # A tool that looks at applications, found as the daemon finds them.
+    "lint": {"server", "apps", "engine", "schema", "core"},
     # Applications see what any user of the installed library sees.
     "apps": set(),
 }

@@ -79,7 +79,13 @@ static int check_open(struct ss_registry *registry)
 int ss_registry_load_descriptors(struct ss_registry *registry, const uint8_t *set, size_t len)
 {
     int err = check_open(registry);
-    return err != 0 ? err : ss__schema_load(registry->schema, set, len, &registry->failure);
+    if (err == 0) {
+        err = ss__schema_load(registry->schema, set, len, &registry->failure);
+    }
+    if (err == 0 && registry->watch != NULL) {
+        registry->watch->loaded(registry->watch->ctx, ss_str_of(set, len));
+    }
+    return err;
 }
 
 int ss_registry_attach(struct ss_registry *registry, const ProtobufCMessageDescriptor *generated)
@@ -122,7 +128,7 @@ static int find_type(struct ss_registry *registry, enum ss_name_space space, con
     return 0;
 }
 
-static int add_name(struct ss_registry *registry, enum ss_name_space space, const char *name,
+static int put_name(struct ss_registry *registry, enum ss_name_space space, const char *name,
                     const char *type_name, struct ss_name **ret_name)
 {
     const struct ss_type *type = NULL;
@@ -156,6 +162,18 @@ static int add_name(struct ss_registry *registry, enum ss_name_space space, cons
     return 0;
 }
 
+/* *@ret_name may stay NULL: see struct ss_registry_watch. */
+static int add_name(struct ss_registry *registry, enum ss_name_space space, const char *name,
+                    const char *type_name, struct ss_name **ret_name)
+{
+    int err = put_name(registry, space, name, type_name, ret_name);
+    if (registry->watch == NULL || err == SS_E_FROZEN || err == SS_E_NOMEM) {
+        return err;
+    }
+    registry->watch->named(registry->watch->ctx, space, name, type_name, err);
+    return 0;
+}
+
 int ss_register_command(struct ss_registry *registry, const char *name, const char *type,
                         ss_command_fn *handler, void *ctx)
 {
@@ -163,9 +181,9 @@ int ss_register_command(struct ss_registry *registry, const char *name, const ch
         return ss__fail(&registry->failure, SS_E_INVAL, "command \"%s\" has no handler",
                         name == NULL ? "" : name);
     }
-    struct ss_name *entry;
+    struct ss_name *entry = NULL;
     int err = add_name(registry, SS_SPACE_COMMAND, name, type, &entry);
-    if (err == 0) {
+    if (entry != NULL) {
         entry->handler = handler;
         entry->ctx = ctx;
     }
@@ -174,13 +192,13 @@ int ss_register_command(struct ss_registry *registry, const char *name, const ch
 
 int ss_register_event(struct ss_registry *registry, const char *name, const char *type)
 {
-    struct ss_name *entry;
+    struct ss_name *entry = NULL;
     return add_name(registry, SS_SPACE_EVENT, name, type, &entry);
 }
 
 int ss_register_ui_event(struct ss_registry *registry, const char *name, const char *type)
 {
-    struct ss_name *entry;
+    struct ss_name *entry = NULL;
     return add_name(registry, SS_SPACE_UI, name, type, &entry);
 }
 
@@ -194,7 +212,7 @@ int ss_register_entity(struct ss_registry *registry, const char *kind, const cha
                         "entity kind \"%s\": timeline projection \"%s\" is not registered",
                         kind == NULL ? "" : kind, projection == NULL ? "" : projection);
     }
-    struct ss_name *entry;
+    struct ss_name *entry = NULL;
     int err = add_name(registry, SS_SPACE_ENTITY, kind, type, &entry);
     if (err == 0) {
         registry->entity_projection = projection;

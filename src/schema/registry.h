@@ -32,6 +32,16 @@ struct ss_asset {
     struct ss_asset *next;
 };
 
+/* For a tool that wants to see everything an application registers. Of refused names (SS_E_INVAL,
+ * SS_E_EXISTS, SS_E_UNKNOWN_TYPE) the application hears nothing, so that it goes on to the next. */
+struct ss_registry_watch {
+    void *ctx;
+    void (*loaded)(void *ctx, struct ss_str descriptor_set);
+    /* @name and @type as they were given: maybe NULL. @err: 0, or why the name was refused. */
+    void (*named)(void *ctx, enum ss_name_space space, const char *name, const char *type,
+                  int err);
+};
+
 struct ss_registry {
     struct ss_schema *schema;
     struct ss_map names[SS_SPACE_COUNT];
@@ -49,6 +59,7 @@ struct ss_registry {
     bool has_hooks;
     struct ss_asset *assets;
     bool frozen;
+    const struct ss_registry_watch *watch;    /* borrowed; NULL but in tools */
     struct ss_failure failure;
 };
 

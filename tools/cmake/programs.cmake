@@ -1,4 +1,4 @@
-# sessionstreamd, ssctl, ss-bench and ss-load in <build>/bin.
+# sessionstreamd, ssctl, ss-lint, ss-bench and ss-load in <build>/bin.
 
 # Everything in src/server but the two main functions, so that tests can link it.
 file(GLOB server_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/server/*.c)
@@ -48,3 +48,5 @@ add_executable(ss-load ${load_sources} ${CMAKE_SOURCE_DIR}/bench/histogram.c)
 target_include_directories(ss-load PRIVATE ${CMAKE_SOURCE_DIR}/bench)
 target_link_libraries(ss-load PRIVATE ss_server ss_settings deps::uv m)
 install(TARGETS ss-load RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+include(program_lint)

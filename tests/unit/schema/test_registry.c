@@ -309,3 +309,45 @@ SS_TEST(registry, an_application_says_why_it_cannot_register)
     ss_registry_free(registry);
     ss_registry_free(NULL);
 }
+
+static void watch_loaded(void *ctx, struct ss_str descriptor_set)
+{
+    *(size_t *)ctx += descriptor_set.len;
+}
+
+static int watched[8];
+static size_t watched_count;
+
+static void watch_named(void *ctx, enum ss_name_space space, const char *name, const char *type,
+                        int err)
+{
+    (void)ctx;
+    (void)space;
+    (void)name;
+    (void)type;
+    ss_check(watched_count < sizeof watched / sizeof *watched);
+    watched[watched_count++] = err;
+}
+
+SS_TEST(registry, a_watcher_hears_of_every_name_and_the_application_of_no_refusal)
+{
+    size_t loaded = 0;
+    const struct ss_registry_watch watch = { &loaded, watch_loaded, watch_named };
+    struct ss_registry *registry = ss_registry_new();
+    ss_check(registry != NULL);
+    registry->watch = &watch;
+    ss_check(ss_registry_load_descriptors(registry, kinds_descriptor_set,
+                                          kinds_descriptor_set_len) == 0);
+    ss_check(loaded == kinds_descriptor_set_len);
+    ss_check(ss_register_command(registry, "C", INNER, handle, NULL) == 0);
+    ss_check(ss_register_command(registry, "C", INNER, handle, NULL) == 0);
+    ss_check(ss_register_event(registry, "E", "no.such.Type") == 0);
+    ss_check(ss_register_ui_event(registry, "", INNER) == 0);
+    ss_check(ss_register_entity(registry, "K", INNER, "t") == 0);
+    ss_check(watched_count == 5 && watched[0] == 0 && watched[1] == SS_E_EXISTS &&
+             watched[2] == SS_E_UNKNOWN_TYPE && watched[3] == SS_E_INVAL && watched[4] == 0);
+    ss_check(ss__registry_find(registry, SS_SPACE_COMMAND, ss_str("C"))->handler == handle);
+    ss_check(ss__registry_find(registry, SS_SPACE_EVENT, ss_str("E")) == NULL);
+    ss_check(ss_register_command(registry, "D", INNER, NULL, NULL) == SS_E_INVAL);
+    ss_registry_free(registry);
+}
