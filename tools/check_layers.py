@@ -19,8 +19,9 @@ LAYERS = {
     "gateway": {"message", "wire", "http", "schema", "runtime", "core"},
     "engine": {"shard", "gateway", "message", "wire", "http", "schema", "store", "runtime",
                "core"},
-    # The daemon is thin: the engine and what its tools need. Threads are not its business.
-    "server": {"apps", "engine", "wire", "http", "schema", "store", "core"},
+    # The daemon is thin: the engine, what its tools need, and the tables that it prints (message).
+    # Threads are not its business.
+    "server": {"apps", "engine", "message", "wire", "http", "schema", "store", "core"},
     # A tool that looks at applications, found as the daemon finds them.
     "lint": {"server", "apps", "engine", "schema", "core"},
     # Applications see what any user of the installed library sees.

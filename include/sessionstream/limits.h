@@ -1,8 +1,9 @@
-/* limits.h - every limit, with its unit and its reason. */
+/* limits.h - every limit. SS_LIMIT_MAP at the end has the unit, the meaning and the reason of each,
+ * and makes the table of docs/reference.md. */
 #ifndef SS_LIMITS_H
 #define SS_LIMITS_H
 
-/* Names and keys. LMDB keys hold 511 bytes: (sid, kind, 0, id) is 8 + 64 + 1 + 255 = 328. */
+/* Names and keys. */
 #define SS_SESSION_ID_BYTES_MAX 255
 #define SS_NAME_BYTES_MAX 64
 #define SS_ENTITY_ID_BYTES_MAX 255
@@ -12,23 +13,17 @@
 #define SS_PAYLOAD_BYTES_MAX (1u << 20)
 #define SS_CLIENT_FRAME_BYTES_MAX (1u << 20)
 
-/* Nesting of messages and JSON values, so that no input can exhaust a stack. */
+/* Messages and JSON values. */
 #define SS_NESTING_MAX 64
-
-/* One unpacked message may take this many times its packed size (protobuf-c structs are wider). */
 #define SS_UNPACKED_FACTOR_MAX 8
 
-/* What one handler call may publish, so that a batch stays bounded. */
+/* One handler call. */
 #define SS_HANDLER_EVENTS_MAX 1000
 #define SS_HANDLER_BYTES_MAX (4u << 20)
 
-/* Inbox of a shard or gateway: messages and bytes. */
+/* Inbox of a shard or gateway, and what waits before it. */
 #define SS_INBOX_MESSAGES_MAX 65536
 #define SS_INBOX_BYTES_MAX (64u << 20)
-
-/* Frames of one session that wait in a shard for a gateway which is behind: with no more than this
- * they may go on until twice SS_INBOX_BYTES_MAX wait in all, so that a few loud sessions do not
- * cost the quiet ones a new snapshot. */
 #define SS_OUTBOX_QUIET_BYTES (64u << 10)
 
 /* One batch of a shard = one store transaction. */
@@ -50,32 +45,151 @@
 #define SS_HTTP_HEADER_BYTES_MAX 16384
 #define SS_WS_FRAGMENTS_MAX 4096
 
-/* Memory of one gateway that all its connections share, so that their number times the limits of
- * one cannot add up. Bytes read but not looked at yet: a read brings at most one of so many shares
- * of what is left, but always the least; unfinished websocket messages; unfinished HTTP bodies. */
+/* Memory of one gateway that all its connections share. */
 #define SS_HELD_BYTES_MAX (64u << 20)
 #define SS_HELD_SHARES 1024
 #define SS_READ_BYTES_MIN 512
 #define SS_UNFINISHED_BYTES_MAX (64u << 20)
 #define SS_BODIES_BYTES_MAX (64u << 20)
 
-/* Snapshots that wait to be written, one that many wait for counted once; and the share of one
- * connection, so that it takes more than one to fill the budget. One snapshot alone always goes. */
+/* Snapshots that wait to be written. */
 #define SS_SNAPSHOT_BUDGET_BYTES (256u << 20)
 #define SS_SNAPSHOT_SHARE_BYTES (64u << 20)
-
-/* What a connection has to write of its snapshots within the dead timeout, so that nobody keeps a
- * share for ever: this part of the memory they hold, and at least so many bytes, or all. */
 #define SS_SNAPSHOT_PACE_PART 8
 #define SS_SNAPSHOT_PACE_BYTES_MIN (256u << 10)
 
-/* Recent frames a channel keeps for late joiners: count and bytes. */
+/* Recent frames a session keeps for late joiners. */
 #define SS_RING_FRAMES_MAX 256
 #define SS_RING_BYTES_MAX (256u << 10)
-#define SS_RINGS_BYTES_MAX (32u << 20)    /* of all sessions of a shard */
+#define SS_RINGS_BYTES_MAX (32u << 20)
 
 /* Shards and gateways. */
 #define SS_SHARDS_MAX 256
 #define SS_GATEWAYS_MAX 16
+
+/* X(name without SS_, unit, what is limited, reason) */
+#define SS_LIMIT_MAP(X)                                                                           \
+    X(SESSION_ID_BYTES_MAX, "bytes",                                                              \
+      "A session id",                                                                             \
+      "Keys of the store: LMDB takes 511 bytes.")                                                 \
+    X(NAME_BYTES_MAX, "bytes",                                                                    \
+      "The name of a command, event, UI event or entity kind",                                    \
+      "Keys of the store.")                                                                       \
+    X(ENTITY_ID_BYTES_MAX, "bytes",                                                               \
+      "An entity id",                                                                             \
+      "Keys of the store: 8 + 64 + 1 + 255 bytes with session and kind.")                         \
+    X(REQUEST_ID_BYTES_MAX, "bytes",                                                              \
+      "The requestId of a submit",                                                                \
+      "It is kept until the answer.")                                                             \
+    X(PAYLOAD_BYTES_MAX, "bytes",                                                                 \
+      "A packed payload of an event, entity or UI event",                                         \
+      "One event stays a small part of a batch.")                                                 \
+    X(CLIENT_FRAME_BYTES_MAX, "bytes",                                                            \
+      "A message of a client",                                                                    \
+      "Memory of a connection; default of --client-frame.")                                       \
+    X(NESTING_MAX, "levels",                                                                      \
+      "Messages and JSON values inside each other",                                               \
+      "No input may exhaust a stack.")                                                            \
+    X(UNPACKED_FACTOR_MAX, "times",                                                               \
+      "Unpacked size of a message over its packed size",                                          \
+      "Structs are wider than their encoding, but not without end.")                              \
+    X(HANDLER_EVENTS_MAX, "events",                                                               \
+      "What one handler call may publish",                                                        \
+      "A batch stays bounded.")                                                                   \
+    X(HANDLER_BYTES_MAX, "bytes",                                                                 \
+      "What one handler call may publish",                                                        \
+      "A batch stays bounded.")                                                                   \
+    X(INBOX_MESSAGES_MAX, "messages",                                                             \
+      "Waiting for one shard or gateway",                                                         \
+      "Senders are told to pause instead of filling the memory.")                                 \
+    X(INBOX_BYTES_MAX, "bytes",                                                                   \
+      "Waiting for one shard or gateway",                                                         \
+      "Senders are told to pause instead of filling the memory.")                                 \
+    X(OUTBOX_QUIET_BYTES, "bytes",                                                                \
+      "Frames of one session that wait for a gateway which is behind and still go on until "      \
+      "twice SS_INBOX_BYTES_MAX wait in all",                                                     \
+      "A few loud sessions do not cost the quiet ones a new snapshot.")                           \
+    X(BATCH_MESSAGES_MAX, "messages",                                                             \
+      "One batch of a shard, which is one store transaction",                                     \
+      "Nobody waits long for a commit.")                                                          \
+    X(BATCH_BYTES_MAX, "bytes",                                                                   \
+      "One batch of a shard",                                                                     \
+      "Nobody waits long for a commit.")                                                          \
+    X(BATCH_HANDLER_NS_MAX, "nanoseconds",                                                        \
+      "Time in handlers after which a batch ends",                                                \
+      "Nobody waits long for a commit.")                                                          \
+    X(BATCH_SESSION_MESSAGES_MAX, "messages",                                                     \
+      "The share of one session in a batch",                                                      \
+      "A busy session does not delay the others.")                                                \
+    X(SESSION_ENTITIES_MAX, "entities",                                                           \
+      "One session",                                                                              \
+      "A snapshot is read and sent as a whole.")                                                  \
+    X(SESSION_STATE_BYTES_MAX, "bytes",                                                           \
+      "Entities of one session in memory",                                                        \
+      "A snapshot is read and sent as a whole.")                                                  \
+    X(SUBSCRIPTIONS_MAX, "sessions",                                                              \
+      "Followed by one connection",                                                               \
+      "Memory of a connection; default of --subscriptions.")                                      \
+    X(CONNECTIONS_MAX, "connections",                                                             \
+      "One gateway",                                                                              \
+      "File descriptors and memory; default of --connections.")                                   \
+    X(CONNECTION_REQUESTS_MAX, "requests",                                                        \
+      "Unanswered, of one connection",                                                            \
+      "Reading stops until answers come.")                                                        \
+    X(CONNECTION_REQUEST_BYTES_MAX, "bytes",                                                      \
+      "Unanswered requests of one connection",                                                    \
+      "Reading stops until answers come.")                                                        \
+    X(CLIENT_QUEUE_BYTES_MAX, "bytes",                                                            \
+      "Frames waiting for one connection",                                                        \
+      "Over it the client is brought up to date by a snapshot; default of --client-queue.")       \
+    X(HTTP_HEADER_BYTES_MAX, "bytes",                                                             \
+      "The head of an HTTP request",                                                              \
+      "Read before anything is known of the client.")                                             \
+    X(WS_FRAGMENTS_MAX, "fragments",                                                              \
+      "One websocket message",                                                                    \
+      "Each costs time without bringing bytes.")                                                  \
+    X(HELD_BYTES_MAX, "bytes",                                                                    \
+      "Read by one gateway and not looked at yet",                                                \
+      "The number of connections times the limits of one must not add up.")                       \
+    X(HELD_SHARES, "shares",                                                                      \
+      "Of what is left of SS_HELD_BYTES_MAX: a read brings at most one",                          \
+      "Many connections come to share it evenly.")                                                \
+    X(READ_BYTES_MIN, "bytes",                                                                    \
+      "What a read may bring however little is left",                                             \
+      "Everybody gets on.")                                                                       \
+    X(UNFINISHED_BYTES_MAX, "bytes",                                                              \
+      "Unfinished websocket messages of one gateway",                                             \
+      "As SS_HELD_BYTES_MAX.")                                                                    \
+    X(BODIES_BYTES_MAX, "bytes",                                                                  \
+      "Unfinished HTTP bodies of one gateway",                                                    \
+      "As SS_HELD_BYTES_MAX.")                                                                    \
+    X(SNAPSHOT_BUDGET_BYTES, "bytes",                                                             \
+      "Snapshots waiting to be written by one gateway; one that many wait for counts once",       \
+      "As SS_HELD_BYTES_MAX. One snapshot alone always goes.")                                    \
+    X(SNAPSHOT_SHARE_BYTES, "bytes",                                                              \
+      "The share of one connection in it",                                                        \
+      "It takes more than one to fill the budget.")                                               \
+    X(SNAPSHOT_PACE_PART, "parts",                                                                \
+      "The memory that its snapshots hold; a connection has to write one of so many parts "       \
+      "within the dead timeout",                                                                  \
+      "Nobody keeps a share for ever.")                                                           \
+    X(SNAPSHOT_PACE_BYTES_MIN, "bytes",                                                           \
+      "The least that it has to write then, or all",                                              \
+      "Nobody keeps a share for ever.")                                                           \
+    X(RING_FRAMES_MAX, "frames",                                                                  \
+      "Recent ones of a session, for late joiners",                                               \
+      "A subscribe that is a little late needs no new snapshot.")                                 \
+    X(RING_BYTES_MAX, "bytes",                                                                    \
+      "Recent frames of a session",                                                               \
+      "A subscribe that is a little late needs no new snapshot.")                                 \
+    X(RINGS_BYTES_MAX, "bytes",                                                                   \
+      "Recent frames of all sessions of a shard",                                                 \
+      "Memory of many sessions.")                                                                 \
+    X(SHARDS_MAX, "shards",                                                                       \
+      "One data directory",                                                                       \
+      "A thread and a store each.")                                                               \
+    X(GATEWAYS_MAX, "threads",                                                                    \
+      "One process",                                                                              \
+      "Enough for one machine's network.")
 
 #endif

@@ -71,6 +71,30 @@ static void respond_asset(struct ss_conn *conn, const struct ss_asset *asset)
         content_type[len] = '\0';
         response.content_type = content_type;
     }
+    struct ss_http_extra policy = { "Content-Security-Policy", asset->policy };
+    if (asset->policy.len > 0) {
+        response.extra = &policy;
+        response.extra_count = 1;
+    }
+    ss__respond(conn, &response);
+}
+
+/* Relative links of a folder's page need the slash at the end of its path. */
+static bool lacks_slash(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    struct ss_bytes *path = &conn->gateway->scratch;
+    ss__bytes_clear(path);
+    ss__bytes_str(path, request->path);
+    ss__bytes_byte(path, '/');
+    return path->err == 0 && find_asset(conn->gateway, ss__bytes_view(path)) != NULL;
+}
+
+/* To the path that lacks_slash left in the scratch bytes. */
+static void respond_moved(struct ss_conn *conn)
+{
+    struct ss_http_extra location = { "Location", ss__bytes_view(&conn->gateway->scratch) };
+    struct ss_http_response response = { .status = 308, .cache_control = "no-cache",
+                                         .extra = &location, .extra_count = 1 };
     ss__respond(conn, &response);
 }
 
@@ -258,12 +282,12 @@ static void refuse_method(struct ss_conn *conn, const char *allow)
 
 static void route(struct ss_conn *conn, const struct ss_http_request *request)
 {
-    const struct ss_asset *asset = find_asset(conn->gateway, request->path);
     bool command = is_session_path(request, 5, "commands");
     bool snapshot = is_session_path(request, 4, "snapshot");
     bool health = is_path(request, "/healthz");
     bool ready = is_path(request, "/readyz");
     bool metrics = is_path(request, "/metrics");
+    const struct ss_asset *asset = command ? NULL : find_asset(conn->gateway, request->path);
     if (command) {
         if (request->method == SS_HTTP_POST) {
             post_command(conn, request);
@@ -271,6 +295,10 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
             refuse_method(conn, "POST");
         }
     } else if (asset == NULL && !snapshot && !health && !ready && !metrics) {
+        if (is_read(request) && lacks_slash(conn, request)) {
+            respond_moved(conn);
+            return;
+        }
         ss__count(&conn->gateway->options.stats->handshakes_refused, 1);
         ss__respond_status(conn, 404, SS_E_NOTFOUND,
                            "nothing here; for a websocket send its handshake", NULL);

@@ -1,6 +1,6 @@
 /* routes.h - HTTP: who answers which request. Gateway thread.
  *
- *   GET  PATH of a registered asset            the asset
+ *   GET  PATH of a registered asset            the asset; 308 to PATH/ if only that is one
  *   POST /v1/sessions/{id}/commands/{name}     runs a command; body: ProtoJSON of its type, or
  *                                              nothing for an empty message. 200 when durable:
  *                                              {"sessionId":"...","ordinal":"..."}

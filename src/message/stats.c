@@ -6,6 +6,7 @@
 #include <sessionstream/error.h>
 
 #include "core/bytes.h"
+#include "message/metrics.h"
 #include "runtime/inbox.h"
 
 const uint32_t ss__batch_bounds[SS_BATCH_BUCKETS - 1] = { 1,  2,   4,   8,   16,  32,
@@ -69,25 +70,21 @@ static void write_seconds(struct ss_bytes *out, uint64_t us)
     ss__bytes_append(out, digits, len);
 }
 
-static void write_head(struct ss_bytes *out, const char *metric, const char *help,
-                       const char *type)
+static void write_head(struct ss_bytes *out, const struct ss_metric *metric)
 {
-    ss__bytes_text(out, "# HELP sessionstream_");
-    ss__bytes_text(out, metric);
-    ss__bytes_byte(out, ' ');
-    ss__bytes_text(out, help);
-    ss__bytes_text(out, "\n# TYPE sessionstream_");
-    ss__bytes_text(out, metric);
-    ss__bytes_byte(out, ' ');
-    ss__bytes_text(out, type);
-    ss__bytes_byte(out, '\n');
+    const char *const parts[] = { "# HELP " SS_METRIC_PREFIX, metric->name, " ", metric->help,
+                                  "\n# TYPE " SS_METRIC_PREFIX, metric->name, " ", metric->type,
+                                  "\n" };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        ss__bytes_text(out, parts[i]);
+    }
 }
 
 /* NAME{LABEL="INDEX" without the closing brace, so that more labels may follow. */
 static void write_series(struct ss_bytes *out, const char *metric, const char *suffix,
                          const char *label, uint32_t index)
 {
-    ss__bytes_text(out, "sessionstream_");
+    ss__bytes_text(out, SS_METRIC_PREFIX);
     ss__bytes_text(out, metric);
     ss__bytes_text(out, suffix);
     ss__bytes_byte(out, '{');
@@ -104,42 +101,15 @@ static void write_value(struct ss_bytes *out, uint64_t value)
     ss__bytes_byte(out, '\n');
 }
 
-/* One metric of every thread: @blocks are @count structs of @stride bytes with the counter at
- * @offset. */
-static void write_metric(struct ss_bytes *out, const char *metric, const char *help,
-                         const char *type, const char *label, const void *blocks, uint32_t count,
-                         size_t stride, size_t offset)
+/* The counter at the metric's offset of each of @count structs of @stride bytes. */
+static void write_counters(struct ss_bytes *out, const struct ss_metric *metric,
+                           const char *label, const void *blocks, uint32_t count, size_t stride)
 {
-    write_head(out, metric, help, type);
     for (uint32_t i = 0; i < count; i++) {
-        const char *block = (const char *)blocks + (size_t)i * stride + offset;
-        write_series(out, metric, "", label, i);
+        const char *block = (const char *)blocks + (size_t)i * stride + metric->offset;
+        write_series(out, metric->name, "", label, i);
         write_value(out, load((const atomic_uint_fast64_t *)(const void *)block));
     }
-}
-
-static void write_shard_metrics(const struct ss_stats_table *table, struct ss_bytes *out)
-{
-#define SS_STATS_LINE(field, metric, help, type)                                       \
-    write_metric(out, metric, help, type, "shard", table->shards, table->shards_count, \
-                 sizeof(struct ss_shard_stats), offsetof(struct ss_shard_stats, field));
-#define SS_STATS_COUNTER(field, metric, help) SS_STATS_LINE(field, metric, help, "counter")
-#define SS_STATS_GAUGE(field, metric, help) SS_STATS_LINE(field, metric, help, "gauge")
-    SS_SHARD_COUNTERS(SS_STATS_COUNTER)
-    SS_SHARD_GAUGES(SS_STATS_GAUGE)
-#undef SS_STATS_LINE
-}
-
-static void write_gateway_metrics(const struct ss_stats_table *table, struct ss_bytes *out)
-{
-#define SS_STATS_LINE(field, metric, help, type)                                              \
-    write_metric(out, metric, help, type, "gateway", table->gateways, table->gateways_count, \
-                 sizeof(struct ss_gateway_stats), offsetof(struct ss_gateway_stats, field));
-    SS_GATEWAY_COUNTERS(SS_STATS_COUNTER)
-    SS_GATEWAY_GAUGES(SS_STATS_GAUGE)
-#undef SS_STATS_COUNTER
-#undef SS_STATS_GAUGE
-#undef SS_STATS_LINE
 }
 
 /* A histogram of one shard. The count is the sum of the buckets read here, so that the text is
@@ -175,20 +145,18 @@ static void write_histogram(struct ss_bytes *out, const char *metric, uint32_t s
     write_value(out, total);
 }
 
-static void write_histograms(const struct ss_stats_table *table, struct ss_bytes *out)
+static void write_histograms(const struct ss_stats_table *table, const struct ss_metric *metric,
+                             struct ss_bytes *out)
 {
-    write_head(out, "batch_messages", "Messages handled in one batch", "histogram");
     for (uint32_t i = 0; i < table->shards_count; i++) {
         const struct ss_shard_stats *stats = &table->shards[i];
-        write_histogram(out, "batch_messages", i, ss__batch_bounds, SS_BATCH_BUCKETS - 1,
-                        stats->batch, load(&stats->batch_sum), false);
-    }
-    write_head(out, "commit_seconds", "Time of one store transaction, fsync included",
-               "histogram");
-    for (uint32_t i = 0; i < table->shards_count; i++) {
-        const struct ss_shard_stats *stats = &table->shards[i];
-        write_histogram(out, "commit_seconds", i, ss__commit_bounds_us, SS_COMMIT_BUCKETS - 1,
-                        stats->commit, load(&stats->commit_sum_us), true);
+        if (metric->source == SS_METRIC_BATCH) {
+            write_histogram(out, metric->name, i, ss__batch_bounds, SS_BATCH_BUCKETS - 1,
+                            stats->batch, load(&stats->batch_sum), false);
+        } else {
+            write_histogram(out, metric->name, i, ss__commit_bounds_us, SS_COMMIT_BUCKETS - 1,
+                            stats->commit, load(&stats->commit_sum_us), true);
+        }
     }
 }
 
@@ -211,7 +179,6 @@ static void write_errors_of(struct ss_bytes *out, const char *label, uint32_t in
 
 static void write_errors(const struct ss_stats_table *table, struct ss_bytes *out)
 {
-    write_head(out, "errors_total", "Errors by code, counted where they arose", "counter");
     for (uint32_t i = 0; i < table->shards_count; i++) {
         write_errors_of(out, "shard", i, table->shards[i].errors);
     }
@@ -229,24 +196,40 @@ static void write_inboxes_of(struct ss_bytes *out, const char *metric, const cha
     }
 }
 
-static void write_inboxes(const struct ss_stats_table *table, struct ss_bytes *out)
+static void write_inboxes(const struct ss_stats_table *table, const struct ss_metric *metric,
+                          struct ss_bytes *out)
 {
-    write_head(out, "inbox_messages", "Messages waiting in an inbox", "gauge");
-    write_inboxes_of(out, "inbox_messages", "shard", table->shard_inboxes, table->shards_count,
-                     false);
-    write_inboxes_of(out, "inbox_messages", "gateway", table->gateway_inboxes,
-                     table->gateways_count, false);
-    write_head(out, "inbox_bytes", "Bytes waiting in an inbox", "gauge");
-    write_inboxes_of(out, "inbox_bytes", "shard", table->shard_inboxes, table->shards_count, true);
-    write_inboxes_of(out, "inbox_bytes", "gateway", table->gateway_inboxes, table->gateways_count,
-                     true);
+    bool bytes = metric->source == SS_METRIC_INBOX_BYTES;
+    write_inboxes_of(out, metric->name, "shard", table->shard_inboxes, table->shards_count, bytes);
+    write_inboxes_of(out, metric->name, "gateway", table->gateway_inboxes, table->gateways_count,
+                     bytes);
 }
 
 void ss__stats_text(const struct ss_stats_table *table, struct ss_bytes *out)
 {
-    write_shard_metrics(table, out);
-    write_histograms(table, out);
-    write_gateway_metrics(table, out);
-    write_errors(table, out);
-    write_inboxes(table, out);
+    for (size_t i = 0; i < ss__metrics_count; i++) {
+        const struct ss_metric *metric = &ss__metrics[i];
+        write_head(out, metric);
+        switch (metric->source) {
+        case SS_METRIC_SHARD:
+            write_counters(out, metric, "shard", table->shards, table->shards_count,
+                           sizeof table->shards[0]);
+            break;
+        case SS_METRIC_GATEWAY:
+            write_counters(out, metric, "gateway", table->gateways, table->gateways_count,
+                           sizeof table->gateways[0]);
+            break;
+        case SS_METRIC_BATCH:
+        case SS_METRIC_COMMIT:
+            write_histograms(table, metric, out);
+            break;
+        case SS_METRIC_ERRORS:
+            write_errors(table, out);
+            break;
+        case SS_METRIC_INBOX_MESSAGES:
+        case SS_METRIC_INBOX_BYTES:
+            write_inboxes(table, metric, out);
+            break;
+        }
+    }
 }

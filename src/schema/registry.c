@@ -321,7 +321,7 @@ int ss_register_asset(struct ss_registry *registry, const char *path, const char
         return ss__fail(&registry->failure, SS_E_NOMEM, "out of memory");
     }
     *asset = (struct ss_asset){ ss_str(path), ss_str(content_type), ss_str_of(data, len),
-                                registry->assets };
+                                registry->assets, ss_str(NULL) };
     registry->assets = asset;
     return 0;
 }

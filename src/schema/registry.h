@@ -30,6 +30,7 @@ struct ss_asset {
     struct ss_str content_type;
     struct ss_str data;
     struct ss_asset *next;
+    struct ss_str policy;    /* Content-Security-Policy; empty: none is sent */
 };
 
 /* For a tool that wants to see everything an application registers. Of refused names (SS_E_INVAL,

@@ -10,6 +10,7 @@
 #include "engine/app_settings.h"
 #include "server/app_module.h"
 #include "server/apps.h"
+#include "server/docs_site.h"
 #include "server/option_value.h"
 #include "server/schema_file.h"
 #include "server/signals.h"
@@ -88,6 +89,10 @@ static int fill_registry(struct daemon *daemon, struct ss_failure *failure)
         return fail_init(daemon, err, failure);
     }
     daemon->app_ready = true;
+    err = ss__docs_register(daemon->registry);
+    if (err != 0) {
+        return ss__fail(failure, err, "%s", ss_registry_error(daemon->registry));
+    }
     return 0;
 }
 

@@ -1,12 +1,15 @@
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/heap.h"
 #include "server/app_module.h"
 #include "server/apps.h"
 #include "server/daemon.h"
+#include "server/help.h"
 #include "server/option_print.h"
 #include "server/options.h"
+#include "server/reference.h"
 
 #define EXIT_USAGE 2
 
@@ -57,8 +60,8 @@ static int act(const struct ss_server_options *options)
     case SS_ACTION_VERSION:
         ss__bytes_text(&out, "sessionstreamd " SS_VERSION "\n");
         return print_bytes(&out);
-    case SS_ACTION_PRINT_MARKDOWN:
-        ss__option_print_markdown(&out);
+    case SS_ACTION_PRINT_REFERENCE:
+        ss__reference_print(&out);
         return print_bytes(&out);
     case SS_ACTION_PRINT_CONFIG:
         ss__option_print_config(options, &out);
@@ -79,7 +82,9 @@ int main(int argc, char **argv)
 {
     struct ss_server_options options;
     struct ss_options_error error = { 0 };
-    (void)argc;    /* argv ends with NULL */
+    if (argc > 1 && strcmp(argv[1], "help") == 0) {
+        return ss__help_main("sessionstreamd", (const char *const *)argv + 2, stdout, stderr);
+    }
     ss__heap_keep();
     if (ss__server_options_init(&options) != 0) {
         fprintf(stderr, "sessionstreamd: out of memory\n");

@@ -253,30 +253,24 @@ void ss__option_print_config(const struct ss_server_options *options, struct ss_
 void ss__option_print_markdown(struct ss_bytes *out)
 {
     ss__bytes_text(out,
-                   "# Options of sessionstreamd\n\n"
-                   "Made by `sessionstreamd --print-options-markdown`; do not edit.\n\n"
-                   "A flag wins over its environment variable, the variable over the YAML file "
-                   "of `--config`,\nthe file over the default. Sizes take KiB, MiB, GiB and TiB, "
-                   "times ms and s.\n\n"
-                   "| flag | variable | YAML key | default | accepted | meaning |\n"
-                   "| --- | --- | --- | --- | --- | --- |\n");
+                   "Each is a flag (`--log-level`), a variable (`SESSIONSTREAM_LOG_LEVEL`) and a "
+                   "key of the YAML\nfile of `--config` (`log_level`). `--app-option` is a mapping "
+                   "there, `app_options`, and `--config`\nis no key. A flag wins over its "
+                   "variable, the variable over the file, the file over the default.\nSizes take "
+                   "KiB, MiB, GiB and TiB, times ms and s.\n\n"
+                   "| flag | meaning | default | accepted |\n"
+                   "| --- | --- | --- | --- |\n");
     for (int i = 0; i < SS_OPTION_COUNT; i++) {
         const struct ss_option *option = &ss__options[i];
-        char variable[SS_OPTION_NAME_BYTES_MAX];
-        char key[SS_OPTION_NAME_BYTES_MAX];
         char range[RANGE_BYTES];
         char row[1024];
-        ss__option_environment_name(option, variable);
-        ss__option_yaml_key(option, key);
         if (!write_range(option, range, sizeof range)) {
             (void)snprintf(range, sizeof range, "–");
         }
-        (void)snprintf(row, sizeof row, "| `--%s %s` | `%s` | %s%s%s | %s%s%s | %s | %s |\n",
-                       option->name, option->placeholder, variable,
-                       i == SS_OPTION_CONFIG ? "" : "`", i == SS_OPTION_CONFIG ? "–" : key,
-                       i == SS_OPTION_CONFIG ? "" : "`", option->fallback == NULL ? "" : "`",
+        (void)snprintf(row, sizeof row, "| `--%s %s` | %s | %s%s%s | %s |\n", option->name,
+                       option->placeholder, option->help, option->fallback == NULL ? "" : "`",
                        option->fallback == NULL ? "–" : option->fallback,
-                       option->fallback == NULL ? "" : "`", range, option->help);
+                       option->fallback == NULL ? "" : "`", range);
         ss__bytes_text(out, row);
     }
     ss__bytes_text(out, "\n| flag | meaning |\n| --- | --- |\n");

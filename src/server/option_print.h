@@ -11,7 +11,7 @@ void ss__option_print_help(struct ss_bytes *out);
 /* --print-config: YAML that --config reads back, each line with its origin as a comment. */
 void ss__option_print_config(const struct ss_server_options *options, struct ss_bytes *out);
 
-/* docs/options.md. */
+/* The tables of docs/reference.md. */
 void ss__option_print_markdown(struct ss_bytes *out);
 
 #endif

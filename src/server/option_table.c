@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "server/nearest.h"
 #include "server/options.h"
 
 #define KIB 1024ull
@@ -98,8 +99,8 @@ const struct ss_option_action ss__option_actions[] = {
       "Print the effective configuration as YAML, each value with its origin, and exit." },
     { "check-config", SS_ACTION_CHECK_CONFIG,
       "Check the configuration, print the first mistake with its place, and exit." },
-    { "print-options-markdown", SS_ACTION_PRINT_MARKDOWN,
-      "Print the reference page of the options (docs/options.md) and exit." },
+    { "print-reference", SS_ACTION_PRINT_REFERENCE,
+      "Print the reference page (docs/reference.md) as Markdown and exit." },
 };
 
 const size_t ss__option_action_count = sizeof ss__option_actions / sizeof ss__option_actions[0];
@@ -160,31 +161,10 @@ int ss__option_by_yaml_key(struct ss_str name)
     return -1;
 }
 
-/* Levenshtein distance with '_' and '-' alike, so that YAML keys find their option too. */
-static unsigned edit_distance(struct ss_str a, struct ss_str b)
-{
-    unsigned row[SS_OPTION_NAME_BYTES_MAX + 1];
-    for (unsigned j = 0; j <= b.len; j++) {
-        row[j] = j;
-    }
-    for (unsigned i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.len; j++) {
-            char left = a.data[i - 1] == '_' ? '-' : a.data[i - 1];
-            unsigned best = diagonal + (left == b.data[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-        }
-    }
-    return row[b.len];
-}
-
 static void take_nearer(struct ss_str name, const char *candidate, unsigned *best,
                         const char **found)
 {
-    unsigned distance = edit_distance(name, ss_str(candidate));
+    unsigned distance = ss__nearest_distance(name, ss_str(candidate));
     if (distance < *best) {
         *best = distance;
         *found = candidate;

@@ -408,7 +408,7 @@ int ss__server_options_read(struct ss_server_options *options, char *const *argv
         return err;
     }
     if (options->action == SS_ACTION_HELP || options->action == SS_ACTION_VERSION ||
-        options->action == SS_ACTION_PRINT_MARKDOWN) {
+        options->action == SS_ACTION_PRINT_REFERENCE) {
         return 0;
     }
     err = apply_environment(options, environment, true, ret_error);

@@ -2,7 +2,7 @@
  *
  * A flag wins over an environment variable (SESSIONSTREAM_...), that over the YAML file of
  * --config, that over the default. All four go through the table in option_table.c, which also
- * gives --help, --print-config and docs/options.md.
+ * gives --help, --print-config and docs/reference.md.
  *
  * Life:    init -> read -> use -> deinit.
  * Threads: one. */
@@ -25,7 +25,7 @@ enum ss_server_action {
     SS_ACTION_VERSION,
     SS_ACTION_PRINT_CONFIG,
     SS_ACTION_CHECK_CONFIG,
-    SS_ACTION_PRINT_MARKDOWN
+    SS_ACTION_PRINT_REFERENCE
 };
 
 /* In order of precedence, lowest first. */

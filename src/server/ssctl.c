@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/bytes.h"
+#include "server/help.h"
 #include "server/option_value.h"
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
@@ -73,9 +75,10 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         fprintf(out, "  ssctl %s %s\n", commands[i].name, commands[i].arguments);
     }
-    fprintf(out, "\nThe server is at --url [default " DEFAULT_URL "]. ssctl COMMAND --help tells "
-                 "more.\nErrors go to standard error with the server's code; the exit status is "
-                 "then 1.\n");
+    fprintf(out,
+            "  ssctl help [TOPIC]\n\n"
+            "The server is at --url [default " DEFAULT_URL "]. ssctl COMMAND --help tells more.\n"
+            "Errors go to standard error with the server's code; the exit status is then 1.\n");
 }
 
 static int refuse(FILE *err, const char *what, const char *sentence)
@@ -207,6 +210,9 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
 {
     struct parsed parsed = { 0 };
     struct ss_ctl ctl = { .out = out, .err = err };
+    if (argv[1] != NULL && strcmp(argv[1], "help") == 0) {
+        return ss__help_main("ssctl", (const char *const *)argv + 2, out, err);
+    }
     int status = parse_arguments(argv, &parsed, err);
     if (status != 0) {
         return status;
@@ -247,4 +253,33 @@ int ss__ctl_fail(const struct ss_ctl *ctl, const struct ss_failure *failure)
 {
     fprintf(ctl->err, "ssctl: %s: %s\n", ss_error_wire_name(failure->code), failure->text);
     return SS_CTL_FAILED;
+}
+
+static void append_sentences(struct ss_bytes *out, const char *text)
+{
+    for (; *text != '\0' && strcmp(text, "\n") != 0; text++) {
+        ss__bytes_byte(out, *text == '\n' ? ' ' : (uint8_t)*text);
+    }
+    ss__bytes_text(out, " |\n");
+}
+
+void ss__ctl_print_markdown(struct ss_bytes *out)
+{
+    char left[96];
+    ss__bytes_text(out, "| command | meaning |\n| --- | --- |\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        (void)snprintf(left, sizeof left, "| `ssctl %s %s` | ", commands[i].name,
+                       commands[i].arguments);
+        ss__bytes_text(out, left);
+        append_sentences(out, commands[i].help);
+    }
+    ss__bytes_text(out, "| `ssctl help [TOPIC]` | ");
+    append_sentences(out, "Prints these pages.");
+    ss__bytes_text(out, "\n| flag | meaning |\n| --- | --- |\n");
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        (void)snprintf(left, sizeof left, "| `--%s%s%s` | ", flags[i].name,
+                       flags[i].placeholder[0] == '\0' ? "" : " ", flags[i].placeholder);
+        ss__bytes_text(out, left);
+        append_sentences(out, flags[i].help);
+    }
 }

@@ -47,6 +47,10 @@ int ss__ctl_store_check(const struct ss_ctl *ctl);
 /* Exit status 0: done; 2: the store cannot be opened or is not complete. */
 int ss__ctl_store_restored(const struct ss_ctl *ctl);
 
+/* Appends the commands and their flags as tables of docs/reference.md. */
+struct ss_bytes;
+void ss__ctl_print_markdown(struct ss_bytes *out);
+
 /* Writes "ssctl: CODE: DETAIL" and returns SS_CTL_FAILED. */
 int ss__ctl_fail(const struct ss_ctl *ctl, const struct ss_failure *failure);
 

@@ -5,7 +5,9 @@ file(GLOB server_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/server/*.c)
 list(FILTER server_sources EXCLUDE REGEX "/(main|ssctl_main)\\.c$")
 add_library(ss_server STATIC ${server_sources})
 target_compile_definitions(ss_server PRIVATE SS_VERSION="${PROJECT_VERSION}")
-target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings deps::yaml ${CMAKE_DL_LIBS})
+include(docs)
+target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings ss_docs deps::yaml
+                      ${CMAKE_DL_LIBS})
 
 # Built-in applications are libraries named ss_app_NAME.
 foreach(app chat bench)

@@ -24,10 +24,9 @@ foreach(module good symbol abi unnamed misnamed init undefined)
 endforeach()
 target_compile_definitions(server_test_app_module PRIVATE SS_MODULE_DIR="${modules}")
 
-add_test(NAME docs_options
-  COMMAND ${CMAKE_COMMAND} -DDAEMON=$<TARGET_FILE:sessionstreamd>
-          -DPAGE=${CMAKE_SOURCE_DIR}/docs/options.md
-          -P ${CMAKE_SOURCE_DIR}/tools/cmake/check_options_page.cmake)
+add_test(NAME docs_reference
+  COMMAND ${CMAKE_COMMAND} -DDAEMON=$<TARGET_FILE:sessionstreamd> -DSOURCE=${CMAKE_SOURCE_DIR}
+          -P ${CMAKE_SOURCE_DIR}/tools/cmake/check_reference.cmake)
 
 add_test(NAME integration_programs
   COMMAND ${CMAKE_SOURCE_DIR}/tests/integration/programs/run ${CMAKE_BINARY_DIR}/bin)

@@ -30,6 +30,9 @@ static void make_registry(struct fixture *fixture)
                                  handle_nothing, NULL) == 0);
     ss_check(ss_register_asset(fixture->registry, "/", "text/html; charset=utf-8", page,
                                sizeof page - 1) == 0);
+    ss_check(ss_register_asset(fixture->registry, "/manual/", "text/html; charset=utf-8", page,
+                               sizeof page - 1) == 0);
+    fixture->registry->assets->policy = ss_str("default-src 'none'");
     ss_check(ss__registry_freeze(fixture->registry) == 0);
     ss_check(ss__transport_init(&fixture->transport, fixture->registry->schema, &failure) == 0);
 }

@@ -48,6 +48,24 @@ static void get(struct ws_test_client *client, const char *path)
     send_text(client, text);
 }
 
+SS_TEST(routes, a_folder_is_found_without_its_slash)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/manual");
+    expect(&client, 308, "Location: /manual/\r\n");
+    get(&client, "/manual/");
+    expect(&client, 200, "Content-Security-Policy: default-src 'none'\r\n");
+    get(&client, "/manual/x");
+    expect(&client, 404, "not_found");
+    post(&client, "/manual", "");
+    expect(&client, 404, "not_found");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 SS_TEST(routes, pages_on_one_connection)
 {
     struct fixture fixture;

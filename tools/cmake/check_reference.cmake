@@ -1,0 +1,28 @@
+# cmake -DDAEMON=sessionstreamd -DSOURCE=source-dir -P check_reference.cmake
+# docs/reference.md is what the daemon prints, every limit is in it, and every page is a topic.
+execute_process(COMMAND ${DAEMON} --print-reference OUTPUT_VARIABLE now COMMAND_ERROR_IS_FATAL ANY)
+set(page_file ${SOURCE}/docs/reference.md)
+file(READ ${page_file} page)
+if(NOT page STREQUAL now)
+  message(FATAL_ERROR "${page_file} is stale: sessionstreamd --print-reference > docs/reference.md")
+endif()
+
+file(STRINGS ${SOURCE}/include/sessionstream/limits.h limits REGEX "^#define SS_[A-Z_]+ [(0-9]")
+foreach(limit IN LISTS limits)
+  string(REGEX REPLACE "^#define (SS_[A-Z_]+).*" "\\1" name "${limit}")
+  string(FIND "${page}" "| `${name}` |" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "limits.h: ${name} has no row in SS_LIMIT_MAP")
+  endif()
+endforeach()
+
+file(STRINGS ${SOURCE}/docs/topics.txt topics REGEX "^[^#]")
+file(GLOB pages RELATIVE ${SOURCE}/docs ${SOURCE}/docs/*.md)
+foreach(page IN LISTS pages)
+  string(REGEX REPLACE "\\.md$" "" name ${page})
+  set(listed "${topics}")
+  list(FILTER listed INCLUDE REGEX "^${name} ")
+  if(NOT listed)
+    message(FATAL_ERROR "docs/${page} has no line in docs/topics.txt, so help does not show it")
+  endif()
+endforeach()
