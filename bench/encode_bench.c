@@ -27,7 +27,7 @@ static void run_frame(const struct ss_transport *transport, enum ss_encoding enc
     size_t len = pack_update(packed);
     struct ss_bytes scratch;
     struct ss_ui_frame frame = {
-        .session_id = ss_str("session-1"), .ordinal = 12345, .epoch = 42, .time_us = 1,
+        .session_id = ss_str("session-1"), .place = { .epoch = 42, .ordinal = 12345 }, .time_us = 1,
         .last = true, .name = ss_str("Updated"), .payload = ss_str_of(packed, len),
         .type = ss__schema_find(transport->schema, ss_str("sessionstream.bench.Update")),
     };
@@ -35,7 +35,7 @@ static void run_frame(const struct ss_transport *transport, enum ss_encoding enc
     uint64_t begin = ss__bench_ns();
     uint64_t cpu = ss__bench_cpu_ns();
     for (uint64_t i = 0; i < count; i++) {
-        frame.ordinal++;
+        frame.place.ordinal++;
         struct ss_buf *buf = ss__frame_ui_event(transport, encoding, &frame, &scratch, NULL);
         if (buf == NULL || buf->len < len) {
             ss__bench_fail("encode: no frame");
@@ -68,7 +68,7 @@ static void run_snapshot(const struct ss_transport *transport, enum ss_encoding 
             .type = ss__schema_find(transport->schema, ss_str("sessionstream.bench.Update")) };
     }
     struct ss_snapshot_frame frame = { .session_id = ss_str("session-1"), .ordinal = entities,
-                                       .epoch = 42, .entities = list, .count = entities };
+                                       .place = { .epoch = 42 }, .entities = list, .count = entities };
     ss__bytes_init(&scratch, 0);
     uint64_t begin = ss__bench_ns();
     uint64_t cpu = ss__bench_cpu_ns();

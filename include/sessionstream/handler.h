@@ -65,7 +65,22 @@ SS_API int ss_publish(struct ss_context *context, const char *event,
 /* The same from packed bytes, which are validated. */
 SS_API int ss_publish_packed(struct ss_context *context, const char *event, struct ss_str payload);
 
-/* Says whether the session is working. Kept with the next event that is published; an application
+/* Sends a UI event to the session's followers that is not stored: behind everything published
+ * before, after its commit, in order, and never to somebody who follows later. It has no ordinal
+ * of its own; nobody should need it to know the session's state. The pattern: a durable "started",
+ * any number of live-only deltas, a durable "ended" with the full value. @payload NULL: a frame
+ * without payload. Counts towards the limits of the call. Errors: SS_E_UNKNOWN_UI, SS_E_TYPE,
+ * SS_E_PAYLOAD, SS_E_TOOBIG, SS_E_LIMIT, SS_E_NOMEM, and those of an entity that could not be read
+ * before. */
+SS_API int ss_publish_live(struct ss_context *context, const char *name,
+                           const ProtobufCMessage *payload);
+
+/* The same from packed bytes, which are validated. */
+SS_API int ss_publish_live_packed(struct ss_context *context, const char *name,
+                                  struct ss_str payload);
+
+/* Says whether the session is working: followers are told when it changes, and snapshots show it.
+ * Kept with the next event that is published; an application
  * learns through the recover hook that the process died in between. */
 SS_API void ss_set_running(struct ss_context *context, bool running);
 

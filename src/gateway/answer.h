@@ -7,6 +7,7 @@
 #include <sessionstream/types.h>
 
 #include "gateway/conn.h"
+#include "message/message.h"
 #include "wire/server_frame.h"
 
 /* Sends "conn-" and 128 random bits. Errors: SS_E_IO (no random bytes). */
@@ -15,7 +16,8 @@ int ss__answer_hello(struct ss_conn *conn);
 /* Sends and counts an error. An empty code or message in @frame is filled in for @err. */
 void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame *frame);
 
-void ss__answer_subscribed(struct ss_conn *conn, struct ss_str session_id, uint64_t since);
+/* Additions go to a client that knows them, or that has used one of them. */
+void ss__answer_subscribed(struct ss_conn *conn, const struct ss_request *request);
 void ss__answer_unsubscribed(struct ss_conn *conn, struct ss_str session_id);
 void ss__answer_pong(struct ss_conn *conn, struct ss_str nonce);
 void ss__answer_accepted(struct ss_conn *conn, struct ss_str request_id, struct ss_str session_id,

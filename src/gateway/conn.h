@@ -54,8 +54,7 @@ struct ss_subscription {
     bool live;                     /* answered: frames are delivered */
     bool stale;                    /* frames were dropped: skip them until the next answer */
     bool internal;                 /* the unanswered subscribe is ours, not the client's */
-    bool deferred;                 /* the client's subscribe waits in here; counts as asking */
-    uint64_t since;                /* of the deferred one */
+    struct ss_request *deferred;   /* the client's subscribe that waits; counts as asking */
 };
 
 /* Bytes that were read while the connection may not be served. */

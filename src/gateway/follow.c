@@ -10,26 +10,39 @@
 /* A connection that kept up for so long starts a new row of rounds. */
 #define QUIET_MS 10000
 
-/* Posts a subscribe for subscription @tag. Errors: SS_E_NOMEM, SS_E_BUSY, SS_E_STOPPING. */
-static int ask(struct ss_conn *conn, uint16_t tag, uint64_t since, bool internal)
+static struct ss_request *make_request(const struct ss_conn *conn, uint16_t tag,
+                                       const struct ss_follow_wish *wish)
 {
-    struct ss_subscription *subscription = &conn->subscriptions[tag];
-    struct ss_followed *session = subscription->session;
-    struct ss_request *request = ss__request_new(SS_REQUEST_SUBSCRIBE, ss__followed_id(session),
-                                                 ss_str(NULL), ss_str(NULL));
+    const struct ss_subscription *subscription = &conn->subscriptions[tag];
+    struct ss_request *request =
+        ss__request_new(SS_REQUEST_SUBSCRIBE, ss__followed_id(subscription->session),
+                        ss_str(NULL), ss_str(NULL));
+    if (request != NULL) {
+        request->handle = subscription->session->farewell.handle;
+        request->encoding = conn->encoding;
+        request->since = wish->since;
+        request->resuming = wish->resuming;
+        request->delta = wish->delta;
+        request->resume = wish->resume;
+    }
+    return request;
+}
+
+/* Posts a subscribe for subscription @tag; takes it over. NULL is out of memory. Errors:
+ * SS_E_NOMEM, SS_E_BUSY, SS_E_STOPPING. */
+static int ask(struct ss_conn *conn, uint16_t tag, struct ss_request *request, bool internal)
+{
     if (request == NULL) {
         return SS_E_NOMEM;
     }
-    request->handle = session->farewell.handle;
-    request->encoding = conn->encoding;
-    request->since = since;
     uint64_t number;
     int err = ss__requests_post(conn, request, &number);
     if (err != 0) {
         return err;
     }
-    session->asking++;
-    session->known = true;
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    subscription->session->asking++;
+    subscription->session->known = true;
     subscription->number = number;
     subscription->internal = internal;
     return 0;
@@ -52,16 +65,20 @@ static uint32_t key_of(const struct ss_followed *session)
 }
 
 /* The subscribe is sent when the snapshot before it is written: see ss__follow_catch_up. */
-static void defer(struct ss_conn *conn, uint16_t tag, uint64_t since)
+static int defer(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
 {
+    if (request == NULL) {
+        return SS_E_NOMEM;
+    }
     struct ss_subscription *subscription = &conn->subscriptions[tag];
     subscription->number = 0;    /* an older one is superseded */
     subscription->internal = false;
-    subscription->since = since;
-    ss__subscriptions_set_deferred(conn, tag, true);
+    ss__subscriptions_defer(conn, tag, request);
+    return 0;
 }
 
-void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id, uint64_t since)
+void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id,
+                          const struct ss_follow_wish *wish)
 {
     struct ss_gateway *gateway = conn->gateway;
     struct ss_followed *session = ss__followers_enter(&gateway->followers, session_id,
@@ -81,11 +98,9 @@ void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id, uint64
             return;
         }
     }
-    if (ss__conn_has_snapshot(conn, key_of(session))) {
-        defer(conn, tag, since);
-        return;
-    }
-    int err = ask(conn, tag, since, false);
+    struct ss_request *request = make_request(conn, tag, wish);
+    int err = ss__conn_has_snapshot(conn, key_of(session)) ? defer(conn, tag, request)
+                                                           : ask(conn, tag, request, false);
     if (err != 0) {
         if (found == SS_NO_TAG) {
             ss__subscriptions_remove(conn, tag);
@@ -144,7 +159,7 @@ static uint32_t next_stale(const struct ss_conn *conn, bool *ret_asking)
     uint32_t found = SS_NO_TAG;
     for (uint32_t tag = 0; tag < conn->subscriptions_cap; tag++) {
         const struct ss_subscription *subscription = &conn->subscriptions[tag];
-        if (subscription->stale && (subscription->number != 0 || subscription->deferred)) {
+        if (subscription->stale && (subscription->number != 0 || subscription->deferred != NULL)) {
             *ret_asking = true;
         } else if (subscription->stale && found == SS_NO_TAG) {
             found = tag;
@@ -158,12 +173,12 @@ static void ask_deferred(struct ss_conn *conn)
 {
     for (uint32_t tag = 0; conn->deferred_count > 0 && tag < conn->subscriptions_cap; tag++) {
         const struct ss_subscription *subscription = &conn->subscriptions[tag];
-        if (!subscription->deferred ||
+        if (subscription->deferred == NULL ||
             ss__conn_has_snapshot(conn, key_of(subscription->session))) {
             continue;
         }
-        int err = ask(conn, (uint16_t)tag, subscription->since, false);
-        ss__subscriptions_set_deferred(conn, (uint16_t)tag, false);
+        struct ss_request *request = ss__subscriptions_take_deferred(conn, (uint16_t)tag);
+        int err = ask(conn, (uint16_t)tag, request, false);
         if (err != 0) {
             refuse(conn, ss__followed_id(subscription->session), err);
             if (!subscription->live) {
@@ -202,7 +217,9 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
         }
     }
     conn->in.resync_ms = now;
-    (void)ask(conn, (uint16_t)tag, 0, true);    /* refused: it stays stale and comes again */
+    struct ss_follow_wish wish = { .since = 0 };
+    /* Refused: it stays stale and comes again. */
+    (void)ask(conn, (uint16_t)tag, make_request(conn, (uint16_t)tag, &wish), true);
     return now + SS_RESYNC_PAUSE_MS;
 }
 
@@ -229,8 +246,10 @@ void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *fra
         const struct ss_subscription *subscription =
             &conn->subscriptions[follower->subscription];
         struct ss_buf *buf = frame->bufs[follower->encoding];
-        /* Several frames may share an ordinal: only the answer's own position is a bound. */
-        if (buf == NULL || subscription->stale || frame->ordinal <= subscription->ordinal) {
+        /* Several frames may share an ordinal: only the answer's own position is a bound. It is
+         * none for frames of no event, which come in order anyhow. */
+        bool bound = !frame->live && frame->ordinal <= subscription->ordinal;
+        if (buf == NULL || subscription->stale || bound) {
             continue;
         }
         send_frame(conn, buf, follower->subscription);
@@ -264,35 +283,66 @@ static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss
     }
 }
 
+/* Makes the subscription live, after room for the snapshot was found if there is one. */
+static int accept_answer(struct ss_conn *conn, uint16_t tag, const struct ss_request *request)
+{
+    int err = request->recovered ? 0 : ss__conn_hold_snapshot(conn, request->snapshot);
+    if (err == 0) {
+        err = ss__subscriptions_go_live(conn, tag);
+        if (err != 0 && !request->recovered) {
+            ss__snapshot_budget_release(&conn->gateway->snapshots, request->snapshot);
+        }
+    }
+    return err;
+}
+
+/* A client that was live all the time has been sent every frame already, unless it asks for some
+ * from before its last answer. A stale one gets its snapshot soon. */
+static bool wants_frames(const struct ss_subscription *subscription, bool was_live,
+                         const struct ss_request *request)
+{
+    if (!request->recovered || !was_live) {
+        return true;
+    }
+    return !subscription->stale && request->resume.ordinal < subscription->ordinal;
+}
+
+static void send_answer(struct ss_conn *conn, uint16_t tag, const struct ss_request *request,
+                        bool frames)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    if (!request->recovered) {
+        ss__subscriptions_set_stale(conn, tag, false);
+        ss__conn_send_snapshot(conn, ss__buf_ref(request->snapshot),
+                               key_of(subscription->session));
+    }
+    if (frames) {
+        subscription->ordinal = request->ordinal;
+        for (uint32_t i = 0; i < request->frames_count && !subscription->stale; i++) {
+            send_frame(conn, request->frames[i], tag);
+        }
+    }
+}
+
 static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
 {
     struct ss_gateway *gateway = conn->gateway;
-    int err = ss__conn_hold_snapshot(conn, request->snapshot);
-    if (err == 0) {
-        err = ss__subscriptions_go_live(conn, tag);
-        if (err != 0) {
-            ss__snapshot_budget_release(&gateway->snapshots, request->snapshot);
-        }
-    }
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    bool was_live = subscription->live;
+    int err = accept_answer(conn, tag, request);
     if (err != 0) {
         answer_failed(conn, tag, err, ss_str(NULL));
         return;
     }
-    struct ss_subscription *subscription = &conn->subscriptions[tag];
     bool internal = subscription->internal;
     subscription->number = 0;
     subscription->internal = false;
-    subscription->ordinal = request->ordinal;
-    ss__subscriptions_set_stale(conn, tag, false);
-    ss__conn_send_snapshot(conn, ss__buf_ref(request->snapshot), key_of(subscription->session));
-    for (uint32_t i = 0; i < request->frames_count && !subscription->stale; i++) {
-        send_frame(conn, request->frames[i], tag);
+    send_answer(conn, tag, request, wants_frames(subscription, was_live, request));
+    if (internal) {
+        ss__count(&gateway->options.stats->resyncs, 1);
+    } else {
+        ss__answer_subscribed(conn, request);
     }
-    if (!internal) {
-        ss__answer_subscribed(conn, ss__followed_id(subscription->session), request->since);
-        return;
-    }
-    ss__count(&gateway->options.stats->resyncs, 1);
     if (conn->stale_count > 0) {
         ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));
     }
@@ -316,7 +366,7 @@ void ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
         uint32_t tag = ss__subscriptions_find(conn, session);
         if (tag != SS_NO_TAG && conn->subscriptions[tag].number == request->number) {
             int err = request->err;
-            if (err == 0 && request->snapshot == NULL) {
+            if (err == 0 && request->snapshot == NULL && !request->recovered) {
                 err = SS_E_INTERNAL;
             }
             if (err == 0) {

@@ -1,7 +1,8 @@
 /* follow.h - subscribing: the request to the shard and what its answer does. Gateway thread.
  *
- * A client's subscribe is answered by snapshot, frames after it, subscribed; one of our own (after
- * frames were dropped) by snapshot and frames. Until the answer an older subscription stays as it
+ * A client's subscribe is answered by snapshot, frames after it, subscribed; without the snapshot
+ * if it came back with a cursor that reaches; one of our own (after frames were dropped) by
+ * snapshot and frames. Until the answer an older subscription stays as it
  * was. Frames reach a connection only while its subscription is live and not stale.
  *
  * One snapshot in flight per connection and session: while the last one is not written, the
@@ -21,8 +22,17 @@
 /* Two resyncs of one connection are at least so far apart. */
 #define SS_RESYNC_PAUSE_MS 1000
 
+/* What a client asks for. */
+struct ss_follow_wish {
+    uint64_t since;            /* echoed */
+    bool resuming;             /* with a cursor */
+    bool delta;                /* changes since the cursor will do */
+    struct ss_cursor resume;
+};
+
 /* The client's subscribe frame, with a valid session id. Answers errors itself. */
-void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id, uint64_t since);
+void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id,
+                          const struct ss_follow_wish *wish);
 
 /* The client's unsubscribe frame; always answered. */
 void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id);

@@ -134,6 +134,25 @@ static int check_named(struct ss_conn *conn, struct ss_str session_id, const cha
     return err;
 }
 
+static void subscribe(struct ss_conn *conn, const struct ss_client_frame *frame)
+{
+    struct ss_follow_wish wish = { .since = frame->since, .delta = frame->delta,
+                                   .resuming = frame->resume.len > 0 };
+    if (check_named(conn, frame->session_id, "subscribe missing session id") != 0) {
+        return;
+    }
+    struct ss_failure cause = { .text = "" };
+    if (wish.resuming && ss__cursor_parse(frame->resume, &wish.resume, &cause) != 0) {
+        struct ss_failure failure = { .text = "" };
+        (void)ss__fail(&failure, SS_E_INVAL, "subscribe field \"resume\": %s", cause.text);
+        struct ss_error_frame error = { .message = ss_str(failure.text),
+                                        .session_id = frame->session_id };
+        ss__answer_error(conn, SS_E_INVAL, &error);
+        return;
+    }
+    ss__follow_subscribe(conn, frame->session_id, &wish);
+}
+
 static void dispatch(struct ss_conn *conn, const struct ss_client_frame *frame)
 {
     switch (frame->kind) {
@@ -143,9 +162,7 @@ static void dispatch(struct ss_conn *conn, const struct ss_client_frame *frame)
         break;
     }
     case SS_CLIENT_FRAME_SUBSCRIBE:
-        if (check_named(conn, frame->session_id, "subscribe missing session id") == 0) {
-            ss__follow_subscribe(conn, frame->session_id, frame->since);
-        }
+        subscribe(conn, frame);
         break;
     case SS_CLIENT_FRAME_UNSUBSCRIBE:
         if (check_named(conn, frame->session_id, "unsubscribe missing session id") == 0) {

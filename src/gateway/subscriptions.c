@@ -78,20 +78,33 @@ void ss__subscriptions_set_stale(struct ss_conn *conn, uint16_t tag, bool stale)
     }
 }
 
-void ss__subscriptions_set_deferred(struct ss_conn *conn, uint16_t tag, bool deferred)
+struct ss_request *ss__subscriptions_take_deferred(struct ss_conn *conn, uint16_t tag)
 {
     struct ss_subscription *subscription = &conn->subscriptions[tag];
-    if (subscription->deferred == deferred) {
-        return;
-    }
-    subscription->deferred = deferred;
-    if (deferred) {
-        conn->deferred_count++;
-        subscription->session->asking++;
-    } else {
+    struct ss_request *request = subscription->deferred;
+    if (request != NULL) {
+        subscription->deferred = NULL;
         conn->deferred_count--;
         subscription->session->asking--;
     }
+    return request;
+}
+
+static void drop_deferred(struct ss_conn *conn, uint16_t tag)
+{
+    struct ss_request *request = ss__subscriptions_take_deferred(conn, tag);
+    if (request != NULL) {
+        ss__msg_free(&request->base);
+    }
+}
+
+void ss__subscriptions_defer(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    drop_deferred(conn, tag);
+    subscription->deferred = request;
+    conn->deferred_count++;
+    subscription->session->asking++;
 }
 
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session)
@@ -124,7 +137,7 @@ void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag)
     struct ss_followed *session = subscription->session;
     SS_REQUIRE(session != NULL);
     ss__subscriptions_set_stale(conn, tag, false);
-    ss__subscriptions_set_deferred(conn, tag, false);
+    drop_deferred(conn, tag);
     if (subscription->live) {
         stop_following(conn, subscription);
     }

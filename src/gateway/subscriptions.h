@@ -29,8 +29,12 @@ void ss__subscriptions_clear(struct ss_conn *conn);
 /* Counts it in or out of the stale ones. */
 void ss__subscriptions_set_stale(struct ss_conn *conn, uint16_t tag, bool stale);
 
-/* A subscribe of it waits, or no more; one that waits is interest in the session. */
-void ss__subscriptions_set_deferred(struct ss_conn *conn, uint16_t tag, bool deferred);
+/* A subscribe of it waits; it is interest in the session. Takes it over, frees an older one. */
+void ss__subscriptions_defer(struct ss_conn *conn, uint16_t tag, struct ss_request *request);
+
+/* The subscribe that waits, which does so no longer, or NULL. The interest goes with it: settle
+ * the session if there is no other. */
+struct ss_request *ss__subscriptions_take_deferred(struct ss_conn *conn, uint16_t tag);
 
 /* If nobody is interested in @session any more: takes it out of the gateway and tells its shard. */
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session);

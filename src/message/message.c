@@ -27,6 +27,23 @@ void *ss__msg_new(enum ss_msg_kind kind, size_t bytes)
     return msg;
 }
 
+struct ss_str ss__resume_reason_text(enum ss_resume_reason reason)
+{
+    switch (reason) {
+    case SS_RESUME_STALE_EPOCH:
+        return ss_str("stale_epoch");
+    case SS_RESUME_AHEAD:
+        return ss_str("ahead");
+    case SS_RESUME_TOO_OLD:
+        return ss_str("too_old");
+    case SS_RESUME_LIVE_UNKNOWN:
+        return ss_str("live_unknown");
+    case SS_RESUME_NONE:
+        break;
+    }
+    return ss_str(NULL);
+}
+
 struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str session_id,
                                    struct ss_str request_id, struct ss_str payload)
 {

@@ -24,6 +24,7 @@
 #include <sessionstream/types.h>
 
 #include "core/buf.h"
+#include "core/cursor.h"
 #include "core/list.h"
 #include "runtime/inbox.h"
 
@@ -62,11 +63,20 @@ struct ss_session_handle {
     uint32_t generation;
 };
 
+/* Why a client that wanted to resume got a snapshot. */
+enum ss_resume_reason {
+    SS_RESUME_NONE,
+    SS_RESUME_STALE_EPOCH,     /* its cursor is of another epoch */
+    SS_RESUME_AHEAD,           /* behind the newest event */
+    SS_RESUME_TOO_OLD,         /* frames after it are no longer kept */
+    SS_RESUME_LIVE_UNKNOWN,    /* it depends on live-only events that nobody remembers */
+};
+
 enum ss_request_kind {
     SS_REQUEST_SUBMIT,       /* run a command */
     SS_REQUEST_PUBLISH,      /* publish an event past any handler */
     SS_REQUEST_BARRIER,
-    SS_REQUEST_SUBSCRIBE,    /* answer: snapshot and the frames after it; then FRAMEs follow */
+    SS_REQUEST_SUBSCRIBE,    /* answer: a snapshot or none, frames after it; then FRAMEs follow */
     SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
 };
@@ -90,13 +100,22 @@ struct ss_request {
     struct ss_str payload;               /* packed and validated */
     struct ss_session_handle handle;     /* SUBSCRIBE: where frames go */
     uint8_t encoding;                    /* SUBSCRIBE: enum ss_encoding */
+    bool resuming;                       /* SUBSCRIBE: with a cursor */
+    bool delta;                          /* SUBSCRIBE: the changes since will do */
+    bool out_of_reach;                   /* the shard to itself: the frames were not to be had */
+    struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
 
     /* Answer. */
     int err;
-    uint64_t ordinal;                    /* highest published; SUBSCRIBE: of the snapshot */
+    uint64_t ordinal;                    /* highest published; SUBSCRIBE: the frames are after it */
+    struct ss_cursor place;              /* SUBSCRIBE: where snapshot or cursor and frames lead */
+    bool recovered;                      /* SUBSCRIBE: no snapshot is needed */
+    bool running;                        /* SUBSCRIBE: the session is at work */
+    uint8_t reason;                      /* SUBSCRIBE: enum ss_resume_reason */
     struct ss_buf *text;                 /* sentence of an error, or NULL */
     struct ss_buf *snapshot;             /* SUBSCRIBE: websocket message; SNAPSHOT: JSON */
+    uint64_t live;                       /* SUBSCRIBE: with @ordinal, what the frames are after */
     bool snapshot_shared;                /* and counted with the request it was made for */
     struct ss_buf **frames;              /* SUBSCRIBE: frames after the snapshot */
     uint32_t frames_count;
@@ -118,6 +137,7 @@ struct ss_msg_uninterested {
 /* One frame for all followers of a session on one gateway. */
 struct ss_msg_frame {
     struct ss_msg base;
+    bool live;                                    /* of no durable event: @ordinal is no bound */
     struct ss_session_handle handle;
     uint64_t ordinal;
     struct ss_buf *bufs[SS_MESSAGE_ENCODINGS];    /* NULL: no follower with that encoding */
@@ -133,6 +153,9 @@ struct ss_msg_stop {
     struct ss_msg base;
     bool now;
 };
+
+/* The reason in the words of the wire; empty for SS_RESUME_NONE. */
+struct ss_str ss__resume_reason_text(enum ss_resume_reason reason);
 
 /* A request with room for its strings, which are copied in; NULL when out of memory. The other
  * fields are zero and the connection is SS_GATEWAY_NONE. Any thread. */

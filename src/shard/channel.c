@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "shard/session.h"
+#include "shard/live.h"
 #include "shard/shard_state.h"
+#include "wire/encoding.h"
 
 struct ss_channel *ss__channel_get(struct ss_shard *shard, struct ss_str id, uint64_t hash,
                                    bool create)
@@ -41,7 +43,8 @@ void ss__channel_release_later(struct ss_shard *shard, struct ss_channel *channe
 void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel)
 {
     if (channel->state != NULL || channel->interests_count > 0 || channel->loading ||
-        channel->data != NULL || channel->tasks_count > 0 || channel->parked_count > 0) {
+        channel->data != NULL || channel->tasks_count > 0 || channel->parked_count > 0 ||
+        ss__ring_lingers(channel->ring)) {
         return;
     }
     if (channel->batch == shard->batch) {
@@ -79,6 +82,7 @@ int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint1
         channel->interests = grown;
         interest = &grown[channel->interests_count++];
         *interest = (struct ss_interest){ .handle = handle, .gateway = gateway };
+        ss__ring_stay(channel->ring);
         if (channel->interests_count == 1) {
             ss__count(&ss__stats(shard)->followed, 1);
         }
@@ -101,6 +105,35 @@ struct ss_interest *ss__channel_interest(struct ss_channel *channel, uint16_t ga
                : NULL;
 }
 
+/* Of the connections that ended some come back to resume; V1 cannot. */
+static void keep_ring(struct ss_shard *shard, struct ss_channel *channel, uint8_t encodings)
+{
+    encodings &= (uint8_t)~(1u << SS_ENCODING_V1_JSON);
+    struct ss_cursor now;
+    uint64_t run;
+    if (encodings != 0 && channel->ring == NULL &&
+        ss__session_cursor(shard, channel, &now, &run) == 0) {
+        channel->ring = ss__ring_new(&shard->rings, (struct ss_place){ now.ordinal, now.live });
+    }
+    if (encodings == 0 || channel->ring == NULL) {
+        ss__ring_free(channel->ring);
+        channel->ring = NULL;
+        return;
+    }
+    ss__ring_linger(channel->ring, channel, encodings, shard->now_ns + SS_RING_LINGER_NS);
+    ss__channels_expire(shard);
+}
+
+void ss__channels_expire(struct ss_shard *shard)
+{
+    for (struct ss_channel *channel;
+         (channel = ss__rings_expired(&shard->rings, shard->now_ns)) != NULL;) {
+        ss__ring_free(channel->ring);
+        channel->ring = NULL;
+        ss__channel_release_later(shard, channel);
+    }
+}
+
 void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
                           struct ss_session_handle handle)
 {
@@ -108,12 +141,12 @@ void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, ui
     if (interest == NULL) {
         return;
     }
+    uint8_t encodings = interest->encodings;
     *interest = channel->interests[--channel->interests_count];
     if (channel->interests_count == 0) {
         free(channel->interests);
         channel->interests = NULL;
-        ss__ring_free(channel->ring);
-        channel->ring = NULL;
+        keep_ring(shard, channel, encodings);
         ss__gauge_set(&ss__stats(shard)->followed,
                       atomic_load_explicit(&ss__stats(shard)->followed, memory_order_relaxed) - 1);
     }
@@ -125,5 +158,6 @@ uint8_t ss__channel_encodings(const struct ss_channel *channel)
     for (uint32_t i = 0; i < channel->interests_count; i++) {
         encodings |= channel->interests[i].encodings;
     }
-    return encodings;
+    return channel->ring == NULL ? encodings
+                                 : (uint8_t)(encodings | channel->ring->linger_encodings);
 }

@@ -5,8 +5,10 @@
 #include <sessionstream/limits.h>
 
 #include "schema/validate.h"
+#include "shard/live.h"
 #include "shard/pipeline.h"
 #include "shard/shard_state.h"
+#include "shard/stage_frame.h"
 
 void ss__context_init(struct ss_context *context, struct ss_shard *shard,
                       struct ss_channel *channel)
@@ -113,7 +115,10 @@ void ss_context_set_data(struct ss_context *context, void *data)
 
 void ss_set_running(struct ss_context *context, bool running)
 {
-    context->channel->running = running;
+    if (context->channel->running != running) {
+        context->channel->running = running;
+        ss__stage_activity(context->view.shard, context->channel, running);
+    }
 }
 
 int ss_fail(struct ss_context *context, int code, const char *format, ...)
@@ -125,11 +130,11 @@ int ss_fail(struct ss_context *context, int code, const char *format, ...)
     return code;
 }
 
-static int publish(struct ss_context *context, const char *event, const struct ss_name *name,
-                   struct ss_str packed)
+/* One call causes so much and no more, and nothing after a read that failed. */
+static int check_allowance(struct ss_context *context, const char *event, size_t bytes)
 {
     if (context->events >= SS_HANDLER_EVENTS_MAX ||
-        context->bytes + packed.len > SS_HANDLER_BYTES_MAX) {
+        context->bytes + bytes > SS_HANDLER_BYTES_MAX) {
         return ss__fail(&context->failure, SS_E_LIMIT,
                         "event \"%s\": one call may publish %d events and %u bytes", event,
                         SS_HANDLER_EVENTS_MAX, SS_HANDLER_BYTES_MAX);
@@ -139,9 +144,19 @@ static int publish(struct ss_context *context, const char *event, const struct s
                         "event \"%s\": an entity could not be read before: %s", event,
                         ss_error_text(context->read_err));
     }
+    return 0;
+}
+
+static int publish(struct ss_context *context, const char *event, const struct ss_name *name,
+                   struct ss_str packed)
+{
+    int err = check_allowance(context, event, packed.len);
+    if (err != 0) {
+        return err;
+    }
     uint64_t ordinal = 0;
-    int err = ss__pipeline_publish(context->view.shard, context->channel, name, packed, &ordinal,
-                                   &context->failure);
+    err = ss__pipeline_publish(context->view.shard, context->channel, name, packed, &ordinal,
+                               &context->failure);
     if (ordinal != 0) {
         context->ordinal_max = ordinal;
         context->events++;
@@ -180,4 +195,56 @@ int ss_publish_packed(struct ss_context *context, const char *event, struct ss_s
     }
     int err = ss__check_packed(name, "event", payload, &context->failure);
     return err != 0 ? err : publish(context, event, name, payload);
+}
+
+static int publish_live(struct ss_context *context, const struct ss_name *name,
+                        const struct ss_str *packed)
+{
+    size_t bytes = packed == NULL ? 0 : packed->len;
+    int err = check_allowance(context, name->name.data, bytes);
+    if (err == 0) {
+        err = ss__live_publish(context->view.shard, context->channel, name, packed,
+                               &context->failure);
+    }
+    if (err == 0) {
+        context->events++;
+        context->bytes += bytes;
+    }
+    return err;
+}
+
+static const struct ss_name *find_ui(struct ss_context *context, const char *name)
+{
+    const struct ss_name *found =
+        ss__registry_find(context->view.shard->options.registry, SS_SPACE_UI, ss_str(name));
+    if (found == NULL) {
+        (void)ss__fail(&context->failure, SS_E_UNKNOWN_UI, "unknown UI event \"%s\"",
+                       name == NULL ? "" : name);
+    }
+    return found;
+}
+
+int ss_publish_live(struct ss_context *context, const char *name, const ProtobufCMessage *payload)
+{
+    const struct ss_name *found = find_ui(context, name);
+    if (found == NULL) {
+        return SS_E_UNKNOWN_UI;
+    }
+    if (payload == NULL) {
+        return publish_live(context, found, NULL);
+    }
+    struct ss_str packed;
+    int err = ss__pack(context->view.shard, found, "UI event", payload, &packed,
+                       &context->failure);
+    return err != 0 ? err : publish_live(context, found, &packed);
+}
+
+int ss_publish_live_packed(struct ss_context *context, const char *name, struct ss_str payload)
+{
+    const struct ss_name *found = find_ui(context, name);
+    if (found == NULL) {
+        return SS_E_UNKNOWN_UI;
+    }
+    int err = ss__check_packed(found, "UI event", payload, &context->failure);
+    return err != 0 ? err : publish_live(context, found, &payload);
 }

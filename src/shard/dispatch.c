@@ -12,6 +12,7 @@
 #include "shard/load.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
+#include "shard/resume.h"
 #include "shard/shard_state.h"
 #include "shard/spare.h"
 #include "shard/snapshot.h"
@@ -68,19 +69,17 @@ static void publish(struct ss_shard *shard, struct ss_channel *channel, struct s
 static void subscribe(struct ss_shard *shard, struct ss_channel *channel,
                       struct ss_request *request)
 {
-    int err = ss__snapshot_answer(shard, channel, request);
-    if (err == 0) {
-        err = ss__channel_follow(shard, channel, request->connection.gateway, request->handle,
-                                 request->encoding);
+    /* Of a state that has just been loaded more is known than before. */
+    if (request->resuming && ss__resume(shard, channel, request)) {
+        return;
     }
-    struct ss_effect *effect = err == 0 ? ss__effect_add(shard, SS_EFFECT_SUBSCRIBED) : NULL;
-    if (effect == NULL) {
-        ss__request_fail(request, err == 0 ? SS_E_NOMEM : err, "the snapshot cannot be made");
+    int err = ss__snapshot_answer(shard, channel, request);
+    if (err != 0) {
+        ss__request_fail(request, err, "the snapshot cannot be made");
         ss__effect_answer(shard, request);
         return;
     }
-    effect->channel = channel;
-    effect->request = request;
+    ss__resume_follow(shard, channel, request);
 }
 
 static void snapshot(struct ss_shard *shard, struct ss_channel *channel,
@@ -144,6 +143,11 @@ void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
         return;
     }
     channel->batch_messages++;
+    if (request->request == SS_REQUEST_SUBSCRIBE && request->resuming && !channel->loading &&
+        ss__resume(shard, channel, request)) {
+        ss__channel_release_later(shard, channel);
+        return;
+    }
     switch (ss__load(shard, channel, wants_whole(request), request, &err)) {
     case SS_LOAD_READY:
         handle(shard, channel, request);

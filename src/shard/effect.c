@@ -79,34 +79,51 @@ static struct ss_buf *ref_or_null(struct ss_buf *buf)
     return buf == NULL ? NULL : ss__buf_ref(buf);
 }
 
+/* Hands references to one follower's gateway. */
+static void deliver(struct ss_shard *shard, const struct ss_effect *effect,
+                    struct ss_interest *interest)
+{
+    struct ss_outbox *outbox = &shard->outboxes[interest->gateway];
+    struct ss_buf *bufs[SS_MESSAGE_ENCODINGS] = { NULL };
+    bool lost = false;
+    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+        bool wanted = (interest->encodings & effect->encodings & (1u << encoding)) != 0;
+        lost |= wanted && effect->bufs[encoding] == NULL;
+        bufs[encoding] = wanted ? ref_or_null(effect->bufs[encoding]) : NULL;
+    }
+    struct ss_outbox_frame frame = { interest->handle, effect->place.ordinal,
+                                     effect->kind == SS_EFFECT_ACTIVITY || effect->place.live > 0,
+                                     bufs };
+    if (!ss__outbox_frame(outbox, &interest->mark, &frame)) {
+        ss__count(&ss__stats(shard)->overflows, 1);
+    }
+    if (lost) {
+        ss__outbox_resync(outbox, &interest->mark, interest->handle);
+    }
+}
+
 static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
 {
     struct ss_channel *channel = effect->channel;
     ss__count(&ss__stats(shard)->frames, 1);
     if (channel->ring == NULL && channel->interests_count > 0) {
         /* Without memory for it every subscribe encodes a snapshot: slower, not wrong. */
-        channel->ring = ss__ring_new(
-            &shard->rings, effect->index == 0 ? effect->ordinal - 1 : effect->ordinal);
+        channel->ring = ss__ring_new(&shard->rings, effect->before);
     }
     if (channel->ring != NULL) {
-        ss__ring_push(channel->ring, effect->ordinal, effect->bufs);
+        ss__ring_push(channel->ring, effect->place, effect->skips, effect->bufs);
     }
     for (uint32_t i = 0; i < channel->interests_count; i++) {
-        struct ss_interest *interest = &channel->interests[i];
-        struct ss_outbox *outbox = &shard->outboxes[interest->gateway];
-        struct ss_buf *bufs[SS_MESSAGE_ENCODINGS] = { NULL };
-        bool lost = false;
-        for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
-            bool wanted = (interest->encodings & effect->encodings & (1u << encoding)) != 0;
-            lost |= wanted && effect->bufs[encoding] == NULL;
-            bufs[encoding] = wanted ? ref_or_null(effect->bufs[encoding]) : NULL;
-        }
-        if (!ss__outbox_frame(outbox, &interest->mark, interest->handle, effect->ordinal,
-                              bufs)) {
-            ss__count(&ss__stats(shard)->overflows, 1);
-        }
-        if (lost) {
-            ss__outbox_resync(outbox, &interest->mark, interest->handle);
+        deliver(shard, effect, &channel->interests[i]);
+    }
+}
+
+static void release_activity(struct ss_shard *shard, struct ss_effect *effect)
+{
+    for (uint32_t i = 0; i < effect->channel->interests_count; i++) {
+        struct ss_interest *interest = &effect->channel->interests[i];
+        if ((interest->encodings & effect->encodings) != 0) {
+            deliver(shard, effect, interest);
         }
     }
 }
@@ -136,14 +153,16 @@ static void release_bufs(struct ss_effect *effect)
     }
 }
 
-/* Adds the frames between the snapshot and now. False: the ring no longer reaches back. */
+/* Adds the frames between the snapshot, or the client's cursor, and now. False: the ring no longer
+ * reaches back. */
 static bool add_ring_frames(struct ss_channel *channel, struct ss_request *request)
 {
     uint32_t count = 0;
-    if (channel->ring == NULL || request->ordinal >= channel->ring->newest) {
+    struct ss_place after = { request->ordinal, request->live };
+    if (channel->ring == NULL || !ss__place_is_after(channel->ring->newest, after)) {
         return true;
     }
-    if (!ss__ring_reaches(channel->ring, request->ordinal, request->encoding, &count)) {
+    if (!ss__ring_reaches(channel->ring, after, request->encoding, &count)) {
         return false;
     }
     if (count == 0) {
@@ -162,16 +181,21 @@ static bool add_ring_frames(struct ss_channel *channel, struct ss_request *reque
 static void release_subscribed(struct ss_shard *shard, struct ss_effect *effect)
 {
     struct ss_request *request = effect->request;
-    if (request->err == 0 && !add_ring_frames(effect->channel, request)) {
-        /* More frames than the ring holds came in one batch: begin again with a new snapshot. */
-        ss__park(shard, effect->channel, request);
-        return;
-    }
     struct ss_interest *interest =
         request->err != 0 ? NULL
                           : ss__channel_interest(effect->channel, request->connection.gateway,
                                                  request->handle);
     if (interest == NULL || !to_gateway(shard, request)) {
+        ss__answer_now(shard, request);    /* whoever asked has left in the same batch */
+        return;
+    }
+    if (!add_ring_frames(effect->channel, request)) {
+        /* More frames than the ring holds came in one batch: begin again with a new snapshot. */
+        request->out_of_reach = true;
+        ss__park(shard, effect->channel, request);
+        return;
+    }
+    if (request->err != 0) {
         ss__answer_now(shard, request);
         return;
     }
@@ -196,6 +220,10 @@ void ss__effects_release(struct ss_shard *shard)
         case SS_EFFECT_SUBSCRIBED:
             release_subscribed(shard, effect);
             break;
+        case SS_EFFECT_ACTIVITY:
+            release_activity(shard, effect);
+            release_bufs(effect);
+            break;
         case SS_EFFECT_ARM:
             if (effect->task != NULL) {
                 ss__task_arm(shard, effect->task);
@@ -203,6 +231,7 @@ void ss__effects_release(struct ss_shard *shard)
             break;
         }
     }
+    ss__channels_expire(shard);
 }
 
 static bool is_read(const struct ss_request *request)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "message/message.h"
+#include "shard/ring.h"
 
 struct ss_shard;
 struct ss_channel;
@@ -17,18 +18,20 @@ enum ss_effect_kind {
     SS_EFFECT_FRAME,        /* to the ring and all followers */
     SS_EFFECT_ANSWER,       /* a request goes back */
     SS_EFFECT_SUBSCRIBED,   /* the same, with ring frames added at release */
+    SS_EFFECT_ACTIVITY,     /* to all followers */
     SS_EFFECT_ARM,          /* a task begins to wait */
 };
 
 struct ss_effect {
     struct ss_effect *next;
     enum ss_effect_kind kind;
-    struct ss_channel *channel;     /* FRAME, SUBSCRIBED */
+    struct ss_channel *channel;     /* FRAME, SUBSCRIBED, ACTIVITY */
     struct ss_request *request;     /* ANSWER, SUBSCRIBED */
     struct ss_task *task;           /* ARM */
-    uint64_t ordinal;               /* FRAME */
-    uint32_t index;                 /* FRAME: of the event's, from 0 */
-    uint8_t encodings;              /* FRAME: wanted; without a buffer: it could not be made */
+    struct ss_place place;          /* FRAME */
+    struct ss_place before;         /* FRAME: a ring that begins with it is complete after this */
+    uint8_t encodings;              /* wanted; without a buffer: it could not be made */
+    uint8_t skips;                  /* FRAME: encodings that have none on purpose */
     struct ss_buf *bufs[SS_MESSAGE_ENCODINGS];
 };
 

@@ -77,6 +77,7 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
         return err;
     }
     state->ordinal = state->timeline_ordinal = image->row.timeline_ordinal;
+    state->tombstones_after = state->ordinal;
     for (size_t i = 0; i < image->records_count && err == 0; i++) {
         err = ss__pipeline_replay(shard, channel, &image->records[i]);
     }

@@ -65,7 +65,7 @@ void ss__outbox_subscribed(struct ss_outbox *outbox, struct ss_outbox_mark *mark
 
 /* Counts the frame with those of its session that wait; false if it is one too many. */
 static bool fits(const struct ss_outbox *outbox, struct ss_outbox_mark *mark,
-                 struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS])
+                 struct ss_buf *const *bufs)
 {
     if (mark->flushes != outbox->flushes) {
         mark->flushes = outbox->flushes;
@@ -81,27 +81,27 @@ static bool fits(const struct ss_outbox *outbox, struct ss_outbox_mark *mark,
 }
 
 bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
-                      struct ss_session_handle handle, uint64_t ordinal,
-                      struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS])
+                      const struct ss_outbox_frame *value)
 {
-    ss__outbox_retry(outbox, mark, handle);
+    ss__outbox_retry(outbox, mark, value->handle);
     struct ss_msg_frame *frame = NULL;
-    if (!mark->told && !mark->due && fits(outbox, mark, bufs)) {
+    if (!mark->told && !mark->due && fits(outbox, mark, value->bufs)) {
         frame = ss__msg_new(SS_MSG_FRAME, sizeof *frame);
     }
     if (frame == NULL) {
         for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
-            ss__buf_unref(bufs[i]);
+            ss__buf_unref(value->bufs[i]);
         }
         outbox->overflows++;
-        ss__outbox_resync(outbox, mark, handle);
+        ss__outbox_resync(outbox, mark, value->handle);
         return false;
     }
-    frame->handle = handle;
-    frame->ordinal = ordinal;
+    frame->handle = value->handle;
+    frame->ordinal = value->ordinal;
+    frame->live = value->live;
     for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
-        frame->bufs[i] = bufs[i];
-        frame->base.node.bytes += bufs[i] == NULL ? 0 : bufs[i]->len;
+        frame->bufs[i] = value->bufs[i];
+        frame->base.node.bytes += value->bufs[i] == NULL ? 0 : value->bufs[i]->len;
     }
     ss__outbox_push(outbox, &frame->base);
     return true;

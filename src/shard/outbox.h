@@ -33,16 +33,23 @@ struct ss_outbox {
     bool resync_due;          /* some mark is due: ss__outbox_retry it before the next flush */
 };
 
+/* A frame on its way; references in @bufs, NULL for encodings it is not wanted in. */
+struct ss_outbox_frame {
+    struct ss_session_handle handle;
+    uint64_t ordinal;
+    bool live;
+    struct ss_buf *const *bufs;    /* SS_MESSAGE_ENCODINGS */
+};
+
 void ss__outbox_init(struct ss_outbox *outbox, struct ss_inbox *inbox);
 
 /* Adds a message that must not be lost. Takes it over. */
 void ss__outbox_push(struct ss_outbox *outbox, struct ss_msg *msg);
 
 /* Adds a frame; when too much waits it becomes (or joins) a RESYNC of its session. Takes the
- * references in @bufs. Returns false if it was dropped. */
+ * references. Returns false if it was dropped. */
 bool ss__outbox_frame(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
-                      struct ss_session_handle handle, uint64_t ordinal,
-                      struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS]);
+                      const struct ss_outbox_frame *value);
 
 /* Adds the answer to a subscribe that succeeded: with it the gateway wants frames again. */
 void ss__outbox_subscribed(struct ss_outbox *outbox, struct ss_outbox_mark *mark,

@@ -2,13 +2,12 @@
 
 #include <sessionstream/limits.h>
 
-#include "core/fault.h"
 #include "core/utf8.h"
 #include "shard/context.h"
-#include "shard/effect.h"
+#include "shard/live.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
-#include "wire/server_frame.h"
+#include "shard/stage_frame.h"
 
 /* What the projections of one event emitted, in order, in the batch arena. */
 struct emitted {
@@ -243,45 +242,26 @@ static void apply(struct ss_shard *shard, struct ss_state *state, const struct e
     state->timeline_ordinal = ordinal;
 }
 
-static void encode_frame(struct ss_shard *shard, const struct ss_ui_frame *frame,
-                         uint8_t encodings, struct ss_buf *bufs[SS_MESSAGE_ENCODINGS])
-{
-    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
-        if ((encodings & (1u << encoding)) != 0) {
-            bufs[encoding] = SS_FAULT("shard.frame") != 0
-                                 ? NULL
-                                 : ss__frame_ui_event(shard->options.transport,
-                                                      (enum ss_encoding)encoding, frame,
-                                                      &shard->scratch, NULL);
-            ss__count(&ss__stats(shard)->frames_encoded, 1);
-        }
-    }
-}
-
 static int stage_frames(struct ss_shard *shard, struct ss_channel *channel, const struct ss_ui *ui,
-                        uint64_t ordinal)
+                        struct ss_place before)
 {
     uint8_t encodings = ss__channel_encodings(channel);
     if (encodings == 0) {
         return 0;
     }
-    struct ss_ui_frame frame = { .session_id = channel->id, .ordinal = ordinal,
-                                 .epoch = channel->state->epoch,
+    struct ss_ui_frame frame = { .session_id = channel->id,
+                                 .place = ss__state_cursor(channel->state),
                                  .time_us = (int64_t)shard->now_us };
     for (const struct emitted *at = ui->first; at != NULL; at = at->next) {
-        struct ss_effect *effect = ss__effect_add(shard, SS_EFFECT_FRAME);
-        if (effect == NULL) {
-            return SS_E_NOMEM;
-        }
         frame.last = at->next == NULL;
         frame.name = at->name->name;
         frame.type = at->has_payload ? at->name->type : NULL;
         frame.payload = at->payload;
-        effect->channel = channel;
-        effect->ordinal = ordinal;
-        effect->index = frame.index;
-        effect->encodings = encodings;
-        encode_frame(shard, &frame, encodings, effect->bufs);
+        int err = ss__stage_ui_frame(shard, channel, encodings, &frame, before);
+        if (err != 0) {
+            return err;
+        }
+        before = ss__state_place(channel->state);
         frame.index++;
     }
     return 0;
@@ -316,6 +296,7 @@ static int stage_record(struct ss_shard *shard, struct ss_channel *channel,
     int err = ss__store_stage_event(shard->store, channel->state->stored, &record);
     if (err == 0) {
         channel->state->ordinal = value->ordinal;
+        ss__live_restart(channel->state);
         shard->effects.events++;
         ss__state_touch(shard, channel->state);
     }
@@ -325,7 +306,7 @@ static int stage_record(struct ss_shard *shard, struct ss_channel *channel,
 /* Default policies, fail and fail: see docs/architecture.md, "When a projection fails". */
 static int finish(struct ss_shard *shard, struct ss_channel *channel, const struct ss_event *event,
                   const struct ss_ui *ui, const struct ss_timeline *timeline, uint32_t flags,
-                  struct ss_failure *failure)
+                  struct ss_place before, struct ss_failure *failure)
 {
     if (flags != 0) {
         const struct ss_failure *cause =
@@ -337,7 +318,7 @@ static int finish(struct ss_shard *shard, struct ss_channel *channel, const stru
                         cause->code != 0 ? cause->text : "the projection returned an error");
     }
     apply(shard, channel->state, timeline->first, event->ordinal, event->time_us);
-    int err = stage_frames(shard, channel, ui, event->ordinal);
+    int err = stage_frames(shard, channel, ui, before);
     return err == 0 ? 0 : ss__fail(failure, err, "%s", ss_error_text(err));
 }
 
@@ -380,6 +361,7 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
     if (err != 0) {
         return ss__fail(failure, err, "%s", ss_error_text(err));
     }
+    struct ss_place before = ss__state_place(channel->state);
     struct ss_event_private inside = { shard, name->type, NULL };
     struct ss_event event = { .session_id = channel->id,
                               .name = name->name,
@@ -401,7 +383,7 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
         return ss__fail(failure, err, "%s", ss_error_text(err));
     }
     *ret_ordinal = event.ordinal;
-    return finish(shard, channel, &event, &ui, &timeline, flags, failure);
+    return finish(shard, channel, &event, &ui, &timeline, flags, before, failure);
 }
 
 int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,

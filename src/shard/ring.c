@@ -14,14 +14,16 @@ void ss__rings_init(struct ss_rings *rings, size_t bytes_max)
 {
     *rings = (struct ss_rings){ .bytes_max = bytes_max };
     ss__list_init(&rings->recent);
+    ss__list_init(&rings->lingering);
 }
 
-struct ss_ring *ss__ring_new(struct ss_rings *rings, uint64_t ordinal)
+struct ss_ring *ss__ring_new(struct ss_rings *rings, struct ss_place after)
 {
     struct ss_ring *ring = calloc(1, sizeof *ring);
     if (ring != NULL) {
         ring->rings = rings;
-        ring->complete_after = ring->newest = ordinal;
+        ring->complete_after = ring->newest = after;
+        ss__list_init(&ring->lingering);
         ss__list_push_back(&rings->recent, &ring->link);
     }
     return ring;
@@ -38,6 +40,11 @@ static struct ss_ring_frame *frame_at(const struct ss_ring *ring, uint32_t index
     return &ring->frames[(ring->first + index) & (ring->slots - 1)];
 }
 
+static struct ss_place place_of(const struct ss_ring_frame *frame)
+{
+    return (struct ss_place){ frame->ordinal, frame->live };
+}
+
 static void drop_oldest(struct ss_ring *ring)
 {
     struct ss_ring_frame *frame = frame_at(ring, 0);
@@ -48,8 +55,8 @@ static void drop_oldest(struct ss_ring *ring)
             frame->bufs[i] = NULL;
         }
     }
-    if (frame->ordinal > ring->complete_after) {
-        ring->complete_after = frame->ordinal;
+    if (ss__place_is_after(place_of(frame), ring->complete_after)) {
+        ring->complete_after = place_of(frame);
     }
     ring->first = (ring->first + 1) & (ring->slots - 1);
     ring->count--;
@@ -114,11 +121,12 @@ void ss__ring_free(struct ss_ring *ring)
         return;
     }
     empty(ring);
+    ss__ring_stay(ring);
     ss__list_remove(&ring->link);
     free(ring);
 }
 
-void ss__ring_push(struct ss_ring *ring, uint64_t ordinal,
+void ss__ring_push(struct ss_ring *ring, struct ss_place place, uint8_t skips,
                    struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS])
 {
     if (ring->count == SS_RING_FRAMES_MAX) {
@@ -128,34 +136,51 @@ void ss__ring_push(struct ss_ring *ring, uint64_t ordinal,
     ss__list_push_back(&ring->rings->recent, &ring->link);
     if (ring->count == ring->slots && !grow(ring)) {
         empty(ring);
-        ring->complete_after = ring->newest = ordinal;
+        ring->complete_after = ring->newest = place;
         return;
     }
     struct ss_ring_frame *frame = frame_at(ring, ring->count);
-    frame->ordinal = ordinal;
+    frame->ordinal = place.ordinal;
+    frame->live = (uint32_t)place.live;
+    frame->skips = skips;
     for (int i = 0; i < SS_MESSAGE_ENCODINGS; i++) {
         frame->bufs[i] = bufs[i] == NULL ? NULL : ss__buf_ref(bufs[i]);
         account(ring, bufs[i] == NULL ? 0 : (ptrdiff_t)bufs[i]->len);
     }
     ring->count++;
-    ring->newest = ordinal;
+    ring->newest = place;
     while (ring->bytes > SS_RING_BYTES_MAX && ring->count > 0) {
         drop_oldest(ring);
     }
     make_room(ring->rings);
 }
 
-bool ss__ring_reaches(const struct ss_ring *ring, uint64_t ordinal, uint8_t encoding,
+void ss__ring_restart(struct ss_ring *ring)
+{
+    empty(ring);
+    ring->newest.live = 0;
+    ring->complete_after = ring->newest;
+}
+
+static bool skips(const struct ss_ring_frame *frame, uint8_t encoding)
+{
+    return (frame->skips >> encoding & 1) != 0;
+}
+
+bool ss__ring_reaches(const struct ss_ring *ring, struct ss_place after, uint8_t encoding,
                       uint32_t *ret_count)
 {
-    if (ordinal < ring->complete_after) {
+    if (ss__place_is_after(ring->complete_after, after)) {
         return false;
     }
     uint32_t count = 0;
-    while (count < ring->count) {
-        const struct ss_ring_frame *frame = frame_at(ring, ring->count - 1 - count);
-        if (frame->ordinal <= ordinal) {
+    for (uint32_t i = ring->count; i > 0; i--) {
+        const struct ss_ring_frame *frame = frame_at(ring, i - 1);
+        if (!ss__place_is_after(place_of(frame), after)) {
             break;
+        }
+        if (skips(frame, encoding)) {
+            continue;
         }
         if (frame->bufs[encoding] == NULL) {
             return false;
@@ -169,7 +194,43 @@ bool ss__ring_reaches(const struct ss_ring *ring, uint64_t ordinal, uint8_t enco
 void ss__ring_copy(const struct ss_ring *ring, uint8_t encoding, uint32_t count,
                    struct ss_buf **out)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        out[i] = ss__buf_ref(frame_at(ring, ring->count - count + i)->bufs[encoding]);
+    for (uint32_t i = ring->count; i > 0 && count > 0; i--) {
+        const struct ss_ring_frame *frame = frame_at(ring, i - 1);
+        if (!skips(frame, encoding)) {
+            out[--count] = ss__buf_ref(frame->bufs[encoding]);
+        }
     }
+}
+
+void ss__ring_linger(struct ss_ring *ring, struct ss_channel *channel, uint8_t encodings,
+                     uint64_t until_ns)
+{
+    SS_REQUIRE(channel != NULL && ring->channel == NULL);
+    ring->channel = channel;
+    ring->linger_encodings = encodings;
+    ring->linger_until_ns = until_ns;
+    ss__list_push_back(&ring->rings->lingering, &ring->lingering);
+    ring->rings->lingering_count++;
+}
+
+void ss__ring_stay(struct ss_ring *ring)
+{
+    if (ring != NULL && ring->channel != NULL) {
+        ring->channel = NULL;
+        ring->linger_encodings = 0;
+        ss__list_remove(&ring->lingering);
+        ring->rings->lingering_count--;
+    }
+}
+
+struct ss_channel *ss__rings_expired(const struct ss_rings *rings, uint64_t now_ns)
+{
+    if (ss__list_empty(&rings->lingering)) {
+        return NULL;
+    }
+    const struct ss_ring *first =
+        ss__container_of(rings->lingering.next, struct ss_ring, lingering);
+    bool over = first->linger_until_ns <= now_ns ||
+                rings->lingering_count > SS_RINGS_LINGERING_MAX;
+    return over ? first->channel : NULL;
 }

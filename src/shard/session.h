@@ -74,8 +74,10 @@ struct ss_entity_change {
 
 struct ss_snapshot_cache {
     struct ss_buf *buf;
-    uint64_t ordinal;
+    uint64_t ordinal;                  /* of the session's newest event in there */
     uint64_t made_ns;
+    uint32_t live;                     /* live-only events after that one */
+    bool running;
 };
 
 struct ss_state {
@@ -92,6 +94,8 @@ struct ss_state {
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool whole;                        /* every entity is in memory */
     bool touched;                      /* has events of the open batch: in shard->touched */
+    struct ss_live *live;              /* NULL until the first live-only event */
+    uint64_t tombstones_after;         /* removals of later events all have their slot */
     size_t bytes;                      /* without cached snapshots */
     size_t snapshot_bytes;
     struct ss_list touched_link;
@@ -122,8 +126,11 @@ void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, ui
 struct ss_interest *ss__channel_interest(struct ss_channel *channel, uint16_t gateway,
                                          struct ss_session_handle handle);
 
-/* Union of the encodings followers want. */
+/* Union of the encodings followers want, or those of a lingering ring want. */
 uint8_t ss__channel_encodings(const struct ss_channel *channel);
+
+/* Ends the lingering of rings that nobody came back for. */
+void ss__channels_expire(struct ss_shard *shard);
 
 /* An empty state for the channel; NULL when out of memory. */
 struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channel);
@@ -134,8 +141,8 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state);
 /* True if there is nothing in it that the store could not tell at once. */
 static inline bool ss__state_is_empty(const struct ss_state *state)
 {
-    return state->stored == NULL && state->ordinal == 0 && !state->touched &&
-           !state->channel->loading;
+    return state->stored == NULL && state->ordinal == 0 && state->live == NULL &&
+           !state->touched && !state->channel->loading;
 }
 
 /* Puts a snapshot into one of the state's caches; takes the reference. */

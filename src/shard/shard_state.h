@@ -37,6 +37,7 @@ struct ss_shard {
     struct ss_list recent;                 /* states, least recently used first */
     struct ss_list empty;                  /* states of sessions without events: soon forgotten */
     struct ss_rings rings;
+    uint64_t live_run;                     /* the newest: see shard/live.h */
     size_t state_bytes;
     uint32_t states_count;
     uint8_t *recovered;                    /* bit per sid: the recover hook has run */

@@ -6,6 +6,7 @@
 #include <sessionstream/limits.h>
 
 #include "core/log.h"
+#include "shard/live.h"
 #include "shard/shard_state.h"
 #include "wire/server_frame.h"
 
@@ -57,7 +58,8 @@ static int collect(const struct ss_channel *channel, struct ss_snapshot_frame *f
     qsort(list, count, sizeof *list, compare_entities);
     *frame = (struct ss_snapshot_frame){ .session_id = channel->id,
                                          .ordinal = state->timeline_ordinal,
-                                         .epoch = state->epoch,
+                                         .place = ss__state_cursor(state),
+                                         .running = channel->running,
                                          .entities = list,
                                          .count = count };
     *ret_list = list;
@@ -74,14 +76,21 @@ static void report_left_out(struct ss_shard *shard, const struct ss_channel *cha
     }
 }
 
+/* The cached one shows the session as it is. */
+static bool is_of_now(const struct ss_channel *channel, const struct ss_snapshot_cache *cache)
+{
+    struct ss_place now = ss__state_place(channel->state);
+    return cache->buf != NULL && cache->running == channel->running &&
+           cache->ordinal == now.ordinal && cache->live == now.live;
+}
+
 static bool reusable(struct ss_shard *shard, const struct ss_channel *channel, uint8_t encoding)
 {
-    const struct ss_state *state = channel->state;
-    const struct ss_snapshot_cache *cache = &state->snapshots[encoding];
-    if (cache->buf == NULL) {
+    const struct ss_snapshot_cache *cache = &channel->state->snapshots[encoding];
+    if (cache->buf == NULL || cache->running != channel->running) {
         return false;
     }
-    if (cache->ordinal == state->timeline_ordinal) {
+    if (is_of_now(channel, cache)) {
         return true;
     }
     /* Frames of this batch reach the ring before the answer does; they count as reachable only if
@@ -90,7 +99,8 @@ static bool reusable(struct ss_shard *shard, const struct ss_channel *channel, u
     return channel->ring != NULL &&
            (ss__channel_encodings(channel) & (1u << encoding)) != 0 &&
            shard->now_ns - cache->made_ns < SS_SNAPSHOT_REUSE_NS &&
-           ss__ring_reaches(channel->ring, cache->ordinal, encoding, &count);
+           ss__ring_reaches(channel->ring, (struct ss_place){ cache->ordinal, cache->live },
+                            encoding, &count);
 }
 
 /* Gives the request what is in the cache; @shared: its bytes are counted elsewhere. */
@@ -101,6 +111,7 @@ static void hand_out(struct ss_request *request, const struct ss_snapshot_cache 
     request->snapshot = ss__buf_ref(cache->buf);
     request->snapshot_shared = shared;
     request->ordinal = cache->ordinal;
+    request->live = cache->live;
 }
 
 static struct ss_buf *encode_document(struct ss_shard *shard,
@@ -137,7 +148,10 @@ static int renew(struct ss_shard *shard, const struct ss_channel *channel, bool 
     }
     report_left_out(shard, channel, left_out);
     ss__count(&ss__stats(shard)->snapshots, 1);
-    ss__state_keep_snapshot(shard, channel->state, cache, buf, frame.ordinal);
+    struct ss_place now = ss__state_place(channel->state);
+    ss__state_keep_snapshot(shard, channel->state, cache, buf, now.ordinal);
+    cache->live = (uint32_t)now.live;
+    cache->running = frame.running;
     return 0;
 }
 
@@ -159,6 +173,8 @@ static int answer(struct ss_shard *shard, const struct ss_channel *channel, bool
 int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
                         struct ss_request *request)
 {
+    request->place = ss__state_cursor(channel->state);
+    request->running = channel->running;
     return answer(shard, channel, false, reusable(shard, channel, request->encoding),
                   &channel->state->snapshots[request->encoding], request);
 }
@@ -167,6 +183,5 @@ int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
                           struct ss_request *request)
 {
     struct ss_snapshot_cache *cache = &channel->state->document;
-    bool reuse = cache->buf != NULL && cache->ordinal == channel->state->timeline_ordinal;
-    return answer(shard, channel, true, reuse, cache, request);
+    return answer(shard, channel, true, is_of_now(channel, cache), cache, request);
 }

@@ -8,8 +8,8 @@
 /* A snapshot this young may be answered again, with the frames after it from the ring. */
 #define SS_SNAPSHOT_REUSE_NS 100000000u
 
-/* Sets request->snapshot (websocket message) and request->ordinal, from the cache when the ring
- * reaches back to it, else encoded now. The state is whole. SS_E_NOMEM. */
+/* Sets request->snapshot (websocket message) and the places of the answer, from the cache when the
+ * ring reaches back to it, else encoded now. The state is whole. SS_E_NOMEM. */
 int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
                         struct ss_request *request);
 

@@ -6,6 +6,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "shard/live.h"
 #include "shard/session.h"
 #include "shard/shard_state.h"
 
@@ -58,7 +59,7 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
 static void forget_snapshot(struct ss_snapshot_cache *cache)
 {
     ss__buf_unref(cache->buf);
-    *cache = (struct ss_snapshot_cache){ NULL, 0, 0 };
+    *cache = (struct ss_snapshot_cache){ .buf = NULL };
 }
 
 static void forget_snapshots(struct ss_shard *shard, struct ss_state *state)
@@ -79,7 +80,8 @@ void ss__state_keep_snapshot(struct ss_shard *shard, struct ss_state *state,
     state->snapshot_bytes += buf->len - before;
     shard->state_bytes += buf->len - before;
     ss__buf_unref(cache->buf);
-    *cache = (struct ss_snapshot_cache){ buf, ordinal, shard->now_ns };
+    *cache = (struct ss_snapshot_cache){ .buf = buf, .ordinal = ordinal,
+                                         .made_ns = shard->now_ns };
 }
 
 void ss__state_free(struct ss_shard *shard, struct ss_state *state)
@@ -91,6 +93,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
     }
     ss__map_deinit(&state->entities);
     forget_snapshots(shard, state);
+    ss__live_drop(shard, state);
     ss__list_remove(&state->touched_link);
     ss__list_remove(&state->due);
     ss__list_remove(&state->flushing);
@@ -152,6 +155,9 @@ void ss__state_forget_slot(struct ss_shard *shard, struct ss_state *state,
     uint64_t hash = ss__map_hash(make_key(&key, slot->kind, slot->id));
     (void)ss__map_remove(&state->entities, hash, slot);
     account(shard, state, -slot_bytes(slot));
+    if (slot->last_ordinal > state->tombstones_after) {
+        state->tombstones_after = slot->last_ordinal;
+    }
     free(slot);
 }
 

@@ -8,7 +8,7 @@
 /* Field numbers of transport.proto. */
 enum { FRAME_SUBSCRIBE = 1, FRAME_UNSUBSCRIBE = 2, FRAME_PING = 3, FRAME_PONG = 4,
        FRAME_SUBMIT = 16 };
-enum { SUBSCRIBE_SESSION_ID = 1, SUBSCRIBE_SINCE = 2 };
+enum { SUBSCRIBE_SESSION_ID = 1, SUBSCRIBE_SINCE = 2, SUBSCRIBE_RESUME = 16, SUBSCRIBE_DELTA = 17 };
 enum { SUBMIT_REQUEST_ID = 1, SUBMIT_SESSION_ID = 2, SUBMIT_NAME = 3, SUBMIT_PAYLOAD = 4 };
 enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
 
@@ -28,17 +28,29 @@ static void read_any(struct ss_str packed, struct ss_client_frame *frame)
     }
 }
 
+static void read_subscribe(const struct ss_pb_field *field, struct ss_client_frame *frame)
+{
+    if (field->number == SUBSCRIBE_SESSION_ID && field->wire == SS_PB_LEN) {
+        frame->session_id = field->bytes;
+    } else if (field->number == SUBSCRIBE_SINCE && field->wire == SS_PB_VARINT) {
+        frame->since = field->value;
+    } else if (field->number == SUBSCRIBE_RESUME && field->wire == SS_PB_LEN) {
+        frame->resume = field->bytes;
+    } else if (field->number == SUBSCRIBE_DELTA && field->wire == SS_PB_VARINT) {
+        frame->delta = field->value != 0;
+    }
+}
+
 static void read_member(const struct ss_pb_field *field, struct ss_client_frame *frame)
 {
     bool text = field->wire == SS_PB_LEN;
     switch (frame->kind) {
     case SS_CLIENT_FRAME_SUBSCRIBE:
+        read_subscribe(field, frame);
+        break;
     case SS_CLIENT_FRAME_UNSUBSCRIBE:
         if (field->number == SUBSCRIBE_SESSION_ID && text) {
             frame->session_id = field->bytes;
-        } else if (field->number == SUBSCRIBE_SINCE && field->wire == SS_PB_VARINT &&
-                   frame->kind == SS_CLIENT_FRAME_SUBSCRIBE) {
-            frame->since = field->value;
         }
         break;
     case SS_CLIENT_FRAME_PING:

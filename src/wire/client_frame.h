@@ -14,7 +14,7 @@
 
 enum ss_client_frame_kind {
     SS_CLIENT_FRAME_NONE,           /* no arm set: protocol_error "unknown client frame" */
-    SS_CLIENT_FRAME_SUBSCRIBE,      /* session_id, since */
+    SS_CLIENT_FRAME_SUBSCRIBE,      /* session_id, since, resume, delta */
     SS_CLIENT_FRAME_UNSUBSCRIBE,    /* session_id */
     SS_CLIENT_FRAME_PING,           /* nonce */
     SS_CLIENT_FRAME_PONG,           /* nonce */
@@ -29,6 +29,8 @@ struct ss_client_frame {
     struct ss_str request_id;
     struct ss_str name;
     uint64_t since;
+    struct ss_str resume;           /* a cursor's text, unread; empty: none */
+    bool delta;
     bool has_payload;
     struct ss_str payload_type_url;
     struct ss_str payload;          /* packed; not yet checked against its type */

@@ -10,7 +10,8 @@
 
 /* Field numbers of transport.proto. */
 enum { FRAME_HELLO = 1, FRAME_SNAPSHOT = 2, FRAME_SUBSCRIBED = 3, FRAME_UNSUBSCRIBED = 4,
-       FRAME_UI_EVENT = 5, FRAME_ERROR = 6, FRAME_PONG = 8, FRAME_ACCEPTED = 16 };
+       FRAME_UI_EVENT = 5, FRAME_ERROR = 6, FRAME_PONG = 8, FRAME_ACCEPTED = 16,
+       FRAME_ACTIVITY = 17 };
 
 #define TYPE_URL_PREFIX "type.googleapis.com/"
 
@@ -84,6 +85,12 @@ static void json_true(struct ss_bytes *out, const char *name, bool value)
     }
 }
 
+static void json_cursor(struct ss_bytes *out, const struct ss_cursor *cursor)
+{
+    char text[SS_CURSOR_BYTES_MAX];
+    json_str(out, "cursor", ss_str_of(text, ss__cursor_write(cursor, text)));
+}
+
 /* An Any member; left out and counted when it has no JSON form. */
 static void json_any(const struct ss_transport *transport, struct ss_bytes *out,
                      const struct ss_type *type, struct ss_str payload, size_t *left_out)
@@ -114,6 +121,12 @@ static void pb_u64(struct ss_bytes *out, uint32_t number, uint64_t value)
     if (value != 0) {
         ss__pb_u64(out, number, value);
     }
+}
+
+static void pb_cursor(struct ss_bytes *out, uint32_t number, const struct ss_cursor *cursor)
+{
+    char text[SS_CURSOR_BYTES_MAX];
+    pb_str(out, number, ss_str_of(text, ss__cursor_write(cursor, text)));
 }
 
 static size_t any_size(const struct ss_type *type, struct ss_str payload)
@@ -155,13 +168,14 @@ static void pb_wrap(struct ss_bytes *out, uint32_t number)
     }
 }
 
-/* ---- small frames: a list of strings and numbers ---- */
+/* ---- small frames: a list of strings, numbers and flags ---- */
 
 struct member {
     uint32_t number;
     const char *name;
     struct ss_str text;
     uint64_t value;
+    bool flag;
 };
 
 static struct ss_buf *small_frame(enum ss_encoding encoding, uint32_t frame, const char *name,
@@ -178,12 +192,14 @@ static struct ss_buf *small_frame(enum ss_encoding encoding, uint32_t frame, con
         for (size_t i = 0; i < count; i++) {
             json_str(scratch, members[i].name, members[i].text);
             json_u64(scratch, members[i].name, members[i].value);
+            json_true(scratch, members[i].name, members[i].flag);
         }
         ss__bytes_text(scratch, "}}");
     } else {
         for (size_t i = 0; i < count; i++) {
             pb_str(scratch, members[i].number, members[i].text);
             pb_u64(scratch, members[i].number, members[i].value);
+            pb_u64(scratch, members[i].number, members[i].flag);
         }
         pb_wrap(scratch, frame);
     }
@@ -194,18 +210,27 @@ struct ss_buf *ss__frame_hello(const struct ss_transport *transport, enum ss_enc
                                struct ss_str connection_id, struct ss_bytes *scratch)
 {
     (void)transport;    /* one shape for all encoders */
-    const struct member members[] = { { 1, "connectionId", connection_id, 0 } };
+    const struct member members[] = { { 1, "connectionId", connection_id, 0, false } };
     return small_frame(encoding, FRAME_HELLO, "hello", members, 1, scratch);
 }
 
 struct ss_buf *ss__frame_subscribed(const struct ss_transport *transport,
-                                    enum ss_encoding encoding, struct ss_str session_id,
-                                    uint64_t since, struct ss_bytes *scratch)
+                                    enum ss_encoding encoding,
+                                    const struct ss_subscribed_frame *frame,
+                                    struct ss_bytes *scratch)
 {
     (void)transport;
-    const struct member members[] = { { 1, "sessionId", session_id, 0 },
-                                      { 2, "sinceSnapshotOrdinal", { NULL, 0 }, since } };
-    return small_frame(encoding, FRAME_SUBSCRIBED, "subscribed", members, 2, scratch);
+    char text[SS_CURSOR_BYTES_MAX];
+    struct ss_str cursor = ss_str_of(text, ss__cursor_write(&frame->cursor, text));
+    struct ss_str none = { NULL, 0 };
+    const struct member members[] = { { 1, "sessionId", frame->session_id, 0, false },
+                                      { 2, "sinceSnapshotOrdinal", none, frame->since, false },
+                                      { 16, "cursor", cursor, 0, false },
+                                      { 17, "recovered", none, 0, frame->recovered },
+                                      { 18, "reason", frame->reason, 0, false },
+                                      { 19, "running", none, 0, frame->running } };
+    return small_frame(encoding, FRAME_SUBSCRIBED, "subscribed", members,
+                       frame->additions ? 6 : 2, scratch);
 }
 
 struct ss_buf *ss__frame_unsubscribed(const struct ss_transport *transport,
@@ -213,7 +238,7 @@ struct ss_buf *ss__frame_unsubscribed(const struct ss_transport *transport,
                                       struct ss_bytes *scratch)
 {
     (void)transport;
-    const struct member members[] = { { 1, "sessionId", session_id, 0 } };
+    const struct member members[] = { { 1, "sessionId", session_id, 0, false } };
     return small_frame(encoding, FRAME_UNSUBSCRIBED, "unsubscribed", members, 1, scratch);
 }
 
@@ -221,7 +246,7 @@ struct ss_buf *ss__frame_pong(const struct ss_transport *transport, enum ss_enco
                               struct ss_str nonce, struct ss_bytes *scratch)
 {
     (void)transport;
-    const struct member members[] = { { 1, "nonce", nonce, 0 } };
+    const struct member members[] = { { 1, "nonce", nonce, 0, false } };
     return small_frame(encoding, FRAME_PONG, "pong", members, 1, scratch);
 }
 
@@ -229,11 +254,11 @@ struct ss_buf *ss__frame_error(const struct ss_transport *transport, enum ss_enc
                                const struct ss_error_frame *frame, struct ss_bytes *scratch)
 {
     (void)transport;
-    const struct member members[] = { { 1, "code", frame->code, 0 },
-                                      { 2, "message", frame->message, 0 },
-                                      { 3, "sessionId", frame->session_id, 0 },
-                                      { 4, "detail", frame->detail, 0 },
-                                      { 16, "requestId", frame->request_id, 0 } };
+    const struct member members[] = { { 1, "code", frame->code, 0, false },
+                                      { 2, "message", frame->message, 0, false },
+                                      { 3, "sessionId", frame->session_id, 0, false },
+                                      { 4, "detail", frame->detail, 0, false },
+                                      { 16, "requestId", frame->request_id, 0, false } };
     return small_frame(encoding, FRAME_ERROR, "error", members, 5, scratch);
 }
 
@@ -242,28 +267,46 @@ struct ss_buf *ss__frame_accepted(const struct ss_transport *transport, enum ss_
                                   uint64_t ordinal, struct ss_bytes *scratch)
 {
     (void)transport;
-    const struct member members[] = { { 1, "requestId", request_id, 0 },
-                                      { 2, "sessionId", session_id, 0 },
-                                      { 3, "ordinal", { NULL, 0 }, ordinal } };
+    const struct member members[] = { { 1, "requestId", request_id, 0, false },
+                                      { 2, "sessionId", session_id, 0, false },
+                                      { 3, "ordinal", { NULL, 0 }, ordinal, false } };
     return small_frame(encoding, FRAME_ACCEPTED, "accepted", members, 3, scratch);
 }
 
+struct ss_buf *ss__frame_activity(const struct ss_transport *transport, enum ss_encoding encoding,
+                                  struct ss_str session_id, bool running,
+                                  struct ss_bytes *scratch)
+{
+    (void)transport;
+    const struct member members[] = { { 1, "sessionId", session_id, 0, false },
+                                      { 2, "running", { NULL, 0 }, 0, running } };
+    return small_frame(encoding, FRAME_ACTIVITY, "activity", members, 2, scratch);
+}
+
 /* ---- UI events ---- */
+
+static bool moves_cursor(const struct ss_ui_frame *frame)
+{
+    return frame->last || frame->place.live != 0;
+}
 
 static void ui_event_json(const struct ss_transport *transport, bool v2,
                           const struct ss_ui_frame *frame, struct ss_bytes *out, size_t *left_out)
 {
     ss__bytes_text(out, "{\"uiEvent\":{");
     json_str(out, "sessionId", frame->session_id);
-    json_u64(out, "eventOrdinal", frame->ordinal);
+    json_u64(out, "eventOrdinal", frame->place.ordinal);
     json_str(out, "name", frame->name);
     json_any(transport, out, frame->type, frame->payload, left_out);
     if (v2) {
-        json_u64(out, "epoch", frame->epoch);
+        json_u64(out, "epoch", frame->place.epoch);
         json_u32(out, "index", frame->index);
         json_true(out, "last", frame->last);
         json_u64(out, "timeUs", (uint64_t)frame->time_us);
-        json_u64(out, "live", frame->live);
+        json_u64(out, "live", frame->place.live);
+        if (moves_cursor(frame)) {
+            json_cursor(out, &frame->place);
+        }
     }
     ss__bytes_text(out, "}}");
 }
@@ -271,16 +314,19 @@ static void ui_event_json(const struct ss_transport *transport, bool v2,
 static void ui_event_pb(const struct ss_ui_frame *frame, struct ss_bytes *out)
 {
     pb_str(out, 1, frame->session_id);
-    pb_u64(out, 2, frame->ordinal);
+    pb_u64(out, 2, frame->place.ordinal);
     pb_str(out, 3, frame->name);
     pb_any(out, 4, frame->type, frame->payload);
-    if (frame->epoch != 0) {
-        ss__pb_fixed64(out, 16, frame->epoch);
+    if (frame->place.epoch != 0) {
+        ss__pb_fixed64(out, 16, frame->place.epoch);
     }
     pb_u64(out, 17, frame->index);
     pb_u64(out, 18, frame->last);
     pb_u64(out, 19, (uint64_t)frame->time_us);
-    pb_u64(out, 20, frame->live);
+    pb_u64(out, 20, frame->place.live);
+    if (moves_cursor(frame)) {
+        pb_cursor(out, 21, &frame->place);
+    }
     pb_wrap(out, FRAME_UI_EVENT);
 }
 
@@ -333,7 +379,10 @@ static void snapshot_json(const struct ss_transport *transport, bool v2,
         ss__bytes_byte(out, ']');
     }
     if (v2) {
-        json_u64(out, "epoch", frame->epoch);
+        json_u64(out, "epoch", frame->place.epoch);
+        json_cursor(out, &frame->place);
+        json_true(out, "delta", frame->delta);
+        json_true(out, "running", frame->running);
     }
     ss__bytes_byte(out, '}');
 }
@@ -367,9 +416,12 @@ static void snapshot_pb(const struct ss_snapshot_frame *frame, struct ss_bytes *
         pb_u64(out, 5, entity->tombstone);
         pb_any(out, 6, entity->type, entity->payload);
     }
-    if (frame->epoch != 0) {
-        ss__pb_fixed64(out, 16, frame->epoch);
+    if (frame->place.epoch != 0) {
+        ss__pb_fixed64(out, 16, frame->place.epoch);
     }
+    pb_cursor(out, 17, &frame->place);
+    pb_u64(out, 18, frame->delta);
+    pb_u64(out, 19, frame->running);
     pb_wrap(out, FRAME_SNAPSHOT);
 }
 

@@ -17,6 +17,7 @@
 
 #include "core/buf.h"
 #include "core/bytes.h"
+#include "core/cursor.h"
 #include "wire/encoding.h"
 #include "wire/transport.h"
 
@@ -30,11 +31,22 @@ struct ss_error_frame {
     struct ss_str request_id;
 };
 
+/* Without @additions exactly the contract's fields. */
+struct ss_subscribed_frame {
+    struct ss_str session_id;
+    uint64_t since;
+    bool additions;
+    struct ss_cursor cursor;
+    bool recovered;
+    struct ss_str reason;           /* empty: none */
+    bool running;
+};
+
+/* The cursor is written where a client's advances: at the last frame of an event, and at every
+ * live-only one. */
 struct ss_ui_frame {
     struct ss_str session_id;
-    uint64_t ordinal;
-    uint64_t epoch;
-    uint64_t live;
+    struct ss_cursor place;
     int64_t time_us;
     uint32_t index;
     bool last;
@@ -56,7 +68,9 @@ struct ss_snapshot_entity {
 struct ss_snapshot_frame {
     struct ss_str session_id;
     uint64_t ordinal;
-    uint64_t epoch;
+    struct ss_cursor place;
+    bool delta;
+    bool running;
     const struct ss_snapshot_entity *entities;
     size_t count;
 };
@@ -64,8 +78,9 @@ struct ss_snapshot_frame {
 struct ss_buf *ss__frame_hello(const struct ss_transport *transport, enum ss_encoding encoding,
                                struct ss_str connection_id, struct ss_bytes *scratch);
 struct ss_buf *ss__frame_subscribed(const struct ss_transport *transport,
-                                    enum ss_encoding encoding, struct ss_str session_id,
-                                    uint64_t since, struct ss_bytes *scratch);
+                                    enum ss_encoding encoding,
+                                    const struct ss_subscribed_frame *frame,
+                                    struct ss_bytes *scratch);
 struct ss_buf *ss__frame_unsubscribed(const struct ss_transport *transport,
                                       enum ss_encoding encoding, struct ss_str session_id,
                                       struct ss_bytes *scratch);
@@ -76,6 +91,11 @@ struct ss_buf *ss__frame_error(const struct ss_transport *transport, enum ss_enc
 struct ss_buf *ss__frame_accepted(const struct ss_transport *transport, enum ss_encoding encoding,
                                   struct ss_str request_id, struct ss_str session_id,
                                   uint64_t ordinal, struct ss_bytes *scratch);
+
+/* Only for V2. */
+struct ss_buf *ss__frame_activity(const struct ss_transport *transport, enum ss_encoding encoding,
+                                  struct ss_str session_id, bool running,
+                                  struct ss_bytes *scratch);
 
 /* A payload that cannot be written as JSON (an Any of an unknown type inside it) is left out and
  * counted in *ret_left_out (may be NULL): log it, the frame itself is fine. */

@@ -104,9 +104,9 @@ async function additions() {
     await json.subscribe(session);
     binary.send(subscribeFrame(session));
     checkSame('empty snapshot in protobuf', await binary.next(),
-              { snapshot: { sessionId: session } });
+              { snapshot: { sessionId: session, cursor: '0:0' } });
     checkSame('subscribed in protobuf', await binary.next(),
-              { subscribed: { sessionId: session } });
+              { subscribed: { sessionId: session, cursor: '0:0' } });
     const before = BigInt(Date.now()) * 1000n - 1000n;
     binary.send(submitFrame({ requestId: 'b', sessionId: session, name: 'ChatStartInference',
                               typeUrl: `${chatTypes}StartInferenceCommand`,
@@ -117,9 +117,11 @@ async function additions() {
         const { sessionId, eventOrdinal, name, payload } = event;
         return { uiEvent: { sessionId, eventOrdinal, name, payload } };
     }), wantEvents);
-    checkSame('v2.json adds epoch, last and timeUs; index 0 is omitted',
+    checkSame('v2.json adds epoch, last, timeUs and cursor; index 0 is omitted',
               jsonEvents.map((event) => Object.keys(event).slice(4)),
-              jsonEvents.map(() => ['epoch', 'last', 'timeUs']));
+              jsonEvents.map(() => ['epoch', 'last', 'timeUs', 'cursor']));
+    checkSame('a cursor names epoch and ordinal', jsonEvents.map((event) => event.cursor),
+              jsonEvents.map((event) => `${event.epoch}:${event.eventOrdinal}`));
     check('all have one epoch, digits, not 0', /^[1-9]\d*$/.test(jsonEvents[0].epoch) &&
           jsonEvents.every((event) => event.epoch === jsonEvents[0].epoch));
     check('the only frame of an event is its last', jsonEvents.every((e) => e.last === true));
@@ -127,9 +129,12 @@ async function additions() {
         BigInt(event.timeUs) >= before && BigInt(event.timeUs) <= after &&
         (i === 0 || BigInt(event.timeUs) >= BigInt(jsonEvents[i - 1].timeUs))), jsonEvents);
     const frames = [];
-    while (frames.length < 7) {
+    while (frames.length < 9) {
         frames.push(await binary.next());
     }
+    checkSame('activity in protobuf', frames.filter((f) => f.activity),
+              [{ activity: { sessionId: session, running: true } },
+               { activity: { sessionId: session } }]);
     checkSame('accepted in protobuf', frames.filter((f) => f.accepted),
               [{ accepted: { requestId: 'b', sessionId: session, ordinal: '2' } }]);
     const packedEvents = frames.filter((f) => f.uiEvent);
@@ -142,9 +147,9 @@ async function additions() {
     }), jsonEvents);
     const late = await Client.connect(daemon.port, { protocol: 'sessionstream.v2.json' });
     const snapshot = await late.subscribe(session);
-    checkSame('the v2 snapshot ends with the epoch', snapshot,
+    checkSame('the v2 snapshot ends with epoch and cursor', snapshot,
               { sessionId: session, snapshotOrdinal: '6', entities: wantEntities,
-                epoch: jsonEvents[0].epoch });
+                epoch: jsonEvents[0].epoch, cursor: jsonEvents[5].cursor });
     const lateBinary = await Client.connect(daemon.port, { protocol: 'sessionstream.v2.protobuf',
                                                            decode: decodeServerFrame });
     lateBinary.send(subscribeFrame(session));

@@ -52,7 +52,7 @@ class Follow {
         } else if (kind === 'unsubscribed') {
             this.leaving--;
             this.endTimeline();
-        } else {
+        } else if (kind === 'subscribed') {
             this.answered = Number(frame.subscribed.sinceSnapshotOrdinal);
             if (this.timeline === null) {
                 this.faults.push('subscribed without snapshot');

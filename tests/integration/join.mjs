@@ -58,7 +58,8 @@ class Joiner {
         this.first ??= this.timeline.ordinal;
         if (frame.subscribed !== undefined) {
             this.subscribed++;
-        } else if (frame.snapshot === undefined && frame.uiEvent === undefined) {
+        } else if (frame.snapshot === undefined && frame.uiEvent === undefined &&
+                   frame.activity === undefined) {
             this.others.push(frame);
         }
         if (this.last !== undefined && this.subscribed > 0 && this.timeline.ordinal >= this.last) {

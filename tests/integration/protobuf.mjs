@@ -69,7 +69,9 @@ export function readFields(bytes) {
 
 // Message layouts: number -> [name, kind]; kind is text, u64, bool, bytes or another layout.
 const any = { 1: ['typeUrl', 'text'], 2: ['value', 'bytes'] };
-const sessionSince = { 1: ['sessionId', 'text'], 2: ['sinceSnapshotOrdinal', 'u64'] };
+const subscribed = { 1: ['sessionId', 'text'], 2: ['sinceSnapshotOrdinal', 'u64'],
+                     16: ['cursor', 'text'], 17: ['recovered', 'bool'], 18: ['reason', 'text'],
+                     19: ['running', 'bool'] };
 const nonce = { 1: ['nonce', 'text'] };
 const entity = {
     1: ['kind', 'text'], 2: ['id', 'text'], 3: ['createdOrdinal', 'u64'],
@@ -79,18 +81,21 @@ const entity = {
 export const serverFrame = {
     1: ['hello', { 1: ['connectionId', 'text'] }],
     2: ['snapshot', { 1: ['sessionId', 'text'], 2: ['snapshotOrdinal', 'u64'],
-                      3: ['entities', entity, 'repeated'], 16: ['epoch', 'u64'] }],
-    3: ['subscribed', sessionSince],
+                      3: ['entities', entity, 'repeated'], 16: ['epoch', 'u64'],
+                      17: ['cursor', 'text'], 18: ['delta', 'bool'], 19: ['running', 'bool'] }],
+    3: ['subscribed', subscribed],
     4: ['unsubscribed', { 1: ['sessionId', 'text'] }],
     5: ['uiEvent', { 1: ['sessionId', 'text'], 2: ['eventOrdinal', 'u64'], 3: ['name', 'text'],
                      4: ['payload', any], 16: ['epoch', 'u64'], 17: ['index', 'u64'],
-                     18: ['last', 'bool'], 19: ['timeUs', 'u64'], 20: ['live', 'u64'] }],
+                     18: ['last', 'bool'], 19: ['timeUs', 'u64'], 20: ['live', 'u64'],
+                     21: ['cursor', 'text'] }],
     6: ['error', { 1: ['code', 'text'], 2: ['message', 'text'], 3: ['sessionId', 'text'],
                    4: ['detail', 'text'], 16: ['requestId', 'text'] }],
     7: ['ping', nonce],
     8: ['pong', nonce],
     16: ['accepted', { 1: ['requestId', 'text'], 2: ['sessionId', 'text'],
                        3: ['ordinal', 'u64'] }],
+    17: ['activity', { 1: ['sessionId', 'text'], 2: ['running', 'bool'] }],
 };
 
 export const chatUpdate = {
@@ -134,7 +139,10 @@ export const decodeServerFrame = (data) => decode(serverFrame, data);
 
 // ---- client frames ----
 
-export const subscribeFrame = (sessionId) => lengthField(1, lengthField(1, sessionId));
+export const subscribeFrame = (sessionId, { resume = '', delta = false } = {}) =>
+    lengthField(1, Buffer.concat([lengthField(1, sessionId),
+                                  ...(resume === '' ? [] : [lengthField(16, resume)]),
+                                  ...(delta ? [varintField(17, 1)] : [])]));
 
 export const pingFrame = (text) => lengthField(3, lengthField(1, text));
 

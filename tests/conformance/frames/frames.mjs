@@ -169,7 +169,7 @@ async function refusals() {
               'bad_client_frame');
     check('the connection survived all refusals', await client.alive());
     const snapshot = await request(daemon.port, 'GET', '/v1/sessions/s/snapshot');
-    checkSame('no refused frame did anything', snapshot.body, '{"sessionId":"s"}');
+    checkSame('no refused frame did anything', snapshot.body, '{"sessionId":"s","cursor":"0:0"}');
     await client.close();
 }
 
@@ -237,7 +237,7 @@ async function packed() {
     client.send(Buffer.concat([subscribeFrame('s'), pingFrame('last')]));
     checkSame('the last arm wins', await client.next(), { pong: { nonce: 'last' } });
     const snapshot = await request(daemon.port, 'GET', '/v1/sessions/p/snapshot');
-    checkSame('no refused protobuf frame did anything', snapshot.body, '{"sessionId":"p"}');
+    checkSame('no refused protobuf frame did anything', snapshot.body, '{"sessionId":"p","cursor":"0:0"}');
     await client.close();
 }
 
@@ -501,7 +501,7 @@ async function http() {
     checkProblem('a body of 2 MiB', await asked('POST', command, Buffer.alloc(2 << 20, 32)), 413);
     checkSame('none of these did anything',
               (await request(daemon.port, 'GET', '/v1/sessions/h/snapshot')).body,
-              '{"sessionId":"h"}');
+              '{"sessionId":"h","cursor":"0:0"}');
     const sent = await request(daemon.port, 'POST', command, '{"prompt":"x"}');
     checkSame('a command by POST', [sent.status, sent.body],
               [200, '{"sessionId":"h","ordinal":"2"}']);

@@ -163,7 +163,7 @@ struct ss_buf *fixture_frame(struct fixture *fixture, const char *session, uint6
 {
     struct ss_bytes scratch;
     ss__bytes_init(&scratch, 0);
-    struct ss_ui_frame frame = { .session_id = ss_str(session), .ordinal = ordinal,
+    struct ss_ui_frame frame = { .session_id = ss_str(session), .place = { .ordinal = ordinal },
                                  .name = ss_str(name), .last = true };
     struct ss_buf *buf = ss__frame_ui_event(&fixture->transport, SS_ENCODING_V1_JSON, &frame,
                                             &scratch, NULL);

@@ -24,7 +24,7 @@ static int follow_and_look(struct ss_context *context, struct fixture *fixture)
     ss__channel_unfollow(shard, channel, 1, newer);
     ss_check(channel->interests_count == 1);
     ss__channel_unfollow(shard, channel, 0, newer);
-    ss_check(channel->interests_count == 0 && channel->ring == NULL);
+    ss_check(channel->interests_count == 0 && ss__ring_lingers(channel->ring));
     ss_check(atomic_load(&fixture->stats->followed) == 0);
     return 0;
 }
@@ -65,5 +65,79 @@ SS_TEST(channel, stays_while_someone_follows)
     ss__channel_unfollow(f.shard, channel, 0, first);
     ss__channel_release(f.shard, channel);
     ss_check(ss__channel_get(f.shard, id, ss__map_hash(id), false) == NULL);
+    fixture_deinit(&f);
+}
+
+static struct ss_channel *find(struct fixture *f)
+{
+    return ss__channel_get(f->shard, ss_str("s"), ss__map_hash(ss_str("s")), false);
+}
+
+static void post_uninterested(struct fixture *f, uint32_t handle)
+{
+    struct ss_msg_uninterested *msg = ss__uninterested_new(
+        sizeof *msg, 0, (struct ss_session_handle){ handle, 1 }, ss_str("s"));
+    ss_check(msg != NULL);
+    ss_check(ss__inbox_post(ss__shard_inbox(f->shard), &msg->base.node, SS_POST_INSIDE) == 0);
+}
+
+SS_TEST(channel, frames_are_made_for_a_while_after_the_last_follower_who_may_come_back)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_subscribe_v2(&f, "s", 7, 1);
+    post_uninterested(&f, 7);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check(next_message(&f) == NULL && atomic_load(&f.stats->frames_encoded) == 1);
+    ss_check(ss__ring_lingers(find(&f)->ring) && find(&f)->ring->count == 1);
+    f.now_ns += SS_RING_LINGER_NS;
+    post_put(&f, "other", "a", "1");    /* any batch ends what is over */
+    step_all(&f);
+    ss_check(find(&f)->ring == NULL);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(atomic_load(&f.stats->frames_encoded) == 1);
+    fixture_deinit(&f);
+}
+
+SS_TEST(channel, nobody_without_cursors_is_waited_for)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_subscribe(&f, "s", 7, 1);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss_check(find(&f)->ring != NULL);
+    post_uninterested(&f, 7);
+    step_all(&f);
+    ss_check(find(&f)->ring == NULL);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    fixture_deinit(&f);
+}
+
+SS_TEST(channel, i6_a_lingering_one_is_given_back_when_its_time_is_over)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_subscribe_v2(&f, "s", 7, 1);
+    post_put(&f, "s", "a", "1");
+    post_uninterested(&f, 7);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    struct ss_channel *channel = find(&f);
+    ss__state_free(f.shard, channel->state);    /* as an eviction does */
+    ss__channel_release(f.shard, channel);
+    ss_check(find(&f) == channel);
+    f.now_ns += SS_RING_LINGER_NS;
+    post_put(&f, "other", "a", "1");
+    step_all(&f);
+    post_put(&f, "other", "a", "2");
+    step_all(&f);
+    ss_check(find(&f) == NULL);
     fixture_deinit(&f);
 }

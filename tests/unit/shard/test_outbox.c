@@ -37,7 +37,8 @@ static bool add_frame(struct ss_outbox *outbox, struct session *session, uint64_
 {
     struct ss_buf *bufs[SS_MESSAGE_ENCODINGS] = { ss__buf_new(bytes), NULL, NULL };
     ss_check(bufs[0] != NULL);
-    return ss__outbox_frame(outbox, &session->mark, session->handle, ordinal, bufs);
+    struct ss_outbox_frame frame = { session->handle, ordinal, false, bufs };
+    return ss__outbox_frame(outbox, &session->mark, &frame);
 }
 
 static void push_reply(struct ss_outbox *outbox)

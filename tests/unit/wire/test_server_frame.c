@@ -39,9 +39,11 @@ SS_TEST(server_frame, small_frames_are_those_of_the_contract)
     struct ss_str none = { NULL, 0 };
     expect(ss__frame_hello(&transport, v1, ss_str("conn-1"), &scratch),
            "{\"hello\":{\"connectionId\":\"conn-1\"}}");
-    expect(ss__frame_subscribed(&transport, v1, s, 0, &scratch),
+    struct ss_subscribed_frame subscribed = { .session_id = s };
+    expect(ss__frame_subscribed(&transport, v1, &subscribed, &scratch),
            "{\"subscribed\":{\"sessionId\":\"s-1\"}}");
-    expect(ss__frame_subscribed(&transport, v1, s, 42, &scratch),
+    subscribed.since = 42;
+    expect(ss__frame_subscribed(&transport, v1, &subscribed, &scratch),
            "{\"subscribed\":{\"sessionId\":\"s-1\",\"sinceSnapshotOrdinal\":\"42\"}}");
     expect(ss__frame_unsubscribed(&transport, v1, s, &scratch),
            "{\"unsubscribed\":{\"sessionId\":\"s-1\"}}");
@@ -61,7 +63,7 @@ SS_TEST(server_frame, small_frames_are_those_of_the_contract)
 SS_TEST(server_frame, additions_go_only_to_those_who_asked)
 {
     begin();
-    struct ss_ui_frame frame = { .session_id = ss_str("s"), .ordinal = 5, .epoch = 9, .index = 1,
+    struct ss_ui_frame frame = { .session_id = ss_str("s"), .place = { 9, 5, 0, 0 }, .index = 1,
                                  .last = true, .time_us = 77, .name = ss_str("U"),
                                  .type = ss__schema_find(schema, ss_str("google.protobuf.Struct")),
                                  .payload = ss_str("") };
@@ -73,7 +75,7 @@ SS_TEST(server_frame, additions_go_only_to_those_who_asked)
            "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"name\":\"U\"}}");
     expect(ss__frame_ui_event(&transport, SS_ENCODING_V2_JSON, &frame, &scratch, NULL),
            "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"name\":\"U\",\"epoch\":\"9\","
-           "\"index\":1,\"last\":true,\"timeUs\":\"77\"}}");
+           "\"index\":1,\"last\":true,\"timeUs\":\"77\",\"cursor\":\"9:5\"}}");
     end();
 }
 
@@ -108,7 +110,7 @@ SS_TEST(server_frame, snapshots_leave_defaults_out_and_survive_a_bad_payload)
 SS_TEST(server_frame, protobuf_frames_hold_the_same_values)
 {
     begin();
-    struct ss_ui_frame frame = { .session_id = ss_str("s"), .ordinal = 300, .epoch = 9,
+    struct ss_ui_frame frame = { .session_id = ss_str("s"), .place = { 9, 300, 0, 0 },
                                  .last = true, .name = ss_str("U"),
                                  .type = ss__schema_find(schema, ss_str("google.protobuf.Empty")),
                                  .payload = ss_str("") };
@@ -119,7 +121,7 @@ SS_TEST(server_frame, protobuf_frames_hold_the_same_values)
     struct ss_pb_field field;
     ss_check(ss__pb_next(&outer, &field) && field.number == 5 && field.wire == SS_PB_LEN);
     struct ss_pb_reader inner = ss__pb_reader(field.bytes);
-    static const uint32_t numbers[] = { 1, 2, 3, 4, 16, 18 };
+    static const uint32_t numbers[] = { 1, 2, 3, 4, 16, 18, 21 };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         ss_check(ss__pb_next(&inner, &field) && field.number == numbers[i]);
         ss_check(field.number != 2 || field.value == 300);

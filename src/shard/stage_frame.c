@@ -1,0 +1,48 @@
+#include "shard/stage_frame.h"
+
+#include "core/fault.h"
+#include "shard/effect.h"
+#include "shard/shard_state.h"
+
+int ss__stage_ui_frame(struct ss_shard *shard, struct ss_channel *channel, uint8_t encodings,
+                       const struct ss_ui_frame *frame, struct ss_place before)
+{
+    struct ss_effect *effect = ss__effect_add(shard, SS_EFFECT_FRAME);
+    if (effect == NULL) {
+        return SS_E_NOMEM;
+    }
+    effect->channel = channel;
+    effect->place = (struct ss_place){ frame->place.ordinal, frame->place.live };
+    effect->before = before;
+    effect->encodings = encodings;
+    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+        if ((encodings & (1u << encoding)) != 0) {
+            effect->bufs[encoding] = SS_FAULT("shard.frame") != 0
+                                         ? NULL
+                                         : ss__frame_ui_event(shard->options.transport,
+                                                              (enum ss_encoding)encoding, frame,
+                                                              &shard->scratch, NULL);
+            ss__count(&ss__stats(shard)->frames_encoded, 1);
+        }
+    }
+    return 0;
+}
+
+void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool running)
+{
+    uint8_t encodings = ss__channel_encodings(channel) & (uint8_t)~(1u << SS_ENCODING_V1_JSON);
+    struct ss_effect *effect =
+        encodings == 0 ? NULL : ss__effect_add(shard, SS_EFFECT_ACTIVITY);
+    if (effect == NULL) {
+        return;    /* without memory followers learn it from the next one, or from a snapshot */
+    }
+    effect->channel = channel;
+    effect->encodings = encodings;
+    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+        if ((encodings & (1u << encoding)) != 0) {
+            effect->bufs[encoding] =
+                ss__frame_activity(shard->options.transport, (enum ss_encoding)encoding,
+                                   channel->id, running, &shard->scratch);
+        }
+    }
+}

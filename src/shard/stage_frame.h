@@ -1,0 +1,17 @@
+/* stage_frame.h - frames for the followers of a session, encoded once per encoding and staged to
+ * leave after the commit. Shard thread. */
+#ifndef SS_SHARD_STAGE_FRAME_H
+#define SS_SHARD_STAGE_FRAME_H
+
+#include "shard/session.h"
+#include "wire/server_frame.h"
+
+/* Stages one UI frame in @encodings (bits). @before: the place before it, for a ring that begins
+ * with it. SS_E_NOMEM. */
+int ss__stage_ui_frame(struct ss_shard *shard, struct ss_channel *channel, uint8_t encodings,
+                       const struct ss_ui_frame *frame, struct ss_place before);
+
+/* Says whether the session is at work, to the followers that know such a frame. */
+void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool running);
+
+#endif
