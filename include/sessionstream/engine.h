@@ -34,6 +34,7 @@ struct ss_engine_options {
     uint64_t min_free_bytes;            /* publishes are refused below; 256 MiB */
     uint64_t session_cache_bytes;       /* per shard: idle sessions beyond are evicted; 1 GiB */
     uint32_t client_queue_bytes;        /* per connection; SS_CLIENT_QUEUE_BYTES_MAX */
+    uint32_t slow_client_rounds;        /* resyncs of a slow client before it is closed; 30 */
     uint32_t client_frame_bytes;        /* largest message of a client; SS_CLIENT_FRAME_BYTES_MAX */
     uint32_t connections_max;           /* per gateway; SS_CONNECTIONS_MAX */
     uint32_t subscriptions_max;         /* per connection; SS_SUBSCRIPTIONS_MAX */

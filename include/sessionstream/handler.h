@@ -79,6 +79,18 @@ SS_API int ss_publish_live(struct ss_context *context, const char *name,
 SS_API int ss_publish_live_packed(struct ss_context *context, const char *name,
                                   struct ss_str payload);
 
+/* Appends bytes to a string or bytes field (proto name) of an entity, in memory only: snapshots
+ * show the field with them, followers get them with their offset, and the next durable change of
+ * the entity takes their place. A crash, a failed commit and an eviction lose them, views and
+ * projections do not see them. So a text that grows is shown to who joins late without being stored
+ * with every piece. An entity has them behind one field; a session at most
+ * SS_APPENDED_ENTITIES_MAX entities and SS_APPENDED_BYTES_MAX bytes. Counts towards the limits of
+ * the call. Errors: SS_E_UNKNOWN_KIND, SS_E_NOTFOUND (no such entity), SS_E_TYPE (no such field, or
+ * it is repeated or of a oneof), SS_E_PAYLOAD (a string: not whole characters of UTF-8, or NUL),
+ * SS_E_LIMIT, SS_E_TOOBIG, SS_E_NOMEM, SS_E_STOREIO, SS_E_CORRUPT. */
+SS_API int ss_append(struct ss_context *context, const char *kind, struct ss_str id,
+                     const char *field, struct ss_str bytes);
+
 /* Says whether the session is working: followers are told when it changes, and snapshots show it.
  * Kept with the next event that is published; an application
  * learns through the recover hook that the process died in between. */

@@ -42,6 +42,7 @@
 #define SS_CONNECTION_REQUESTS_MAX 64
 #define SS_CONNECTION_REQUEST_BYTES_MAX (1u << 20)
 #define SS_CLIENT_QUEUE_BYTES_MAX (1u << 20)
+#define SS_SLOW_CLIENT_ROUNDS 30    /* overflows without a quiet time between them; configurable */
 #define SS_HTTP_HEADER_BYTES_MAX 16384
 #define SS_WS_FRAGMENTS_MAX 4096
 
@@ -62,6 +63,10 @@
 #define SS_RING_FRAMES_MAX 256
 #define SS_RING_BYTES_MAX (256u << 10)
 #define SS_RINGS_BYTES_MAX (32u << 20)
+
+/* What a session may have appended to its entities without storing it. */
+#define SS_APPENDED_ENTITIES_MAX 16
+#define SS_APPENDED_BYTES_MAX (256u << 10)
 
 /* Shards and gateways. */
 #define SS_SHARDS_MAX 256
@@ -142,6 +147,9 @@
     X(CLIENT_QUEUE_BYTES_MAX, "bytes",                                                            \
       "Frames waiting for one connection",                                                        \
       "Over it the client is brought up to date by a snapshot; default of --client-queue.")       \
+    X(SLOW_CLIENT_ROUNDS, "rounds",                                                               \
+      "A slow connection brought up to date without 10 quiet seconds between",                    \
+      "It would go on for ever; default of --slow-client-rounds.")                                \
     X(HTTP_HEADER_BYTES_MAX, "bytes",                                                             \
       "The head of an HTTP request",                                                              \
       "Read before anything is known of the client.")                                             \
@@ -185,6 +193,12 @@
     X(RINGS_BYTES_MAX, "bytes",                                                                   \
       "Recent frames of all sessions of a shard",                                                 \
       "Memory of many sessions.")                                                                 \
+    X(APPENDED_ENTITIES_MAX, "entities",                                                          \
+      "Of a session, with appended bytes that are not stored",                                    \
+      "They are looked through with each change.")                                                \
+    X(APPENDED_BYTES_MAX, "bytes",                                                                \
+      "Appended to entities of a session without being stored",                                   \
+      "Memory that no event accounts for.")                                                       \
     X(SHARDS_MAX, "shards",                                                                       \
       "One data directory",                                                                       \
       "A thread and a store each.")                                                               \

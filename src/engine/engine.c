@@ -156,6 +156,7 @@ static int open_gateway(struct ss_engine *engine, uint32_t index)
                                   : ss__gateway_port(engine->gateways[0]),
         .ready = &engine->ready,
         .client_queue_bytes = engine->options.client_queue_bytes,
+        .slow_client_rounds = engine->options.slow_client_rounds,
         .client_frame_bytes = engine->options.client_frame_bytes,
         .connections_max = engine->options.connections_max,
         .subscriptions_max = engine->options.subscriptions_max,

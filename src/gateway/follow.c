@@ -135,7 +135,8 @@ static void overflow(struct ss_conn *conn, uint16_t tag)
         }
     }
     conn->overflowed = true;
-    ss__conn_wake_at(conn, ss__gateway_now_ms(gateway) + SS_RESYNC_PAUSE_MS);
+    uint64_t pause = gateway->options.slow_client_rounds == 0 ? 0 : SS_RESYNC_PAUSE_MS;
+    ss__conn_wake_at(conn, ss__gateway_now_ms(gateway) + pause);
 }
 
 static void send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag)
@@ -188,12 +189,24 @@ static void ask_deferred(struct ss_conn *conn)
     }
 }
 
+static void give_up(struct ss_conn *conn)
+{
+    (void)ss__conn_drop_frames(conn);
+    ss__count_error(conn->gateway->options.stats->errors, SS_E_SLOW);
+    ss__conn_finish_websocket(conn, SS_WS_STATUS_TRY_AGAIN, "client reads too slowly");
+}
+
 uint64_t ss__follow_catch_up(struct ss_conn *conn)
 {
+    uint32_t rounds_max = conn->gateway->options.slow_client_rounds;
     if (conn->state == SS_CONN_WEBSOCKET) {
         ask_deferred(conn);
     }
     if (conn->state != SS_CONN_WEBSOCKET || conn->stale_count == 0) {
+        return UINT64_MAX;
+    }
+    if (conn->overflowed && rounds_max == 0) {
+        give_up(conn);
         return UINT64_MAX;
     }
     uint64_t now = ss__gateway_now_ms(conn->gateway);
@@ -209,10 +222,8 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
     if (conn->overflowed) {
         conn->rounds = now - conn->in.resync_ms > QUIET_MS ? 1 : (uint8_t)(conn->rounds + 1);
         conn->overflowed = false;
-        if (conn->rounds > SS_RESYNC_ROUNDS_MAX) {
-            (void)ss__conn_drop_frames(conn);
-            ss__count_error(conn->gateway->options.stats->errors, SS_E_SLOW);
-            ss__conn_finish_websocket(conn, SS_WS_STATUS_TRY_AGAIN, "client reads too slowly");
+        if (conn->rounds > rounds_max) {
+            give_up(conn);
             return UINT64_MAX;
         }
     }

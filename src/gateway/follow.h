@@ -16,9 +16,6 @@
 #include "gateway/conn.h"
 #include "message/message.h"
 
-/* Overflows without a quiet time between them before a connection is given up. */
-#define SS_RESYNC_ROUNDS_MAX 30
-
 /* Two resyncs of one connection are at least so far apart. */
 #define SS_RESYNC_PAUSE_MS 1000
 

@@ -34,6 +34,7 @@ struct ss_gateway_options {
     uint16_t listen_port;                    /* 0: any free one, see ss__gateway_port */
     const atomic_bool *ready;                /* false: /readyz answers 503 */
     uint32_t client_queue_bytes;
+    uint32_t slow_client_rounds;             /* at most 200; 0: closed at the first overflow */
     uint32_t client_frame_bytes;
     uint32_t connections_max;
     uint32_t subscriptions_max;              /* per connection, at most UINT16_MAX */

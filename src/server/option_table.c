@@ -61,6 +61,10 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
                                  1 * GIB, FIELD(engine.client_queue_bytes),
                                  .help = "Bytes waiting for a connection that reads slowly; "
                                          "beyond, it is brought up to date by a snapshot." },
+    [SS_OPTION_SLOW_CLIENT_ROUNDS] = { "slow-client-rounds", SS_OPTION_KIND_NUMBER, "N", "30", 0,
+                                       200, FIELD(engine.slow_client_rounds),
+                                       .help = "How often in a row a slow connection is brought "
+                                               "up to date before it is closed. 0: at once." },
     [SS_OPTION_CLIENT_FRAME] = { "client-frame", SS_OPTION_KIND_BYTES, "SIZE", "1MiB", 1 * KIB,
                                  64 * MIB, FIELD(engine.client_frame_bytes),
                                  .help = "Largest message a client may send." },

@@ -6,6 +6,7 @@
 
 #include "schema/validate.h"
 #include "shard/live.h"
+#include "shard/overlay.h"
 #include "shard/pipeline.h"
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
@@ -115,9 +116,10 @@ void ss_context_set_data(struct ss_context *context, void *data)
 
 void ss_set_running(struct ss_context *context, bool running)
 {
-    if (context->channel->running != running) {
-        context->channel->running = running;
-        ss__stage_activity(context->view.shard, context->channel, running);
+    struct ss_channel *channel = context->channel;
+    if (channel->running != running || channel->running_told != running) {
+        channel->running = channel->running_told = running;
+        ss__stage_activity(context->view.shard, channel, running);
     }
 }
 
@@ -247,4 +249,26 @@ int ss_publish_live_packed(struct ss_context *context, const char *name, struct 
     }
     int err = ss__check_packed(found, "UI event", payload, &context->failure);
     return err != 0 ? err : publish_live(context, found, &payload);
+}
+
+int ss_append(struct ss_context *context, const char *kind, struct ss_str id, const char *field,
+              struct ss_str bytes)
+{
+    const struct ss_name *name =
+        ss__registry_find(context->view.shard->options.registry, SS_SPACE_ENTITY, ss_str(kind));
+    if (name == NULL || id.len == 0 || id.len > SS_ENTITY_ID_BYTES_MAX) {
+        int code = name == NULL ? SS_E_UNKNOWN_KIND : SS_E_NOTFOUND;
+        return ss__fail(&context->failure, code, "append: there is no such entity of kind \"%s\"",
+                        kind == NULL ? "" : kind);
+    }
+    int err = check_allowance(context, kind, bytes.len);
+    if (err == 0) {
+        err = ss__overlay_append(context->view.shard, context->channel, name, id, field, bytes,
+                                 &context->failure);
+    }
+    if (err == 0) {
+        context->events++;
+        context->bytes += bytes.len;
+    }
+    return err;
 }

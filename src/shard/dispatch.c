@@ -73,7 +73,9 @@ static void subscribe(struct ss_shard *shard, struct ss_channel *channel,
     if (request->resuming && ss__resume(shard, channel, request)) {
         return;
     }
-    int err = ss__snapshot_answer(shard, channel, request);
+    int err = ss__snapshot_has_delta(channel, request)
+                  ? ss__snapshot_delta(shard, channel, request)
+                  : ss__snapshot_answer(shard, channel, request);
     if (err != 0) {
         ss__request_fail(request, err, "the snapshot cannot be made");
         ss__effect_answer(shard, request);

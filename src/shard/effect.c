@@ -102,6 +102,17 @@ static void deliver(struct ss_shard *shard, const struct ss_effect *effect,
     }
 }
 
+/* A gateway whose followers know no such frame gets none. */
+static void deliver_all(struct ss_shard *shard, const struct ss_effect *effect)
+{
+    for (uint32_t i = 0; i < effect->channel->interests_count; i++) {
+        struct ss_interest *interest = &effect->channel->interests[i];
+        if ((interest->encodings & ~effect->skips) != 0) {
+            deliver(shard, effect, interest);
+        }
+    }
+}
+
 static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
 {
     struct ss_channel *channel = effect->channel;
@@ -113,19 +124,7 @@ static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
     if (channel->ring != NULL) {
         ss__ring_push(channel->ring, effect->place, effect->skips, effect->bufs);
     }
-    for (uint32_t i = 0; i < channel->interests_count; i++) {
-        deliver(shard, effect, &channel->interests[i]);
-    }
-}
-
-static void release_activity(struct ss_shard *shard, struct ss_effect *effect)
-{
-    for (uint32_t i = 0; i < effect->channel->interests_count; i++) {
-        struct ss_interest *interest = &effect->channel->interests[i];
-        if ((interest->encodings & effect->encodings) != 0) {
-            deliver(shard, effect, interest);
-        }
-    }
+    deliver_all(shard, effect);
 }
 
 void ss__effects_retry_resyncs(struct ss_shard *shard)
@@ -221,7 +220,7 @@ void ss__effects_release(struct ss_shard *shard)
             release_subscribed(shard, effect);
             break;
         case SS_EFFECT_ACTIVITY:
-            release_activity(shard, effect);
+            deliver_all(shard, effect);
             release_bufs(effect);
             break;
         case SS_EFFECT_ARM:
@@ -273,6 +272,9 @@ void ss__effects_fail(struct ss_shard *shard, int err)
     ss__effects_init(&shard->effects);
     for (; effect != NULL; effect = effect->next) {
         release_bufs(effect);
+        if (effect->kind == SS_EFFECT_ACTIVITY) {
+            effect->channel->running_told = !effect->channel->running;    /* nobody was told */
+        }
         if (effect->request != NULL) {
             fail_request(shard, effect->request, answer);
         }

@@ -2,13 +2,14 @@
 
 #include <stdlib.h>
 
+#include "shard/overlay.h"
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
 
 struct ss_cursor ss__state_cursor(const struct ss_state *state)
 {
     struct ss_cursor cursor = { .epoch = state->epoch, .ordinal = state->ordinal };
-    if (state->live != NULL && state->live->count > 0) {
+    if (state->live != NULL && (state->live->count > 0 || state->live->overlays_count > 0)) {
         cursor.live = state->live->count;
         cursor.run = state->live->run;
     }
@@ -48,7 +49,7 @@ static uint64_t next_run(struct ss_shard *shard)
     return shard->live_run;
 }
 
-static int begin(struct ss_shard *shard, struct ss_state *state, struct ss_failure *failure)
+int ss__live_begin(struct ss_shard *shard, struct ss_state *state, struct ss_failure *failure)
 {
     if (state->live == NULL) {
         state->live = calloc(1, sizeof *state->live);
@@ -56,6 +57,7 @@ static int begin(struct ss_shard *shard, struct ss_state *state, struct ss_failu
             return ss__fail(failure, SS_E_NOMEM, "%s", ss_error_text(SS_E_NOMEM));
         }
         state->live->run = next_run(shard);
+        ss__list_init(&state->live->overlays);
         state->bytes += sizeof *state->live;
         shard->state_bytes += sizeof *state->live;
     }
@@ -69,7 +71,7 @@ int ss__live_publish(struct ss_shard *shard, struct ss_channel *channel,
                      struct ss_failure *failure)
 {
     struct ss_state *state = channel->state;
-    int err = begin(shard, state, failure);
+    int err = ss__live_begin(shard, state, failure);
     if (err != 0) {
         return err;
     }
@@ -101,6 +103,7 @@ void ss__live_drop(struct ss_shard *shard, struct ss_state *state)
     if (state->live == NULL) {
         return;
     }
+    ss__overlays_drop(shard, state);
     shard->state_bytes -= sizeof *state->live;
     state->bytes -= sizeof *state->live;
     free(state->live);

@@ -1,4 +1,5 @@
-/* live.h - what a session has in memory only: live-only events. Shard thread.
+/* live.h - what a session has in memory only: live-only events, and what was appended to entities
+ * (shard/overlay.h). Shard thread.
  *
  * They are counted behind each durable event, and the count means something together with the run
  * that began with the first of them and ends with the state. */
@@ -11,6 +12,9 @@
 struct ss_live {
     uint64_t run;      /* never 0, never the same again */
     uint32_t count;    /* since the newest durable event */
+    uint32_t overlays_count;
+    uint32_t overlay_bytes;
+    struct ss_list overlays;
 };
 
 /* Where the session stands, events of the open batch included. */
@@ -27,6 +31,9 @@ struct ss_cursor ss__state_cursor(const struct ss_state *state);
  * aside). */
 int ss__session_cursor(struct ss_shard *shard, const struct ss_channel *channel,
                        struct ss_cursor *ret_place, uint64_t *ret_run);
+
+/* Begins the run if there is none. SS_E_NOMEM, SS_E_LIMIT (no number is left). */
+int ss__live_begin(struct ss_shard *shard, struct ss_state *state, struct ss_failure *failure);
 
 /* Sends validated bytes to the followers, behind everything published so far. SS_E_NOMEM,
  * SS_E_LIMIT. */

@@ -82,6 +82,9 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
         err = ss__pipeline_replay(shard, channel, &image->records[i]);
     }
     state->replayed = err == 0;
+    if (image->row.timeline_ordinal == 0) {
+        state->tombstones_after = state->ordinal;    /* perhaps made anew by other code */
+    }
     return err;
 }
 

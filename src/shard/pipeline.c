@@ -5,6 +5,7 @@
 #include "core/utf8.h"
 #include "shard/context.h"
 #include "shard/live.h"
+#include "shard/overlay.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
@@ -237,6 +238,7 @@ static void apply(struct ss_shard *shard, struct ss_state *state, const struct e
                   uint64_t ordinal, uint64_t time_us)
 {
     for (const struct emitted *at = changes; at != NULL; at = at->next) {
+        ss__overlay_clear(shard, state, at->change.slot);
         ss__state_apply(shard, state, &at->change, ordinal, time_us);
     }
     state->timeline_ordinal = ordinal;

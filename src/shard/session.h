@@ -47,7 +47,8 @@ struct ss_channel {
     uint32_t batch;                    /* number of the batch that batch_messages counts for */
     uint16_t batch_messages;           /* and tasks */
     bool loading;
-    bool running;                      /* said by the application; goes out with the next event */
+    bool running : 1;                  /* said by the application; goes out with the next event */
+    bool running_told : 1;             /* what followers were told last */
     char memory[];
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/log.h"
 #include "shard/live.h"
+#include "shard/overlay.h"
 #include "shard/shard_state.h"
 #include "wire/server_frame.h"
 
@@ -31,34 +32,46 @@ static int compare_entities(const void *left, const void *right)
     return order != 0 ? order : compare_str(a->id, b->id);
 }
 
-/* Fills @frame from the state; the list is the caller's to free. */
-static int collect(const struct ss_channel *channel, struct ss_snapshot_frame *frame,
-                   struct ss_snapshot_entity **ret_list)
+/* Fills @frame from the state; the list is the caller's to free. @since: of a delta, which has what
+ * changed after that event, removals included; NULL: everything that is there. */
+static int collect(struct ss_shard *shard, const struct ss_channel *channel, const uint64_t *since,
+                   struct ss_snapshot_frame *frame, struct ss_snapshot_entity **ret_list)
 {
     const struct ss_state *state = channel->state;
     struct ss_snapshot_entity *list = malloc((state->entities.count + 1) * sizeof *list);
     if (list == NULL) {
         return SS_E_NOMEM;
     }
+    int err = 0;
     size_t count = 0;
     size_t at = 0;
-    for (struct ss_entity_slot *slot; (slot = ss__map_next(&state->entities, &at)) != NULL;) {
-        if (slot->payload == NULL) {
+    for (struct ss_entity_slot *slot;
+         err == 0 && (slot = ss__map_next(&state->entities, &at)) != NULL;) {
+        if (since == NULL ? slot->payload == NULL
+                          : slot->last_ordinal <= *since && !ss__overlay_has(state, slot)) {
             continue;
         }
-        list[count++] = (struct ss_snapshot_entity){
-            .kind = slot->kind->name,
-            .id = slot->id,
-            .created_ordinal = slot->created_ordinal,
-            .last_ordinal = slot->last_ordinal,
-            .type = slot->kind->type,
-            .payload = ss_str_of(slot->payload->data, slot->payload->len),
-        };
+        struct ss_snapshot_entity *entity = &list[count++];
+        *entity = (struct ss_snapshot_entity){ .kind = slot->kind->name,
+                                               .id = slot->id,
+                                               .created_ordinal = slot->created_ordinal,
+                                               .last_ordinal = slot->last_ordinal,
+                                               .tombstone = slot->payload == NULL };
+        if (slot->payload != NULL) {
+            entity->type = slot->kind->type;
+            err = ss__overlay_payload(shard, state, slot, &entity->payload,
+                                      &entity->appended_field, &entity->appended_bytes);
+        }
+    }
+    if (err != 0) {
+        free(list);
+        return err;
     }
     qsort(list, count, sizeof *list, compare_entities);
     *frame = (struct ss_snapshot_frame){ .session_id = channel->id,
                                          .ordinal = state->timeline_ordinal,
                                          .place = ss__state_cursor(state),
+                                         .delta = since != NULL,
                                          .running = channel->running,
                                          .entities = list,
                                          .count = count };
@@ -133,7 +146,7 @@ static int renew(struct ss_shard *shard, const struct ss_channel *channel, bool 
     struct ss_snapshot_frame frame;
     struct ss_snapshot_entity *list;
     size_t left_out = 0;
-    int err = collect(channel, &frame, &list);
+    int err = collect(shard, channel, NULL, &frame, &list);
     if (err != 0) {
         return err;
     }
@@ -177,6 +190,43 @@ int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
     request->running = channel->running;
     return answer(shard, channel, false, reusable(shard, channel, request->encoding),
                   &channel->state->snapshots[request->encoding], request);
+}
+
+bool ss__snapshot_has_delta(const struct ss_channel *channel, const struct ss_request *request)
+{
+    return request->delta && request->reason == SS_RESUME_TOO_OLD &&
+           request->resume.ordinal >= channel->state->tombstones_after;
+}
+
+int ss__snapshot_delta(struct ss_shard *shard, struct ss_channel *channel,
+                       struct ss_request *request)
+{
+    uint64_t begin_ns = ss__clock_monotonic_ns(shard->options.clock);
+    struct ss_snapshot_frame frame;
+    struct ss_snapshot_entity *list;
+    size_t left_out = 0;
+    int err = collect(shard, channel, &request->resume.ordinal, &frame, &list);
+    if (err != 0) {
+        return err;
+    }
+    ss__buf_unref(request->snapshot);
+    request->snapshot = ss__frame_snapshot(shard->options.transport,
+                                           (enum ss_encoding)request->encoding, &frame,
+                                           &shard->scratch, &left_out);
+    free(list);
+    shard->handler_ns += ss__clock_monotonic_ns(shard->options.clock) - begin_ns;
+    if (request->snapshot == NULL) {
+        return SS_E_NOMEM;
+    }
+    report_left_out(shard, channel, left_out);
+    ss__count(&ss__stats(shard)->snapshots, 1);
+    struct ss_place now = ss__state_place(channel->state);
+    request->snapshot_shared = false;
+    request->ordinal = now.ordinal;
+    request->live = now.live;
+    request->place = frame.place;
+    request->running = frame.running;
+    return 0;
 }
 
 int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,

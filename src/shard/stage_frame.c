@@ -28,6 +28,31 @@ int ss__stage_ui_frame(struct ss_shard *shard, struct ss_channel *channel, uint8
     return 0;
 }
 
+int ss__stage_append(struct ss_shard *shard, struct ss_channel *channel,
+                     const struct ss_append_frame *frame, struct ss_place before)
+{
+    const uint8_t v1 = 1u << SS_ENCODING_V1_JSON;
+    uint8_t all = ss__channel_encodings(channel);
+    struct ss_effect *effect = all == 0 ? NULL : ss__effect_add(shard, SS_EFFECT_FRAME);
+    if (effect == NULL) {
+        return all == 0 ? 0 : SS_E_NOMEM;
+    }
+    effect->channel = channel;
+    effect->place = (struct ss_place){ frame->place.ordinal, frame->place.live };
+    effect->before = before;
+    effect->encodings = all & (uint8_t)~v1;
+    effect->skips = v1;
+    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+        if ((effect->encodings & (1u << encoding)) != 0) {
+            effect->bufs[encoding] = ss__frame_append(shard->options.transport,
+                                                      (enum ss_encoding)encoding, frame,
+                                                      &shard->scratch);
+            ss__count(&ss__stats(shard)->frames_encoded, 1);
+        }
+    }
+    return 0;
+}
+
 void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool running)
 {
     uint8_t encodings = ss__channel_encodings(channel) & (uint8_t)~(1u << SS_ENCODING_V1_JSON);
@@ -38,6 +63,7 @@ void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool
     }
     effect->channel = channel;
     effect->encodings = encodings;
+    effect->skips = 1u << SS_ENCODING_V1_JSON;
     for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
         if ((encodings & (1u << encoding)) != 0) {
             effect->bufs[encoding] =

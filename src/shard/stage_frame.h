@@ -11,6 +11,10 @@
 int ss__stage_ui_frame(struct ss_shard *shard, struct ss_channel *channel, uint8_t encodings,
                        const struct ss_ui_frame *frame, struct ss_place before);
 
+/* Stages what was appended to an entity, for the followers that know such a frame. SS_E_NOMEM. */
+int ss__stage_append(struct ss_shard *shard, struct ss_channel *channel,
+                     const struct ss_append_frame *frame, struct ss_place before);
+
 /* Says whether the session is at work, to the followers that know such a frame. */
 void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool running);
 

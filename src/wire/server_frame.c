@@ -5,13 +5,14 @@
 #include <sessionstream/error.h>
 
 #include "schema/json.h"
+#include "schema/json_text.h"
 #include "schema/pb.h"
 #include "wire/ws_header.h"
 
 /* Field numbers of transport.proto. */
 enum { FRAME_HELLO = 1, FRAME_SNAPSHOT = 2, FRAME_SUBSCRIBED = 3, FRAME_UNSUBSCRIBED = 4,
        FRAME_UI_EVENT = 5, FRAME_ERROR = 6, FRAME_PONG = 8, FRAME_ACCEPTED = 16,
-       FRAME_ACTIVITY = 17 };
+       FRAME_ACTIVITY = 17, FRAME_APPEND = 18 };
 
 #define TYPE_URL_PREFIX "type.googleapis.com/"
 
@@ -347,9 +348,64 @@ struct ss_buf *ss__frame_ui_event(const struct ss_transport *transport, enum ss_
     return make_message(encoding, scratch);
 }
 
+/* ---- appended bytes ---- */
+
+static void append_json(const struct ss_append_frame *frame, struct ss_bytes *out)
+{
+    ss__bytes_text(out, "{\"append\":{");
+    json_str(out, "sessionId", frame->session_id);
+    json_u64(out, "eventOrdinal", frame->place.ordinal);
+    json_str(out, "kind", frame->kind);
+    json_str(out, "id", frame->id);
+    json_str(out, "field", frame->field);
+    json_u64(out, "offset", frame->offset);
+    if (frame->is_text) {
+        json_str(out, "text", frame->bytes);
+    } else if (out->err == 0) {
+        json_key(out, "data");
+        ss__json_base64(out, frame->bytes);
+    }
+    json_u64(out, "epoch", frame->place.epoch);
+    json_u64(out, "timeUs", (uint64_t)frame->time_us);
+    json_u64(out, "live", frame->place.live);
+    json_cursor(out, &frame->place);
+    ss__bytes_text(out, "}}");
+}
+
+static void append_pb(const struct ss_append_frame *frame, struct ss_bytes *out)
+{
+    pb_str(out, 1, frame->session_id);
+    pb_u64(out, 2, frame->place.ordinal);
+    pb_str(out, 3, frame->kind);
+    pb_str(out, 4, frame->id);
+    pb_str(out, 5, frame->field);
+    pb_u64(out, 6, frame->offset);
+    pb_str(out, frame->is_text ? 7 : 8, frame->bytes);
+    if (frame->place.epoch != 0) {
+        ss__pb_fixed64(out, 16, frame->place.epoch);
+    }
+    pb_u64(out, 19, (uint64_t)frame->time_us);
+    pb_u64(out, 20, frame->place.live);
+    pb_cursor(out, 21, &frame->place);
+    pb_wrap(out, FRAME_APPEND);
+}
+
+struct ss_buf *ss__frame_append(const struct ss_transport *transport, enum ss_encoding encoding,
+                                const struct ss_append_frame *frame, struct ss_bytes *scratch)
+{
+    (void)transport;
+    ss__bytes_clear(scratch);
+    if (ss__encoding_is_json(encoding)) {
+        append_json(frame, scratch);
+    } else {
+        append_pb(frame, scratch);
+    }
+    return make_message(encoding, scratch);
+}
+
 /* ---- snapshots ---- */
 
-static void entity_json(const struct ss_transport *transport,
+static void entity_json(const struct ss_transport *transport, bool v2,
                         const struct ss_snapshot_entity *entity, struct ss_bytes *out,
                         size_t *left_out)
 {
@@ -360,6 +416,10 @@ static void entity_json(const struct ss_transport *transport,
     json_u64(out, "lastEventOrdinal", entity->last_ordinal);
     json_true(out, "tombstone", entity->tombstone);
     json_any(transport, out, entity->type, entity->payload, left_out);
+    if (v2) {
+        json_str(out, "appendedField", entity->appended_field);
+        json_u64(out, "appendedBytes", entity->appended_bytes);
+    }
     ss__bytes_byte(out, '}');
 }
 
@@ -374,7 +434,7 @@ static void snapshot_json(const struct ss_transport *transport, bool v2,
         json_key(out, "entities");
         for (size_t i = 0; i < frame->count; i++) {
             ss__bytes_byte(out, i == 0 ? '[' : ',');
-            entity_json(transport, &frame->entities[i], out, left_out);
+            entity_json(transport, v2, &frame->entities[i], out, left_out);
         }
         ss__bytes_byte(out, ']');
     }
@@ -398,6 +458,10 @@ static size_t entity_size(const struct ss_snapshot_entity *entity)
     if (entity->type != NULL) {
         size += ss__pb_bytes_size(6, any_size(entity->type, entity->payload));
     }
+    if (entity->appended_bytes != 0) {
+        size += ss__pb_bytes_size(16, entity->appended_field.len) + 2 +
+                ss__pb_varint_size(entity->appended_bytes);
+    }
     return size;
 }
 
@@ -415,6 +479,10 @@ static void snapshot_pb(const struct ss_snapshot_frame *frame, struct ss_bytes *
         pb_u64(out, 4, entity->last_ordinal);
         pb_u64(out, 5, entity->tombstone);
         pb_any(out, 6, entity->type, entity->payload);
+        if (entity->appended_bytes != 0) {
+            ss__pb_bytes(out, 16, entity->appended_field);
+            pb_u64(out, 17, entity->appended_bytes);
+        }
     }
     if (frame->place.epoch != 0) {
         ss__pb_fixed64(out, 16, frame->place.epoch);

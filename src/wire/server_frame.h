@@ -63,6 +63,20 @@ struct ss_snapshot_entity {
     bool tombstone;
     const struct ss_type *type;     /* NULL: no payload */
     struct ss_str payload;          /* packed, valid for type */
+    struct ss_str appended_field;   /* of it, the end of which is not stored; empty: none */
+    uint64_t appended_bytes;
+};
+
+struct ss_append_frame {
+    struct ss_str session_id;
+    struct ss_cursor place;
+    int64_t time_us;
+    struct ss_str kind;
+    struct ss_str id;
+    struct ss_str field;
+    uint64_t offset;
+    bool is_text;
+    struct ss_str bytes;
 };
 
 struct ss_snapshot_frame {
@@ -96,6 +110,9 @@ struct ss_buf *ss__frame_accepted(const struct ss_transport *transport, enum ss_
 struct ss_buf *ss__frame_activity(const struct ss_transport *transport, enum ss_encoding encoding,
                                   struct ss_str session_id, bool running,
                                   struct ss_bytes *scratch);
+
+struct ss_buf *ss__frame_append(const struct ss_transport *transport, enum ss_encoding encoding,
+                                const struct ss_append_frame *frame, struct ss_bytes *scratch);
 
 /* A payload that cannot be written as JSON (an Any of an unknown type inside it) is left out and
  * counted in *ret_left_out (may be NULL): log it, the frame itself is fine. */

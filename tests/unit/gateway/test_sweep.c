@@ -151,6 +151,34 @@ SS_TEST(sweep, a_burst_larger_than_the_queue_is_no_reason_while_the_client_reads
     fixture_close(&fixture);
 }
 
+SS_TEST(sweep, a_slow_follower_is_closed_where_that_is_the_policy)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ss_ws_client_message message;
+    fixture_prepare(&fixture);
+    fixture.options.client_queue_bytes = QUEUE_BYTES;
+    fixture.options.slow_client_rounds = 0;
+    fixture_start(&fixture);
+    ws_test_connect(&client, fixture.port, 4096);
+    ws_test_upgrade(&client, "/", "");
+    ws_test_expect_part(&client, "hello");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    for (uint64_t ordinal = 2; ordinal <= FRAMES; ordinal++) {
+        post_big_frame(&fixture, handle, ordinal);
+    }
+    struct ss_msg *msg = fixture_take(&fixture);    /* of its own accord, unread */
+    ss_check(msg->kind == SS_MSG_UNINTERESTED);
+    ss__msg_free(msg);
+    uint64_t ordinal = 1;
+    while (ws_test_receive(&client, &message)) {
+        ordinal++;
+    }
+    ss_check(ordinal < FRAMES && atomic_load(&fixture.stats.resyncs) == 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 SS_TEST(sweep, a_client_that_never_reads_is_closed)
 {
     struct fixture fixture;

@@ -4,9 +4,9 @@
 
 #include "notes_app.h"
 
-/* Subscribes as the follower with @handle, from @cursor unless NULL. */
-static inline void post_resume_as(struct fixture *f, const char *session, uint32_t handle,
-                                  uint8_t encoding, const char *cursor)
+/* The subscribe of the follower with @handle, from @cursor unless NULL. */
+static inline struct ss_request *make_resume(const char *session, uint32_t handle,
+                                             uint8_t encoding, const char *cursor)
 {
     struct ss_str none = { NULL, 0 };
     struct ss_request *request = ss__request_new(SS_REQUEST_SUBSCRIBE, ss_str(session), none, none);
@@ -17,6 +17,13 @@ static inline void post_resume_as(struct fixture *f, const char *session, uint32
     request->encoding = encoding;
     request->resuming = cursor != NULL;
     ss_check(cursor == NULL || ss__cursor_parse(ss_str(cursor), &request->resume, NULL) == 0);
+    return request;
+}
+
+static inline void post_resume_as(struct fixture *f, const char *session, uint32_t handle,
+                                  uint8_t encoding, const char *cursor)
+{
+    struct ss_request *request = make_resume(session, handle, encoding, cursor);
     ss_check(ss__inbox_post(ss__shard_inbox(f->shard), &request->base.node, SS_POST_OUTSIDE) == 0);
 }
 

@@ -242,6 +242,96 @@ SS_TEST(resume, a_session_that_is_set_aside_gives_its_error)
     fixture_deinit(&f);
 }
 
+static struct answer delta_from(struct fixture *f, const char *cursor)
+{
+    struct ss_request *request = make_resume("s", 9, SS_ENCODING_V2_JSON, cursor);
+    request->delta = true;
+    ss_check(ss__inbox_post(ss__shard_inbox(f->shard), &request->base.node, SS_POST_OUTSIDE) == 0);
+    step_all(f);
+    return read_answer(f);
+}
+
+SS_TEST(resume, a_delta_has_the_changes_since_and_the_removals)
+{
+    struct fixture f;
+    fixture_init(&f);
+    put(&f, "s", "old", "1");
+    put(&f, "s", "gone", "2");
+    put(&f, "s", "changed", "3");
+    struct answer first = resume_from(&f, "s", 7, NULL);
+    leave(&f, "s", 7);
+    f.now_ns += SS_RING_LINGER_NS;
+    put(&f, "other", "a", "1");
+    put(&f, "s", "gone", "delete");
+    put(&f, "s", "changed", "4");
+    put(&f, "s", "new", "5");
+    struct answer delta = delta_from(&f, first.cursor);
+    ss_check(!delta.recovered && delta.reason == SS_RESUME_TOO_OLD);
+    ss_check(strstr(delta.snapshot, "\"delta\":true") != NULL);
+    ss_check(strstr(delta.snapshot, "\"snapshotOrdinal\":\"6\"") != NULL);
+    ss_check(strstr(delta.snapshot, "\"id\":\"old\"") == NULL);
+    ss_check(strstr(delta.snapshot, "\"id\":\"changed\",\"createdOrdinal\":\"3\"") != NULL);
+    ss_check(strstr(delta.snapshot, "\"id\":\"new\"") != NULL);
+    ss_check(strstr(delta.snapshot, "\"id\":\"gone\",\"createdOrdinal\":\"2\","
+                                    "\"lastEventOrdinal\":\"4\",\"tombstone\":true}") != NULL);
+    ss_check(strcmp(delta.cursor, cursor_at(&first, 6)) == 0);
+    struct answer whole = resume_from(&f, "s", 9, NULL);
+    ss_check(strstr(whole.snapshot, "\"delta\"") == NULL && strstr(whole.snapshot, "old") != NULL);
+    ss_check(strstr(whole.snapshot, "gone") == NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(resume, no_delta_hides_a_removal)
+{
+    struct fixture f;
+    char stale[64];
+    fixture_init(&f);
+    put(&f, "s", "gone", "1");
+    put(&f, "s", "a", "2");
+    struct answer first = resume_from(&f, "s", 7, NULL);
+    leave(&f, "s", 7);
+    f.now_ns += SS_RING_LINGER_NS;
+    put(&f, "other", "a", "1");
+    put(&f, "s", "gone", "delete");
+    put(&f, "s", "a", "3");
+    snprintf(stale, sizeof stale, "%llu:2",
+             (unsigned long long)strtoull(first.cursor, NULL, 10) + 1);
+    struct answer answer = delta_from(&f, stale);
+    ss_check(answer.reason == SS_RESUME_STALE_EPOCH && strstr(answer.snapshot, "delta\"") == NULL);
+    struct ss_state *state = channel_of(&f, "s")->state;
+    uint64_t before = state->tombstones_after;
+    ss_check(before == 0);
+    state->tombstones_after = 3;    /* as when a checkpoint has been written */
+    answer = delta_from(&f, first.cursor);
+    ss_check(answer.reason == SS_RESUME_TOO_OLD && strstr(answer.snapshot, "\"delta\"") == NULL);
+    answer = delta_from(&f, cursor_at(&first, 3));
+    ss_check(strstr(answer.snapshot, "\"delta\":true") != NULL);
+    fixture_deinit(&f);
+}
+
+SS_TEST(resume, a_delta_after_a_load_reaches_back_to_the_entities_on_disk)
+{
+    struct fixture f;
+    fixture_init(&f);
+    put(&f, "s", "gone", "1");
+    struct answer first = resume_from(&f, "s", 7, NULL);
+    put(&f, "s", "gone", "delete");
+    put(&f, "s", "a", "2");
+    while (ss__shard_step(f.shard)) {
+    }
+    ss__shard_close(f.shard);    /* writes every checkpoint */
+    ss__shard_free(f.shard);
+    fixture_open(&f);
+    drop_messages(&f);
+    struct answer answer = delta_from(&f, first.cursor);
+    ss_check(answer.reason == SS_RESUME_TOO_OLD);
+    const struct ss_state *state = channel_of(&f, "s")->state;
+    ss_check((strstr(answer.snapshot, "\"delta\"") != NULL) == (state->tombstones_after <= 1));
+    ss_check(strstr(answer.snapshot, "\"delta\"") == NULL ||
+             strstr(answer.snapshot, "\"tombstone\":true") != NULL);
+    fixture_deinit(&f);
+}
+
 #ifdef SS_FAULTS
 SS_TEST(resume, a_failed_commit_handles_it_again)
 {

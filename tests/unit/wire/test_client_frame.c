@@ -65,6 +65,21 @@ SS_TEST(client_frame, subscribe_takes_every_form_of_the_contract)
     fixture_deinit(&f);
 }
 
+SS_TEST(client_frame, a_subscribe_may_resume)
+{
+    struct fixture f;
+    struct ss_client_frame frame;
+    fixture_init(&f);
+    ss_check(decode(&f, ss_str("{\"subscribe\":{\"sessionId\":\"s\",\"resume\":\"1:2\","
+                               "\"delta\":true}}"), &frame) == 0);
+    ss_check(ss_str_equal(frame.resume, ss_str("1:2")) && frame.delta);
+    ss_check(decode(&f, ss_str("{\"subscribe\":{\"sessionId\":\"s\"}}"), &frame) == 0);
+    ss_check(frame.resume.len == 0 && !frame.delta);
+    ss_check(decode(&f, ss_str("{\"subscribe\":{\"sessionId\":\"s\",\"resume\":7}}"), &frame) ==
+             SS_E_BADFRAME);
+    fixture_deinit(&f);
+}
+
 SS_TEST(client_frame, the_other_kinds_are_read)
 {
     struct fixture f;

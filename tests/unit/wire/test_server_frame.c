@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "schema/pb.h"
+#include "schema/validate.h"
 #include "ss_test.h"
 
 static struct ss_schema *schema;
@@ -128,5 +129,98 @@ SS_TEST(server_frame, protobuf_frames_hold_the_same_values)
     }
     ss_check(!ss__pb_next(&inner, &field) && !inner.failed);
     ss__buf_unref(buf);
+    end();
+}
+
+SS_TEST(server_frame, subscribed_and_activity_have_their_additions)
+{
+    begin();
+    enum ss_encoding v2 = SS_ENCODING_V2_JSON;
+    struct ss_subscribed_frame frame = { .session_id = ss_str("s"), .cursor = { 9, 5, 2, 7 } };
+    expect(ss__frame_subscribed(&transport, v2, &frame, &scratch),
+           "{\"subscribed\":{\"sessionId\":\"s\"}}");
+    frame.additions = true;
+    expect(ss__frame_subscribed(&transport, v2, &frame, &scratch),
+           "{\"subscribed\":{\"sessionId\":\"s\",\"cursor\":\"9:5.2~7\"}}");
+    frame.recovered = frame.running = true;
+    frame.reason = ss_str("ahead");
+    expect(ss__frame_subscribed(&transport, v2, &frame, &scratch),
+           "{\"subscribed\":{\"sessionId\":\"s\",\"cursor\":\"9:5.2~7\",\"recovered\":true,"
+           "\"reason\":\"ahead\",\"running\":true}}");
+    expect(ss__frame_activity(&transport, v2, ss_str("s"), true, &scratch),
+           "{\"activity\":{\"sessionId\":\"s\",\"running\":true}}");
+    expect(ss__frame_activity(&transport, v2, ss_str("s"), false, &scratch),
+           "{\"activity\":{\"sessionId\":\"s\"}}");
+    end();
+}
+
+SS_TEST(server_frame, a_cursor_is_where_a_client_s_advances)
+{
+    begin();
+    struct ss_ui_frame frame = { .session_id = ss_str("s"), .place = { 9, 5, 0, 0 },
+                                 .name = ss_str("U") };
+    expect(ss__frame_ui_event(&transport, SS_ENCODING_V2_JSON, &frame, &scratch, NULL),
+           "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"name\":\"U\","
+           "\"epoch\":\"9\"}}");
+    frame.place.live = 1;
+    frame.place.run = 3;
+    expect(ss__frame_ui_event(&transport, SS_ENCODING_V2_JSON, &frame, &scratch, NULL),
+           "{\"uiEvent\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"name\":\"U\","
+           "\"epoch\":\"9\",\"live\":\"1\",\"cursor\":\"9:5.1~3\"}}");
+    struct ss_snapshot_frame snapshot = { .session_id = ss_str("s"), .ordinal = 4,
+                                          .place = { 9, 5, 1, 3 }, .delta = true,
+                                          .running = true };
+    expect(ss__frame_snapshot(&transport, SS_ENCODING_V2_JSON, &snapshot, &scratch, NULL),
+           "{\"snapshot\":{\"sessionId\":\"s\",\"snapshotOrdinal\":\"4\",\"epoch\":\"9\","
+           "\"cursor\":\"9:5.1~3\",\"delta\":true,\"running\":true}}");
+    expect(ss__frame_snapshot(&transport, SS_ENCODING_V1_JSON, &snapshot, &scratch, NULL),
+           "{\"snapshot\":{\"sessionId\":\"s\",\"snapshotOrdinal\":\"4\"}}");
+    end();
+}
+
+SS_TEST(server_frame, appended_bytes_are_text_or_base64)
+{
+    begin();
+    struct ss_append_frame frame = { .session_id = ss_str("s"), .place = { 9, 5, 1, 3 },
+                                     .kind = ss_str("K"), .id = ss_str("i"),
+                                     .field = ss_str("f"), .is_text = true,
+                                     .bytes = ss_str("ab") };
+    expect(ss__frame_append(&transport, SS_ENCODING_V2_JSON, &frame, &scratch),
+           "{\"append\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"kind\":\"K\","
+           "\"id\":\"i\",\"field\":\"f\",\"text\":\"ab\",\"epoch\":\"9\",\"live\":\"1\","
+           "\"cursor\":\"9:5.1~3\"}}");
+    frame.is_text = false;
+    frame.offset = 300;
+    expect(ss__frame_append(&transport, SS_ENCODING_V2_JSON, &frame, &scratch),
+           "{\"append\":{\"sessionId\":\"s\",\"eventOrdinal\":\"5\",\"kind\":\"K\","
+           "\"id\":\"i\",\"field\":\"f\",\"offset\":\"300\",\"data\":\"YWI=\","
+           "\"epoch\":\"9\",\"live\":\"1\",\"cursor\":\"9:5.1~3\"}}");
+    end();
+}
+
+static void check_parsable(struct ss_buf *buf)
+{
+    ss_check(buf != NULL);
+    struct ss_failure failure = { .text = "" };
+    ss_check_msg(ss__validate(transport.server_frame, ss__ws_payload(buf), &failure) == 0, "%s",
+                 failure.text);
+    ss__buf_unref(buf);
+}
+
+SS_TEST(server_frame, the_additions_are_those_of_the_schema)
+{
+    begin();
+    enum ss_encoding binary = SS_ENCODING_V2_PROTOBUF;
+    struct ss_str s = ss_str("s");
+    struct ss_cursor place = { UINT64_MAX, 5, 2, 7 };
+    struct ss_subscribed_frame subscribed = { s, 1, true, place, true, ss_str("ahead"), true };
+    struct ss_append_frame append = { s, place, 1, s, s, s, 300, false, s };
+    struct ss_snapshot_entity entity = { .kind = s, .id = s, .appended_field = s,
+                                         .appended_bytes = 300 };
+    struct ss_snapshot_frame snapshot = { s, 1, place, true, true, &entity, 1 };
+    check_parsable(ss__frame_subscribed(&transport, binary, &subscribed, &scratch));
+    check_parsable(ss__frame_activity(&transport, binary, s, true, &scratch));
+    check_parsable(ss__frame_append(&transport, binary, &append, &scratch));
+    check_parsable(ss__frame_snapshot(&transport, binary, &snapshot, &scratch, NULL));
     end();
 }

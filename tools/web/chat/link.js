@@ -18,6 +18,7 @@ export class Link {
   #timer = 0;
   #watchdog = 0;
   #closed = false;
+  #cursor;    // of the newest frame: where to go on after a reconnect
 
   // on.state(state), on.frame(frame), on.wire(direction, frame)
   constructor(sessionId, on) {
@@ -34,7 +35,7 @@ export class Link {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(url, ["sessionstream.v2.json"]);
     this.#socket = socket;
-    socket.onopen = () => this.resubscribe();
+    socket.onopen = () => this.#subscribe();
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#lost(event);
     this.#watch(ANSWER_TIMEOUT_MS);
@@ -42,7 +43,13 @@ export class Link {
 
   // Asks for a fresh snapshot and everything after it.
   resubscribe() {
-    this.send({ subscribe: { sessionId: this.sessionId } });
+    this.#cursor = undefined;
+    this.#subscribe();
+  }
+
+  // What was missed since the cursor, or a snapshot.
+  #subscribe() {
+    this.send({ subscribe: { sessionId: this.sessionId, resume: this.#cursor } });
   }
 
   // False if the link cannot send now; nothing is queued.
@@ -90,6 +97,8 @@ export class Link {
     } else if (frame.error && !frame.error.requestId && this.state.name !== "live") {
       return this.#refused(frame.error);
     }
+    const placed = frame.uiEvent ?? frame.snapshot ?? frame.subscribed;
+    this.#cursor = placed?.cursor ?? this.#cursor;
     this.on.frame(frame);
   }
 
