@@ -151,6 +151,14 @@ static void step_all(struct run *run)
     }
 }
 
+/* Until @answers subscribes have been answered: sessions are read by the pool. */
+static void await_answers(struct run *run, uint64_t answers)
+{
+    for (step_all(run); run->answers < answers; step_all(run)) {
+        (void)sched_yield();
+    }
+}
+
 static void follow_all(struct run *run)
 {
     char name[32];
@@ -166,12 +174,10 @@ static void follow_all(struct run *run)
         }
         post(run, request);
         if (i % PREPARE_BATCH == PREPARE_BATCH - 1) {
-            step_all(run);
+            await_answers(run, i + 1);
         }
     }
-    for (step_all(run); run->answers < run->setting->sessions; step_all(run)) {
-        (void)sched_yield();    /* the pool reads */
-    }
+    await_answers(run, run->setting->sessions);
 }
 
 static void check_done(struct run *run, uint64_t events)

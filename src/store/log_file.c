@@ -228,3 +228,21 @@ int ss__log_file_sync(struct ss_log_file *file)
     }
     return ss__err_from_lmdb(code);
 }
+
+static void advise(const struct ss_log_file *file, int advice)
+{
+    if (file->map != NULL) {
+        (void)madvise((void *)(uintptr_t)file->map, file->head.bytes, advice);    /* only advice */
+    }
+}
+
+void ss__log_file_read_begin(const struct ss_log_file *file)
+{
+    advise(file, MADV_SEQUENTIAL);
+}
+
+void ss__log_file_read_end(const struct ss_log_file *file)
+{
+    advise(file, MADV_NORMAL);
+    advise(file, MADV_DONTNEED);
+}

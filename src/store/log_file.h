@@ -55,4 +55,9 @@ int ss__log_file_mark(struct ss_log_file *file, const uint8_t block[SS_LOG_BLOCK
 /* Makes what was written durable. */
 int ss__log_file_sync(struct ss_log_file *file);
 
+/* Before and after reading the whole file through its map: has it read ahead; takes its pages out
+ * of this process's memory, not out of the page cache. */
+void ss__log_file_read_begin(const struct ss_log_file *file);
+void ss__log_file_read_end(const struct ss_log_file *file);
+
 #endif

@@ -185,9 +185,11 @@ static int walk_file(const struct walk *walk, size_t index)
     } else if (index == 0 || file->head.first_batch > log->next_batch) {
         log->next_batch = file->head.first_batch;
     }
+    ss__log_file_read_begin(file);
     while (err == 0 && offset < extent.limit && file->map != NULL) {
         err = step(walk, file, &extent, &offset);
     }
+    ss__log_file_read_end(file);
     file->end = extent.linked ? extent.limit : offset;
     return err == 1 ? 0 : err;
 }
