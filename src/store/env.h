@@ -63,7 +63,7 @@ void ss__env_read_end(struct ss_env *env, MDB_txn *txn);
 uint64_t ss__env_used(const struct ss_env *env);
 
 /* Bytes of those in pages that are free now; counts no further than @enough. 0 if it cannot be
- * told. Owner; no write transaction open. Walks LMDB's list of free pages: not for every commit. */
+ * told. Owner. Walks LMDB's list of free pages: not for every commit. */
 uint64_t ss__env_free_bytes(const struct ss_env *env, uint64_t enough);
 
 /* Whether a write that LMDB reported as EIO can have been short of space (disk, quota, file size
