@@ -171,20 +171,26 @@ static uint64_t next_file_bytes(const struct ss_log *log)
     return bytes < log->file_bytes_max ? bytes : log->file_bytes_max;
 }
 
-static int create_file(struct ss_log *log, uint64_t needed, struct ss_log_head *head,
-                       struct ss_log_file **ret_file)
+static int create_from_spare(struct ss_log *log, struct ss_log_spare *spare,
+                             struct ss_log_head *head, struct ss_log_file **ret_file)
 {
-    struct ss_log_spare *spare = find_spare(log, needed);
-    if (spare == NULL) {
-        uint64_t bytes = next_file_bytes(log);
-        head->bytes = ss__log_round(bytes > needed ? bytes : needed);
-        return ss__log_file_create(log->dir_fd, NULL, head, ret_file);
-    }
     char name[SS_LOG_NAME_BYTES];
     spare_name(name, spare->number);
     head->bytes = spare->bytes;
     *spare = log->spares[--log->spares_count];    /* also if it turns out to be of no use */
     return ss__log_file_create(log->dir_fd, name, head, ret_file);
+}
+
+static int create_file(struct ss_log *log, uint64_t needed, struct ss_log_head *head,
+                       struct ss_log_file **ret_file)
+{
+    struct ss_log_spare *spare = find_spare(log, needed);
+    if (spare != NULL && create_from_spare(log, spare, head, ret_file) == 0) {
+        return 0;
+    }
+    uint64_t bytes = next_file_bytes(log);
+    head->bytes = ss__log_round(bytes > needed ? bytes : needed);
+    return ss__log_file_create(log->dir_fd, NULL, head, ret_file);
 }
 
 /* Writes the batch without records that ends a file. */

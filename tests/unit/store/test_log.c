@@ -184,11 +184,27 @@ SS_TEST(log, spare_is_asked_for_once_when_half_of_the_file_is_written)
     ss_check(ss__log_fill(&wanted) == 0);
     ss__log_filled(&place.log, &wanted, 0);
     ss_check(!ss__log_wants_spare(&place.log, &again) && count(&place, "spare-") == 1);
-    ss__fault_arm("log.create", 1, 1, ENOSPC);    /* a spare is there, making it one fails */
+    ss__fault_arm("log.create", 1, 2, ENOSPC);    /* of the spare, and of a new one */
     ss_check(ss__log_roll(&place.log, 0) == SS_E_STOREFULL);
     ss_check(ss__log_room(&place.log) == 0);
     ss_check(ss__log_roll(&place.log, 0) == 0);
     ss_check(ss__log_room(&place.log) == FILE_BYTES - SS_LOG_BLOCK_BYTES);
+    place_end(&place);
+}
+
+SS_TEST(log, spare_somebody_took_away_is_done_without)
+{
+    struct place place;
+    struct ss_log_fill wanted;
+    place_open(&place);
+    (void)append(&place, 1, 40000);
+    ss_check(ss__log_wants_spare(&place.log, &wanted) && ss__log_fill(&wanted) == 0);
+    ss__log_filled(&place.log, &wanted, 0);
+    char path[600];
+    (void)snprintf(path, sizeof path, "spare-%08llx", (unsigned long long)wanted.number);
+    ss_check(unlinkat(place.log.dir_fd, path, 0) == 0);
+    uint64_t position = append(&place, 2, 40000);
+    ss_check(position >> 32 == 2 && place.log.spares_count == 0);
     place_end(&place);
 }
 
