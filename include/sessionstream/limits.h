@@ -68,6 +68,10 @@
 #define SS_APPENDED_ENTITIES_MAX 16
 #define SS_APPENDED_BYTES_MAX (256u << 10)
 
+/* Sessions in one answer of a list. */
+#define SS_LIST_DEFAULT 100
+#define SS_LIST_MAX 1000
+
 /* Shards and gateways. */
 #define SS_SHARDS_MAX 256
 #define SS_GATEWAYS_MAX 16
@@ -104,6 +108,12 @@
     X(HANDLER_BYTES_MAX, "bytes",                                                                 \
       "What one handler call may publish",                                                        \
       "A batch stays bounded.")                                                                   \
+    X(LIST_DEFAULT, "sessions",                                                                   \
+      "In one answer of a list, unless the caller says",                                          \
+      "A page for a person.")                                                                     \
+    X(LIST_MAX, "sessions",                                                                       \
+      "In one answer of a list",                                                                  \
+      "Every shard reads so many, and an answer stays under a megabyte.")                         \
     X(INBOX_MESSAGES_MAX, "messages",                                                             \
       "Waiting for one shard or gateway",                                                         \
       "Senders are told to pause instead of filling the memory.")                                 \

@@ -11,6 +11,7 @@
 #include <sessionstream/limits.h>
 #include <sessionstream/projection.h>
 #include <sessionstream/registry.h>
+#include <sessionstream/sessions.h>
 #include <sessionstream/types.h>
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/contract.h"
 #include "core/log.h"
 #include "core/utf8.h"
+#include "engine/engine_router.h"
 #include "engine/options.h"
 #include "gateway/gateway.h"
 #include "message/router.h"
@@ -353,6 +354,11 @@ static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_s
         ss__msg_free(&request->base);
     }
     return err;
+}
+
+const struct ss_router *ss__engine_router(const struct ss_engine *engine)
+{
+    return engine->started ? &engine->router : NULL;
 }
 
 static int check_session_id(const struct ss_engine *engine, struct ss_str id)

@@ -8,6 +8,7 @@
 #include "gateway/follow.h"
 #include "gateway/requests.h"
 #include "gateway/routes.h"
+#include "gateway/sessions.h"
 
 static void answer_submit(struct ss_conn *conn, const struct ss_request *request)
 {
@@ -30,7 +31,9 @@ static void reply(struct ss_gateway *gateway, struct ss_request *request)
     if (conn != NULL) {
         ss__requests_answered(conn, request);
     }
-    if (request->request == SS_REQUEST_SUBSCRIBE) {
+    if (request->request == SS_REQUEST_LIST) {
+        ss__sessions_listed(conn, request);
+    } else if (request->request == SS_REQUEST_SUBSCRIBE) {
         ss__follow_answer(gateway, conn, request);
     } else if (conn == NULL) {
         return;
@@ -58,6 +61,7 @@ void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
     case SS_MSG_LOADED:
     case SS_MSG_FLUSHED:
     case SS_MSG_SPARE:
+    case SS_MSG_LISTED:
     case SS_MSG_STOP:
         SS_INSIST(!"a message for a shard");
     }

@@ -11,10 +11,16 @@
 
 int ss__requests_post(struct ss_conn *conn, struct ss_request *request, uint64_t *ret_number)
 {
+    uint32_t shard = ss__router_shard(conn->gateway->options.router, request->session_id);
+    return ss__requests_post_to(conn, shard, request, ret_number);
+}
+
+int ss__requests_post_to(struct ss_conn *conn, uint32_t shard, struct ss_request *request,
+                         uint64_t *ret_number)
+{
     struct ss_gateway *gateway = conn->gateway;
     const struct ss_router *router = gateway->options.router;
     uint64_t number = ++gateway->requests;
-    uint32_t shard = ss__router_shard(router, request->session_id);
     size_t bytes = request->memory_bytes;
     request->number = number;
     request->connection = (struct ss_connection_id){

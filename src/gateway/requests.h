@@ -13,6 +13,10 @@
  * SS_E_STOPPING. */
 int ss__requests_post(struct ss_conn *conn, struct ss_request *request, uint64_t *ret_number);
 
+/* The same to a shard that is not the session's. */
+int ss__requests_post_to(struct ss_conn *conn, uint32_t shard, struct ss_request *request,
+                         uint64_t *ret_number);
+
 /* The answer has come. */
 void ss__requests_answered(struct ss_conn *conn, const struct ss_request *request);
 

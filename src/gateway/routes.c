@@ -7,6 +7,7 @@
 #include "gateway/ingress.h"
 #include "gateway/requests.h"
 #include "gateway/respond.h"
+#include "gateway/sessions.h"
 #include "http/upgrade.h"
 #include "schema/json.h"
 
@@ -284,6 +285,7 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
 {
     bool command = is_session_path(request, 5, "commands");
     bool snapshot = is_session_path(request, 4, "snapshot");
+    bool list = is_path(request, "/v1/sessions");
     bool health = is_path(request, "/healthz");
     bool ready = is_path(request, "/readyz");
     bool metrics = is_path(request, "/metrics");
@@ -294,7 +296,7 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         } else {
             refuse_method(conn, "POST");
         }
-    } else if (asset == NULL && !snapshot && !health && !ready && !metrics) {
+    } else if (asset == NULL && !snapshot && !list && !health && !ready && !metrics) {
         if (is_read(request) && lacks_slash(conn, request)) {
             respond_moved(conn);
             return;
@@ -306,6 +308,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         refuse_method(conn, "GET, HEAD");
     } else if (snapshot) {
         get_snapshot(conn, request);
+    } else if (list) {
+        ss__sessions_list(conn, request);
     } else if (health) {
         respond_text(conn, TEXT_PLAIN, ss_str("ok\n"));
     } else if (ready) {

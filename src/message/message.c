@@ -5,6 +5,7 @@
 
 #include "core/contract.h"
 #include "core/map.h"
+#include "message/listing.h"
 
 static struct ss_str place(char **at, struct ss_str text)
 {
@@ -96,6 +97,7 @@ struct ss_msg_uninterested *ss__uninterested_new(size_t bytes, uint16_t gateway,
 
 static void release_request(struct ss_request *request)
 {
+    ss__listing_unref(request->listing);
     ss__buf_unref(request->text);
     ss__buf_unref(request->snapshot);
     for (uint32_t i = 0; i < request->frames_count; i++) {

@@ -6,6 +6,7 @@
  * LOADED           reader pool      shard     shard/load.c             -
  * FLUSHED          pool             shard     shard/flusher.c          -
  * SPARE            pool             shard     shard/spare.c            -
+ * LISTED           reader pool      shard     shard/listing.c          -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -37,6 +38,7 @@ enum ss_msg_kind {
     SS_MSG_LOADED,
     SS_MSG_FLUSHED,
     SS_MSG_SPARE,
+    SS_MSG_LISTED,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,
@@ -78,6 +80,7 @@ enum ss_request_kind {
     SS_REQUEST_BARRIER,
     SS_REQUEST_SUBSCRIBE,    /* answer: a snapshot or none, frames after it; then FRAMEs follow */
     SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */
+    SS_REQUEST_LIST,         /* to every shard; answer: its part of the listing */
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
 };
 
@@ -105,6 +108,7 @@ struct ss_request {
     bool out_of_reach;                   /* the shard to itself: the frames were not to be had */
     struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
+    struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
 
     /* Answer. */
     int err;

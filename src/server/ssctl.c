@@ -20,6 +20,10 @@ static const struct ss_ctl_command commands[] = {
       "Follows a session and prints every frame of the server as one line of JSON. Connects again\n"
       "when the connection is lost; every connection begins with a snapshot.\n",
       ss__ctl_tail },
+    { "session list", "", 0, " url prefix after limit ",
+      "Prints one page of the sessions as JSON, by id; \"next\" is there if more follow, and is\n"
+      "what --after takes then.\n",
+      ss__ctl_session_list },
     { "store check", "DIR", 1, " ",
       "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
       "2: it cannot be opened.\n",
@@ -42,6 +46,9 @@ static const struct flag_help flags[] = {
     { "count", "N", "stop after N uiEvent frames" },
     { "since", "ORDINAL", "what the client has seen already (advisory)" },
     { "no-reconnect", "", "end with status 1 when the connection is lost" },
+    { "prefix", "TEXT", "only sessions whose id begins with it" },
+    { "after", "ID", "only sessions behind this id" },
+    { "limit", "N", "at most so many sessions, up to 1000 [default 100]" },
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -203,6 +210,9 @@ static int read_flags(const struct ss_ctl_command *command, const struct parsed 
         return refuse(ctl->err, "--since", failure.text);
     }
     ctl->no_reconnect = parsed->flag_values[3] != NULL;
+    ctl->prefix = parsed->flag_values[4];
+    ctl->after = parsed->flag_values[5];
+    ctl->limit = parsed->flag_values[6];
     return 0;
 }
 
@@ -226,10 +236,11 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
     if (command == NULL) {
         return parsed.words.count == 0
                    ? refuse(err, "no command",
-                            "one of submit, snapshot, tail, store check, store restored")
+                            "one of submit, snapshot, tail, session list, store check, "
+                            "store restored")
                    : refuse(err, parsed.words.items[0],
-                            "unknown command; there are submit, snapshot, tail, store check, "
-                            "store restored");
+                            "unknown command; there are submit, snapshot, tail, session list, "
+                            "store check, store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

@@ -21,6 +21,9 @@ struct ss_ctl {
     uint64_t count;             /* tail: uiEvent frames to print, 0: endless */
     uint64_t since;             /* tail: sinceSnapshotOrdinal */
     bool no_reconnect;
+    const char *prefix;         /* session list; these may be NULL */
+    const char *after;
+    const char *limit;
     FILE *out;
     FILE *err;
 };
@@ -40,6 +43,7 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err);
 int ss__ctl_submit(const struct ss_ctl *ctl);
 int ss__ctl_snapshot(const struct ss_ctl *ctl);
 int ss__ctl_tail(const struct ss_ctl *ctl);
+int ss__ctl_session_list(const struct ss_ctl *ctl);
 
 /* Exit status 0: clean; 1: findings; 2: the store cannot be opened. */
 int ss__ctl_store_check(const struct ss_ctl *ctl);

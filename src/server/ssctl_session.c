@@ -1,4 +1,4 @@
-/* submit and snapshot: one HTTP request each. */
+/* submit, snapshot and the session commands: one HTTP request each. */
 #include "server/file_bytes.h"
 #include "server/http_exchange.h"
 #include "server/json_members.h"
@@ -116,6 +116,29 @@ int ss__ctl_snapshot(const struct ss_ctl *ctl)
     ss__bytes_init(&target, 0);
     write_session_path(&target, ctl->args[0]);
     ss__bytes_text(&target, "snapshot");
+    int status = exchange(ctl, "GET", ss__bytes_view(&target), (struct ss_str){ 0 });
+    ss__bytes_deinit(&target);
+    return status;
+}
+
+static void write_parameter(struct ss_bytes *out, const char *name, const char *value)
+{
+    if (value != NULL) {
+        ss__bytes_byte(out, memchr(out->data, '?', out->len) == NULL ? '?' : '&');
+        ss__bytes_text(out, name);
+        ss__bytes_byte(out, '=');
+        ss__url_segment(out, ss_str(value));
+    }
+}
+
+int ss__ctl_session_list(const struct ss_ctl *ctl)
+{
+    struct ss_bytes target;
+    ss__bytes_init(&target, 0);
+    ss__bytes_text(&target, "/v1/sessions");
+    write_parameter(&target, "prefix", ctl->prefix);
+    write_parameter(&target, "after", ctl->after);
+    write_parameter(&target, "limit", ctl->limit);
     int status = exchange(ctl, "GET", ss__bytes_view(&target), (struct ss_str){ 0 });
     ss__bytes_deinit(&target);
     return status;

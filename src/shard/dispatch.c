@@ -9,6 +9,7 @@
 #include "shard/context.h"
 #include "shard/effect.h"
 #include "shard/flusher.h"
+#include "shard/listing.h"
 #include "shard/load.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
@@ -117,6 +118,7 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         snapshot(shard, channel, request);
         break;
     case SS_REQUEST_BARRIER:
+    case SS_REQUEST_LIST:
     case SS_REQUEST_RECOVER:
         ss__effect_answer(shard, request);
         break;
@@ -166,6 +168,10 @@ void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
 bool ss__dispatch_request(struct ss_shard *shard, struct ss_request *request)
 {
     ss__list_init(&request->link);
+    if (request->request == SS_REQUEST_LIST) {
+        ss__listing_start(shard, request);
+        return true;
+    }
     struct ss_channel *channel =
         ss__channel_get(shard, request->session_id, request->session_hash, true);
     if (channel == NULL) {
@@ -230,6 +236,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
         break;
     case SS_MSG_SPARE:
         ss__spare_done(shard, msg);
+        break;
+    case SS_MSG_LISTED:
+        ss__listing_done(shard, msg);
         break;
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {

@@ -10,6 +10,7 @@
 #include "shard/batch.h"
 #include "shard/dispatch.h"
 #include "shard/flusher.h"
+#include "shard/listing.h"
 #include "shard/load.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
@@ -255,6 +256,8 @@ static void await_jobs(struct ss_shard *shard)
             (void)sched_yield();
         } else if (msg->kind == SS_MSG_LOADED) {
             ss__load_drop(shard, msg);
+        } else if (msg->kind == SS_MSG_LISTED) {
+            ss__listing_drop(shard, msg);
         } else if (msg->kind == SS_MSG_FLUSHED || msg->kind == SS_MSG_SPARE) {
             (void)ss__dispatch(shard, msg);
         } else {

@@ -1,4 +1,6 @@
 # The engine tests that run an application use the messages of the shard tests.
-if(TARGET engine_test_engine)
-  sessionstream_add_proto(engine_test_engine ${CMAKE_SOURCE_DIR}/tests/unit/shard/notes.proto)
-endif()
+foreach(name test_engine test_sessions)
+  if(TARGET engine_${name})
+    sessionstream_add_proto(engine_${name} ${CMAKE_SOURCE_DIR}/tests/unit/shard/notes.proto)
+  endif()
+endforeach()

@@ -1,5 +1,6 @@
 #include "message/metrics.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "ss_test.h"

@@ -87,3 +87,20 @@ SS_TEST(ssctl_session, an_error_page_of_somebody_else_gives_its_status)
                     "ssctl: http_502: the server answered with status 502\n") == 0);
     ctl_run_deinit(&exchange.run);
 }
+
+SS_TEST(ssctl_session, list_passes_its_flags_on)
+{
+    struct exchange exchange;
+    run_exchange(&exchange, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"sessions\":[]}",
+                 CTL_ARGS("session", "list", "--prefix", "a b", "--after=a&b", "--limit", "7"));
+    ss_check(exchange.run.status == SS_CTL_OK);
+    ss_check(strcmp(exchange.run.out, "{\"sessions\":[]}\n") == 0);
+    ss_check_msg(strncmp(exchange.server.request,
+                         "GET /v1/sessions?prefix=a%20b&after=a%26b&limit=7 HTTP/1.1\r\n", 60) == 0,
+                 "%s", exchange.server.request);
+    ctl_run_deinit(&exchange.run);
+    run_exchange(&exchange, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"sessions\":[]}",
+                 CTL_ARGS("session", "list"));
+    ss_check(strncmp(exchange.server.request, "GET /v1/sessions HTTP/1.1\r\n", 27) == 0);
+    ctl_run_deinit(&exchange.run);
+}

@@ -1,0 +1,127 @@
+#include "store_fixture.h"
+
+#include "store/listing.h"
+
+struct listed {
+    struct ss_session_query query;
+    struct ss_list_page page;
+};
+
+static void begin(struct fixture *f, struct listed *listed, const char *prefix, const char *after,
+                  uint32_t limit)
+{
+    *listed = (struct listed){ .query = { ss_str(prefix), ss_str(after), limit } };
+    listed->page.query = &listed->query;
+    ss__arena_init(&listed->page.arena, 1024);
+    ss_check(ss__store_list_begin(f->store, &listed->page) == 0);
+}
+
+/* The ids, a space behind each. */
+static void expect(struct fixture *f, struct listed *listed, const char *ids)
+{
+    char got[512] = "";
+    ss_check(ss__store_list_read(f->store, &listed->page) == 0);
+    ss__store_list_settle(f->store, &listed->page);
+    for (uint32_t i = 0; i < listed->page.count; i++) {
+        struct ss_str id = listed->page.items[i].info.id;
+        (void)snprintf(got + strlen(got), sizeof got - strlen(got), "%.*s ", (int)id.len, id.data);
+    }
+    ss_check_msg(strcmp(got, ids) == 0, "got %s, want %s", got, ids);
+    ss__arena_deinit(&listed->page.arena);
+}
+
+static void list(struct fixture *f, const char *prefix, const char *after, uint32_t limit,
+                 const char *ids)
+{
+    struct listed listed;
+    begin(f, &listed, prefix, after, limit);
+    expect(f, &listed, ids);
+}
+
+static void flush(struct fixture *f)
+{
+    int moved;
+    while ((moved = ss__store_flush(f->store, 100)) > 0) {
+    }
+    ss_check(moved == 0);
+}
+
+SS_TEST(listing, sessions_of_log_and_catalog_are_one_list)
+{
+    struct fixture f;
+    fixture_open(&f);
+    list(&f, "", "", 10, "");
+    fixture_publish(&f, "b", 1, 10, 1);
+    fixture_publish(&f, "ab", 1, 10, 1);
+    flush(&f);
+    fixture_publish(&f, "c", 1, 10, 1);
+    fixture_publish(&f, "a", 1, 10, 1);
+    fixture_publish(&f, "abc", 1, 10, 1);
+    list(&f, "", "", 10, "a ab abc b c ");
+    list(&f, "a", "", 10, "a ab abc ");
+    list(&f, "ab", "", 10, "ab abc ");
+    list(&f, "x", "", 10, "");
+    list(&f, "", "ab", 10, "abc b c ");
+    list(&f, "a", "ab", 10, "abc ");
+    list(&f, "a", "b", 10, "");
+    list(&f, "b", "a", 10, "b ");
+    list(&f, "", "c", 10, "");
+    list(&f, "", "", 2, "a ab abc ");    /* one more tells that there are more */
+    flush(&f);
+    list(&f, "", "", 10, "a ab abc b c ");
+    list(&f, "a", "ab", 10, "abc ");
+    fixture_end(&f);
+}
+
+SS_TEST(listing, a_flush_in_between_shows_nothing_twice)
+{
+    struct fixture f;
+    struct listed listed;
+    fixture_open(&f);
+    fixture_publish(&f, "b", 1, 10, 1);
+    fixture_publish(&f, "a", 1, 10, 1);
+    begin(&f, &listed, "", "", 10);
+    flush(&f);
+    expect(&f, &listed, "a b ");
+    fixture_end(&f);
+}
+
+SS_TEST(listing, shows_what_is_committed_and_not_what_is_staged)
+{
+    struct fixture f;
+    struct listed listed;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 2, 10, 2);
+    flush(&f);
+    struct ss_store_session *session = fixture_session(&f, "a");
+    fixture_stage(&f, session, 1, 10);
+    ss_check(ss__store_commit(f.store) == 0);
+    fixture_stage(&f, session, 1, 10);
+    struct ss_store_session *staged;
+    ss_check(ss__store_stage_session(f.store, ss_str("b"), 5, &staged) == 0);
+    begin(&f, &listed, "", "", 10);
+    ss_check(ss__store_list_read(f.store, &listed.page) == 0);
+    ss__store_list_settle(f.store, &listed.page);
+    ss_check(listed.page.count == 1);
+    const struct ss_session_info *info = &listed.page.items[0].info;
+    ss_check(info->ordinal == 3 && !info->running);
+    ss_check(info->created_us == ss__store_row(session)->created_us);
+    ss__arena_deinit(&listed.page.arena);
+    ss__store_abort(f.store);
+    ss__store_put_session(f.store, staged);
+    ss__store_put_session(f.store, session);
+    fixture_end(&f);
+}
+
+SS_TEST(listing, is_the_same_after_a_crash)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "b", 1, 10, 1);
+    flush(&f);
+    fixture_publish(&f, "a", 1, 10, 1);
+    fixture_crash(&f);
+    fixture_reopen(&f);
+    list(&f, "", "", 10, "a b ");
+    fixture_end(&f);
+}
