@@ -58,7 +58,7 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
     }
     const struct ss_session_row *row = ss__store_row(stored);
     state->epoch = row->epoch;
-    state->whole = row->timeline_ordinal == 0;
+    state->whole = row->timeline_ordinal == 0 && !ss__store_checkpointing(stored);
     ss__count(&ss__stats(shard)->sessions_loaded, 1);
     return 0;
 }
@@ -137,7 +137,7 @@ static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool 
         return err;
     }
     struct ss_image image;
-    err = ss__store_read_image(shard->store, request, &image);
+    err = ss__store_read_image_here(shard->store, request, &image);
     ss__store_image_request_free(request);
     if (err == 0) {
         err = install(shard, channel, &image, entities);

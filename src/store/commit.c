@@ -40,18 +40,15 @@ int ss__store_stage_event(struct ss_store *store, struct ss_store_session *sessi
     struct ss_session_values *now = &session->now;
     SS_REQUIRE(record->ordinal == now->row.ordinal + 1);
     size_t len = ss__log_event_bytes(record);
-    size_t before = store->batch.len;
     uint64_t position;
-    uint8_t *at = extend_batch(store, len, &position);
+    /* A session without staged events must not count as changed: no commit would settle it. */
+    int err = ss__session_make_room(session);
+    uint8_t *at = err != 0 ? NULL : extend_batch(store, len, &position);
     if (at == NULL) {
         return SS_E_NOMEM;
     }
     ss__session_change(store, session);
-    int err = ss__session_push(session, position, (uint32_t)len);
-    if (err != 0) {
-        store->batch.len = before;
-        return err;
-    }
+    (void)ss__session_push(session, position, (uint32_t)len);    /* there is room */
     ss__log_event_encode(at, store->log.seed, store->log.next_batch, now->row.sid, record);
     store->batch_records++;
     store->batch_events++;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "core/log.h"
 
 #define SID_BLOCK 1024u
@@ -190,8 +191,9 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
     if (nothing_to_do(store, tails_max)) {
         return 0;
     }
-    struct ss_flush *flush = calloc(1, sizeof *flush);
+    struct ss_flush *flush = SS_FAULT("store.flush.plan") != 0 ? NULL : calloc(1, sizeof *flush);
     if (flush == NULL) {
+        ss__checkpoints_forget(store);    /* the caller frees their rows */
         return SS_E_NOMEM;
     }
     store->flushing = true;
@@ -279,6 +281,18 @@ static void settle_item(struct ss_store *store, const struct ss_flush_item *item
     ss__session_judge_tail(store, session);
 }
 
+/* Behind the walker only sessions that are set aside still need a file, perhaps since this flush:
+ * it stays for them and holds up no other. */
+static void keep_set_aside(struct ss_store *store)
+{
+    for (size_t i = 0; i < store->log.count; i++) {
+        struct ss_log_file *file = store->log.files[i];
+        if (file->head.serial < store->walker.serial && file->live > 0) {
+            file->kept = true;
+        }
+    }
+}
+
 /* What LMDB's codes mean. */
 static int judge(struct ss_store *store, const struct ss_flush *flush)
 {
@@ -312,6 +326,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     }
     store->stored_next_sid = flush->next_sid != 0 ? flush->next_sid : store->stored_next_sid;
     nobody_leaves(store);    /* they have left */
+    keep_set_aside(store);
     store->stats.stragglers_flushed += flush->stragglers;
     store->stats.records_trimmed += ss__log_trim(&store->log);
     store->stats.flushes++;
@@ -343,6 +358,11 @@ bool ss__store_may_flush(const struct ss_store *store)
     return !store->failed && !store->flushing &&
            (store->flush_retry_ns == 0 ||
             ss__clock_monotonic_ns(store->options.clock) >= store->flush_retry_ns);
+}
+
+bool ss__store_checkpointing(const struct ss_store_session *session)
+{
+    return session->item != NULL && session->item->checkpoint;
 }
 
 bool ss__store_flushing(const struct ss_store *store)

@@ -317,8 +317,16 @@ static void free_reading(struct reading *reading)
     free(reading->records);
 }
 
-int ss__store_read_image(struct ss_store *store, const struct ss_image_request *request,
-                         struct ss_image *ret_image)
+static int read_all(struct reading *reading)
+{
+    int err = read_timeline(reading);
+    err = err == 0 && reading->request->entities ? read_entities(reading) : err;
+    err = err != 0 ? err : read_segments(reading);
+    return err != 0 ? err : read_tail(reading);
+}
+
+static int read_image(struct ss_store *store, const struct ss_image_request *request, bool owner,
+                      struct ss_image *ret_image)
 {
     if (request->row.quarantined) {
         return SS_E_CORRUPT;
@@ -329,13 +337,13 @@ int ss__store_read_image(struct ss_store *store, const struct ss_image_request *
         return SS_E_NOMEM;
     }
     ss__arena_init(&reading.arena, 16384);
-    int err = ss__env_read_begin(&store->env, &reading.txn);
+    int err = owner ? ss__env_reader(&store->env, &reading.txn)
+                    : ss__env_read_begin(&store->env, &reading.txn);
     if (err == 0) {
-        err = read_timeline(&reading);
-        err = err == 0 && request->entities ? read_entities(&reading) : err;
-        err = err != 0 ? err : read_segments(&reading);
-        err = err != 0 ? err : read_tail(&reading);
-        ss__env_read_end(&store->env, reading.txn);
+        err = read_all(&reading);
+        if (!owner) {
+            ss__env_read_end(&store->env, reading.txn);
+        }
     }
     if (err == 0 && reading.ordinal < request->row.ordinal) {
         err = SS_E_CORRUPT;    /* events that were acknowledged are missing */
@@ -355,6 +363,18 @@ int ss__store_read_image(struct ss_store *store, const struct ss_image_request *
                                     .bytes = reading.arena.total_bytes,
                                     .memory = memory };
     return 0;
+}
+
+int ss__store_read_image(struct ss_store *store, const struct ss_image_request *request,
+                         struct ss_image *ret_image)
+{
+    return read_image(store, request, false, ret_image);
+}
+
+int ss__store_read_image_here(struct ss_store *store, const struct ss_image_request *request,
+                              struct ss_image *ret_image)
+{
+    return read_image(store, request, true, ret_image);
 }
 
 void ss__image_deinit(struct ss_image *image)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/store_state.h"
@@ -143,17 +144,28 @@ void ss__session_change(struct ss_store *store, struct ss_store_session *session
     }
 }
 
-int ss__session_push(struct ss_store_session *session, uint64_t position, uint32_t bytes)
+int ss__session_make_room(struct ss_store_session *session)
 {
-    struct ss_session_values *now = &session->now;
-    if (now->tail_count == session->tail_slots) {
+    if (session->now.tail_count == session->tail_slots) {
         uint32_t slots = session->tail_slots == 0 ? TAIL_SLOTS_MIN : session->tail_slots * 2;
-        uint64_t *tail = realloc(session->tail, slots * sizeof *tail);
+        uint64_t *tail = SS_FAULT("store.tail") != 0
+                             ? NULL
+                             : realloc(session->tail, slots * sizeof *tail);
         if (tail == NULL) {
             return SS_E_NOMEM;
         }
         session->tail = tail;
         session->tail_slots = slots;
+    }
+    return 0;
+}
+
+int ss__session_push(struct ss_store_session *session, uint64_t position, uint32_t bytes)
+{
+    struct ss_session_values *now = &session->now;
+    int err = ss__session_make_room(session);
+    if (err != 0) {
+        return err;
     }
     session->tail[now->tail_count++] = position;
     now->tail_bytes += bytes;

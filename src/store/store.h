@@ -225,6 +225,10 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
 void ss__store_flush_run(struct ss_flush *flush);
 int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush);
 
+/* Whether a checkpoint of the session is in the flush that is planned and not settled: LMDB may
+ * have its entities although the row does not say so yet. */
+bool ss__store_checkpointing(const struct ss_store_session *session);
+
 /* ---- the next file of the log, made beforehand ---- */
 
 struct ss_log_fill;
@@ -267,6 +271,11 @@ struct ss_image {
  * or missing record or entity, logged), SS_E_NOMEM. */
 int ss__store_read_image(struct ss_store *store, const struct ss_image_request *request,
                          struct ss_image *ret_image);
+
+/* The same on the owner thread, for a state that then reads its other entities with
+ * ss__store_read_entity: both see LMDB at one moment, although a flush may commit between them. */
+int ss__store_read_image_here(struct ss_store *store, const struct ss_image_request *request,
+                              struct ss_image *ret_image);
 void ss__image_deinit(struct ss_image *image);
 
 /* Number of events after timeline_ordinal, that is how many a load replays. */

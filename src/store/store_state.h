@@ -158,6 +158,9 @@ void ss__session_release(struct ss_store *store, struct ss_store_session *sessio
 /* Saves the committed values and lists the session as changed. */
 void ss__session_change(struct ss_store *store, struct ss_store_session *session);
 
+/* Sees to it that the next push succeeds. SS_E_NOMEM. */
+int ss__session_make_room(struct ss_store_session *session);
+
 /* Appends a log position to the tail. SS_E_NOMEM. */
 int ss__session_push(struct ss_store_session *session, uint64_t position, uint32_t bytes);
 

@@ -112,6 +112,69 @@ SS_TEST(flusher, state_that_is_dropped_meanwhile_comes_back_from_the_log)
     close_with_pool(&f, pool);
 }
 
+static struct ss_flush *plan(struct fixture *f, const char *session)
+{
+    struct ss_flush *flush;
+    ss__checkpoint_want(f->shard, state_of(f, session));
+    ss__checkpoint_stage(f->shard);
+    ss_check(ss__store_flush_plan(f->shard->store, 0, &flush) == 1 && flush != NULL);
+    return flush;
+}
+
+static void settle(struct fixture *f, struct ss_flush *flush)
+{
+    ss_check(ss__store_flush_settle(f->shard->store, flush) > 0);
+    ss__checkpoint_settle(f->shard, true);
+}
+
+static void check_texts(struct fixture *f, const char *a, const char *b)
+{
+    static char text[1 << 16];
+    for (struct ss_msg *frame; (frame = next_message(f)) != NULL;) {
+        ss__msg_free(frame);
+    }
+    f->now_ns += UINT64_C(1000000000);    /* no snapshot is used again */
+    post_subscribe(f, "s", 9, 1);
+    step_all(f);
+    ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
+    ss_check_msg(strstr(text, a) != NULL && strstr(text, b) != NULL, "%s", text);
+}
+
+/* A state that leaves memory while its checkpoint is written comes back before it is settled. */
+static void drop_between(bool older, bool reader)
+{
+    struct fixture f;
+    fixture_init(&f);
+    put(&f, "s", "a", "1");
+    put(&f, "s", "b", "1");
+    put(&f, "other", "a", "1");
+    struct ss_flush *first = plan(&f, older ? "s" : "other");
+    ss__store_flush_run(first);
+    settle(&f, first);
+    put(&f, "s", "a", "2");
+    struct ss_flush *flush = plan(&f, "s");
+    if (reader) {
+        put(&f, "s", "new", "1");    /* looks whether LMDB has it */
+    }
+    ss__store_flush_run(flush);
+    ss__state_free(f.shard, state_of(&f, "s"));
+    put(&f, "s", "a", "3");
+    check_texts(&f, "\"text\":\"1+2+3\"", "\"text\":\"1\"");
+    settle(&f, flush);
+    put(&f, "s", "b", "2");
+    check_texts(&f, "\"text\":\"1+2+3\"", "\"text\":\"1+2\"");
+    fixture_restart(&f);
+    check_texts(&f, "\"text\":\"1+2+3\"", "\"text\":\"1+2\"");
+    fixture_deinit(&f);
+}
+
+SS_TEST(flusher, state_reloaded_between_commit_and_settling_has_one_view_of_the_store)
+{
+    for (int i = 0; i < 4; i++) {
+        drop_between((i & 1) != 0, (i & 2) != 0);
+    }
+}
+
 SS_TEST(flusher, that_fails_leaves_its_checkpoints_wanted)
 {
     struct fixture f;

@@ -14,6 +14,25 @@ static struct ss_flush *plan(struct fixture *f, unsigned tails_max)
     return flush;
 }
 
+/* Of the newest event of the session, which is in no segment. */
+static uint64_t bad_position(struct fixture *f)
+{
+    struct ss_store_session *session;
+    ss_check(ss__store_get_session(f->store, ss_str("bad"), &session) == 0);
+    uint64_t position = session->tail[session->now.tail_count - 1];
+    ss__store_put_session(f->store, session);
+    return position;
+}
+
+static struct ss_session_row row_of(struct fixture *f, const char *id)
+{
+    struct ss_store_session *session;
+    ss_check(ss__store_get_session(f->store, ss_str(id), &session) == 0);
+    struct ss_session_row row = *ss__store_row(session);
+    ss__store_put_session(f->store, session);
+    return row;
+}
+
 static void *run_elsewhere(void *flush)
 {
     ss__store_flush_run(flush);
@@ -153,5 +172,74 @@ SS_TEST(flush_run, nothing_but_records_that_need_no_move_is_said)
     fixture_open(&f);
     ss_check(ss__store_flush_plan(f.store, 16, &flush) == 0 && flush == NULL);
     ss_check(!ss__store_flushing(f.store));
+    fixture_end(&f);
+}
+
+/* A record that is damaged while the store is open, in a file that the search has left behind. */
+SS_TEST(flush_run, session_set_aside_by_a_flush_holds_up_no_log_file_but_its_own)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.options.log_file_bytes = 64u << 10;
+    fixture_reopen(&f);
+    fixture_publish(&f, "bad", 1, 100, 1);
+    uint64_t position = bad_position(&f);
+    fixture_publish(&f, "busy", 100, 1000, 10);
+    fixture_flip_log(&f, position + 60);
+    fixture_flush_all(&f);
+    ss_check(row_of(&f, "bad").quarantined);
+    for (unsigned i = 0; i < 60; i++) {
+        fixture_publish(&f, "busy", 100, 1000, 10);
+        fixture_flush_all(&f);
+    }
+    unsigned files = fixture_count_files(&f, "log-");
+    ss_check_msg(files <= 4, "%u files", files);
+    fixture_crash(&f);
+    fixture_reopen(&f);
+    ss_check(row_of(&f, "bad").quarantined);
+    fixture_verify(&f, "busy", 6100, 1000);
+    fixture_end(&f);
+}
+
+/* Room for a tail is missing: the session has nothing staged, and the flush that follows and the
+ * next batch, which is given up, find it as it is. */
+SS_TEST(flush_run, event_refused_for_want_of_memory_leaves_no_trace)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 8, 50, 8);
+    struct ss_store_session *session;
+    ss_check(ss__store_get_session(f.store, ss_str("a"), &session) == 0);
+    struct ss_record record = { .ordinal = 9, .time_us = 1, .type_id = f.event_type,
+                                .payload = ss_str("x") };
+    ss__fault_arm("store.tail", 1, 1, 1);
+    ss_check(ss__store_stage_event(f.store, session, &record) == SS_E_NOMEM);
+    ss_check(ss__store_commit(f.store) == 0 && !session->changed);
+    fixture_flush_all(&f);
+    ss_check(ss__store_stage_event(f.store, session, &record) == 0);
+    ss__store_abort(f.store);
+    ss__store_put_session(f.store, session);
+    fixture_verify(&f, "a", 8, 50);
+    fixture_publish(&f, "a", 3, 50, 1);
+    fixture_flush_all(&f);
+    fixture_verify(&f, "a", 11, 50);
+    fixture_end(&f);
+}
+
+/* Their rows are the caller's, who frees them when the plan fails. */
+SS_TEST(flush_run, plan_that_cannot_be_made_forgets_its_checkpoints)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_flush_all(&f);
+    struct ss_store_session *session;
+    struct ss_flush *flush = NULL;
+    ss_check(ss__store_get_session(f.store, ss_str("a"), &session) == 0);
+    ss_check(ss__store_stage_checkpoint(f.store, session, NULL, 0, 3, 1) == 0);
+    ss__fault_arm("store.flush.plan", 1, 1, 1);
+    ss_check(ss__store_flush_plan(f.store, 0, &flush) == SS_E_NOMEM && flush == NULL);
+    ss_check(ss__store_flush_plan(f.store, 0, &flush) == 0);
+    ss__store_put_session(f.store, session);
     fixture_end(&f);
 }
