@@ -11,6 +11,8 @@
 
 #include <sessionstream/durability.h>
 #include <sessionstream/error.h>
+#include <sessionstream/limits.h>
+#include <sessionstream/policy.h>
 #include <sessionstream/registry.h>
 #include <sessionstream/types.h>
 
@@ -41,6 +43,8 @@ struct ss_engine_options {
     uint32_t handshake_timeout_ms;      /* 10,000 */
     uint32_t ping_interval_ms;          /* 25,000 */
     uint32_t dead_timeout_ms;           /* 60,000: nothing received for so long closes */
+    enum ss_projection_policy ui_policy;          /* SS_POLICY_FAIL; not SS_POLICY_HALT */
+    enum ss_projection_policy timeline_policy;    /* SS_POLICY_FAIL */
     uint32_t stop_timeout_ms;           /* 4,000: what ss_engine_stop waits for clients and flushes */
 };
 
@@ -100,6 +104,34 @@ SS_API int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id,
  * fsync mode, committed. As ss_engine_submit. */
 SS_API int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
                              void *ctx);
+
+/* Where the timeline of a session stands. */
+struct ss_cursors {
+    uint64_t ordinal;             /* of the newest event */
+    uint64_t timeline;            /* watermark: every event up to here is in the entities */
+    uint64_t halted_at;           /* the event the timeline stopped at, 0: it goes on */
+    uint64_t failed_total;        /* events that are not in the entities, though later ones are */
+    uint32_t failed_count;        /* of these in @failed: the oldest, ascending */
+    uint64_t failed[SS_FAILED_ORDINALS_MAX];
+};
+
+/* @err 0 and @cursors, or why not (SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM, SS_E_COMMIT, SS_E_BUSY)
+ * and NULL. On the shard thread, after the commit; must not block. */
+typedef void ss_cursors_fn(int err, const struct ss_cursors *cursors, void *ctx);
+
+/* Asks for the cursors of a session, after everything posted to it before. Errors, without @done:
+ * SS_E_SESSION_ID, SS_E_BUSY, SS_E_STOPPING, SS_E_NOMEM. */
+SS_API int ss_engine_cursors(struct ss_engine *engine, struct ss_str session_id,
+                             ss_cursors_fn *done, void *ctx);
+
+/* Tries the failed events of a session again, in order and under the present code, and ends a halt:
+ * its timeline is made again from its first event, or only from the halt on if nothing failed
+ * before. Requests to the session wait meanwhile. @done is called when the result is on disk: err
+ * 0, or SS_E_PROJECTION if events still fail; the result's ordinal is the watermark. SS_E_VERSION:
+ * the first events are gone. Followers get a snapshot if the timeline changed. As
+ * ss_engine_barrier. */
+SS_API int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                           void *ctx);
 
 #ifdef __cplusplus
 }

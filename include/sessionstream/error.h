@@ -56,7 +56,8 @@ extern "C" {
     X(CONFIG,          -10037, "invalid_config",     "invalid configuration")                    \
     X(ADDRESS,         -10038, "address_unavailable","address cannot be used")                   \
     X(SUBSCRIPTIONS,   -10039, "too_many_subscriptions", "too many subscriptions")               \
-    X(INTERNAL,        -10040, "internal",           "internal error")
+    X(INTERNAL,        -10040, "internal",           "internal error")                           \
+    X(TIMELINE_HALTED, -10041, "timeline_halted",    "the timeline stopped at a failed event")
 
 enum ss_error {
     SS_OK = 0,

@@ -72,6 +72,9 @@
 #define SS_LIST_DEFAULT 100
 #define SS_LIST_MAX 1000
 
+/* Events of a session that are not in its timeline and are known by name. */
+#define SS_FAILED_ORDINALS_MAX 16
+
 /* Shards and gateways. */
 #define SS_SHARDS_MAX 256
 #define SS_GATEWAYS_MAX 16
@@ -209,6 +212,9 @@
     X(APPENDED_BYTES_MAX, "bytes",                                                                \
       "Appended to entities of a session without being stored",                                   \
       "Memory that no event accounts for.")                                                       \
+    X(FAILED_ORDINALS_MAX, "ordinals",                                                            \
+      "Failed events of a session that are named, the oldest; more are counted",                  \
+      "They stand in the row of the session.")                                                    \
     X(SHARDS_MAX, "shards",                                                                       \
       "One data directory",                                                                       \
       "A thread and a store each.")                                                               \

@@ -130,6 +130,8 @@ static int open_shard(struct ss_engine *engine, uint32_t index)
         .durability_interval_ms = engine->options.durability_interval_ms,
         .session_cache_bytes = engine->options.session_cache_bytes,
         .stop_timeout_ms = engine->options.stop_timeout_ms,
+        .ui_policy = engine->options.ui_policy,
+        .timeline_policy = engine->options.timeline_policy,
     };
     err = ss__shard_new(&options, &engine->shards[index], &engine->failure);
     if (err != 0) {
@@ -337,6 +339,17 @@ uint64_t ss_engine_recovery_us(const struct ss_engine *engine)
 
 /* ---- calls from outside a handler ---- */
 
+/* Takes the request. */
+static int post_request(struct ss_engine *engine, struct ss_request *request)
+{
+    struct ss_inbox *inbox = ss__router_inbox(&engine->router, request->session_id);
+    int err = ss__inbox_post(inbox, &request->base.node, SS_POST_OUTSIDE);
+    if (err != 0) {
+        ss__msg_free(&request->base);
+    }
+    return err;
+}
+
 static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_str session_id,
                 const struct ss_name *name, struct ss_str payload, ss_done_fn *done, void *ctx)
 {
@@ -348,12 +361,7 @@ static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_s
     request->name = name;
     request->done = done;
     request->ctx = ctx;
-    int err = ss__inbox_post(ss__router_inbox(&engine->router, session_id), &request->base.node,
-                             SS_POST_OUTSIDE);
-    if (err != 0) {
-        ss__msg_free(&request->base);
-    }
-    return err;
+    return post_request(engine, request);
 }
 
 const struct ss_router *ss__engine_router(const struct ss_engine *engine)
@@ -435,4 +443,27 @@ int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_don
     struct ss_str none = { NULL, 0 };
     return err != 0 ? err
                     : post(engine, SS_REQUEST_BARRIER, session_id, NULL, none, done, ctx);
+}
+
+int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                    void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    struct ss_str none = { NULL, 0 };
+    return err != 0 ? err : post(engine, SS_REQUEST_RETRY, session_id, NULL, none, done, ctx);
+}
+
+int ss_engine_cursors(struct ss_engine *engine, struct ss_str session_id, ss_cursors_fn *done,
+                      void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    struct ss_str none = { NULL, 0 };
+    struct ss_request *request =
+        err != 0 ? NULL : ss__request_new(SS_REQUEST_CURSORS, session_id, none, none);
+    if (request == NULL) {
+        return err != 0 ? err : SS_E_NOMEM;
+    }
+    request->cursors_done = done;
+    request->ctx = ctx;
+    return post_request(engine, request);
 }

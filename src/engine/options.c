@@ -82,6 +82,14 @@ int ss__options_check(const struct ss_engine_options *options, struct ss_failure
     if ((unsigned)options->durability > SS_DURABILITY_NONE) {
         return ss__fail(failure, SS_E_INVAL, "durability %d is unknown", (int)options->durability);
     }
+    if ((unsigned)options->timeline_policy > SS_POLICY_HALT) {
+        return ss__fail(failure, SS_E_INVAL, "timeline_policy %d is unknown",
+                        (int)options->timeline_policy);
+    }
+    if ((unsigned)options->ui_policy > SS_POLICY_ADVANCE) {
+        return ss__fail(failure, SS_E_INVAL, "ui_policy %d is neither fail nor advance",
+                        (int)options->ui_policy);
+    }
     int err = check_ranges(options, failure);
     if (err == 0 && options->dead_timeout_ms <= options->ping_interval_ms) {
         err = ss__fail(failure, SS_E_INVAL,

@@ -176,6 +176,49 @@ static void get_snapshot(struct ss_conn *conn, const struct ss_http_request *req
     pass_on(conn, SS_REQUEST_SNAPSHOT, request->segments[2], NULL, ss_str(NULL));
 }
 
+static void pass_session(struct ss_conn *conn, const struct ss_http_request *request,
+                        enum ss_request_kind kind)
+{
+    struct ss_failure failure = { .text = "" };
+    int err = ss__requests_check_session(request->segments[2], &failure);
+    if (err != 0) {
+        respond_failure(conn, err, &failure, request->segments[2]);
+        return;
+    }
+    pass_on(conn, kind, request->segments[2], NULL, ss_str(NULL));
+}
+
+static void write_number(struct ss_bytes *out, const char *member, uint64_t number)
+{
+    ss__bytes_text(out, member);
+    ss__bytes_byte(out, '"');
+    ss__bytes_u64(out, number);
+    ss__bytes_byte(out, '"');
+}
+
+static void respond_cursors(struct ss_conn *conn, const struct ss_request *request)
+{
+    struct ss_bytes *out = &conn->gateway->scratch;
+    const struct ss_cursors *cursors = request->cursors;
+    ss__bytes_clear(out);
+    ss__bytes_text(out, "{\"sessionId\":");
+    ss__json_string(out, request->session_id);
+    write_number(out, ",\"ordinal\":", cursors->ordinal);
+    write_number(out, ",\"timeline\":", cursors->timeline);
+    write_number(out, ",\"haltedAt\":", cursors->halted_at);
+    write_number(out, ",\"failedTotal\":", cursors->failed_total);
+    ss__bytes_text(out, ",\"failed\":[");
+    for (uint32_t i = 0; i < cursors->failed_count; i++) {
+        write_number(out, i == 0 ? "" : ",", cursors->failed[i]);
+    }
+    ss__bytes_text(out, "]}");
+    if (out->err != 0) {
+        ss__respond_error(conn, out->err, ss_str(NULL), request->session_id);
+        return;
+    }
+    respond_text(conn, APPLICATION_JSON, ss__bytes_view(out));
+}
+
 void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
 {
     struct ss_bytes *scratch = &conn->gateway->scratch;
@@ -193,6 +236,10 @@ void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
         } else {
             ss__respond_snapshot(conn, request->snapshot, request->session_id);
         }
+        return;
+    }
+    if (request->cursors != NULL) {
+        respond_cursors(conn, request);
         return;
     }
     ss__bytes_clear(scratch);
@@ -286,6 +333,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
     bool command = is_session_path(request, 5, "commands");
     bool snapshot = is_session_path(request, 4, "snapshot");
     bool list = is_path(request, "/v1/sessions");
+    bool cursors = is_session_path(request, 4, "cursors");
+    bool retry = is_session_path(request, 4, "retry");
     bool health = is_path(request, "/healthz");
     bool ready = is_path(request, "/readyz");
     bool metrics = is_path(request, "/metrics");
@@ -296,7 +345,12 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         } else {
             refuse_method(conn, "POST");
         }
-    } else if (asset == NULL && !snapshot && !list && !health && !ready && !metrics) {
+    } else if (retry && request->method == SS_HTTP_POST) {
+        pass_session(conn, request, SS_REQUEST_RETRY);
+    } else if (retry) {
+        refuse_method(conn, "POST");
+    } else if (asset == NULL && !snapshot && !cursors && !list && !health && !ready &&
+               !metrics) {
         if (is_read(request) && lacks_slash(conn, request)) {
             respond_moved(conn);
             return;
@@ -310,6 +364,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         get_snapshot(conn, request);
     } else if (list) {
         ss__sessions_list(conn, request);
+    } else if (cursors) {
+        pass_session(conn, request, SS_REQUEST_CURSORS);
     } else if (health) {
         respond_text(conn, TEXT_PLAIN, ss_str("ok\n"));
     } else if (ready) {

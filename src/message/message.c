@@ -104,6 +104,8 @@ static void release_request(struct ss_request *request)
         ss__buf_unref(request->frames[i]);
     }
     free(request->frames);
+    free(request->cursors);
+    free(request->retry);
 }
 
 void ss__msg_free(struct ss_msg *msg)

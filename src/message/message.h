@@ -81,8 +81,12 @@ enum ss_request_kind {
     SS_REQUEST_SUBSCRIBE,    /* answer: a snapshot or none, frames after it; then FRAMEs follow */
     SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */
     SS_REQUEST_LIST,         /* to every shard; answer: its part of the listing */
+    SS_REQUEST_CURSORS,      /* answer: where the timeline stands */
+    SS_REQUEST_RETRY,        /* try failed events again */
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
 };
+
+struct ss_retry;    /* shard/retry.h; one block of memory */
 
 struct ss_request {
     struct ss_msg base;
@@ -93,6 +97,7 @@ struct ss_request {
     struct ss_connection_id connection;
     uint64_t number;                     /* of the asker: names this request */
     ss_done_fn *done;                    /* in-process callers: called on the shard thread */
+    ss_cursors_fn *cursors_done;         /* CURSORS: likewise, instead of @done */
     void *ctx;
 
     /* What. The strings lie in the message's own memory. */
@@ -109,6 +114,7 @@ struct ss_request {
     struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
+    struct ss_retry *retry;              /* RETRY: how far it is; the request's */
 
     /* Answer. */
     int err;
@@ -121,6 +127,7 @@ struct ss_request {
     struct ss_buf *snapshot;             /* SUBSCRIBE: websocket message; SNAPSHOT: JSON */
     uint64_t live;                       /* SUBSCRIBE: with @ordinal, what the frames are after */
     bool snapshot_shared;                /* and counted with the request it was made for */
+    struct ss_cursors *cursors;          /* CURSORS: the request's */
     struct ss_buf **frames;              /* SUBSCRIBE: frames after the snapshot */
     uint32_t frames_count;
 

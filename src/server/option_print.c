@@ -184,6 +184,11 @@ static void print_value(struct ss_bytes *out, const struct ss_server_options *op
                                      options->engine.durability_interval_ms, text);
         ss__bytes_text(out, text);
         break;
+    case SS_OPTION_KIND_POLICY:
+        ss__bytes_text(out, ss__option_policy_name(
+                                *(const enum ss_projection_policy *)(const void *)(
+                                    (const char *)options + option->offset)));
+        break;
     case SS_OPTION_KIND_LOG_LEVEL:
         ss__bytes_text(out, ss__option_log_level_name(options->log_level));
         break;

@@ -87,6 +87,17 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
     [SS_OPTION_STOP_TIMEOUT] = { "stop-timeout", SS_OPTION_KIND_DURATION, "TIME", "4s", 100,
                                  10 * MINUTE_MS, FIELD(engine.stop_timeout_ms),
                                  .help = "What stopping waits for clients and flushes." },
+    [SS_OPTION_UI_POLICY] = { "ui-policy", SS_OPTION_KIND_POLICY, "POLICY", "fail",
+                              SS_POLICY_FAIL, SS_POLICY_ADVANCE, FIELD(engine.ui_policy),
+                              .help = "What follows when the UI projection fails. fail: the "
+                                      "publisher gets the error, nothing is shown. advance: the "
+                                      "entities change, no frames are sent." },
+    [SS_OPTION_TIMELINE_POLICY] = { "timeline-policy", SS_OPTION_KIND_POLICY, "POLICY", "fail",
+                                    SS_POLICY_FAIL, SS_POLICY_HALT, FIELD(engine.timeline_policy),
+                                    .help = "What follows when the timeline projection fails. "
+                                            "fail: the publisher gets the error. advance: frames "
+                                            "are sent, no entity changes. halt: the session's "
+                                            "entities stay as they are until a retry." },
     [SS_OPTION_LOG_LEVEL] = { "log-level", SS_OPTION_KIND_LOG_LEVEL, "LEVEL", "info",
                               FIELD(log_level),
                               .help = "error, warn, info or debug; one line per record on "

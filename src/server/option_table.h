@@ -36,6 +36,8 @@ enum ss_option_id {
     SS_OPTION_PING_INTERVAL,
     SS_OPTION_DEAD_TIMEOUT,
     SS_OPTION_STOP_TIMEOUT,
+    SS_OPTION_UI_POLICY,
+    SS_OPTION_TIMELINE_POLICY,
     SS_OPTION_LOG_LEVEL,
     SS_OPTION_CONFIG,
     SS_OPTION_COUNT
@@ -49,6 +51,7 @@ enum ss_option_kind {
     SS_OPTION_KIND_DURATION,      /* uint32_t milliseconds */
     SS_OPTION_KIND_DURABILITY,    /* engine.durability and its interval */
     SS_OPTION_KIND_LOG_LEVEL,
+    SS_OPTION_KIND_POLICY,        /* enum ss_projection_policy, up to max */
     SS_OPTION_KIND_LIST,          /* struct ss_option_list; repeatable */
     SS_OPTION_KIND_MAP            /* the same, of "key=value" */
 };

@@ -232,6 +232,28 @@ void ss__option_format_durability(enum ss_durability durability, uint32_t interv
     (void)snprintf(out, SS_OPTION_VALUE_BYTES, "%s%s", names[durability], time);
 }
 
+static const char *const policy_names[] = { [SS_POLICY_FAIL] = "fail",
+                                            [SS_POLICY_ADVANCE] = "advance",
+                                            [SS_POLICY_HALT] = "halt" };
+
+int ss__option_parse_policy(struct ss_str text, enum ss_projection_policy max,
+                            enum ss_projection_policy *ret_policy, struct ss_failure *failure)
+{
+    for (int i = 0; i <= (int)max; i++) {
+        if (ss_str_equal(text, ss_str(policy_names[i]))) {
+            *ret_policy = (enum ss_projection_policy)i;
+            return 0;
+        }
+    }
+    return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not %s", shown(text), text.data,
+                    max == SS_POLICY_HALT ? "fail, advance or halt" : "fail or advance");
+}
+
+const char *ss__option_policy_name(enum ss_projection_policy policy)
+{
+    return policy_names[policy];
+}
+
 static const char *const level_names[] = { [SS_LOG_ERROR] = "error", [SS_LOG_WARN] = "warn",
                                            [SS_LOG_INFO] = "info", [SS_LOG_DEBUG] = "debug" };
 

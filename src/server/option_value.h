@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <sessionstream/durability.h>
+#include <sessionstream/policy.h>
 #include <sessionstream/types.h>
 
 #include "core/failure.h"
@@ -48,6 +49,11 @@ int ss__option_parse_log_level(struct ss_str text, enum ss_log_level *ret_level,
 void ss__option_format_bytes(uint64_t bytes, char *out);
 void ss__option_format_duration(uint64_t ms, char *out);
 void ss__option_format_address(const char *host, uint16_t port, char *out);
+/* "fail", "advance" or "halt", the last only if @max says so. SS_E_CONFIG. */
+int ss__option_parse_policy(struct ss_str text, enum ss_projection_policy max,
+                            enum ss_projection_policy *ret_policy, struct ss_failure *failure);
+const char *ss__option_policy_name(enum ss_projection_policy policy);
+
 void ss__option_format_durability(enum ss_durability durability, uint32_t interval_ms, char *out);
 const char *ss__option_log_level_name(enum ss_log_level level);
 

@@ -24,6 +24,14 @@ static const struct ss_ctl_command commands[] = {
       "Prints one page of the sessions as JSON, by id; \"next\" is there if more follow, and is\n"
       "what --after takes then.\n",
       ss__ctl_session_list },
+    { "session cursors", "SESSION", 1, " url ",
+      "Prints where the session's timeline stands: the newest event, the event up to which all\n"
+      "are in the entities, those that failed, and where it halted.\n",
+      ss__ctl_session_cursors },
+    { "session retry", "SESSION", 1, " url ",
+      "Tries the session's failed events again, in order, and ends a halt. Prints the event up to\n"
+      "which all are in the entities now; projection_failed if events still fail.\n",
+      ss__ctl_session_retry },
     { "store check", "DIR", 1, " ",
       "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
       "2: it cannot be opened.\n",
@@ -236,11 +244,11 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
     if (command == NULL) {
         return parsed.words.count == 0
                    ? refuse(err, "no command",
-                            "one of submit, snapshot, tail, session list, store check, "
-                            "store restored")
+                            "one of submit, snapshot, tail, session list, session cursors, "
+                            "session retry, store check, store restored")
                    : refuse(err, parsed.words.items[0],
                             "unknown command; there are submit, snapshot, tail, session list, "
-                            "store check, store restored");
+                            "session cursors, session retry, store check, store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

@@ -42,6 +42,8 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err);
 
 int ss__ctl_submit(const struct ss_ctl *ctl);
 int ss__ctl_snapshot(const struct ss_ctl *ctl);
+int ss__ctl_session_cursors(const struct ss_ctl *ctl);
+int ss__ctl_session_retry(const struct ss_ctl *ctl);
 int ss__ctl_tail(const struct ss_ctl *ctl);
 int ss__ctl_session_list(const struct ss_ctl *ctl);
 

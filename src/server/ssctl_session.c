@@ -110,13 +110,13 @@ int ss__ctl_submit(const struct ss_ctl *ctl)
     return status;
 }
 
-int ss__ctl_snapshot(const struct ss_ctl *ctl)
+static int ask_session(const struct ss_ctl *ctl, const char *method, const char *what)
 {
     struct ss_bytes target;
     ss__bytes_init(&target, 0);
     write_session_path(&target, ctl->args[0]);
-    ss__bytes_text(&target, "snapshot");
-    int status = exchange(ctl, "GET", ss__bytes_view(&target), (struct ss_str){ 0 });
+    ss__bytes_text(&target, what);
+    int status = exchange(ctl, method, ss__bytes_view(&target), (struct ss_str){ 0 });
     ss__bytes_deinit(&target);
     return status;
 }
@@ -142,4 +142,19 @@ int ss__ctl_session_list(const struct ss_ctl *ctl)
     int status = exchange(ctl, "GET", ss__bytes_view(&target), (struct ss_str){ 0 });
     ss__bytes_deinit(&target);
     return status;
+}
+
+int ss__ctl_snapshot(const struct ss_ctl *ctl)
+{
+    return ask_session(ctl, "GET", "snapshot");
+}
+
+int ss__ctl_session_cursors(const struct ss_ctl *ctl)
+{
+    return ask_session(ctl, "GET", "cursors");
+}
+
+int ss__ctl_session_retry(const struct ss_ctl *ctl)
+{
+    return ask_session(ctl, "POST", "retry");
 }

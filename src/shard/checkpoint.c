@@ -5,13 +5,14 @@
 
 #include "core/contract.h"
 #include "shard/shard_state.h"
+#include "shard/timeline_cursor.h"
 
 bool ss__checkpoint_due(const struct ss_state *state)
 {
     if (state->stored == NULL) {
         return false;
     }
-    uint64_t events = ss__store_replay_count(state->stored);
+    uint64_t events = ss__timeline_unwritten(state);
     return events >= SS_CHECKPOINT_EVENTS_MAX ||
            (events >= SS_CHECKPOINT_EVENTS_MIN &&
             events >= (uint64_t)SS_CHECKPOINT_EVENTS_PER_ENTITY * state->dirty_count);
@@ -102,10 +103,20 @@ static int stage(struct ss_shard *shard, struct ss_state *state)
             return SS_E_NOMEM;
         }
     }
+    struct ss_failed_set *failed = NULL;
+    if (state->failed != NULL) {
+        failed = ss__arena_alloc(&shard->flush_arena, sizeof *failed);
+        if (failed == NULL) {
+            return SS_E_NOMEM;
+        }
+        *failed = *state->failed;
+    }
     qsort(rows, count, sizeof *rows, compare_rows);
-    int err = ss__store_stage_checkpoint(shard->store, state->stored, rows, count, state->ordinal,
+    int err = ss__store_stage_checkpoint(shard->store, state->stored, rows, count,
+                                         ss__timeline_shown(state),
                                          shard->options.registry->timeline_version);
     if (err == 0) {
+        ss__store_stage_failed(shard->store, failed);
         move_to_staged(state);
         ss__list_push_back(&shard->flushing, &state->flushing);
     }
@@ -168,7 +179,7 @@ void ss__checkpoint_stage(struct ss_shard *shard)
         struct ss_state *state = ss__container_of(shard->due.next, struct ss_state, due);
         ss__list_remove(&state->due);
         rows += state->dirty_count;
-        bool nothing = state->dirty_count == 0 && ss__store_replay_count(state->stored) == 0;
+        bool nothing = state->dirty_count == 0 && ss__timeline_unwritten(state) == 0;
         int err = nothing ? 0 : stage(shard, state);
         if (err != 0 && err != SS_E_CORRUPT) {    /* one set aside is never written again */
             ss__list_push_back(&left, &state->due);

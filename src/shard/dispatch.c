@@ -14,9 +14,11 @@
 #include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/resume.h"
+#include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/spare.h"
 #include "shard/snapshot.h"
+#include "shard/timeline_cursor.h"
 
 void ss__handler_took(struct ss_shard *shard, const struct ss_channel *channel, const char *what,
                       uint64_t begin_ns)
@@ -117,6 +119,12 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
     case SS_REQUEST_SNAPSHOT:
         snapshot(shard, channel, request);
         break;
+    case SS_REQUEST_CURSORS:
+        ss__timeline_answer(shard, channel, request);
+        break;
+    case SS_REQUEST_RETRY:
+        ss__retry(shard, channel, request);
+        return;    /* perhaps without the state */
     case SS_REQUEST_BARRIER:
     case SS_REQUEST_LIST:
     case SS_REQUEST_RECOVER:

@@ -61,6 +61,10 @@ void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
         ss__outbox_push(&shard->outboxes[request->connection.gateway], &request->base);
         return;
     }
+    if (request->cursors_done != NULL) {
+        request->cursors_done(request->err, request->err == 0 ? request->cursors : NULL,
+                              request->ctx);
+    }
     if (request->done != NULL) {
         struct ss_result result = { request->err,
                                     request->text == NULL ? ss_error_text(request->err)

@@ -9,7 +9,9 @@
 #include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/recovered.h"
+#include "shard/retry.h"
 #include "shard/shard_state.h"
+#include "shard/timeline_cursor.h"
 
 /* Events that are replayed on the shard thread while others wait: some 100 microseconds. */
 #define REPLAY_INLINE_MAX 128
@@ -52,6 +54,9 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
         return SS_E_NOMEM;
     }
     state->stored = stored;
+    /* For other code they may be fine, or a retry had them in what does not count any more. */
+    state->retrying =
+        channel->retrying || (stored != NULL && ss__store_timeline_is_void(stored));
     if (stored == NULL) {
         state->whole = state->replayed = true;
         return 0;
@@ -78,6 +83,7 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
     }
     state->ordinal = state->timeline_ordinal = image->row.timeline_ordinal;
     state->tombstones_after = state->ordinal;
+    err = ss__timeline_begin(state, &image->failed);
     for (size_t i = 0; i < image->records_count && err == 0; i++) {
         err = ss__pipeline_replay(shard, channel, &image->records[i]);
     }
@@ -223,6 +229,7 @@ static int load_missing(struct ss_shard *shard, struct ss_channel *channel, bool
 /* Drops a state that could not be loaded, perhaps half-way. */
 static void give_up(struct ss_shard *shard, struct ss_channel *channel)
 {
+    ss__retry_give_up(shard, channel);
     if (channel->state != NULL && !channel->state->touched) {
         ss__state_free(shard, channel->state);
     }

@@ -9,6 +9,7 @@
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
+#include "shard/timeline_cursor.h"
 
 /* What the projections of one event emitted, in order, in the batch arena. */
 struct emitted {
@@ -241,7 +242,6 @@ static void apply(struct ss_shard *shard, struct ss_state *state, const struct e
         ss__overlay_clear(shard, state, at->change.slot);
         ss__state_apply(shard, state, &at->change, ordinal, time_us);
     }
-    state->timeline_ordinal = ordinal;
 }
 
 static int stage_frames(struct ss_shard *shard, struct ss_channel *channel, const struct ss_ui *ui,
@@ -305,47 +305,112 @@ static int stage_record(struct ss_shard *shard, struct ss_channel *channel,
     return err;
 }
 
-/* Default policies, fail and fail: see docs/architecture.md, "When a projection fails". */
-static int finish(struct ss_shard *shard, struct ss_channel *channel, const struct ss_event *event,
-                  const struct ss_ui *ui, const struct ss_timeline *timeline, uint32_t flags,
-                  struct ss_place before, struct ss_failure *failure)
+/* What comes of an event, by docs/projections.md: the projections that failed, and the policies. */
+struct outcome {
+    uint32_t flags;              /* of the record */
+    bool applied;                /* its entities become the session's */
+    bool shown;                  /* its frames leave */
+    bool moved;                  /* the position of a snapshot moves */
+    bool halts;                  /* the timeline stops here */
+    const char *refused_by;      /* "UI" or "timeline": the publisher gets its error; or NULL */
+};
+
+static struct outcome judge(const struct ss_shard *shard, const struct ss_state *state,
+                            bool ui_failed, bool timeline_failed)
 {
-    if (flags != 0) {
+    enum ss_projection_policy policy = shard->options.timeline_policy;
+    bool halted = state->halted_at != 0;
+    bool ui_refuses = ui_failed && shard->options.ui_policy == SS_POLICY_FAIL;
+    bool timeline_refuses = timeline_failed && policy != SS_POLICY_ADVANCE;
+    bool refused = ui_refuses || timeline_refuses;
+    struct outcome outcome = {
+        .flags = (ui_failed ? (uint32_t)SS_RECORD_UI_FAILED : 0) |
+                 (timeline_failed ? (uint32_t)SS_RECORD_TIMELINE_FAILED : 0),
+        .applied = !refused && !timeline_failed && !halted,
+        .shown = !refused && !ui_failed,
+        .moved = !refused && !halted,
+        .halts = timeline_failed && policy == SS_POLICY_HALT,
+        .refused_by = ui_refuses ? "UI" : timeline_refuses ? "timeline" : NULL,
+    };
+    if (outcome.flags != 0 && !refused) {
+        outcome.flags |= SS_RECORD_ADVANCED;
+    }
+    if (halted || outcome.halts) {
+        outcome.flags |= SS_RECORD_HALTED;
+    }
+    return outcome;
+}
+
+/* The event is in the record with these flags: is it in the timeline? */
+static bool is_in_timeline(uint32_t flags)
+{
+    return (flags & (SS_RECORD_TIMELINE_FAILED | SS_RECORD_HALTED)) == 0 &&
+           ((flags & SS_RECORD_UI_FAILED) == 0 || (flags & SS_RECORD_ADVANCED) != 0);
+}
+
+static void note_failed(struct ss_shard *shard, struct ss_channel *channel, uint64_t ordinal,
+                        const struct outcome *outcome)
+{
+    struct ss_state *state = channel->state;
+    ss__count(&ss__stats(shard)->projection_errors, 1);
+    if (outcome->halts) {
+        state->halted_at = ordinal;
+        ss__stage_halted(shard, channel);
+    } else if (state->halted_at == 0 && !outcome->applied) {
+        ss__timeline_failed(state, ordinal);
+    }
+}
+
+static int finish(struct ss_shard *shard, struct ss_channel *channel, const struct ss_event *event,
+                  const struct ss_ui *ui, const struct ss_timeline *timeline,
+                  const struct outcome *outcome, struct ss_place before,
+                  struct ss_failure *failure)
+{
+    if ((outcome->flags & (SS_RECORD_UI_FAILED | SS_RECORD_TIMELINE_FAILED)) != 0) {
+        note_failed(shard, channel, event->ordinal, outcome);
+    }
+    if (outcome->refused_by != NULL) {
         const struct ss_failure *cause =
-            (flags & SS_RECORD_UI_FAILED) != 0 ? &ui->failure : &timeline->failure;
-        ss__count(&ss__stats(shard)->projection_errors, 1);
+            outcome->refused_by[0] == 'U' ? &ui->failure : &timeline->failure;
         return ss__fail(failure, SS_E_PROJECTION, "%s projection failed for event \"%.*s\": %s",
-                        (flags & SS_RECORD_UI_FAILED) != 0 ? "UI" : "timeline",
-                        (int)event->name.len, event->name.data,
+                        outcome->refused_by, (int)event->name.len, event->name.data,
                         cause->code != 0 ? cause->text : "the projection returned an error");
     }
-    apply(shard, channel->state, timeline->first, event->ordinal, event->time_us);
-    int err = stage_frames(shard, channel, ui, before);
+    if (outcome->applied) {
+        apply(shard, channel->state, timeline->first, event->ordinal, event->time_us);
+    }
+    if (outcome->moved) {
+        channel->state->timeline_ordinal = event->ordinal;
+    }
+    int err = outcome->shown ? stage_frames(shard, channel, ui, before) : 0;
     return err == 0 ? 0 : ss__fail(failure, err, "%s", ss_error_text(err));
 }
 
-/* Runs the projections; @ret_flags says which of them failed. An error means that the session could
- * not be read, and that what they made of it is worth nothing. */
+/* Runs the projections. An error means that the session could not be read, and that what they made
+ * of it is worth nothing. */
 static int project(struct ss_shard *shard, struct ss_channel *channel,
                    const struct ss_event *event, struct ss_ui *ui, struct ss_timeline *timeline,
-                   uint32_t *ret_flags)
+                   struct outcome *ret_outcome)
 {
     int read_err = 0;
-    struct ss_view view = { shard, channel->state, &read_err };
-    uint32_t flags = 0;
-    flags |= run_ui(shard, event, &view, ui) < 0 ? (uint32_t)SS_RECORD_UI_FAILED : 0;
-    bool failed = run_timeline(shard, event, &view, timeline) < 0;
+    struct ss_state *state = channel->state;
+    struct ss_view view = { shard, state, &read_err };
+    *timeline = (struct ss_timeline){ .shard = shard };
+    bool ui_failed = run_ui(shard, event, &view, ui) < 0;
+    bool failed = state->halted_at == 0 && run_timeline(shard, event, &view, timeline) < 0;
     int err = read_err;
     if (err == 0 && !failed) {
-        err = check_room(shard, channel->state, timeline);
+        err = check_room(shard, state, timeline);
         failed = err == SS_E_LIMIT;
         err = failed ? 0 : err;
     }
-    flags |= failed ? (uint32_t)SS_RECORD_TIMELINE_FAILED : 0;
-    if (err == 0 && flags == 0) {
-        err = prepare(shard, channel->state, timeline->first);
+    struct outcome outcome = judge(shard, state, ui_failed, failed);
+    if (err == 0 && outcome.applied) {
+        err = prepare(shard, state, timeline->first);
+    } else if (err == 0) {
+        err = ss__timeline_reserve(state);
     }
-    *ret_flags = flags;
+    *ret_outcome = outcome;
     return err;
 }
 
@@ -373,11 +438,11 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
                               .inside = &inside };
     struct ss_ui ui;
     struct ss_timeline timeline;
-    uint32_t flags;
-    err = project(shard, channel, &event, &ui, &timeline, &flags);
+    struct outcome outcome;
+    err = project(shard, channel, &event, &ui, &timeline, &outcome);
     if (err == 0) {
-        err = stage_record(shard, channel, name, &event, flags);
-        if (err != 0 && flags == 0) {
+        err = stage_record(shard, channel, name, &event, outcome.flags);
+        if (err != 0 && outcome.applied) {
             discard(shard, channel->state, timeline.first, NULL);
         }
     }
@@ -385,7 +450,65 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
         return ss__fail(failure, err, "%s", ss_error_text(err));
     }
     *ret_ordinal = event.ordinal;
-    return finish(shard, channel, &event, &ui, &timeline, flags, before, failure);
+    return finish(shard, channel, &event, &ui, &timeline, &outcome, before, failure);
+}
+
+/* What a replay does with an event that is not in the timeline. */
+static int pass_over(struct ss_state *state, const struct ss_record *record)
+{
+    if (state->halted_at != 0) {
+        return 0;
+    }
+    if ((record->flags & SS_RECORD_HALTED) != 0) {
+        state->halted_at = record->ordinal;
+        return 0;
+    }
+    int err = ss__timeline_reserve(state);
+    if (err == 0) {
+        ss__timeline_failed(state, record->ordinal);
+        if ((record->flags & SS_RECORD_ADVANCED) != 0) {
+            state->timeline_ordinal = record->ordinal;
+        }
+    }
+    return err;
+}
+
+/* An event that failed before has failed again. */
+static int fail_again(struct ss_shard *shard, struct ss_state *state, uint64_t ordinal)
+{
+    if (shard->options.timeline_policy == SS_POLICY_HALT) {
+        state->halted_at = ordinal;
+        return 0;
+    }
+    int err = ss__timeline_reserve(state);
+    if (err == 0) {
+        ss__timeline_failed(state, ordinal);
+    }
+    return err;
+}
+
+static int replay_entities(struct ss_shard *shard, struct ss_state *state,
+                           const struct ss_event *event, bool in_timeline)
+{
+    int err = 0;
+    struct ss_view view = { shard, state, &err };
+    struct ss_timeline timeline;
+    bool failed = run_timeline(shard, event, &view, &timeline) < 0;
+    if (err == 0 && !failed && !in_timeline) {
+        err = check_room(shard, state, &timeline);    /* it was judged by none yet */
+        failed = err == SS_E_LIMIT;
+        err = failed ? 0 : err;
+    }
+    if (err != 0 || failed) {
+        return err != 0 ? err : in_timeline ? SS_E_PROJECTION
+                                            : fail_again(shard, state, event->ordinal);
+    }
+    err = prepare(shard, state, timeline.first);
+    if (err == 0) {
+        apply(shard, state, timeline.first, event->ordinal, event->time_us);
+        state->timeline_ordinal = event->ordinal;
+    }
+    return err;
 }
 
 int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
@@ -395,10 +518,13 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
     const struct ss_name *name = record->type_id < shard->names_by_type_count
                                      ? shard->names_by_type[record->type_id]
                                      : NULL;
-    bool skip = (record->flags & (SS_RECORD_TIMELINE_FAILED | SS_RECORD_UI_FAILED)) != 0;
+    bool in_timeline = is_in_timeline(record->flags);
     state->ordinal = record->ordinal;
-    if (skip || name == NULL) {
+    if (state->halted_at != 0 || name == NULL) {
         return 0;
+    }
+    if (!in_timeline && !state->retrying) {
+        return pass_over(state, record);
     }
     struct ss_event_private inside = { shard, name->type, NULL };
     struct ss_event event = { .session_id = channel->id,
@@ -407,18 +533,5 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
                               .time_us = record->time_us,
                               .packed = record->payload,
                               .inside = &inside };
-    int err = 0;
-    struct ss_view view = { shard, state, &err };
-    struct ss_timeline timeline;
-    bool failed = run_timeline(shard, &event, &view, &timeline) < 0;
-    if (err == 0 && failed) {
-        err = SS_E_PROJECTION;
-    }
-    if (err == 0) {
-        err = prepare(shard, state, timeline.first);
-    }
-    if (err == 0) {
-        apply(shard, state, timeline.first, record->ordinal, record->time_us);
-    }
-    return err;
+    return replay_entities(shard, state, &event, in_timeline);
 }

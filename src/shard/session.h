@@ -39,6 +39,7 @@ struct ss_channel {
     struct ss_list parked;             /* requests: see shard/parked.h */
     struct ss_list ready;              /* in shard->ready if they may run */
     struct ss_list idle;               /* in shard->idle: to be released when the batch is over */
+    struct ss_store_session *held;     /* while @retrying: it knows what counts of the entities */
     void *data;                        /* of the application */
     uint32_t interests_count;
     uint32_t parked_count;
@@ -47,6 +48,7 @@ struct ss_channel {
     uint32_t batch;                    /* number of the batch that batch_messages counts for */
     uint16_t batch_messages;           /* and tasks */
     bool loading;
+    bool retrying;                     /* the next load tries failed events again */
     bool running : 1;                  /* said by the application; goes out with the next event */
     bool running_told : 1;             /* what followers were told last */
     char memory[];
@@ -92,6 +94,9 @@ struct ss_state {
     struct ss_list staged;             /* slots of a checkpoint that is being written */
     uint32_t dirty_count;              /* without the staged ones */
     uint32_t live_count;               /* slots that are no tombstones */
+    struct ss_failed_set *failed;      /* events that are not in the entities; NULL: none */
+    uint64_t halted_at;                /* the event the timeline stopped at; 0: it goes on */
+    bool retrying;                     /* its replay tries failed events again */
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool whole;                        /* every entity is in memory */
     bool touched;                      /* has events of the open batch: in shard->touched */

@@ -13,6 +13,7 @@
 #include "shard/listing.h"
 #include "shard/load.h"
 #include "shard/recovered.h"
+#include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
 
@@ -102,6 +103,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__list_init(&shard->touched);
     ss__list_init(&shard->due);
     ss__list_init(&shard->flushing);
+    ss__list_init(&shard->retries);
     ss__arena_init(&shard->flush_arena, ARENA_CHUNK_BYTES);
     ss__arena_init(&shard->arena, ARENA_CHUNK_BYTES);
     ss__bytes_init(&shard->scratch, 0);
@@ -280,6 +282,7 @@ void ss__shard_close(struct ss_shard *shard)
     await_jobs(shard);
     while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
     }
+    ss__retries_end(shard);
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
         ss__outbox_flush_all(&shard->outboxes[i]);
     }
@@ -304,6 +307,7 @@ static void free_channels(struct ss_shard *shard)
         if (channel->state != NULL) {
             ss__state_free(shard, channel->state);
         }
+        ss__retry_give_up(shard, channel);
         ss__ring_free(channel->ring);
         free(channel->interests);
         free(channel);
@@ -334,6 +338,7 @@ void ss__shard_free(struct ss_shard *shard)
     }
     free_channels(shard);
     free_requests(&shard->background);
+    free_requests(&shard->retries);
     if (shard->threaded) {
         ss__loop_deinit(&shard->loop);
     }

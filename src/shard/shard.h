@@ -37,6 +37,8 @@ struct ss_shard_options {
     struct ss_store_options store;
     uint32_t durability_interval_ms;
     uint64_t session_cache_bytes;             /* idle states beyond are evicted */
+    enum ss_projection_policy ui_policy;
+    enum ss_projection_policy timeline_policy;
     uint32_t stop_timeout_ms;                 /* for flushing at the end */
 };
 

@@ -72,3 +72,27 @@ void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool
         }
     }
 }
+
+void ss__stage_halted(struct ss_shard *shard, struct ss_channel *channel)
+{
+    uint8_t encodings = ss__channel_encodings(channel);
+    struct ss_effect *effect =
+        encodings == 0 ? NULL : ss__effect_add(shard, SS_EFFECT_ACTIVITY);
+    if (effect == NULL) {
+        return;    /* without memory they see it by the cursors of the session only */
+    }
+    const struct ss_error_frame frame = {
+        .code = ss_str(ss_error_wire_name(SS_E_TIMELINE_HALTED)),
+        .message = ss_str(ss_error_text(SS_E_TIMELINE_HALTED)),
+        .session_id = channel->id,
+    };
+    effect->channel = channel;
+    effect->encodings = encodings;
+    for (int encoding = 0; encoding < SS_MESSAGE_ENCODINGS; encoding++) {
+        if ((encodings & (1u << encoding)) != 0) {
+            effect->bufs[encoding] =
+                ss__frame_error(shard->options.transport, (enum ss_encoding)encoding, &frame,
+                                &shard->scratch);
+        }
+    }
+}

@@ -104,6 +104,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
         ss__store_put_session(shard->store, state->stored);
     }
     state->channel->state = NULL;
+    free(state->failed);
     free(state);
 }
 

@@ -29,10 +29,18 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
         return SS_E_NOMEM;
     }
     *staged = (struct ss_staged_checkpoint){ NULL,  session, rows,
-                                             count, ordinal, timeline_version };
+                                             count, ordinal, timeline_version, NULL };
     *store->checkpoints_end = staged;
     store->checkpoints_end = &staged->next;
     return 0;
+}
+
+void ss__store_stage_failed(struct ss_store *store, const struct ss_failed_set *failed)
+{
+    SS_REQUIRE(store->checkpoints != NULL);
+    struct ss_staged_checkpoint *staged =
+        ss__container_of(store->checkpoints_end, struct ss_staged_checkpoint, next);
+    staged->failed = failed;
 }
 
 void ss__checkpoints_forget(struct ss_store *store)
@@ -44,6 +52,22 @@ void ss__checkpoints_forget(struct ss_store *store)
 
 /* ---- planning ---- */
 
+/* The session may have another set while the flush runs. */
+static int keep_failed(struct ss_flush *flush, const struct ss_failed_set *failed,
+                       const struct ss_failed_set **ret_kept)
+{
+    struct ss_failed_set *kept =
+        failed == NULL ? NULL : ss__arena_alloc(&flush->arena, sizeof *kept);
+    if (failed != NULL && kept == NULL) {
+        return SS_E_NOMEM;
+    }
+    if (kept != NULL) {
+        *kept = *failed;
+    }
+    *ret_kept = kept;
+    return 0;
+}
+
 struct ss_flush_item *ss__flush_item(struct ss_flush *flush, struct ss_store_session *session)
 {
     if (session->item != NULL) {
@@ -54,6 +78,9 @@ struct ss_flush_item *ss__flush_item(struct ss_flush *flush, struct ss_store_ses
         item->session = session;
         item->epoch_counter = session->epoch_counter;
         item->values = session->now;
+        if (keep_failed(flush, session->failed, &item->failed) != 0) {
+            return NULL;
+        }
         session->item = item;
         *flush->end = item;
         flush->end = &item->next;
@@ -96,6 +123,10 @@ static int add_checkpoints(struct ss_store *store, struct ss_flush *flush)
         item->rows_count = at->count;
         item->timeline_ordinal = at->ordinal;
         item->timeline_version = at->timeline_version;
+        item->failed = at->failed;
+        if (at->failed != NULL && ss__failed_copy(at->failed, &item->failed_then) != 0) {
+            return SS_E_NOMEM;
+        }
     }
     return 0;
 }
@@ -140,6 +171,7 @@ static void free_flush(struct ss_store *store, struct ss_flush *flush)
 {
     for (struct ss_flush_item *item = flush->first; item != NULL; item = item->next) {
         item->session->item = NULL;
+        free(item->failed_then);
         ss__session_release(store, item->session);
     }
     nobody_leaves(store);
@@ -256,7 +288,7 @@ static void drop_tail(struct ss_store *store, const struct ss_flush_item *item)
     store->stats.segments_written += item->segments;
 }
 
-static void settle_item(struct ss_store *store, const struct ss_flush_item *item)
+static void settle_item(struct ss_store *store, struct ss_flush_item *item)
 {
     struct ss_store_session *session = item->session;
     struct ss_session_values *now = &session->now;
@@ -271,6 +303,9 @@ static void settle_item(struct ss_store *store, const struct ss_flush_item *item
         now->row.timeline_ordinal = item->timeline_ordinal;
         now->row.timeline_version = item->timeline_version;
         now->entities_void = false;
+        free(session->failed);
+        session->failed = item->failed_then;
+        item->failed_then = NULL;
     }
     if (item->born) {
         ss__log_file_at(&store->log, session->born)->live--;

@@ -22,6 +22,8 @@ struct ss_flush_item {
     size_t rows_count;
     uint64_t timeline_ordinal;           /* of the checkpoint */
     uint32_t timeline_version;
+    const struct ss_failed_set *failed;  /* written with the row; in the arena, or NULL */
+    struct ss_failed_set *failed_then;   /* of the checkpoint: the session's once it is settled */
     const struct ss_str *tail;           /* from each record to the end of its file */
     uint32_t tail_count;
 

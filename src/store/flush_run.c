@@ -98,6 +98,9 @@ static int put_row(const struct ss_env *env, MDB_txn *txn, struct ss_flush_item 
     uint64_t sid = values->row.sid;
     struct ss_row_value row = ss__session_row_value(values, item->epoch_counter,
                                                     item->session->id);
+    if (item->failed != NULL) {
+        row.failed = *item->failed;
+    }
     ss__put_be64(key_bytes, sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value = ss__val_of(value_bytes, ss__row_encode(value_bytes, sid, &row));

@@ -113,6 +113,7 @@ struct reading {
     const struct ss_image_request *request;
     struct ss_arena arena;
     struct ss_session_row row;  /* of the request, with the timeline of this transaction */
+    struct ss_failed_set failed;
     struct ss_entity_row *entities;
     size_t entities_count;
     size_t entities_slots;
@@ -190,6 +191,7 @@ static int read_timeline(struct reading *reading)
         reading->row.timeline_ordinal = row.timeline_ordinal;
         reading->row.timeline_version = row.timeline_version;
         reading->ordinal = row.timeline_ordinal;
+        reading->failed = row.failed;
     }
     return err;
 }
@@ -356,6 +358,7 @@ static int read_image(struct ss_store *store, const struct ss_image_request *req
     *memory = (struct memory){ reading.arena, reading.entities, reading.records };
     reading.row.ordinal = reading.ordinal;
     *ret_image = (struct ss_image){ .row = reading.row,
+                                    .failed = reading.failed,
                                     .entities = reading.entities,
                                     .entities_count = reading.entities_count,
                                     .records = reading.records,

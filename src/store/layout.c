@@ -6,6 +6,7 @@
 #include "store/bytes_order.h"
 
 #define ROW_RUNNING 1u
+#define ROW_FAILED 2u
 
 uint64_t ss__key_seed(struct ss_str key)
 {
@@ -25,11 +26,26 @@ static bool is_sealed(struct ss_str value, uint64_t seed)
     return ss__get_le64(in + checked) == ss__checksum_seeded(seed, in, checked);
 }
 
+static size_t failed_bytes(const struct ss_failed_set *set)
+{
+    return set->total == 0 ? 0 : 8 + 8 * (size_t)set->named;
+}
+
+static void put_failed(uint8_t *out, const struct ss_failed_set *set)
+{
+    if (set->total > 0) {
+        ss__put_le64(out, set->total);
+    }
+    for (uint32_t i = 0; i < set->named; i++) {
+        ss__put_le64(out + 8 + 8 * (size_t)i, set->ordinals[i]);
+    }
+}
+
 size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row)
 {
-    size_t len = SS_ROW_FIXED_BYTES + row->id.len;
+    size_t len = SS_ROW_FIXED_BYTES + row->id.len + failed_bytes(&row->failed);
     out[0] = SS_VALUE_VERSION;
-    out[1] = row->running ? ROW_RUNNING : 0;
+    out[1] = (uint8_t)((row->running ? ROW_RUNNING : 0) | (row->failed.total > 0 ? ROW_FAILED : 0));
     out[2] = 0;
     out[3] = (uint8_t)row->id.len;
     ss__put_le32(out + 4, row->epoch_counter);
@@ -43,15 +59,50 @@ size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row
     ss__put_le64(out + 56, row->tip.first);
     ss__put_le32(out + 64, row->tip.bytes);
     memcpy(out + SS_ROW_HEAD_BYTES, row->id.data, row->id.len);
+    put_failed(out + SS_ROW_HEAD_BYTES + row->id.len, &row->failed);
     ss__value_seal(out, len, sid);
     return len;
+}
+
+/* What stands between id and checksum. */
+static int take_failed(struct ss_str bytes, uint64_t timeline_ordinal,
+                       struct ss_failed_set *ret_set)
+{
+    const uint8_t *in = (const uint8_t *)bytes.data;
+    struct ss_failed_set set = { 0 };
+    uint64_t before = 0;
+    if (bytes.len < 16 || bytes.len % 8 != 0 || bytes.len > SS_ROW_FAILED_BYTES_MAX) {
+        return SS_E_CORRUPT;
+    }
+    for (size_t at = 8; at < bytes.len; at += 8) {
+        uint64_t ordinal = ss__get_le64(in + at);
+        if (ordinal <= before || ordinal > timeline_ordinal) {
+            return SS_E_CORRUPT;
+        }
+        ss__failed_add(&set, ordinal);
+        before = ordinal;
+    }
+    uint64_t total = ss__get_le64(in);
+    if (total < set.total || (total > set.total && set.named < SS_FAILED_ORDINALS_MAX)) {
+        return SS_E_CORRUPT;
+    }
+    set.total = total;
+    *ret_set = set;
+    return 0;
 }
 
 int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_row)
 {
     const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len <= SS_ROW_FIXED_BYTES || in[0] != SS_VALUE_VERSION || in[1] > ROW_RUNNING ||
-        in[3] != value.len - SS_ROW_FIXED_BYTES || !is_sealed(value, sid)) {
+    if (value.len <= SS_ROW_FIXED_BYTES || in[0] != SS_VALUE_VERSION ||
+        in[1] > (ROW_RUNNING | ROW_FAILED) || in[3] == 0 ||
+        in[3] > value.len - SS_ROW_FIXED_BYTES || !is_sealed(value, sid)) {
+        return SS_E_CORRUPT;
+    }
+    size_t failed_at = SS_ROW_HEAD_BYTES + (size_t)in[3];
+    struct ss_str failed = ss_str_of(in + failed_at, value.len - SS_CHECKSUM_BYTES - failed_at);
+    bool has_failed = (in[1] & ROW_FAILED) != 0;
+    if (!has_failed && failed.len > 0) {
         return SS_E_CORRUPT;
     }
     *ret_row = (struct ss_row_value){
@@ -64,9 +115,13 @@ int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_r
         .epoch_counter = ss__get_le32(in + 4),
         .tip = { .first = ss__get_le64(in + 56), .count = ss__get_le32(in + 52),
                  .bytes = ss__get_le32(in + 64) },
-        .running = in[1] == ROW_RUNNING,
+        .running = (in[1] & ROW_RUNNING) != 0,
         .id = ss_str_of(in + SS_ROW_HEAD_BYTES, in[3]),
     };
+    int err = has_failed ? take_failed(failed, ret_row->timeline_ordinal, &ret_row->failed) : 0;
+    if (err != 0) {
+        return err;
+    }
     const struct ss_segment_tip *tip = &ret_row->tip;
     uint64_t tip_end = tip->first == 0 ? 0 : tip->first + tip->count - 1;
     bool tip_fits = tip->count <= SS_SEGMENT_RECORDS_MAX && (tip->first == 0) == (tip->count == 0);

@@ -59,11 +59,14 @@ struct ss_row_value {
     struct ss_segment_tip tip;
     bool running;
     struct ss_str id;
+    struct ss_failed_set failed;  /* events up to timeline_ordinal that are not in the entities */
 };
 
 #define SS_ROW_HEAD_BYTES 68u    /* before the id */
 #define SS_ROW_FIXED_BYTES (SS_ROW_HEAD_BYTES + SS_CHECKSUM_BYTES)
-#define SS_ROW_BYTES_MAX (SS_ROW_FIXED_BYTES + SS_SESSION_ID_BYTES_MAX)
+/* Behind the id, if events failed: how many, and the ordinals of the oldest. */
+#define SS_ROW_FAILED_BYTES_MAX (8u + 8u * SS_FAILED_ORDINALS_MAX)
+#define SS_ROW_BYTES_MAX (SS_ROW_FIXED_BYTES + SS_SESSION_ID_BYTES_MAX + SS_ROW_FAILED_BYTES_MAX)
 
 /* Writes @row to @out[SS_ROW_BYTES_MAX]; returns the bytes written. */
 size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row);

@@ -66,7 +66,12 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
     ss__list_init(&session->born_link);
     session->sid_hash = ss__map_hash(sid_key(&session->now.row.sid));
     session->id_hash = ss__map_hash(session->id);
+    if (ss__failed_copy(&row->failed, &session->failed) != 0) {
+        free(session);
+        return NULL;
+    }
     if (add_to_maps(store, session) != 0) {
+        free(session->failed);
         free(session);
         return NULL;
     }
@@ -121,6 +126,7 @@ static void free_session(struct ss_store *store, struct ss_store_session *sessio
     ss__list_remove(&session->link);
     set_full(store, session, false);
     free(session->tail);
+    free(session->failed);
     free(session);
 }
 
@@ -195,6 +201,7 @@ void ss__sessions_free(struct ss_store *store)
     for (struct ss_store_session *session;
          (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
         free(session->tail);
+        free(session->failed);
         free(session);
     }
     ss__map_deinit(&store->by_sid);

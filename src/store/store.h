@@ -33,6 +33,7 @@
 
 #include "core/clock.h"
 #include "core/failure.h"
+#include "store/failed_set.h"
 
 #define SS_SEGMENT_RECORDS_MAX 64
 #define SS_SEGMENT_BYTES_MAX (32u << 10)
@@ -145,9 +146,11 @@ int ss__store_each_was_running(struct ss_store *store,
 /* ---- staged writes ---- */
 
 enum ss_record_flag {
-    SS_RECORD_TIMELINE_FAILED = 1u << 0,    /* skipped by replay */
+    SS_RECORD_TIMELINE_FAILED = 1u << 0,    /* not in the timeline: skipped by replay */
     SS_RECORD_UI_FAILED = 1u << 1,
     SS_RECORD_RUNNING = 1u << 2,            /* the session is running after this event */
+    SS_RECORD_ADVANCED = 1u << 3,           /* the policy for what failed was to go on */
+    SS_RECORD_HALTED = 1u << 4,             /* the timeline had stopped, or stopped here */
 };
 
 /* One event as stored. */
@@ -197,6 +200,17 @@ int ss__store_sync(struct ss_store *store);
 int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
                                const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
                                uint32_t timeline_version);
+
+/* Says which events up to the checkpoint staged last are not in the timeline; NULL, as without it:
+ * all are. Borrowed like the rows. */
+void ss__store_stage_failed(struct ss_store *store, const struct ss_failed_set *failed);
+
+/* The entities on disk count no longer, as with ss__store_use_timeline, so that the next load
+ * replays every event; no flush under way may be of the session. Keep takes it back, before a
+ * checkpoint has been staged. SS_E_VERSION: the first events are gone. */
+bool ss__store_timeline_is_void(const struct ss_store_session *session);
+int ss__store_void_timeline(struct ss_store_session *session);
+void ss__store_keep_timeline(struct ss_store_session *session);
 
 /* Whether enough waits in the log for a flush to be worth it. */
 bool ss__store_flush_due(const struct ss_store *store);
@@ -259,6 +273,7 @@ void ss__store_image_request_free(struct ss_image_request *request);
 /* A session as of one read transaction, in memory of its own. */
 struct ss_image {
     struct ss_session_row row;         /* timeline_ordinal belongs to the entities below */
+    struct ss_failed_set failed;       /* events up to there that are not in them */
     struct ss_entity_row *entities;    /* all, by (kind, id), when asked for */
     size_t entities_count;
     struct ss_record *records;         /* events after timeline_ordinal, ascending, no gaps */

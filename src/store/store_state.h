@@ -28,6 +28,7 @@ struct ss_session_values {
 struct ss_store_session {
     struct ss_session_values now;
     struct ss_session_values saved;  /* as committed; valid while @changed */
+    struct ss_failed_set *failed;    /* of the entities on disk; NULL: no event failed */
     uint64_t *tail;                  /* log positions of the events after flushed_ordinal */
     uint32_t tail_slots;
     uint32_t epoch_counter;
@@ -55,6 +56,7 @@ struct ss_staged_checkpoint {
     size_t count;
     uint64_t ordinal;
     uint32_t timeline_version;
+    const struct ss_failed_set *failed;
 };
 
 /* How far the search for stragglers has come: all before is in segments or set aside. */
@@ -170,6 +172,11 @@ struct ss_row_value ss__session_row_value(const struct ss_session_values *values
 
 /* Frees all handles. */
 void ss__sessions_free(struct ss_store *store);
+
+/* ---- failed_set.c ---- */
+
+/* A copy on the heap; NULL of a set that is empty. SS_E_NOMEM. */
+int ss__failed_copy(const struct ss_failed_set *set, struct ss_failed_set **ret_copy);
 
 /* ---- commit.c ---- */
 

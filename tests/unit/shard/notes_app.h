@@ -45,6 +45,8 @@ struct fixture {
     uint64_t map_bytes;
     uint64_t log_file_bytes;          /* 0: 64 MiB */
     uint64_t cache_bytes;        /* 0: 1 GiB */
+    enum ss_projection_policy ui_policy;
+    enum ss_projection_policy timeline_policy;
     struct ss_pool *pool;        /* NULL: sessions are read on this thread */
     /* What happened. */
     unsigned recovered;
@@ -207,6 +209,8 @@ static inline void fixture_open(struct fixture *fixture)
                                         .session_cache_bytes = fixture->cache_bytes != 0
                                                                    ? fixture->cache_bytes
                                                                    : UINT64_C(1) << 30,
+                                        .ui_policy = fixture->ui_policy,
+                                        .timeline_policy = fixture->timeline_policy,
                                         .stop_timeout_ms = 1000 };
     ss__store_options_init(&options.store);
     options.store.dir = fixture->dir;
