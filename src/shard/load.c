@@ -28,6 +28,7 @@ struct load_done {
     struct ss_msg base;
     struct ss_channel *channel;  /* pinned by channel->loading */
     uint32_t state;              /* channel->states at the start: the read is for that one */
+    bool replayed;               /* it had its events then */
     struct ss_image image;
     int err;
 };
@@ -175,6 +176,7 @@ static int start_job(struct ss_shard *shard, struct ss_channel *channel)
     if (err == 0) {
         done->channel = channel;
         done->state = channel->states;
+        done->replayed = channel->state->replayed;
         *job = (struct load_job){ .base.run = run_job,
                                   .store = shard->store,
                                   .inbox = ss__inbox_ref(shard->inbox),
@@ -299,7 +301,10 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
     int err = wanted ? done->err : 0;
     channel->loading = false;
     shard->jobs--;
-    if (err == 0 && wanted) {
+    if (err == 0 && wanted && channel->state->replayed && !done->replayed) {
+        /* A task could not wait for this read: what it has read may be of a later moment. */
+        err = read_inline(shard, channel, true);
+    } else if (err == 0 && wanted) {
         err = install(shard, channel, &done->image, true);
     }
     if (err == 0 && wanted) {

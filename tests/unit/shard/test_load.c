@@ -332,6 +332,43 @@ SS_TEST(load, does_not_bring_back_what_was_deleted_meanwhile)
     cold_deinit(&cold);
 }
 
+/* A checkpoint gets into LMDB between the read of the pool and that of a task. */
+static void write_behind_the_read(struct fixture *f, const char *id, const char *text)
+{
+    Sessionstream__Test__Notes__Note note = make_note(id, text);
+    uint8_t packed[64];
+    struct ss_store_session *stored;
+    const struct ss_name *kind =
+        ss__registry_find(f->registry, SS_SPACE_ENTITY, ss_str("Note"));
+    struct ss_entity_row row = { .kind = kind->name, .id = ss_str(id), .created_ordinal = 1,
+                                 .last_ordinal = 71,
+                                 .type_id = f->shard->entity_type_ids[kind->index] };
+    row.payload = ss_str_of(packed, protobuf_c_message_pack(&note.base, packed));
+    ss_check(ss__store_get_session(f->shard->store, ss_str("s"), &stored) == 0);
+    ss_check(ss__store_stage_checkpoint(f->shard->store, stored, &row, 1, 71,
+                                        f->shard->options.registry->timeline_version) == 0);
+    ss_check(ss__store_flush(f->shard->store, 0) > 0);
+    ss__store_put_session(f->shard->store, stored);
+}
+
+SS_TEST(load, older_than_what_a_task_has_read_meanwhile_brings_nothing_back)
+{
+    struct cold cold;
+    struct fixture *f = &cold.f;
+    char text[8192];
+    cold_init(&cold, 0);
+    begin_load(&cold);
+    await_load(&cold);
+    write_behind_the_read(f, "k", "newer");
+    struct ss_channel *channel =
+        ss__channel_get(f->shard, ss_str("s"), ss__map_hash(ss_str("s")), false);
+    ss_check(ss__load_now(f->shard, channel) == 0 && channel->state->ordinal == 71);
+    settle(f);
+    ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
+    ss_check_msg(strstr(text, "\"text\":\"newer\"") != NULL, "%s", text);
+    cold_deinit(&cold);
+}
+
 SS_TEST(load, a_commit_that_fails_meanwhile_makes_it_begin_again)
 {
     struct cold cold;
