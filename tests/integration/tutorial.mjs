@@ -74,6 +74,8 @@ function patternOf(body, port) {
 // ---- terminals ----
 
 const marker = '\x01';
+// What the server says of a machine that is busy with other things is not on the page.
+const busyMachine = /^ts=\S+ level=warn msg="a handler held its shard"[^\n]*\n/gm;
 
 class Terminal {
     constructor(home, bin, port) {
@@ -86,7 +88,7 @@ class Terminal {
         this.child = spawn('bash', ['-c', 'exec bash --norc --noprofile 2>&1'],
                            { cwd: home, env: environment, detached: true });
         this.child.stdout.on('data', (data) => {
-            this.output += data;
+            this.output = (this.output + data).replace(busyMachine, '');
             this.wake();
         });
         this.closed = new Promise((resolve) => this.child.once('close', resolve));
