@@ -47,8 +47,8 @@ struct ss_channel {
     uint32_t states;                   /* made so far: tells a state from one dropped before */
     uint32_t batch;                    /* number of the batch that batch_messages counts for */
     uint16_t batch_messages;           /* and tasks */
-    bool loading;
-    bool retrying;                     /* the next load tries failed events again */
+    bool loading : 1;
+    bool retrying : 1;                 /* the next load tries failed events again */
     bool running : 1;                  /* said by the application; goes out with the next event */
     bool running_told : 1;             /* what followers were told last */
     char memory[];
