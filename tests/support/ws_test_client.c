@@ -247,3 +247,14 @@ void ws_test_expect_close(struct ws_test_client *client, uint16_t status)
     ss_check_msg(message.status == status, "close status %d", (int)message.status);
     ss_check(!ws_test_receive(client, &message));
 }
+
+void ws_test_expect_http(struct ws_test_client *client, int status, const char *part)
+{
+    struct ss_bytes response;
+    ss__bytes_init(&response, 0);
+    int got = ws_test_http_response(client, false, &response);
+    ss_check_msg(got == status && strstr((const char *)response.data, part) != NULL,
+                 "status %d, want %d with %s: %s", got, status, part,
+                 (const char *)response.data);
+    ss__bytes_deinit(&response);
+}

@@ -60,4 +60,7 @@ void ws_test_expect_close(struct ws_test_client *client, uint16_t status);
 /* Milliseconds of the monotonic clock. */
 uint64_t ws_test_now_ms(void);
 
+/* Reads one HTTP response and checks its status and a part of it. */
+void ws_test_expect_http(struct ws_test_client *client, int status, const char *part);
+
 #endif

@@ -14,18 +14,6 @@ static void send_text(struct ws_test_client *client, const char *text)
     ws_test_send_raw(client, text, strlen(text));
 }
 
-/* One response with its status and a part of it. */
-static void expect(struct ws_test_client *client, int status, const char *part)
-{
-    struct ss_bytes response;
-    ss__bytes_init(&response, 0);
-    int got = ws_test_http_response(client, false, &response);
-    ss_check_msg(got == status && strstr((const char *)response.data, part) != NULL,
-                 "status %d, want %d with %s: %s", got, status, part,
-                 (const char *)response.data);
-    ss__bytes_deinit(&response);
-}
-
 static void expect_end(struct ws_test_client *client)
 {
     ss_check(ws_test_http_response(client, false, NULL) == 0);
@@ -55,13 +43,13 @@ SS_TEST(routes, a_folder_is_found_without_its_slash)
     fixture_open(&fixture);
     ws_test_connect(&client, fixture.port, 0);
     get(&client, "/manual");
-    expect(&client, 308, "Location: /manual/\r\n");
+    ws_test_expect_http(&client, 308, "Location: /manual/\r\n");
     get(&client, "/manual/");
-    expect(&client, 200, "Content-Security-Policy: default-src 'none'\r\n");
+    ws_test_expect_http(&client, 200, "Content-Security-Policy: default-src 'none'\r\n");
     get(&client, "/manual/x");
-    expect(&client, 404, "not_found");
+    ws_test_expect_http(&client, 404, "not_found");
     post(&client, "/manual", "");
-    expect(&client, 404, "not_found");
+    ws_test_expect_http(&client, 404, "not_found");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -73,18 +61,18 @@ SS_TEST(routes, pages_on_one_connection)
     fixture_open(&fixture);
     ws_test_connect(&client, fixture.port, 0);
     get(&client, "/healthz");
-    expect(&client, 200, "ok\n");
+    ws_test_expect_http(&client, 200, "ok\n");
     get(&client, "/readyz");
-    expect(&client, 200, "ready\n");
+    ws_test_expect_http(&client, 200, "ready\n");
     atomic_store(&fixture.ready, false);
     get(&client, "/readyz");
-    expect(&client, 503, "Retry-After: 1");
+    ws_test_expect_http(&client, 503, "Retry-After: 1");
     get(&client, "/");
-    expect(&client, 200, "<h1>page</h1>");
+    ws_test_expect_http(&client, 200, "<h1>page</h1>");
     get(&client, "/metrics");
-    expect(&client, 200, "sessionstream_http_requests_total{gateway=\"0\"} 4\n");
+    ws_test_expect_http(&client, 200, "sessionstream_http_requests_total{gateway=\"0\"} 4\n");
     get(&client, "/metrics");
-    expect(&client, 200, "sessionstream_connections{gateway=\"0\"} 1\n");
+    ws_test_expect_http(&client, 200, "sessionstream_connections{gateway=\"0\"} 1\n");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -101,7 +89,7 @@ SS_TEST(routes, head_sends_the_length_and_no_body)
     ss_check(ws_test_http_response(&client, true, &response) == 200);
     ss_check(strstr((const char *)response.data, "Content-Length: 13\r\n") != NULL);
     get(&client, "/healthz");
-    expect(&client, 200, "ok\n");
+    ws_test_expect_http(&client, 200, "ok\n");
     ss__bytes_deinit(&response);
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -114,13 +102,13 @@ SS_TEST(routes, unknown_paths_and_methods)
     fixture_open(&fixture);
     ws_test_connect(&client, fixture.port, 0);
     get(&client, "/nowhere");
-    expect(&client, 404, "\"code\":\"not_found\"");
+    ws_test_expect_http(&client, 404, "\"code\":\"not_found\"");
     post(&client, "/healthz", "");
-    expect(&client, 405, "Allow: GET, HEAD\r\n");
+    ws_test_expect_http(&client, 405, "Allow: GET, HEAD\r\n");
     get(&client, "/v1/sessions/s/commands/Note");
-    expect(&client, 405, "Allow: POST\r\n");
+    ws_test_expect_http(&client, 405, "Allow: POST\r\n");
     send_text(&client, "DELETE / HTTP/1.1\r\nHost: h\r\n\r\n");
-    expect(&client, 405, "Allow: GET, HEAD\r\n");
+    ws_test_expect_http(&client, 405, "Allow: GET, HEAD\r\n");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -136,13 +124,14 @@ SS_TEST(routes, a_command_is_answered_when_the_shard_has_answered)
     ss_check(ss_str_equal(request->payload, ss_str("\x0a\x01x")));
     request->ordinal = 12;
     fixture_reply(&fixture, request);
-    expect(&client, 200, "{\"sessionId\":\"a b\",\"ordinal\":\"12\"}");
+    ws_test_expect_http(&client, 200, "{\"sessionId\":\"a b\",\"ordinal\":\"12\"}");
     post(&client, "/v1/sessions/s/commands/Note", "");
     request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
     ss_check(request->payload.len == 0);
     ss__request_fail(request, SS_E_HANDLER, "no such thing");
     fixture_reply(&fixture, request);
-    expect(&client, (int)ss__http_status_of(SS_E_HANDLER), "\"detail\":\"no such thing\"");
+    ws_test_expect_http(&client, (int)ss__http_status_of(SS_E_HANDLER),
+                        "\"detail\":\"no such thing\"");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -154,15 +143,15 @@ SS_TEST(routes, commands_that_cannot_be_right_are_refused_here)
     fixture_open(&fixture);
     ws_test_connect(&client, fixture.port, 0);
     post(&client, "/v1/sessions/s/commands/No", "{}");
-    expect(&client, 404, "\"code\":\"unknown_command\"");
+    ws_test_expect_http(&client, 404, "\"code\":\"unknown_command\"");
     post(&client, "/v1/sessions/s/commands/Note", "{\"nope\":1}");
-    expect(&client, 400, "\"code\":\"invalid_json\"");
+    ws_test_expect_http(&client, 400, "\"code\":\"invalid_json\"");
     post(&client, "/v1/sessions//commands/Note", "{}");
-    expect(&client, 400, "\"code\":\"invalid_session_id\"");
+    ws_test_expect_http(&client, 400, "\"code\":\"invalid_session_id\"");
     post(&client, "/v1/sessions/%ff/commands/Note", "{}");
-    expect(&client, 400, "\"code\":\"invalid_session_id\"");
+    ws_test_expect_http(&client, 400, "\"code\":\"invalid_session_id\"");
     post(&client, "/v1/sessions/s/commands/Note", "{\"nonce\":\"a\\u0000b\"}");
-    expect(&client, 400, "\"code\":\"invalid_payload\"");
+    ws_test_expect_http(&client, 400, "\"code\":\"invalid_payload\"");
     ss_check(fixture_is_quiet(&fixture));
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -178,7 +167,7 @@ SS_TEST(routes, snapshot_as_the_shard_gave_it)
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
     request->snapshot = ss__buf_copy("{\"sessionId\":\"s\"}", 17);
     fixture_reply(&fixture, request);
-    expect(&client, 200, "\r\n\r\n{\"sessionId\":\"s\"}");
+    ws_test_expect_http(&client, 200, "\r\n\r\n{\"sessionId\":\"s\"}");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -237,8 +226,8 @@ SS_TEST(routes, the_next_request_is_read_when_the_snapshot_is_written)
         ss_check(request->snapshot != NULL);
         memset(request->snapshot->data, ' ', request->snapshot->len);
         fixture_reply(&fixture, request);
-        expect(&client, 200, "Content-Length: 3145728\r\n");
-        expect(&client, 200, "ok\n");
+        ws_test_expect_http(&client, 200, "Content-Length: 3145728\r\n");
+        ws_test_expect_http(&client, 200, "ok\n");
     }
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -263,12 +252,12 @@ SS_TEST(routes, unfinished_bodies_have_one_budget)
     ws_test_connect(&other, fixture.port, 0);
     post(&other, "/v1/sessions/s/commands/Note", "");
     fixture_reply(&fixture, fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s"));
-    expect(&other, 200, "\"sessionId\":\"s\"");
+    ws_test_expect_http(&other, 200, "\"sessionId\":\"s\"");
     ws_test_close(&other);
     ws_test_connect(&other, fixture.port, 0);
     send_text(&other, "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
                       "Content-Length: 9\r\n\r\n{");
-    expect(&other, 503, "\"code\":\"overloaded\"");
+    ws_test_expect_http(&other, 503, "\"code\":\"overloaded\"");
     expect_end(&other);
     ws_test_close(&other);
     ws_test_close(&greedy);
@@ -279,7 +268,7 @@ SS_TEST(routes, unfinished_bodies_have_one_budget)
                       "Content-Length: 2\r\n\r\n{");
     send_text(&other, "}");
     fixture_reply(&fixture, fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s"));
-    expect(&other, 200, "\"sessionId\":\"s\"");
+    ws_test_expect_http(&other, 200, "\"sessionId\":\"s\"");
     ws_test_close(&other);
     fixture_close(&fixture);
 }
@@ -291,9 +280,9 @@ SS_TEST(routes, a_session_id_with_nul_is_400)
     fixture_open(&fixture);
     ws_test_connect(&client, fixture.port, 0);
     get(&client, "/v1/sessions/a%00b/snapshot");
-    expect(&client, 400, "\"detail\":\"session id holds a NUL byte\"");
+    ws_test_expect_http(&client, 400, "\"detail\":\"session id holds a NUL byte\"");
     post(&client, "/v1/sessions/a%00b/commands/Note", "{}");
-    expect(&client, 400, "\"code\":\"invalid_session_id\"");
+    ws_test_expect_http(&client, 400, "\"code\":\"invalid_session_id\"");
     ss_check(fixture_is_quiet(&fixture));
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -314,13 +303,13 @@ SS_TEST(routes, pipelined_requests_are_answered_in_order)
     ss_check(fixture_is_quiet(&fixture));
     ss_check(atomic_load(&fixture.stats.requests) == 0);
     fixture_reply(&fixture, request);
-    expect(&client, 200, "\"ordinal\":\"0\"");
-    expect(&client, 200, "ok\n");
+    ws_test_expect_http(&client, 200, "\"ordinal\":\"0\"");
+    ws_test_expect_http(&client, 200, "ok\n");
     request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "t");
     request->snapshot = ss__buf_copy("{}", 2);
     fixture_reply(&fixture, request);
-    expect(&client, 200, "{}");
-    expect(&client, 404, "Connection: close");
+    ws_test_expect_http(&client, 200, "{}");
+    ws_test_expect_http(&client, 404, "Connection: close");
     expect_end(&client);
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -349,7 +338,7 @@ SS_TEST(routes, handshakes_that_are_refused)
         struct ws_test_client client;
         ws_test_connect(&client, fixture.port, 0);
         send_text(&client, table[i].request);
-        expect(&client, table[i].status, "Connection: close");
+        ws_test_expect_http(&client, table[i].status, "Connection: close");
         expect_end(&client);
         ws_test_close(&client);
     }
@@ -427,17 +416,17 @@ SS_TEST(routes, a_full_inbox_is_503_and_readers_wait_for_relief)
     }
     ws_test_connect(&clients[4], fixture.port, 0);
     post(&clients[4], "/v1/sessions/s/commands/Note", "{}");
-    expect(&clients[4], 503, "Retry-After: 1");
+    ws_test_expect_http(&clients[4], 503, "Retry-After: 1");
     for (int i = 0; i < 4; i++) {
         requests[i] = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
     }
     for (int i = 0; i < 4; i++) {
         fixture_reply(&fixture, requests[i]);
-        expect(&clients[i], 200, "\"ordinal\"");
+        ws_test_expect_http(&clients[i], 200, "\"ordinal\"");
     }
     for (int i = 0; i < 5; i++) {
         get(&clients[i], "/healthz");
-        expect(&clients[i], 200, "ok\n");
+        ws_test_expect_http(&clients[i], 200, "ok\n");
         ws_test_close(&clients[i]);
     }
     fixture_close(&fixture);

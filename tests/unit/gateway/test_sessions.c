@@ -13,18 +13,6 @@ static void get(struct ws_test_client *client, const char *path)
     ws_test_send_raw(client, text, strlen(text));
 }
 
-/* One response with its status and a part of it. */
-static void expect(struct ws_test_client *client, int status, const char *part)
-{
-    struct ss_bytes response;
-    ss__bytes_init(&response, 0);
-    int got = ws_test_http_response(client, false, &response);
-    ss_check_msg(got == status && strstr((const char *)response.data, part) != NULL,
-                 "status %d, want %d with %s: %s", got, status, part,
-                 (const char *)response.data);
-    ss__bytes_deinit(&response);
-}
-
 SS_TEST(sessions, a_list_is_asked_of_the_shard_and_written_as_json)
 {
     struct fixture fixture;
@@ -43,14 +31,15 @@ SS_TEST(sessions, a_list_is_asked_of_the_shard_and_written_as_json)
     listing->parts[0].sessions = found;
     listing->parts[0].count = 2;
     fixture_reply(&fixture, request);
-    expect(&client, 200,
-           "\r\n\r\n{\"sessions\":[{\"id\":\"a \\\"c\",\"ordinal\":\"12\","
-           "\"created\":\"2023-11-14T22:13:20.123Z\",\"updated\":\"1970-01-01T00:00:00Z\","
-           "\"running\":true}],\"next\":\"a \\\"c\"}");
+    ws_test_expect_http(&client, 200,
+                        "\r\n\r\n{\"sessions\":[{\"id\":\"a \\\"c\",\"ordinal\":\"12\","
+                        "\"created\":\"2023-11-14T22:13:20.123Z\","
+                        "\"updated\":\"1970-01-01T00:00:00Z\","
+                        "\"running\":true}],\"next\":\"a \\\"c\"}");
     get(&client, "/v1/sessions");
     request = fixture_take_request(&fixture, SS_REQUEST_LIST, "");
     fixture_reply(&fixture, request);
-    expect(&client, 200, "\r\n\r\n{\"sessions\":[]}");
+    ws_test_expect_http(&client, 200, "\r\n\r\n{\"sessions\":[]}");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -62,18 +51,18 @@ SS_TEST(sessions, a_list_that_cannot_be_made_is_a_problem)
     fixture_open(&fixture);
     ws_test_connect(&client, fixture.port, 0);
     get(&client, "/v1/sessions?limit=0");
-    expect(&client, 400, "limit must be a number from 1 to 1000");
+    ws_test_expect_http(&client, 400, "limit must be a number from 1 to 1000");
     get(&client, "/v1/sessions?limit=1001");
-    expect(&client, 400, "invalid_argument");
+    ws_test_expect_http(&client, 400, "invalid_argument");
     get(&client, "/v1/sessions?limit=1x");
-    expect(&client, 400, "invalid_argument");
+    ws_test_expect_http(&client, 400, "invalid_argument");
     get(&client, "/v1/sessions?after=%2");
-    expect(&client, 400, "after is not percent-encoded well");
+    ws_test_expect_http(&client, 400, "after is not percent-encoded well");
     get(&client, "/v1/sessions");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_LIST, "");
     request->listing->parts[0].err = SS_E_STOREIO;
     fixture_reply(&fixture, request);
-    expect(&client, 503, "store_io");
+    ws_test_expect_http(&client, 503, "store_io");
     ws_test_close(&client);
     fixture_close(&fixture);
 }
