@@ -17,7 +17,7 @@ extern "C" {
 
 /* Rises with every change of these headers that a built module would notice; the daemon refuses
  * modules of another one. */
-#define SS_APP_ABI 1
+#define SS_APP_ABI 2
 
 struct ss_app_option {
     const char *name;             /* "chunk_ms": --app-option chunk_ms=20; NULL ends the table */

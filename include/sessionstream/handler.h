@@ -3,11 +3,14 @@
  * All of it must not block: a handler over 5 ms delays the other sessions of its shard and is
  * logged. A struct ss_context is valid only during the call that received it. Whatever a call
  * causes (events, frames, tasks) is an effect that leaves after the commit of its batch; if that
- * commit fails nothing of it happens, and tasks of the session get on_cancel(SS_E_COMMIT). */
+ * commit fails nothing of it happens, and tasks of the session get on_cancel(SS_E_COMMIT).
+ * Using a context on another thread, after its call or inside a projection is a programmer's error
+ * that builds with SS_DEV_CHECKS abort on. */
 #ifndef SS_HANDLER_H
 #define SS_HANDLER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <protobuf-c/protobuf-c.h>
@@ -91,6 +94,30 @@ SS_API int ss_publish_live_packed(struct ss_context *context, const char *name,
 SS_API int ss_append(struct ss_context *context, const char *kind, struct ss_str id,
                      const char *field, struct ss_str bytes);
 
+struct ss_batch_event {
+    const char *event;
+    const ProtobufCMessage *payload;
+};
+
+/* Publishes several events that belong together, in order: all of them are checked before the first
+ * is staged, and all of them are stored or none, also over a crash. An event whose projection fails
+ * is stored as ss_publish stores it, and the others go on. Errors: those of ss_publish, of which
+ * only SS_E_PROJECTION means that something was stored. One of SS_E_STOREIO, SS_E_CORRUPT and
+ * SS_E_NOMEM that comes half-way fails the commit of the whole batch of the shard. */
+SS_API int ss_publish_batch(struct ss_context *context, const struct ss_batch_event *events,
+                            size_t count);
+
+/* Sends a command to another session (or the same), after the commit of this batch and not without
+ * it. Nobody hears of its result: the other handler has to send something back. Commands from one
+ * session to another are handled in the order sent. At most once: one that was sent is lost when
+ * the process ends before it is handled. Counts towards the limits of the call. Errors:
+ *   SS_E_SESSION_ID, SS_E_UNKNOWN_COMMAND, SS_E_TYPE, SS_E_PAYLOAD, SS_E_TOOBIG, SS_E_LIMIT
+ *   SS_E_BUSY      the shard of the other session is behind; nothing was sent, send it later
+ *   SS_E_STOPPING  the engine stops
+ *   SS_E_NOMEM, and those of an entity that could not be read before */
+SS_API int ss_send(struct ss_context *context, struct ss_str session_id, const char *command,
+                   const ProtobufCMessage *payload);
+
 /* Says whether the session is working: followers are told when it changes, and snapshots show it.
  * Kept with the next event that is published; an application
  * learns through the recover hook that the process died in between. */
@@ -130,6 +157,13 @@ struct ss_session_hooks {
      * what a crash cut off. Sessions that were running are recovered without waiting for a client.
      * NULL: none. */
     void (*recover)(struct ss_context *context, bool was_running, void *ctx);
+    /* The session has come into memory, one without events included: before recover and before
+     * whatever needs it. May publish, but then merely reading a session writes to it. NULL: none. */
+    void (*load)(struct ss_context *context, void *ctx);
+    /* The session leaves memory, once for each load: idle, after a failed commit, at the end. No
+     * context. @data is what ss_context_set_data left, to be freed here; it is NULL afterwards.
+     * Without this hook the data stays. NULL: none. */
+    void (*unload)(struct ss_str session_id, void *data, void *ctx);
 };
 
 #ifdef __cplusplus

@@ -21,6 +21,11 @@
 #define SS_HANDLER_EVENTS_MAX 1000
 #define SS_HANDLER_BYTES_MAX (4u << 20)
 
+/* Blocking work of applications. */
+#define SS_WORK_THREADS 4
+#define SS_SHARD_WORKS_MAX 1024
+#define SS_SESSION_TASKS_MAX 10000
+
 /* Inbox of a shard or gateway, and what waits before it. */
 #define SS_INBOX_MESSAGES_MAX 65536
 #define SS_INBOX_BYTES_MAX (64u << 20)
@@ -117,6 +122,15 @@
     X(LIST_MAX, "sessions",                                                                       \
       "In one answer of a list",                                                                  \
       "Every shard reads so many, and an answer stays under a megabyte.")                         \
+    X(WORK_THREADS, "threads",                                                                    \
+      "Blocking work of applications (ss_work), for all shards",                                  \
+      "More work waits in the queue of the pool.")                                                \
+    X(SHARD_WORKS_MAX, "works",                                                                   \
+      "Under way or waiting for a thread, of one shard",                                          \
+      "The queue of the pool and its memory stay bounded.")                                       \
+    X(SESSION_TASKS_MAX, "tasks",                                                                 \
+      "Waiting in one session (ss_after), works included",                                        \
+      "A session's memory stays bounded.")                                                        \
     X(INBOX_MESSAGES_MAX, "messages",                                                             \
       "Waiting for one shard or gateway",                                                         \
       "Senders are told to pause instead of filling the memory.")                                 \

@@ -13,5 +13,6 @@
 #include <sessionstream/registry.h>
 #include <sessionstream/sessions.h>
 #include <sessionstream/types.h>
+#include <sessionstream/work.h>
 
 #endif

@@ -31,6 +31,7 @@ struct ss_engine {
     struct ss_failure failure;
     struct ss_directory *directory;
     struct ss_pool *pool;
+    struct ss_pool *work_pool;
     struct ss_router router;
     uint32_t shards_count;
     struct ss_shard *shards[SS_SHARDS_MAX];
@@ -122,6 +123,8 @@ static int open_shard(struct ss_engine *engine, uint32_t index)
         .registry = engine->registry,
         .transport = &engine->transport,
         .pool = engine->pool,
+        .work_pool = engine->work_pool,
+        .router = &engine->router,
         .stats = &engine->shard_stats[index],
         .gateways = engine->gateway_inboxes,
         .gateways_count = engine->gateways_count,
@@ -202,8 +205,11 @@ static int open_all(struct ss_engine *engine)
         .gateway_inboxes = (const struct ss_inbox *const *)engine->gateway_inboxes,
     };
     err = ss__pool_new(POOL_THREADS, &engine->pool);
+    if (err == 0) {
+        err = ss__pool_new(SS_WORK_THREADS, &engine->work_pool);
+    }
     if (err != 0) {
-        return ss__fail(&engine->failure, err, "reader threads cannot be started");
+        return ss__fail(&engine->failure, err, "pool threads cannot be started");
     }
     for (uint32_t i = 0; i < engine->gateways_count && err == 0; i++) {
         err = open_gateway(engine, i);
@@ -246,6 +252,8 @@ static void close_all(struct ss_engine *engine)
     }
     ss__pool_free(engine->pool);
     engine->pool = NULL;
+    ss__pool_free(engine->work_pool);
+    engine->work_pool = NULL;
     ss__directory_close(engine->directory);
     engine->directory = NULL;
     free(engine->shard_stats);

@@ -7,6 +7,7 @@
  * FLUSHED          pool             shard     shard/flusher.c          -
  * SPARE            pool             shard     shard/spare.c            -
  * LISTED           reader pool      shard     shard/listing.c          -
+ * WORKED           work pool        shard     shard/work.c             -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -39,6 +40,7 @@ enum ss_msg_kind {
     SS_MSG_FLUSHED,
     SS_MSG_SPARE,
     SS_MSG_LISTED,
+    SS_MSG_WORKED,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,
@@ -77,6 +79,7 @@ enum ss_resume_reason {
 enum ss_request_kind {
     SS_REQUEST_SUBMIT,       /* run a command */
     SS_REQUEST_PUBLISH,      /* publish an event past any handler */
+    SS_REQUEST_PUBLISH_NAMED,    /* the same, see shard/publisher.c */
     SS_REQUEST_BARRIER,
     SS_REQUEST_SUBSCRIBE,    /* answer: a snapshot or none, frames after it; then FRAMEs follow */
     SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */

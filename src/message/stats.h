@@ -32,6 +32,7 @@
     X(sessions, "sessions_in_memory", "Sessions in memory")                                  \
     X(followed, "sessions_followed", "Sessions with at least one follower")                  \
     X(tasks, "tasks", "Waiting tasks")                                                       \
+    X(works, "works", "Blocking works that run or wait for a thread")                        \
     X(state_bytes, "session_state_bytes", "Memory held by session states")                   \
     X(store_failed, "store_failed", "1 when the store refuses commits until restart")
 

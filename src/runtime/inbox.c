@@ -127,12 +127,15 @@ void ss__inbox_discharge(struct ss_inbox *inbox, const struct ss_inbox_node *nod
 
 int ss__inbox_post(struct ss_inbox *inbox, struct ss_inbox_node *node, enum ss_post_class class)
 {
-    int state = atomic_load_explicit(&inbox->state, memory_order_acquire);
+    /* Counted first, then looked: an owner that refuses and then finds nothing counted has every
+     * message that was accepted. */
+    uint64_t share = share_of(node);
+    uint64_t load = atomic_fetch_add_explicit(&inbox->load, share, memory_order_seq_cst);
+    int state = atomic_load_explicit(&inbox->state, memory_order_seq_cst);
     if (state != OPEN && (state == CLOSED || class == SS_POST_OUTSIDE)) {
+        atomic_fetch_sub_explicit(&inbox->load, share, memory_order_relaxed);
         return SS_E_STOPPING;
     }
-    uint64_t share = share_of(node);
-    uint64_t load = atomic_fetch_add_explicit(&inbox->load, share, memory_order_relaxed);
     if (class == SS_POST_OUTSIDE && over_limit(inbox, load, 4)) {
         atomic_fetch_sub_explicit(&inbox->load, share, memory_order_relaxed);
         return SS_E_BUSY;
@@ -233,7 +236,7 @@ void ss__inbox_awake(struct ss_inbox *inbox)
 
 uint32_t ss__inbox_depth(const struct ss_inbox *inbox)
 {
-    return (uint32_t)(atomic_load_explicit(&inbox->load, memory_order_relaxed) & COUNT_MASK);
+    return (uint32_t)(atomic_load_explicit(&inbox->load, memory_order_seq_cst) & COUNT_MASK);
 }
 
 uint64_t ss__inbox_bytes(const struct ss_inbox *inbox)

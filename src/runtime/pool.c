@@ -79,21 +79,33 @@ fail_memory:
     return SS_E_NOMEM;
 }
 
+static void append(struct ss_pool *pool, struct ss_pool_job *job)
+{
+    job->next = NULL;
+    *pool->last = job;
+    pool->last = &job->next;
+    pool->waiting++;
+    uv_cond_signal(&pool->posted);
+}
+
 int ss__pool_post(struct ss_pool *pool, struct ss_pool_job *job)
 {
     int err = 0;
-    job->next = NULL;
     uv_mutex_lock(&pool->lock);
     if (pool->waiting >= SS_POOL_JOBS_MAX) {
         err = SS_E_BUSY;
     } else {
-        *pool->last = job;
-        pool->last = &job->next;
-        pool->waiting++;
-        uv_cond_signal(&pool->posted);
+        append(pool, job);
     }
     uv_mutex_unlock(&pool->lock);
     return err;
+}
+
+void ss__pool_post_counted(struct ss_pool *pool, struct ss_pool_job *job)
+{
+    uv_mutex_lock(&pool->lock);
+    append(pool, job);
+    uv_mutex_unlock(&pool->lock);
 }
 
 void ss__pool_free(struct ss_pool *pool)

@@ -23,6 +23,9 @@ int ss__pool_new(unsigned threads, struct ss_pool **ret_pool);
  * error. */
 int ss__pool_post(struct ss_pool *pool, struct ss_pool_job *job);
 
+/* The same without that limit: the caller keeps count of its jobs. */
+void ss__pool_post_counted(struct ss_pool *pool, struct ss_pool_job *job);
+
 /* Runs what was posted, ends the threads, frees. Nobody may post any more. NULL is fine. */
 void ss__pool_free(struct ss_pool *pool);
 

@@ -13,10 +13,16 @@
 #ifdef SS_APP_CHAT
 #include "apps/chat/chat.h"
 #endif
+#ifdef SS_APP_JOBS
+#include "apps/jobs/jobs.h"
+#endif
 
 const struct ss_app *const ss__apps[] = {
 #ifdef SS_APP_CHAT
     &ss__app_chat,
+#endif
+#ifdef SS_APP_JOBS
+    &ss__app_jobs,
 #endif
 #ifdef SS_APP_BENCH
     &ss__app_bench,

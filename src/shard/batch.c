@@ -12,6 +12,7 @@
 #include "shard/shard_state.h"
 #include "shard/spare.h"
 #include "shard/task.h"
+#include "shard/work.h"
 
 #define CLOCK_EVERY_MESSAGES 16
 #define BACKGROUND_MAX 4
@@ -140,6 +141,7 @@ static void drop_touched(struct ss_shard *shard)
             }
         }
         ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
+        ss__works_cancel_session(shard, channel, SS_E_COMMIT);
         channel->running = false;
         ss__state_free(shard, state);
         ss__channel_release_later(shard, channel);
@@ -153,7 +155,13 @@ static int commit(struct ss_shard *shard)
         return 0;
     }
     uint64_t before = ss__clock_monotonic_ns(shard->options.clock);
-    int err = ss__store_commit(shard->store);
+    int err = shard->spoiled;
+    if (err == 0) {
+        err = ss__store_commit(shard->store);
+    } else {
+        ss__store_abort(shard->store);
+        shard->spoiled = 0;
+    }
     uint64_t us = (ss__clock_monotonic_ns(shard->options.clock) - before) / 1000;
     struct ss_shard_stats *stats = ss__stats(shard);
     ss__count(&stats->commit[ss__bucket(ss__commit_bounds_us, SS_COMMIT_BUCKETS - 1, us)], 1);

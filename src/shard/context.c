@@ -16,6 +16,12 @@ void ss__context_init(struct ss_context *context, struct ss_shard *shard,
 {
     *context = (struct ss_context){ .view = { shard, channel->state, &context->read_err },
                                     .channel = channel };
+    context->outer = ss__context_use(context);
+}
+
+void ss__context_end(struct ss_context *context)
+{
+    (void)ss__context_use(context->outer);    /* that is this one */
 }
 
 static void *arena_alloc(void *allocator_data, size_t size)
@@ -86,36 +92,43 @@ int ss__pack(struct ss_shard *shard, const struct ss_name *name, const char *wha
 
 struct ss_str ss_context_session_id(const struct ss_context *context)
 {
+    ss__context_check(context);
     return context->channel->id;
 }
 
 uint64_t ss_context_time_us(const struct ss_context *context)
 {
+    ss__context_check(context);
     return context->view.shard->now_us;
 }
 
 uint64_t ss_context_ordinal(const struct ss_context *context)
 {
+    ss__context_check(context);
     return context->view.state->ordinal;
 }
 
 const struct ss_view *ss_context_view(struct ss_context *context)
 {
+    ss__context_check(context);
     return &context->view;
 }
 
 void *ss_context_data(const struct ss_context *context)
 {
+    ss__context_check(context);
     return context->channel->data;
 }
 
 void ss_context_set_data(struct ss_context *context, void *data)
 {
+    ss__context_check(context);
     context->channel->data = data;
 }
 
 void ss_set_running(struct ss_context *context, bool running)
 {
+    ss__context_check(context);
     struct ss_channel *channel = context->channel;
     if (channel->running != running || channel->running_told != running) {
         channel->running = channel->running_told = running;
@@ -125,6 +138,7 @@ void ss_set_running(struct ss_context *context, bool running)
 
 int ss_fail(struct ss_context *context, int code, const char *format, ...)
 {
+    ss__context_check(context);
     va_list args;
     va_start(args, format);
     (void)ss__vfail(&context->failure, code, format, args);
@@ -132,10 +146,10 @@ int ss_fail(struct ss_context *context, int code, const char *format, ...)
     return code;
 }
 
-/* One call causes so much and no more, and nothing after a read that failed. */
-static int check_allowance(struct ss_context *context, const char *event, size_t bytes)
+int ss__context_allow(struct ss_context *context, const char *event, uint32_t events,
+                      size_t bytes)
 {
-    if (context->events >= SS_HANDLER_EVENTS_MAX ||
+    if (context->events + events > SS_HANDLER_EVENTS_MAX ||
         context->bytes + bytes > SS_HANDLER_BYTES_MAX) {
         return ss__fail(&context->failure, SS_E_LIMIT,
                         "event \"%s\": one call may publish %d events and %u bytes", event,
@@ -149,16 +163,12 @@ static int check_allowance(struct ss_context *context, const char *event, size_t
     return 0;
 }
 
-static int publish(struct ss_context *context, const char *event, const struct ss_name *name,
-                   struct ss_str packed)
+int ss__context_publish(struct ss_context *context, const struct ss_name *name,
+                        struct ss_str packed)
 {
-    int err = check_allowance(context, event, packed.len);
-    if (err != 0) {
-        return err;
-    }
     uint64_t ordinal = 0;
-    err = ss__pipeline_publish(context->view.shard, context->channel, name, packed, &ordinal,
-                               &context->failure);
+    int err = ss__pipeline_publish(context->view.shard, context->channel, name, packed, &ordinal,
+                                   &context->failure);
     if (ordinal != 0) {
         context->ordinal_max = ordinal;
         context->events++;
@@ -167,8 +177,16 @@ static int publish(struct ss_context *context, const char *event, const struct s
     return err;
 }
 
-static const struct ss_name *find_event(struct ss_context *context, const char *event)
+static int publish(struct ss_context *context, const char *event, const struct ss_name *name,
+                   struct ss_str packed)
 {
+    int err = ss__context_allow(context, event, 1, packed.len);
+    return err != 0 ? err : ss__context_publish(context, name, packed);
+}
+
+const struct ss_name *ss__context_find_event(struct ss_context *context, const char *event)
+{
+    ss__context_check(context);
     const struct ss_name *name =
         ss__registry_find(context->view.shard->options.registry, SS_SPACE_EVENT, ss_str(event));
     if (name == NULL) {
@@ -180,7 +198,7 @@ static const struct ss_name *find_event(struct ss_context *context, const char *
 
 int ss_publish(struct ss_context *context, const char *event, const ProtobufCMessage *payload)
 {
-    const struct ss_name *name = find_event(context, event);
+    const struct ss_name *name = ss__context_find_event(context, event);
     if (name == NULL) {
         return SS_E_UNKNOWN_EVENT;
     }
@@ -191,7 +209,7 @@ int ss_publish(struct ss_context *context, const char *event, const ProtobufCMes
 
 int ss_publish_packed(struct ss_context *context, const char *event, struct ss_str payload)
 {
-    const struct ss_name *name = find_event(context, event);
+    const struct ss_name *name = ss__context_find_event(context, event);
     if (name == NULL) {
         return SS_E_UNKNOWN_EVENT;
     }
@@ -203,7 +221,7 @@ static int publish_live(struct ss_context *context, const struct ss_name *name,
                         const struct ss_str *packed)
 {
     size_t bytes = packed == NULL ? 0 : packed->len;
-    int err = check_allowance(context, name->name.data, bytes);
+    int err = ss__context_allow(context, name->name.data, 1, bytes);
     if (err == 0) {
         err = ss__live_publish(context->view.shard, context->channel, name, packed,
                                &context->failure);
@@ -217,6 +235,7 @@ static int publish_live(struct ss_context *context, const struct ss_name *name,
 
 static const struct ss_name *find_ui(struct ss_context *context, const char *name)
 {
+    ss__context_check(context);
     const struct ss_name *found =
         ss__registry_find(context->view.shard->options.registry, SS_SPACE_UI, ss_str(name));
     if (found == NULL) {
@@ -254,6 +273,7 @@ int ss_publish_live_packed(struct ss_context *context, const char *name, struct 
 int ss_append(struct ss_context *context, const char *kind, struct ss_str id, const char *field,
               struct ss_str bytes)
 {
+    ss__context_check(context);
     const struct ss_name *name =
         ss__registry_find(context->view.shard->options.registry, SS_SPACE_ENTITY, ss_str(kind));
     if (name == NULL || id.len == 0 || id.len > SS_ENTITY_ID_BYTES_MAX) {
@@ -261,7 +281,7 @@ int ss_append(struct ss_context *context, const char *kind, struct ss_str id, co
         return ss__fail(&context->failure, code, "append: there is no such entity of kind \"%s\"",
                         kind == NULL ? "" : kind);
     }
-    int err = check_allowance(context, kind, bytes.len);
+    int err = ss__context_allow(context, kind, 1, bytes.len);
     if (err == 0) {
         err = ss__overlay_append(context->view.shard, context->channel, name, id, field, bytes,
                                  &context->failure);

@@ -7,6 +7,7 @@
 #include <sessionstream/projection.h>
 
 #include "core/failure.h"
+#include "shard/context_check.h"
 #include "shard/session.h"
 
 struct ss_view {
@@ -16,6 +17,7 @@ struct ss_view {
 };
 
 struct ss_context {
+    const struct ss_context *outer; /* see shard/context_check.h */
     struct ss_view view;
     struct ss_channel *channel;
     int read_err;                   /* of the view */
@@ -31,8 +33,22 @@ struct ss_event_private {
     const ProtobufCMessage *message;    /* unpacked at the first call */
 };
 
+/* Around each call into the application. */
 void ss__context_init(struct ss_context *context, struct ss_shard *shard,
                       struct ss_channel *channel);
+void ss__context_end(struct ss_context *context);
+
+/* The event of this name, or NULL and the context's failure is set. */
+const struct ss_name *ss__context_find_event(struct ss_context *context, const char *event);
+
+/* One call causes so much and no more, and nothing after a read that failed. SS_E_LIMIT, and the
+ * code of that read. */
+int ss__context_allow(struct ss_context *context, const char *what, uint32_t events,
+                      size_t bytes);
+
+/* Publishes validated bytes that are allowed. Errors: those of ss__pipeline_publish. */
+int ss__context_publish(struct ss_context *context, const struct ss_name *name,
+                        struct ss_str packed);
 
 /* Unpacks validated bytes into the batch arena; NULL when out of memory. */
 const ProtobufCMessage *ss__unpack(struct ss_shard *shard, const struct ss_type *type,

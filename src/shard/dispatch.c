@@ -13,12 +13,14 @@
 #include "shard/load.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
+#include "shard/publisher.h"
 #include "shard/resume.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/spare.h"
 #include "shard/snapshot.h"
 #include "shard/timeline_cursor.h"
+#include "shard/work.h"
 
 void ss__handler_took(struct ss_shard *shard, const struct ss_channel *channel, const char *what,
                       uint64_t begin_ns)
@@ -49,6 +51,7 @@ static void submit(struct ss_shard *shard, struct ss_channel *channel, struct ss
         err = name->handler(&context, &command, name->ctx);
         ss__handler_took(shard, channel, name->name.data, begin);
     }
+    ss__context_end(&context);
     request->ordinal = context.ordinal_max;
     if (err < 0) {
         ss__count(&ss__stats(shard)->command_errors, 1);
@@ -112,6 +115,13 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         break;
     case SS_REQUEST_PUBLISH:
         publish(shard, channel, request);
+        break;
+    case SS_REQUEST_PUBLISH_NAMED:
+        if (ss__publisher_resolve(shard, request)) {
+            publish(shard, channel, request);
+        } else {
+            ss__effect_answer(shard, request);
+        }
         break;
     case SS_REQUEST_SUBSCRIBE:
         subscribe(shard, channel, request);
@@ -248,9 +258,13 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
     case SS_MSG_LISTED:
         ss__listing_done(shard, msg);
         break;
+    case SS_MSG_WORKED:
+        ss__work_done(shard, msg);
+        break;
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {
             shard->phase = SS_SHARD_DRAINING;
+            ss__works_cancel_all(shard, SS_E_STOPPING);
         }
         ss__msg_free(msg);
         break;

@@ -3,14 +3,16 @@
 #include <stdlib.h>
 
 #include "shard/parked.h"
+#include "shard/send.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
+#include "shard/work.h"
 
 void ss__effects_init(struct ss_effects *effects)
 {
     effects->first = NULL;
     effects->last = &effects->first;
-    effects->events = 0;
+    effects->events = effects->send_bytes = effects->sends = 0;
 }
 
 struct ss_effect *ss__effect_add(struct ss_shard *shard, enum ss_effect_kind kind)
@@ -232,6 +234,12 @@ void ss__effects_release(struct ss_shard *shard)
                 ss__task_arm(shard, effect->task);
             }
             break;
+        case SS_EFFECT_WORK:
+            ss__work_release(shard, effect->work);
+            break;
+        case SS_EFFECT_SEND:
+            ss__send_release(shard, effect->request);
+            break;
         }
     }
     ss__channels_expire(shard);
@@ -285,6 +293,9 @@ void ss__effects_fail(struct ss_shard *shard, int err)
         if (effect->task != NULL) {
             effect->task->armed = false;
             ss__task_cancel(shard, effect->task, SS_E_COMMIT);
+        }
+        if (effect->work != NULL) {
+            ss__work_cancel(shard, effect->work, SS_E_COMMIT);
         }
     }
 }

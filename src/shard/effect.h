@@ -13,6 +13,7 @@
 struct ss_shard;
 struct ss_channel;
 struct ss_task;
+struct ss_work;
 
 enum ss_effect_kind {
     SS_EFFECT_FRAME,        /* to the ring and all followers */
@@ -20,14 +21,17 @@ enum ss_effect_kind {
     SS_EFFECT_SUBSCRIBED,   /* the same, with ring frames added at release */
     SS_EFFECT_ACTIVITY,     /* to all followers */
     SS_EFFECT_ARM,          /* a task begins to wait */
+    SS_EFFECT_WORK,         /* a work goes to the pool */
+    SS_EFFECT_SEND,         /* a request goes to another session */
 };
 
 struct ss_effect {
     struct ss_effect *next;
     enum ss_effect_kind kind;
     struct ss_channel *channel;     /* FRAME, SUBSCRIBED, ACTIVITY */
-    struct ss_request *request;     /* ANSWER, SUBSCRIBED */
+    struct ss_request *request;     /* ANSWER, SUBSCRIBED, SEND */
     struct ss_task *task;           /* ARM */
+    struct ss_work *work;           /* WORK */
     struct ss_place place;          /* FRAME */
     struct ss_place before;         /* FRAME: a ring that begins with it is complete after this */
     uint8_t encodings;              /* wanted; without a buffer: it could not be made */
@@ -39,6 +43,8 @@ struct ss_effects {
     struct ss_effect *first;
     struct ss_effect **last;
     uint64_t events;                /* published in this batch */
+    uint64_t send_bytes;            /* of commands to other sessions */
+    uint32_t sends;
 };
 
 void ss__effects_init(struct ss_effects *effects);

@@ -95,6 +95,21 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
     return err;
 }
 
+static void run_load_hook(struct ss_shard *shard, struct ss_channel *channel)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    if (registry->hooks.load == NULL || channel->state->announced) {
+        return;
+    }
+    channel->state->announced = true;
+    struct ss_context context;
+    ss__context_init(&context, shard, channel);
+    uint64_t begin = ss__clock_monotonic_ns(shard->options.clock);
+    registry->hooks.load(&context, registry->hooks_ctx);
+    ss__context_end(&context);
+    ss__handler_took(shard, channel, "load", begin);
+}
+
 /* True while the recover hook of a session of an earlier process has not run. */
 static bool must_recover(struct ss_shard *shard, const struct ss_state *state)
 {
@@ -113,8 +128,9 @@ static bool was_cut_off(const struct ss_state *state)
     return row->was_running || row->running;
 }
 
-static int run_recover(struct ss_shard *shard, struct ss_channel *channel)
+static int run_hooks(struct ss_shard *shard, struct ss_channel *channel)
 {
+    run_load_hook(shard, channel);
     if (!must_recover(shard, channel->state)) {
         return 0;
     }
@@ -127,6 +143,7 @@ static int run_recover(struct ss_shard *shard, struct ss_channel *channel)
     uint64_t begin = ss__clock_monotonic_ns(shard->options.clock);
     shard->options.registry->hooks.recover(&context, was_cut_off(channel->state),
                                            shard->options.registry->hooks_ctx);
+    ss__context_end(&context);
     ss__handler_took(shard, channel, "recover", begin);
     return 0;
 }
@@ -257,7 +274,7 @@ enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel,
         }
     }
     if (err == 0 && fresh) {
-        err = run_recover(shard, channel);
+        err = run_hooks(shard, channel);
     }
     if (err != 0) {
         if (fresh) {
@@ -278,6 +295,8 @@ int ss__load_now(struct ss_shard *shard, struct ss_channel *channel)
     }
     if (err != 0) {
         give_up(shard, channel);
+    } else {
+        run_load_hook(shard, channel);
     }
     return err;
 }
@@ -308,7 +327,7 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
         err = install(shard, channel, &done->image, true);
     }
     if (err == 0 && wanted) {
-        err = run_recover(shard, channel);
+        err = run_hooks(shard, channel);
     }
     if (done->err == 0) {
         ss__image_deinit(&done->image);

@@ -154,7 +154,10 @@ static int run_ui(struct ss_shard *shard, const struct ss_event *event, const st
     const struct ss_registry *registry = shard->options.registry;
     *ui = (struct ss_ui){ .shard = shard };
     ui->last = &ui->first;
-    return registry->ui == NULL ? 0 : registry->ui(ui, event, view, registry->ui_ctx);
+    const struct ss_context *context = ss__context_use(NULL);
+    int err = registry->ui == NULL ? 0 : registry->ui(ui, event, view, registry->ui_ctx);
+    (void)ss__context_use(context);
+    return err;
 }
 
 static int run_timeline(struct ss_shard *shard, const struct ss_event *event,
@@ -163,9 +166,12 @@ static int run_timeline(struct ss_shard *shard, const struct ss_event *event,
     const struct ss_registry *registry = shard->options.registry;
     *timeline = (struct ss_timeline){ .shard = shard };
     timeline->last = &timeline->first;
-    return registry->timeline == NULL
-               ? 0
-               : registry->timeline(timeline, event, view, registry->timeline_ctx);
+    const struct ss_context *context = ss__context_use(NULL);
+    int err = registry->timeline == NULL
+                  ? 0
+                  : registry->timeline(timeline, event, view, registry->timeline_ctx);
+    (void)ss__context_use(context);
+    return err;
 }
 
 /* What the changes add to the state in memory, those that replace taken off. */

@@ -98,6 +98,7 @@ struct ss_state {
     uint64_t halted_at;                /* the event the timeline stopped at; 0: it goes on */
     bool retrying;                     /* its replay tries failed events again */
     bool replayed;                     /* shows every event of the store: may take new ones */
+    bool announced;                    /* the load hook has run: so will unload */
     bool whole;                        /* every entity is in memory */
     bool touched;                      /* has events of the open batch: in shard->touched */
     struct ss_live *live;              /* NULL until the first live-only event */

@@ -16,8 +16,10 @@
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
+#include "shard/work.h"
 
 #define ARENA_CHUNK_BYTES (256u << 10)
+#define DRAIN_LOOK_MS 1
 
 static bool channel_matches(const void *value, struct ss_str key)
 {
@@ -100,6 +102,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__rings_init(&shard->rings, SS_RINGS_BYTES_MAX);
     ss__list_init(&shard->background);
     ss__list_init(&shard->idle);
+    ss__list_init(&shard->works);
     ss__list_init(&shard->touched);
     ss__list_init(&shard->due);
     ss__list_init(&shard->flushing);
@@ -187,7 +190,10 @@ static bool work(void *context)
         return false;
     }
     if (!more) {
-        ss__loop_wake_in(&shard->loop, ss__batch_wait_ms(shard));
+        /* Whoever is refused counts for a moment as waiting, and does not wake anybody. */
+        ss__loop_wake_in(&shard->loop, shard->phase == SS_SHARD_DRAINING
+                                           ? DRAIN_LOOK_MS
+                                           : ss__batch_wait_ms(shard));
     }
     return more;
 }
@@ -262,6 +268,8 @@ static void await_jobs(struct ss_shard *shard)
             ss__listing_drop(shard, msg);
         } else if (msg->kind == SS_MSG_FLUSHED || msg->kind == SS_MSG_SPARE) {
             (void)ss__dispatch(shard, msg);
+        } else if (msg->kind == SS_MSG_WORKED) {
+            ss__work_drop(shard, msg);
         } else {
             ss__msg_free(msg);
         }
@@ -278,6 +286,7 @@ void ss__shard_close(struct ss_shard *shard)
     uint64_t end_ns = ss__clock_monotonic_ns(shard->options.clock) +
                       (uint64_t)shard->options.stop_timeout_ms * 500000;    /* half of it */
     ss__tasks_cancel_all(shard, SS_E_STOPPING);
+    ss__works_cancel_all(shard, SS_E_STOPPING);
     (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
     await_jobs(shard);
     while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
@@ -334,6 +343,7 @@ void ss__shard_free(struct ss_shard *shard)
     }
     if (shard->store != NULL) {
         ss__store_abort(shard->store);
+        ss__works_cancel_all(shard, SS_E_STOPPING);
         await_jobs(shard);
     }
     free_channels(shard);

@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "core/failure.h"
 #include "message/message.h"
+#include "message/router.h"
 #include "message/stats.h"
 #include "runtime/pool.h"
 #include "schema/registry.h"
@@ -30,6 +31,8 @@ struct ss_shard_options {
     const struct ss_registry *registry;       /* borrowed, frozen */
     const struct ss_transport *transport;     /* borrowed */
     struct ss_pool *pool;                     /* borrowed; NULL: whole-session reads run inline */
+    struct ss_pool *work_pool;                /* borrowed; NULL: blocking work runs inline */
+    const struct ss_router *router;           /* borrowed; NULL: every session is of this shard */
     struct ss_shard_stats *stats;             /* borrowed */
     struct ss_inbox *const *gateways;         /* borrowed array */
     uint32_t gateways_count;

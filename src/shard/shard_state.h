@@ -42,7 +42,9 @@ struct ss_shard {
     uint32_t states_count;
     uint8_t *recovered;                    /* bit per sid: the recover hook has run */
     uint64_t recovered_bits;
-    uint32_t jobs;                         /* under way in the pool */
+    uint32_t jobs;                         /* under way in the pools */
+    struct ss_list works;                  /* of the application: staged or under way */
+    uint32_t works_count;
 
     struct ss_timers timers;               /* waiting tasks */
     struct ss_list ready;                  /* channels with parked requests that may run */
@@ -57,6 +59,7 @@ struct ss_shard {
     struct ss_arena arena;
     struct ss_bytes scratch;
     struct ss_effects effects;
+    int spoiled;                           /* why the batch must not be committed; 0: it may */
     struct ss_list touched;                /* states with events of the batch */
     struct ss_retired *retired;            /* payloads replaced in this batch */
 

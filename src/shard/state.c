@@ -84,9 +84,22 @@ void ss__state_keep_snapshot(struct ss_shard *shard, struct ss_state *state,
                                          .made_ns = shard->now_ns };
 }
 
+static void run_unload_hook(struct ss_shard *shard, struct ss_channel *channel)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    if (registry->hooks.unload != NULL) {
+        void *data = channel->data;
+        channel->data = NULL;
+        registry->hooks.unload(channel->id, data, registry->hooks_ctx);
+    }
+}
+
 void ss__state_free(struct ss_shard *shard, struct ss_state *state)
 {
     size_t at = 0;
+    if (state->announced) {
+        run_unload_hook(shard, state->channel);
+    }
     for (struct ss_entity_slot *slot; (slot = ss__map_next(&state->entities, &at)) != NULL;) {
         ss__buf_unref(slot->payload);
         free(slot);

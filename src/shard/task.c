@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include <sessionstream/limits.h>
+
 #include "core/contract.h"
 #include "shard/context.h"
 #include "shard/dispatch.h"
@@ -21,6 +23,7 @@ static void detach(struct ss_shard *shard, struct ss_task *task)
 int ss_after(struct ss_context *context, uint64_t delay_ms, const struct ss_task_ops *ops,
              void *arg, struct ss_task **ret_task)
 {
+    ss__context_check(context);
     struct ss_shard *shard = context->view.shard;
     struct ss_channel *channel = context->channel;
     SS_REQUIRE(ops != NULL && ops->run != NULL);
@@ -71,6 +74,7 @@ void ss__task_cancel(struct ss_shard *shard, struct ss_task *task, int reason)
 
 void ss_task_cancel(struct ss_context *context, struct ss_task *task)
 {
+    ss__context_check(context);
     SS_REQUIRE(task->channel == context->channel);
     ss__task_cancel(context->view.shard, task, SS_E_CANCELED);
 }
@@ -119,6 +123,7 @@ static void run_task(struct ss_shard *shard, struct ss_task *task)
     if (ops->run(&context, arg) < 0) {
         ss__count(&ss__stats(shard)->command_errors, 1);
     }
+    ss__context_end(&context);
     ss__handler_took(shard, channel, "task", begin);
 }
 

@@ -13,8 +13,6 @@
 struct ss_channel;
 struct ss_shard;
 
-#define SS_SESSION_TASKS_MAX 10000
-
 struct ss_task {
     struct ss_timer timer;
     struct ss_list link;              /* in channel->tasks */

@@ -10,7 +10,7 @@ target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings ss_docs dep
                       ${CMAKE_DL_LIBS})
 
 # Built-in applications are libraries named ss_app_NAME.
-foreach(app chat bench)
+foreach(app chat jobs bench)
   include(app_${app})
   # Applications call the library; only their users see more of it than the public headers.
   target_link_libraries(ss_app_${app} INTERFACE ss_engine)

@@ -11,6 +11,9 @@ foreach(app chat bench)
   add_dependencies(apps_test_${app} ss_app_${app})
 endforeach()
 
+# The job runner uses more of the library than the fake has, so it runs on a real shard.
+ss_add_test(apps_test_jobs ${CMAKE_SOURCE_DIR}/tests/unit/apps/test_jobs.c LIBS ss_app_jobs ss_engine)
+
 # The chat page in a browser; skipped (77) without chromium or without npm install in its folder.
 find_program(NODE node)
 if(NODE AND TARGET sessionstreamd)

@@ -61,6 +61,22 @@ SS_TEST(pool, what_was_posted_is_run_once_before_the_end)
     }
 }
 
+SS_TEST(pool, jobs_that_are_counted_elsewhere_have_no_limit_here)
+{
+    enum { COUNT = SS_POOL_JOBS_MAX * 2 };
+    struct job *jobs = new_jobs(COUNT, NULL);
+    struct ss_pool *pool;
+    ss_check(ss__pool_new(1, &pool) == 0);
+    for (int i = 0; i < COUNT; i++) {
+        ss__pool_post_counted(pool, &jobs[i].base);
+    }
+    ss__pool_free(pool);
+    for (int i = 0; i < COUNT; i++) {
+        ss_check(jobs[i].runs == 1);
+    }
+    free(jobs);
+}
+
 SS_TEST(pool, one_without_work_ends)
 {
     struct ss_pool *pool;

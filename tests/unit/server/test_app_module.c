@@ -85,7 +85,7 @@ SS_TEST(app_module, a_path_that_goes_through_a_file_says_why)
 SS_TEST(app_module, each_defect_of_a_module_says_what_to_do)
 {
     expect_failure("module_symbol.so", "no symbol ss_app_v1", "define const struct ss_app");
-    expect_failure("module_abi.so", "ABI 2", "build it again");
+    expect_failure("module_abi.so", "ABI 99", "build it again");
     expect_failure("module_unnamed.so", "no usable name", "set ss_app_v1.name");
     expect_failure("module_misnamed.so", "no usable name", "set ss_app_v1.name");
     expect_failure("module_init.so", "registers nothing", "set ss_app_v1.init");

@@ -31,6 +31,7 @@ struct fixture {
     int (*raw_ui)(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture);
     int (*raw_timeline)(struct ss_timeline *timeline, const struct ss_event *event,
                         const struct ss_view *view, struct fixture *fixture);
+    void (*load)(struct ss_context *context, struct fixture *fixture);
     void *given;
     char dir[64];
     struct ss_registry *registry;
@@ -48,8 +49,13 @@ struct fixture {
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
     struct ss_pool *pool;        /* NULL: sessions are read on this thread */
+    struct ss_pool *work_pool;   /* NULL: works run on this thread */
     /* What happened. */
     unsigned recovered;
+    unsigned loads;
+    unsigned unloads;
+    void *unloaded;              /* data of the newest unload */
+    size_t unloaded_id_bytes;
     bool was_running;
     unsigned task_runs;
     int task_canceled;
@@ -168,9 +174,28 @@ static inline void on_recover(struct ss_context *context, bool was_running, void
     fixture->was_running |= was_running;
 }
 
+static inline void on_load(struct ss_context *context, void *ctx)
+{
+    struct fixture *fixture = ctx;
+    fixture->loads++;
+    if (fixture->load != NULL) {
+        fixture->load(context, fixture);
+    }
+}
+
+static inline void on_unload(struct ss_str session_id, void *data, void *ctx)
+{
+    struct fixture *fixture = ctx;
+    fixture->unloads++;
+    fixture->unloaded = data;
+    fixture->unloaded_id_bytes = session_id.len;
+}
+
 static inline void make_registry(struct fixture *fixture)
 {
-    static const struct ss_session_hooks hooks = { on_recover };
+    static const struct ss_session_hooks hooks = { .recover = on_recover,
+                                                   .load = on_load,
+                                                   .unload = on_unload };
     struct ss_registry *registry = ss_registry_new();
     const char *note = "sessionstream.test.notes.Note";
     fixture->registry = registry;
@@ -205,6 +230,7 @@ static inline void fixture_open(struct fixture *fixture)
                                         .gateways_count = 1,
                                         .clock = &fixture->clock,
                                         .pool = fixture->pool,
+                                        .work_pool = fixture->work_pool,
                                         .durability_interval_ms = 50,
                                         .session_cache_bytes = fixture->cache_bytes != 0
                                                                    ? fixture->cache_bytes

@@ -418,3 +418,48 @@ SS_TEST(load, of_a_session_larger_than_the_cache_serves_those_who_waited)
     ss_check(atomic_load(&cold.f.stats->sessions_loaded) <= 4);
     cold_deinit(&cold);
 }
+
+static void set_data(struct ss_context *context, struct fixture *fixture)
+{
+    ss_check(ss_context_data(context) == NULL);
+    ss_context_set_data(context, fixture);
+}
+
+SS_TEST(load, hooks_are_called_in_pairs)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.load = set_data;
+    post_put(&f, "s", "a", "1");
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(f.loads == 1 && f.unloads == 0 && f.recovered == 0);
+    fixture_restart(&f);
+    ss_check(f.unloads == 1 && f.unloaded == &f && f.unloaded_id_bytes == 1);
+    post_put(&f, "s", "a", "3");
+    step_all(&f);
+    ss_check(f.loads == 2 && f.recovered == 1);
+    ss__fault_arm("log.write", 1, 2, EIO);
+    post_put(&f, "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_COMMIT && f.unloads == 2);
+    post_put(&f, "s", "a", "4");
+    step_all(&f);
+    ss_check(f.done_ordinal == 4 && f.loads == 3);
+    ss__shard_close(f.shard);
+    ss__shard_free(f.shard);
+    f.shard = NULL;
+    ss_check(f.unloads == 3);
+    fixture_deinit(&f);
+}
+
+SS_TEST(load, the_hook_of_a_session_without_events_leaves_nothing_behind)
+{
+    struct fixture f;
+    static char text[1 << 16];
+    fixture_init(&f);
+    f.load = set_data;
+    snapshot_of(&f, "nothing", text, sizeof text);
+    ss_check(f.loads > 0 && f.loads == f.unloads && f.unloaded == &f);
+    fixture_deinit(&f);
+}
