@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/random.h>
 #include <xxhash.h>
 
@@ -51,14 +52,22 @@ int ss__random_bytes(void *out, size_t len)
 
 static struct ss_hash_key process_key;
 static pthread_once_t process_key_once = PTHREAD_ONCE_INIT;
+static bool process_key_fixed;
 
 static void make_process_key(void)
 {
-    SS_INSIST(ss__random_bytes(process_key.bytes, sizeof process_key.bytes) == 0);
+    SS_INSIST(process_key_fixed ||
+              ss__random_bytes(process_key.bytes, sizeof process_key.bytes) == 0);
 }
 
 const struct ss_hash_key *ss__process_hash_key(void)
 {
     SS_INSIST(pthread_once(&process_key_once, make_process_key) == 0);
     return &process_key;
+}
+
+void ss__process_hash_fix(const struct ss_hash_key *key)
+{
+    process_key = *key;
+    process_key_fixed = true;
 }

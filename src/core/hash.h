@@ -30,4 +30,8 @@ int ss__random_bytes(void *out, size_t len);
 /* The key of this process for in-memory tables, made at the first call. Any thread. */
 const struct ss_hash_key *ss__process_hash_key(void);
 
+/* For simulations: gives the process this key, so that tables have one order in every run. Before
+ * the first use, one thread. */
+void ss__process_hash_fix(const struct ss_hash_key *key);
+
 #endif

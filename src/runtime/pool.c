@@ -1,6 +1,5 @@
 #include "runtime/pool.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include <uv.h>
@@ -22,12 +21,9 @@ struct ss_pool {
     uv_thread_t threads[THREADS_MAX];
 };
 
-static struct ss_pool_job *wait_for_job(struct ss_pool *pool)
+/* NULL when none waits. With the lock. */
+static struct ss_pool_job *take(struct ss_pool *pool)
 {
-    uv_mutex_lock(&pool->lock);
-    while (pool->first == NULL && !pool->ending) {
-        uv_cond_wait(&pool->posted, &pool->lock);
-    }
     struct ss_pool_job *job = pool->first;
     if (job != NULL) {
         pool->first = job->next;
@@ -36,6 +32,16 @@ static struct ss_pool_job *wait_for_job(struct ss_pool *pool)
             pool->last = &pool->first;
         }
     }
+    return job;
+}
+
+static struct ss_pool_job *wait_for_job(struct ss_pool *pool)
+{
+    uv_mutex_lock(&pool->lock);
+    while (pool->first == NULL && !pool->ending) {
+        uv_cond_wait(&pool->posted, &pool->lock);
+    }
+    struct ss_pool_job *job = take(pool);
     uv_mutex_unlock(&pool->lock);
     return job;
 }
@@ -51,7 +57,7 @@ static void run_thread(void *argument)
 
 int ss__pool_new(unsigned threads, struct ss_pool **ret_pool)
 {
-    SS_REQUIRE(threads > 0 && threads <= THREADS_MAX);
+    SS_REQUIRE(threads <= THREADS_MAX);
     struct ss_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL) {
         return SS_E_NOMEM;
@@ -108,10 +114,23 @@ void ss__pool_post_counted(struct ss_pool *pool, struct ss_pool_job *job)
     uv_mutex_unlock(&pool->lock);
 }
 
+bool ss__pool_run_one(struct ss_pool *pool)
+{
+    uv_mutex_lock(&pool->lock);
+    struct ss_pool_job *job = take(pool);
+    uv_mutex_unlock(&pool->lock);
+    if (job != NULL) {
+        job->run(job);
+    }
+    return job != NULL;
+}
+
 void ss__pool_free(struct ss_pool *pool)
 {
     if (pool == NULL) {
         return;
+    }
+    while (pool->threads_count == 0 && ss__pool_run_one(pool)) {
     }
     uv_mutex_lock(&pool->lock);
     pool->ending = true;

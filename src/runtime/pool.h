@@ -5,6 +5,7 @@
 #ifndef SS_RUNTIME_POOL_H
 #define SS_RUNTIME_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SS_POOL_JOBS_MAX 4096
@@ -16,7 +17,8 @@ struct ss_pool_job {
     void (*run)(struct ss_pool_job *job);    /* on a pool thread; owns the job from then on */
 };
 
-/* Starts @threads threads. Errors: SS_E_NOMEM, SS_E_IO. */
+/* Starts @threads threads; with 0 jobs wait for ss__pool_run_one (a simulation). Errors:
+ * SS_E_NOMEM, SS_E_IO. */
 int ss__pool_new(unsigned threads, struct ss_pool **ret_pool);
 
 /* Any thread; blocks never. SS_E_BUSY: SS_POOL_JOBS_MAX jobs wait. The job stays the caller's on
@@ -25,6 +27,9 @@ int ss__pool_post(struct ss_pool *pool, struct ss_pool_job *job);
 
 /* The same without that limit: the caller keeps count of its jobs. */
 void ss__pool_post_counted(struct ss_pool *pool, struct ss_pool_job *job);
+
+/* Runs the oldest waiting job on the calling thread; false if there is none. */
+bool ss__pool_run_one(struct ss_pool *pool);
 
 /* Runs what was posted, ends the threads, frees. Nobody may post any more. NULL is fine. */
 void ss__pool_free(struct ss_pool *pool);

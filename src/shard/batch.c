@@ -9,6 +9,7 @@
 #include "shard/flusher.h"
 #include "shard/parked.h"
 #include "shard/recovered.h"
+#include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/spare.h"
 #include "shard/task.h"
@@ -192,6 +193,7 @@ int ss__batch_commit(struct ss_shard *shard)
     } else {
         ss__effects_fail(shard, err);
         drop_touched(shard);
+        ss__retries_settle(shard);
         show_failure(shard);
     }
     if (err == 0 && waits && shard->interval_due_ns == 0 &&
@@ -268,7 +270,8 @@ static void forget_idle(struct ss_shard *shard)
 /* In use, or a request that waits is about to use it. */
 static bool pinned(const struct ss_shard *shard, const struct ss_channel *channel)
 {
-    return channel->loading || channel->parked_count > 0 || channel->batch == shard->batch;
+    return channel->loading || channel->retrying || channel->parked_count > 0 ||
+           channel->batch == shard->batch;
 }
 
 /* Least recently used first, until the states fit their budget. Those with changes are written

@@ -269,7 +269,12 @@ static void fail_request(struct ss_shard *shard, struct ss_request *request, int
     if (read_again(shard, request)) {
         return;
     }
-    if (request->err == 0) {
+    bool published = !is_read(request) && request->ordinal != 0;
+    if (request->err == 0 || published) {
+        /* An error of its own says nothing of what it published before, and that is gone. */
+        ss__buf_unref(request->text);
+        request->text = NULL;
+        request->err = 0;
         request->ordinal = 0;
         ss__request_fail(request, err, ss_error_text(err));
     }

@@ -76,6 +76,7 @@ int ss__live_publish(struct ss_shard *shard, struct ss_channel *channel,
         return err;
     }
     state->live->count++;
+    ss__state_touch(shard, state);    /* the count is undone with the batch */
     uint8_t encodings = ss__channel_encodings(channel);
     if (encodings == 0) {
         return 0;

@@ -185,6 +185,7 @@ static int append(struct ss_shard *shard, struct ss_channel *channel,
     }
     account(shard, state, (ptrdiff_t)bytes.len);
     state->live->count++;
+    ss__state_touch(shard, state);    /* it is undone with the batch */
     struct ss_append_frame frame = { .session_id = channel->id,
                                      .place = ss__state_cursor(state),
                                      .time_us = (int64_t)shard->now_us,

@@ -480,22 +480,27 @@ static int pass_over(struct ss_state *state, const struct ss_record *record)
 }
 
 /* An event that failed before has failed again. */
-static int fail_again(struct ss_shard *shard, struct ss_state *state, uint64_t ordinal)
+static int fail_again(struct ss_shard *shard, struct ss_state *state,
+                      const struct ss_record *record)
 {
     if (shard->options.timeline_policy == SS_POLICY_HALT) {
-        state->halted_at = ordinal;
+        state->halted_at = record->ordinal;
         return 0;
     }
     int err = ss__timeline_reserve(state);
     if (err == 0) {
-        ss__timeline_failed(state, ordinal);
+        ss__timeline_failed(state, record->ordinal);
+        if ((record->flags & SS_RECORD_ADVANCED) != 0) {
+            state->timeline_ordinal = record->ordinal;    /* its frames were sent */
+        }
     }
     return err;
 }
 
 static int replay_entities(struct ss_shard *shard, struct ss_state *state,
-                           const struct ss_event *event, bool in_timeline)
+                           const struct ss_event *event, const struct ss_record *record)
 {
+    bool in_timeline = is_in_timeline(record->flags);
     int err = 0;
     struct ss_view view = { shard, state, &err };
     struct ss_timeline timeline;
@@ -507,7 +512,7 @@ static int replay_entities(struct ss_shard *shard, struct ss_state *state,
     }
     if (err != 0 || failed) {
         return err != 0 ? err : in_timeline ? SS_E_PROJECTION
-                                            : fail_again(shard, state, event->ordinal);
+                                            : fail_again(shard, state, record);
     }
     err = prepare(shard, state, timeline.first);
     if (err == 0) {
@@ -539,5 +544,5 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
                               .time_us = record->time_us,
                               .packed = record->payload,
                               .inside = &inside };
-    return replay_entities(shard, state, &event, in_timeline);
+    return replay_entities(shard, state, &event, record);
 }

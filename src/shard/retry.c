@@ -15,7 +15,6 @@ struct ss_retry {
     uint64_t total_before;    /* failed events */
     uint64_t halted_before;
     uint64_t shown;           /* what the checkpoint is to have */
-    uint32_t states;          /* channel->states: which state it is to be of */
 };
 
 static void answer(struct ss_shard *shard, struct ss_request *request, int err, const char *text)
@@ -85,14 +84,11 @@ static void resync(struct ss_shard *shard, struct ss_channel *channel)
     }
 }
 
-static void end(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
+/* The answer is known and goes out when it is on disk. */
+static void await(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
     struct ss_state *state = channel->state;
-    struct ss_retry *retry = request->retry;
-    uint64_t total = state->failed == NULL ? 0 : state->failed->total;
     uint64_t watermark = ss__timeline_watermark(state);
-    channel->retrying = false;
-    let_go(shard, channel);
     request->ordinal = watermark;
     if (ss__timeline_has_failed(state)) {
         char text[96];
@@ -100,14 +96,32 @@ static void end(struct ss_shard *shard, struct ss_channel *channel, struct ss_re
                        (unsigned long long)watermark + 1);
         ss__request_fail(request, SS_E_PROJECTION, text);
     }
-    if (total != retry->total_before || state->halted_at != retry->halted_before) {
-        resync(shard, channel);
-    }
-    retry->shown = ss__timeline_shown(state);
-    retry->states = channel->states;
+    request->retry->shown = ss__timeline_shown(state);
     ss__checkpoint_want(shard, state);
     shard->flush_wanted = true;
     ss__list_push_back(&shard->retries, &request->link);
+}
+
+static void end(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
+{
+    const struct ss_state *state = channel->state;
+    const struct ss_retry *retry = request->retry;
+    uint64_t total = state->failed == NULL ? 0 : state->failed->total;
+    if (total != retry->total_before || state->halted_at != retry->halted_before) {
+        resync(shard, channel);
+    }
+    await(shard, channel, request);
+}
+
+/* One is under way: what it has made is the answer to this one too. */
+static void join(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
+{
+    request->retry = calloc(1, sizeof *request->retry);
+    if (request->retry == NULL) {
+        answer(shard, request, SS_E_NOMEM, ss_error_text(SS_E_NOMEM));
+        return;
+    }
+    await(shard, channel, request);
 }
 
 void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
@@ -115,6 +129,8 @@ void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_req
     struct ss_state *state = channel->state;
     if (request->retry != NULL) {
         end(shard, channel, request);
+    } else if (channel->retrying) {
+        join(shard, channel, request);
     } else if (!ss__timeline_has_failed(state)) {
         request->ordinal = state->ordinal;
         ss__effect_answer(shard, request);
@@ -125,29 +141,74 @@ void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_req
     }
 }
 
+static void finish(struct ss_shard *shard, struct ss_channel *channel)
+{
+    channel->retrying = false;
+    let_go(shard, channel);
+    ss__channel_release_later(shard, channel);
+}
+
 void ss__retry_give_up(struct ss_shard *shard, struct ss_channel *channel)
 {
-    if (channel->retrying) {
-        channel->retrying = false;
+    /* Entities of a retry that are on their way to the disk may be replayed upon soon. */
+    if (channel->retrying && !ss__store_checkpointing(channel->held)) {
         ss__store_keep_timeline(channel->held);
-        let_go(shard, channel);
+        finish(shard, channel);
     }
 }
 
-/* 1: on disk; 0: not yet; or why it never will be. */
+static bool is_on_disk(const struct ss_channel *channel, const struct ss_request *request)
+{
+    return !ss__store_timeline_is_void(channel->held) &&
+           ss__store_row(channel->held)->timeline_ordinal >= request->retry->shown;
+}
+
+/* 1: on disk; 0: not yet; or why it never will be. Until then every load of the session tries
+ * failed events again: one that did not would put other entities on top of those. */
 static int look(struct ss_shard *shard, const struct ss_request *request)
 {
     struct ss_channel *channel =
         ss__channel_get(shard, request->session_id, request->session_hash, false);
-    if (channel == NULL || channel->state == NULL || channel->states != request->retry->states) {
-        return SS_E_COMMIT;    /* dropped by a failed commit, or evicted before it was written */
+    if (channel == NULL || !channel->retrying) {
+        return SS_E_COMMIT;
     }
-    if (ss__store_row(channel->state->stored)->timeline_ordinal >= request->retry->shown) {
+    if (is_on_disk(channel, request)) {
         return 1;
     }
-    ss__checkpoint_want(shard, channel->state);
-    shard->flush_wanted = true;
-    return 0;
+    if (channel->state != NULL) {
+        ss__checkpoint_want(shard, channel->state);
+        shard->flush_wanted = true;
+        return 0;
+    }
+    ss__retry_give_up(shard, channel);    /* a failed commit has dropped the state */
+    return channel->retrying ? 0 : SS_E_COMMIT;
+}
+
+static bool is_awaited(struct ss_shard *shard, const struct ss_channel *channel)
+{
+    for (struct ss_list *link = shard->retries.next; link != &shard->retries;
+         link = link->next) {
+        const struct ss_request *request = ss__container_of(link, struct ss_request, link);
+        if (ss_str_equal(request->session_id, channel->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void settle(struct ss_shard *shard, struct ss_request *request, int found)
+{
+    struct ss_channel *channel =
+        ss__channel_get(shard, request->session_id, request->session_hash, false);
+    ss__list_remove(&request->link);
+    if (channel != NULL && channel->retrying && !is_awaited(shard, channel)) {
+        finish(shard, channel);
+    }
+    if (found < 0) {
+        ss__request_fail(request, found, NULL);
+        request->ordinal = 0;
+    }
+    ss__answer_now(shard, request);
 }
 
 void ss__retries_settle(struct ss_shard *shard)
@@ -157,11 +218,7 @@ void ss__retries_settle(struct ss_shard *shard)
         int found = look(shard, request);
         link = link->next;
         if (found != 0) {
-            ss__list_remove(&request->link);
-            if (found < 0) {
-                ss__request_fail(request, found, NULL);
-            }
-            ss__answer_now(shard, request);
+            settle(shard, request, found);
         }
     }
 }

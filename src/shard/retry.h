@@ -2,7 +2,8 @@
  *
  * The state is dropped and loaded anew by a replay that tries every event, from the halt on if
  * nothing failed before it, else from the first event. The answer goes out when a checkpoint has
- * made the result last; until then the end of the process takes it back. */
+ * made the result last; until then the end of the process takes it back, and every load of the
+ * session tries the failed events again (channel->retrying). */
 #ifndef SS_SHARD_RETRY_H
 #define SS_SHARD_RETRY_H
 

@@ -48,7 +48,7 @@ struct ss_channel {
     uint32_t batch;                    /* number of the batch that batch_messages counts for */
     uint16_t batch_messages;           /* and tasks */
     bool loading : 1;
-    bool retrying : 1;                 /* the next load tries failed events again */
+    bool retrying : 1;                 /* loads try failed events again: see shard/retry.h */
     bool running : 1;                  /* said by the application; goes out with the next event */
     bool running_told : 1;             /* what followers were told last */
     char memory[];
@@ -100,7 +100,8 @@ struct ss_state {
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool announced;                    /* the load hook has run: so will unload */
     bool whole;                        /* every entity is in memory */
-    bool touched;                      /* has events of the open batch: in shard->touched */
+    bool touched;                      /* has events of the open batch, live-only ones too: in
+                                          shard->touched */
     struct ss_live *live;              /* NULL until the first live-only event */
     uint64_t tombstones_after;         /* removals of later events all have their slot */
     size_t bytes;                      /* without cached snapshots */
@@ -196,7 +197,7 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
 /* Reads all entities into memory, on this thread. SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
 int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state);
 
-/* The state has an event in the open batch. */
+/* The state has an event in the open batch, or something that is in memory only. */
 void ss__state_touch(struct ss_shard *shard, struct ss_state *state);
 
 #endif

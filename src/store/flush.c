@@ -363,7 +363,8 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     nobody_leaves(store);    /* they have left */
     keep_set_aside(store);
     store->stats.stragglers_flushed += flush->stragglers;
-    store->stats.records_trimmed += ss__log_trim(&store->log);
+    /* Not what became needless since the plan: LMDB has been told of no more. */
+    store->stats.records_trimmed += ss__log_trim(&store->log, flush->log.needed_serial);
     store->stats.flushes++;
     store->flush_retry_ns = 0;
     free_flush(store, flush);
@@ -421,7 +422,8 @@ int ss__store_forget_log(struct ss_store *store)
     }
     err = ss__err_from_lmdb(mdb_txn_commit(txn));
     if (err == 0) {
-        (void)ss__log_trim(&store->log);    /* records of the process before do not count here */
+        /* Records of the process before do not count here. */
+        (void)ss__log_trim(&store->log, log.needed_serial);
     }
     return err;
 }

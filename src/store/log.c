@@ -362,12 +362,17 @@ static void retire(struct ss_log *log, struct ss_log_file *file)
     }
 }
 
-uint64_t ss__log_trim(struct ss_log *log)
+static bool may_go(const struct ss_log_file *file, uint64_t from)
+{
+    return file->kept || (file->head.serial < from && !is_needed(file));
+}
+
+uint64_t ss__log_trim(struct ss_log *log, uint64_t from)
 {
     uint64_t records = 0;
     size_t kept = 0;
     size_t i = 0;
-    for (; i + 1 < log->count && (log->files[i]->kept || !is_needed(log->files[i])); i++) {
+    for (; i + 1 < log->count && may_go(log->files[i], from); i++) {
         if (log->files[i]->kept) {
             log->files[kept++] = log->files[i];
         } else {

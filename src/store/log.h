@@ -81,9 +81,10 @@ int ss__log_read(const struct ss_log *log, uint64_t position, struct ss_log_reco
 /* The bytes from a record to the end of its file, which last as long as the file. */
 struct ss_str ss__log_bytes_from(const struct ss_log *log, uint64_t position);
 
-/* Takes out files from the first on that no record needs, past those that are kept; never the one
- * written to. Returns the records that were in them. */
-uint64_t ss__log_trim(struct ss_log *log);
+/* Takes out files before the one with serial @from that no record needs, past those that are kept.
+ * @from: what LMDB says is needed, so that a file of which it says so is never missed. Returns the
+ * records that were in them. */
+uint64_t ss__log_trim(struct ss_log *log, uint64_t from);
 
 /* Serial of the first file that is needed once the records that are leaving have left. */
 uint64_t ss__log_needed(const struct ss_log *log);

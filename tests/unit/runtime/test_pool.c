@@ -301,10 +301,37 @@ static void new_pool(void *context)
 
 SS_TEST(pool, a_senseless_number_of_threads_is_the_callers_mistake)
 {
-    static unsigned counts[] = { 0, 17 };
-    for (int i = 0; i < 2; i++) {
-        struct child_stderr child;
-        child_stderr_run(new_pool, &counts[i], &child);
-        ss_check(child.signal == SIGABRT && strstr(child.text, "requirement failed") != NULL);
+    static unsigned count = 17;
+    struct child_stderr child;
+    child_stderr_run(new_pool, &count, &child);
+    ss_check(child.signal == SIGABRT && strstr(child.text, "requirement failed") != NULL);
+}
+
+struct order_job {
+    struct ss_pool_job base;
+    unsigned *turn;
+    unsigned ran;
+};
+
+static void note_turn(struct ss_pool_job *base)
+{
+    struct order_job *job = ss__container_of(base, struct order_job, base);
+    job->ran = ++*job->turn;
+}
+
+SS_TEST(pool, without_threads_jobs_run_when_they_are_told_to)
+{
+    struct ss_pool *pool;
+    unsigned turn = 0;
+    struct order_job jobs[3];
+    ss_check(ss__pool_new(0, &pool) == 0 && !ss__pool_run_one(pool));
+    for (unsigned i = 0; i < 3; i++) {
+        jobs[i] = (struct order_job){ .base.run = note_turn, .turn = &turn };
+        ss_check(ss__pool_post(pool, &jobs[i].base) == 0);
     }
+    ss_check(turn == 0);
+    ss_check(ss__pool_run_one(pool) && jobs[0].ran == 1 && turn == 1);
+    ss_check(ss__pool_run_one(pool) && jobs[1].ran == 2);
+    ss__pool_free(pool);
+    ss_check(jobs[2].ran == 3);
 }

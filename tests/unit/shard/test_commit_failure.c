@@ -37,6 +37,20 @@ SS_TEST(commit_failure, i2_nothing_leaves_and_the_session_goes_on)
     fixture_deinit(&f);
 }
 
+SS_TEST(commit_failure, i4_a_handler_that_failed_is_not_told_that_its_events_are_stored)
+{
+    struct fixture f;
+    fixture_init(&f);
+    ss__fault_arm("log.write", 1, 2, EIO);
+    post_note(&f, SS_REQUEST_SUBMIT, "Broken", "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.dones == 1 && f.done_err == SS_E_COMMIT && f.done_ordinal == 0);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 1);
+    fixture_deinit(&f);
+}
+
 SS_TEST(commit_failure, subscribes_of_the_batch_are_answered_afterwards)
 {
     struct fixture f;

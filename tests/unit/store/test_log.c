@@ -120,7 +120,7 @@ SS_TEST(log, files_without_live_records_become_spares_and_are_used_again)
         uint64_t position = append(&place, round + 1, 20000);
         appended++;
         ss__log_file_at(&place.log, position)->live--;
-        trimmed += ss__log_trim(&place.log);
+        trimmed += ss__log_trim(&place.log, ss__log_needed(&place.log));
         ss_check(count(&place, "log-") == 1 && count(&place, "spare-") <= SS_LOG_SPARES_MAX);
         holds(&place, position, round + 1, 20000);
     }
@@ -129,6 +129,21 @@ SS_TEST(log, files_without_live_records_become_spares_and_are_used_again)
     ss__log_close(&place.log);
     log_open(&place);
     ss_check(place.log.spares_count >= 1);
+    place_end(&place);
+}
+
+SS_TEST(log, trim_leaves_what_lmdb_says_is_needed)
+{
+    struct place place;
+    place_open(&place);
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t position = append(&place, i + 1, 40000);
+        ss__log_file_at(&place.log, position)->live--;
+    }
+    ss_check(place.log.count == 4 && ss__log_needed(&place.log) == 4);
+    ss_check(ss__log_trim(&place.log, 1) == 0 && place.log.count == 4);
+    ss_check(ss__log_trim(&place.log, 3) == 2 && place.log.count == 2);
+    ss_check(place.log.files[0]->head.serial == 3);
     place_end(&place);
 }
 
@@ -149,13 +164,13 @@ SS_TEST(log, trim_passes_kept_files_and_stops_at_the_first_that_is_needed)
     ss_check(place.log.files[1]->live == 1);
     place.log.files[1]->live = place.log.files[1]->leaving = 0;
     place.log.files[3]->live = place.log.files[3]->leaving = 0;
-    ss_check(ss__log_trim(&place.log) == 1 && place.log.count == 4);
+    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1 && place.log.count == 4);
     holds(&place, positions[0], 1, 40000);
     holds(&place, positions[3], 4, 40000);
     ss_check(ss__log_file_at(&place.log, positions[1]) == NULL);
     place.log.files[1]->live = 0;
     place.log.files[3]->live = 0;
-    ss_check(ss__log_trim(&place.log) == 2 && place.log.count == 2);
+    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 2 && place.log.count == 2);
     ss_check(ss__log_needed(&place.log) == 5);
     holds(&place, positions[0], 1, 40000);
     holds(&place, positions[4], 5, 40000);
@@ -239,7 +254,7 @@ SS_TEST(log, spare_nobody_needs_any_more_when_it_is_filled_is_taken_out)
     for (size_t i = 0; i < place.log.count; i++) {
         place.log.files[i]->live = 0;
     }
-    ss_check(ss__log_trim(&place.log) == 3 && place.log.spares_count == SS_LOG_SPARES_MAX);
+    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 3 && place.log.spares_count == SS_LOG_SPARES_MAX);
     ss__log_filled(&place.log, &wanted, 0);
     ss_check(count(&place, "spare-") == SS_LOG_SPARES_MAX);
     place_end(&place);
