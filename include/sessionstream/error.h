@@ -57,7 +57,9 @@ extern "C" {
     X(ADDRESS,         -10038, "address_unavailable","address cannot be used")                   \
     X(SUBSCRIPTIONS,   -10039, "too_many_subscriptions", "too many subscriptions")               \
     X(INTERNAL,        -10040, "internal",           "internal error")                           \
-    X(TIMELINE_HALTED, -10041, "timeline_halted",    "the timeline stopped at a failed event")
+    X(TIMELINE_HALTED, -10041, "timeline_halted",    "the timeline stopped at a failed event")   \
+    X(DELETED,         -10042, "session_deleted",    "the session was deleted")                  \
+    X(IN_USE,          -10043, "session_in_use",     "the session is in use")
 
 enum ss_error {
     SS_OK = 0,

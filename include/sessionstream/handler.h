@@ -134,7 +134,7 @@ struct ss_task_ops {
     /* Runs once when due, on the session's shard. Its return value is only counted. */
     int (*run)(struct ss_context *context, void *arg);
     /* The task will never run: SS_E_COMMIT (its batch failed), SS_E_CANCELED (ss_task_cancel),
-     * SS_E_STOPPING. No context: nothing can be published from here. Exactly one of run and
+     * SS_E_DELETED (the session was deleted), SS_E_STOPPING. No context: nothing can be published from here. Exactly one of run and
      * on_cancel is called. */
     void (*on_cancel)(void *arg, int reason);
 };
@@ -160,9 +160,10 @@ struct ss_session_hooks {
     /* The session has come into memory, one without events included: before recover and before
      * whatever needs it. May publish, but then merely reading a session writes to it. NULL: none. */
     void (*load)(struct ss_context *context, void *ctx);
-    /* The session leaves memory, once for each load: idle, after a failed commit, at the end. No
-     * context. @data is what ss_context_set_data left, to be freed here; it is NULL afterwards.
-     * Without this hook the data stays. NULL: none. */
+    /* The session leaves memory, once for each load: idle, closed, deleted, after a failed commit,
+     * at the end. No context. @data is what ss_context_set_data left, to be freed here; it is NULL
+     * afterwards. Without this hook the data stays, except that a deleted session leaves none.
+     * NULL: none. */
     void (*unload)(struct ss_str session_id, void *data, void *ctx);
 };
 

@@ -49,6 +49,32 @@ typedef void ss_list_fn(const struct ss_session_list *list, void *ctx);
 SS_API int ss_engine_list(struct ss_engine *engine, const struct ss_session_query *query,
                           ss_list_fn *done, void *ctx);
 
+/* Deletes a session with everything it has: its events and entities; its tasks and works, which are
+ * cancelled with SS_E_DELETED; and what ss_context_set_data left, which the unload hook gets, or
+ * nobody if there is none. Followers get an error frame with the code session_deleted and follow it
+ * no longer. The id is free at once; a session that takes it begins with ordinal 1 and has another
+ * epoch, so that cursors of the old one are answered as stale_epoch. Publishers and commands name
+ * the session by its id: what they bring after this goes to the next one.
+ *
+ * @done is called after the commit, and the deletion is as lasting as an event of that moment: with
+ * durability fsync it survives a power failure, otherwise one may bring the session back. It gets
+ * the ordinal of the newest event; SS_E_NOTFOUND; SS_E_CORRUPT, if not even the session's number
+ * can be read. A session that is set aside as damaged can be deleted. Otherwise as
+ * ss_engine_barrier. */
+SS_API int ss_engine_delete(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                            void *ctx);
+
+/* Has a session leave memory now rather than when it is short: writes its checkpoint if it lacks
+ * something, then calls the unload hook. Nothing else changes: the session comes back when somebody
+ * needs it, and who follows it notices nothing. @done gets the ordinal of the newest event once the
+ * session is not in memory, also if it was not before; or
+ *   SS_E_IN_USE    it is running, has tasks, works or appended bytes, or was used meanwhile: it stays
+ *   SS_E_NOTFOUND  no event of it is stored
+ *   SS_E_STOREFULL, SS_E_STOREIO  the checkpoint cannot be written: it stays
+ * Otherwise as ss_engine_barrier. */
+SS_API int ss_engine_close(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                           void *ctx);
+
 #ifdef __cplusplus
 }
 #endif

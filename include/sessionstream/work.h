@@ -28,6 +28,7 @@ struct ss_work_ops {
     int (*done)(struct ss_context *context, void *arg);
     /* On the shard instead of done, never while run is still busy with @arg. No context. @reason:
      *   SS_E_COMMIT    its batch failed, or a later commit of the session
+     *   SS_E_DELETED   the session was deleted
      *   SS_E_STOPPING  the engine stops
      *   SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM  the session could not be read for done
      * May be NULL. Exactly one of done and on_cancel is called. */

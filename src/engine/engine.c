@@ -4,6 +4,7 @@
 
 #include <sessionstream/engine.h>
 #include <sessionstream/limits.h>
+#include <sessionstream/sessions.h>
 
 #include "core/contract.h"
 #include "core/log.h"
@@ -474,4 +475,21 @@ int ss_engine_cursors(struct ss_engine *engine, struct ss_str session_id, ss_cur
     request->cursors_done = done;
     request->ctx = ctx;
     return post_request(engine, request);
+}
+
+int ss_engine_close(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                    void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    struct ss_str none = { NULL, 0 };
+    return err != 0 ? err : post(engine, SS_REQUEST_CLOSE, session_id, NULL, none, done, ctx);
+}
+
+int ss_engine_delete(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
+                     void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    struct ss_str none = { NULL, 0 };
+    return err != 0 ? err
+                    : post(engine, SS_REQUEST_DELETE, session_id, NULL, none, done, ctx);
 }

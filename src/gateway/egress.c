@@ -44,6 +44,15 @@ static void reply(struct ss_gateway *gateway, struct ss_request *request)
     }
 }
 
+static void frame(struct ss_gateway *gateway, const struct ss_msg_frame *msg)
+{
+    if (msg->ends) {
+        ss__follow_end(gateway, msg);
+    } else {
+        ss__follow_frame(gateway, msg);
+    }
+}
+
 void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
 {
     switch ((enum ss_msg_kind)msg->kind) {
@@ -51,7 +60,7 @@ void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
         reply(gateway, (struct ss_request *)(void *)msg);
         break;
     case SS_MSG_FRAME:
-        ss__follow_frame(gateway, (const struct ss_msg_frame *)(const void *)msg);
+        frame(gateway, (const struct ss_msg_frame *)(const void *)msg);
         break;
     case SS_MSG_RESYNC:
         ss__follow_resync(gateway, ((const struct ss_msg_resync *)(const void *)msg)->handle);

@@ -267,6 +267,40 @@ void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *fra
     }
 }
 
+/* Asked for anew, the session the client will be shown is the next one. */
+static bool asks_anew(const struct ss_subscription *subscription)
+{
+    return subscription->deferred != NULL ||
+           (subscription->number != 0 && !subscription->internal);
+}
+
+void ss__follow_end(struct ss_gateway *gateway, const struct ss_msg_frame *frame)
+{
+    uint32_t kept = 0;
+    for (;;) {
+        /* The last one to leave takes the session along. */
+        const struct ss_followed *session = ss__followers_get(&gateway->followers, frame->handle);
+        if (session == NULL || kept >= session->count) {
+            return;
+        }
+        const struct ss_follower follower = ss__followed_by(session)[kept];
+        struct ss_conn *conn = gateway->conns.slots[follower.connection].conn;
+        struct ss_buf *buf = frame->bufs[follower.encoding];
+        if (buf == NULL) {    /* it could not be made: an empty snapshot tells */
+            ss__subscriptions_set_stale(conn, follower.subscription, true);
+            ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));
+            kept++;
+            continue;
+        }
+        ss__conn_send(conn, ss__buf_ref(buf));
+        if (asks_anew(&conn->subscriptions[follower.subscription])) {
+            ss__subscriptions_rest(conn, follower.subscription);
+        } else {
+            ss__subscriptions_remove(conn, follower.subscription);
+        }
+    }
+}
+
 static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss_str cause)
 {
     struct ss_subscription *subscription = &conn->subscriptions[tag];

@@ -41,6 +41,10 @@ void ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
 /* A FRAME: to every follower of its session. */
 void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *frame);
 
+/* The same of a frame that ends the session: its followers get it and follow no longer. Those who
+ * have asked for the session anew meanwhile are sent nothing between it and the answer. */
+void ss__follow_end(struct ss_gateway *gateway, const struct ss_msg_frame *frame);
+
 /* A RESYNC: every follower of the session needs a new snapshot. */
 void ss__follow_resync(struct ss_gateway *gateway, struct ss_session_handle handle);
 

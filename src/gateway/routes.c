@@ -165,6 +165,11 @@ static void post_command(struct ss_conn *conn, const struct ss_http_request *req
             ss__bytes_view(&conn->gateway->scratch));
 }
 
+static bool is_delete(const struct ss_http_request *request)
+{
+    return ss_str_equal(request->method_name, ss_str("DELETE"));
+}
+
 static void get_snapshot(struct ss_conn *conn, const struct ss_http_request *request)
 {
     struct ss_failure failure = { .text = "" };
@@ -322,10 +327,39 @@ static bool is_session_path(const struct ss_http_request *request, size_t count,
            ss_str_equal(request->segments[3], ss_str(last));
 }
 
+static bool is_whole_session_path(const struct ss_http_request *request)
+{
+    return request->segment_count == 3 && ss_str_equal(request->segments[0], ss_str("v1")) &&
+           ss_str_equal(request->segments[1], ss_str("sessions"));
+}
+
 static void refuse_method(struct ss_conn *conn, const char *allow)
 {
     ss__count(&conn->gateway->options.stats->handshakes_refused, 1);
     ss__respond_status(conn, 405, SS_E_INVAL, "this path does not answer this method", allow);
+}
+
+static void delete_session(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    if (is_delete(request)) {
+        pass_session(conn, request, SS_REQUEST_DELETE);
+    } else {
+        refuse_method(conn, "DELETE");
+    }
+}
+
+/* What is asked of a session by POST, without a body. */
+static bool is_action(const struct ss_http_request *request, enum ss_request_kind *ret_kind)
+{
+    if (is_session_path(request, 4, "retry")) {
+        *ret_kind = SS_REQUEST_RETRY;
+        return true;
+    }
+    if (is_session_path(request, 4, "close")) {
+        *ret_kind = SS_REQUEST_CLOSE;
+        return true;
+    }
+    return false;
 }
 
 static void route(struct ss_conn *conn, const struct ss_http_request *request)
@@ -334,20 +368,23 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
     bool snapshot = is_session_path(request, 4, "snapshot");
     bool list = is_path(request, "/v1/sessions");
     bool cursors = is_session_path(request, 4, "cursors");
-    bool retry = is_session_path(request, 4, "retry");
+    enum ss_request_kind kind = SS_REQUEST_RETRY;
+    bool action = is_action(request, &kind);
     bool health = is_path(request, "/healthz");
     bool ready = is_path(request, "/readyz");
     bool metrics = is_path(request, "/metrics");
     const struct ss_asset *asset = command ? NULL : find_asset(conn->gateway, request->path);
-    if (command) {
+    if (is_whole_session_path(request)) {
+        delete_session(conn, request);
+    } else if (command) {
         if (request->method == SS_HTTP_POST) {
             post_command(conn, request);
         } else {
             refuse_method(conn, "POST");
         }
-    } else if (retry && request->method == SS_HTTP_POST) {
-        pass_session(conn, request, SS_REQUEST_RETRY);
-    } else if (retry) {
+    } else if (action && request->method == SS_HTTP_POST) {
+        pass_session(conn, request, kind);
+    } else if (action) {
         refuse_method(conn, "POST");
     } else if (asset == NULL && !snapshot && !cursors && !list && !health && !ready &&
                !metrics) {

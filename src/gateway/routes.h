@@ -5,6 +5,7 @@
  *                                              nothing for an empty message. 200 when durable:
  *                                              {"sessionId":"...","ordinal":"..."}
  *   GET  /v1/sessions/{id}/snapshot            the SnapshotFrame document
+ *   DELETE /v1/sessions/{id}                   the session ends; POST .../close: leaves memory
  *   GET  /healthz, /readyz, /metrics
  *   GET  any path with a websocket handshake   101, then frames
  *

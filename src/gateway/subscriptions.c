@@ -131,6 +131,17 @@ static void stop_following(struct ss_conn *conn, struct ss_subscription *subscri
     ss__gauge_set(&gateway->options.stats->followers, gateway->followers.total);
 }
 
+void ss__subscriptions_rest(struct ss_conn *conn, uint16_t tag)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    SS_REQUIRE(subscription->live &&
+               (subscription->number != 0 || subscription->deferred != NULL));
+    ss__subscriptions_set_stale(conn, tag, false);
+    stop_following(conn, subscription);
+    subscription->live = false;
+    subscription->ordinal = 0;
+}
+
 void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag)
 {
     struct ss_subscription *subscription = &conn->subscriptions[tag];

@@ -20,6 +20,9 @@ int ss__subscriptions_add(struct ss_conn *conn, struct ss_followed *session, uin
 /* Makes it live; fine if it is. SS_E_NOMEM. */
 int ss__subscriptions_go_live(struct ss_conn *conn, uint16_t tag);
 
+/* A live one that has been asked for anew is sent nothing until that is answered, as at first. */
+void ss__subscriptions_rest(struct ss_conn *conn, uint16_t tag);
+
 /* Removes it, and the session from the gateway if nobody else is interested. */
 void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag);
 

@@ -59,7 +59,10 @@ unsigned ss__http_status_of(int err)
     case SS_E_UNKNOWN_TYPE:
         return 404;
     case SS_E_EXISTS:
+    case SS_E_IN_USE:
         return 409;
+    case SS_E_DELETED:
+        return 410;
     case SS_E_TOOBIG:
         return 413;
     case SS_E_HANDLER:

@@ -86,6 +86,8 @@ enum ss_request_kind {
     SS_REQUEST_LIST,         /* to every shard; answer: its part of the listing */
     SS_REQUEST_CURSORS,      /* answer: where the timeline stands */
     SS_REQUEST_RETRY,        /* try failed events again */
+    SS_REQUEST_DELETE,       /* the session ends */
+    SS_REQUEST_CLOSE,        /* the session leaves memory */
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
 };
 
@@ -118,6 +120,7 @@ struct ss_request {
     uint64_t since;                      /* SUBSCRIBE: echoed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
     struct ss_retry *retry;              /* RETRY: how far it is; the request's */
+    uint32_t state;                      /* CLOSE: the state that is being written */
 
     /* Answer. */
     int err;
@@ -152,6 +155,7 @@ struct ss_msg_uninterested {
 struct ss_msg_frame {
     struct ss_msg base;
     bool live;                                    /* of no durable event: @ordinal is no bound */
+    bool ends;                                    /* the session: nobody follows it any more */
     struct ss_session_handle handle;
     uint64_t ordinal;
     struct ss_buf *bufs[SS_MESSAGE_ENCODINGS];    /* NULL: no follower with that encoding */

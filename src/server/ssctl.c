@@ -32,6 +32,14 @@ static const struct ss_ctl_command commands[] = {
       "Tries the session's failed events again, in order, and ends a halt. Prints the event up to\n"
       "which all are in the entities now; projection_failed if events still fail.\n",
       ss__ctl_session_retry },
+    { "session close", "SESSION", 1, " url ",
+      "Writes what a session has only in memory and takes it out of there; session_in_use if it\n"
+      "runs, has tasks or is used meanwhile. It comes back when somebody needs it.\n",
+      ss__ctl_session_close },
+    { "session delete", "SESSION", 1, " url ",
+      "Deletes a session with everything it has and prints the ordinal of its newest event. Those\n"
+      "who follow it are told. It cannot be undone.\n",
+      ss__ctl_session_delete },
     { "store check", "DIR", 1, " ",
       "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
       "2: it cannot be opened.\n",
@@ -245,10 +253,12 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
         return parsed.words.count == 0
                    ? refuse(err, "no command",
                             "one of submit, snapshot, tail, session list, session cursors, "
-                            "session retry, store check, store restored")
+                            "session retry, session close, session delete, store check, "
+                            "store restored")
                    : refuse(err, parsed.words.items[0],
                             "unknown command; there are submit, snapshot, tail, session list, "
-                            "session cursors, session retry, store check, store restored");
+                            "session cursors, session retry, session close, session delete, "
+                            "store check, store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

@@ -46,6 +46,8 @@ int ss__ctl_session_cursors(const struct ss_ctl *ctl);
 int ss__ctl_session_retry(const struct ss_ctl *ctl);
 int ss__ctl_tail(const struct ss_ctl *ctl);
 int ss__ctl_session_list(const struct ss_ctl *ctl);
+int ss__ctl_session_delete(const struct ss_ctl *ctl);
+int ss__ctl_session_close(const struct ss_ctl *ctl);
 
 /* Exit status 0: clean; 1: findings; 2: the store cannot be opened. */
 int ss__ctl_store_check(const struct ss_ctl *ctl);

@@ -158,3 +158,19 @@ int ss__ctl_session_retry(const struct ss_ctl *ctl)
 {
     return ask_session(ctl, "POST", "retry");
 }
+
+int ss__ctl_session_close(const struct ss_ctl *ctl)
+{
+    return ask_session(ctl, "POST", "close");
+}
+
+int ss__ctl_session_delete(const struct ss_ctl *ctl)
+{
+    struct ss_bytes target;
+    ss__bytes_init(&target, 0);
+    ss__bytes_text(&target, "/v1/sessions/");
+    ss__url_segment(&target, ss_str(ctl->args[0]));
+    int status = exchange(ctl, "DELETE", ss__bytes_view(&target), (struct ss_str){ 0 });
+    ss__bytes_deinit(&target);
+    return status;
+}

@@ -5,6 +5,7 @@
 #include "core/contract.h"
 #include "core/log.h"
 #include "shard/checkpoint.h"
+#include "shard/close.h"
 #include "shard/dispatch.h"
 #include "shard/flusher.h"
 #include "shard/parked.h"
@@ -194,6 +195,7 @@ int ss__batch_commit(struct ss_shard *shard)
         ss__effects_fail(shard, err);
         drop_touched(shard);
         ss__retries_settle(shard);
+        ss__closes_settle(shard, err);
         show_failure(shard);
     }
     if (err == 0 && waits && shard->interval_due_ns == 0 &&

@@ -6,7 +6,9 @@
 
 #include "core/contract.h"
 #include "core/log.h"
+#include "shard/close.h"
 #include "shard/context.h"
+#include "shard/delete.h"
 #include "shard/effect.h"
 #include "shard/flusher.h"
 #include "shard/listing.h"
@@ -137,6 +139,8 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         return;    /* perhaps without the state */
     case SS_REQUEST_BARRIER:
     case SS_REQUEST_LIST:
+    case SS_REQUEST_DELETE:
+    case SS_REQUEST_CLOSE:
     case SS_REQUEST_RECOVER:
         ss__effect_answer(shard, request);
         break;
@@ -168,6 +172,14 @@ void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
     if (request->request == SS_REQUEST_SUBSCRIBE && request->resuming && !channel->loading &&
         ss__resume(shard, channel, request)) {
         ss__channel_release_later(shard, channel);
+        return;
+    }
+    if (request->request == SS_REQUEST_DELETE && !channel->loading) {
+        ss__delete_session(shard, channel, request);
+        return;
+    }
+    if (request->request == SS_REQUEST_CLOSE && !channel->loading) {
+        ss__close_session(shard, channel, request);
         return;
     }
     switch (ss__load(shard, channel, wants_whole(request), request, &err)) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "shard/delete.h"
 #include "shard/parked.h"
 #include "shard/send.h"
 #include "shard/shard_state.h"
@@ -229,6 +230,10 @@ void ss__effects_release(struct ss_shard *shard)
             deliver_all(shard, effect);
             release_bufs(effect);
             break;
+        case SS_EFFECT_DELETED:
+            ss__delete_release(shard, effect);
+            release_bufs(effect);
+            break;
         case SS_EFFECT_ARM:
             if (effect->task != NULL) {
                 ss__task_arm(shard, effect->task);
@@ -289,6 +294,9 @@ void ss__effects_fail(struct ss_shard *shard, int err)
     ss__effects_init(&shard->effects);
     for (; effect != NULL; effect = effect->next) {
         release_bufs(effect);
+        if (effect->kind == SS_EFFECT_DELETED) {
+            ss__delete_undone(shard, effect);
+        }
         if (effect->kind == SS_EFFECT_ACTIVITY) {
             effect->channel->running_told = !effect->channel->running;    /* nobody was told */
         }

@@ -20,6 +20,7 @@ enum ss_effect_kind {
     SS_EFFECT_ANSWER,       /* a request goes back */
     SS_EFFECT_SUBSCRIBED,   /* the same, with ring frames added at release */
     SS_EFFECT_ACTIVITY,     /* to all followers */
+    SS_EFFECT_DELETED,      /* to all followers, who are none any more */
     SS_EFFECT_ARM,          /* a task begins to wait */
     SS_EFFECT_WORK,         /* a work goes to the pool */
     SS_EFFECT_SEND,         /* a request goes to another session */
@@ -28,10 +29,11 @@ enum ss_effect_kind {
 struct ss_effect {
     struct ss_effect *next;
     enum ss_effect_kind kind;
-    struct ss_channel *channel;     /* FRAME, SUBSCRIBED, ACTIVITY */
+    struct ss_channel *channel;     /* FRAME, SUBSCRIBED, ACTIVITY, DELETED */
     struct ss_request *request;     /* ANSWER, SUBSCRIBED, SEND */
     struct ss_task *task;           /* ARM */
     struct ss_work *work;           /* WORK */
+    void *data;                     /* DELETED: what the application kept with the session */
     struct ss_place place;          /* FRAME */
     struct ss_place before;         /* FRAME: a ring that begins with it is complete after this */
     uint8_t encodings;              /* wanted; without a buffer: it could not be made */

@@ -7,6 +7,7 @@
 #include "message/message.h"
 #include "runtime/pool.h"
 #include "shard/checkpoint.h"
+#include "shard/close.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 
@@ -65,6 +66,7 @@ static int ended(struct ss_shard *shard, int result, uint64_t begin_ns)
     struct ss_shard_stats *stats = ss__stats(shard);
     ss__checkpoint_settle(shard, result >= 0);
     ss__retries_settle(shard);
+    ss__closes_settle(shard, result);
     ss__count(&stats->flushes, result > 0);
     ss__count(&stats->flush_us, (ss__clock_monotonic_ns(shard->options.clock) - begin_ns) / 1000);
     if (result < 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "shard/context.h"
 #include "shard/dispatch.h"
 #include "shard/parked.h"
@@ -98,10 +99,11 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
 static void run_load_hook(struct ss_shard *shard, struct ss_channel *channel)
 {
     const struct ss_registry *registry = shard->options.registry;
-    if (registry->hooks.load == NULL || channel->state->announced) {
+    bool announced = channel->state->announced;
+    channel->state->announced = registry->hooks.load != NULL || registry->hooks.unload != NULL;
+    if (announced || registry->hooks.load == NULL) {
         return;
     }
-    channel->state->announced = true;
     struct ss_context context;
     ss__context_init(&context, shard, channel);
     uint64_t begin = ss__clock_monotonic_ns(shard->options.clock);
@@ -301,10 +303,19 @@ int ss__load_now(struct ss_shard *shard, struct ss_channel *channel)
     return err;
 }
 
+/* Needs no state, and what is behind it is of the next session of this name. */
+static bool is_delete_next(const struct ss_channel *channel)
+{
+    return channel->parked_count > 0 &&
+           ss__container_of(channel->parked.next, struct ss_request, link)->request ==
+               SS_REQUEST_DELETE;
+}
+
 static void release_waiting(struct ss_shard *shard, struct ss_channel *channel, int err)
 {
     for (struct ss_request *request;
-         err != 0 && (request = ss__unpark(shard, channel)) != NULL;) {
+         err != 0 && !is_delete_next(channel) &&
+         (request = ss__unpark(shard, channel)) != NULL;) {
         ss__request_fail(request, err, ss_error_text(err));
         ss__effect_answer(shard, request);
     }
@@ -318,6 +329,7 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
     /* A failed commit may have dropped the state: those who wait load it again. */
     bool wanted = channel->state != NULL && channel->states == done->state;
     int err = wanted ? done->err : 0;
+    err = err != 0 ? err : SS_FAULT("shard.load");
     channel->loading = false;
     shard->jobs--;
     if (err == 0 && wanted && channel->state->replayed && !done->replayed) {

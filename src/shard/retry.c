@@ -223,6 +223,22 @@ void ss__retries_settle(struct ss_shard *shard)
     }
 }
 
+void ss__retries_forget(struct ss_shard *shard, struct ss_channel *channel, int err)
+{
+    for (struct ss_list *link = shard->retries.next; link != &shard->retries;) {
+        struct ss_request *request = ss__container_of(link, struct ss_request, link);
+        link = link->next;
+        if (ss_str_equal(request->session_id, channel->id)) {
+            ss__list_remove(&request->link);
+            ss__request_fail(request, err, NULL);
+            ss__answer_now(shard, request);
+        }
+    }
+    if (channel->retrying) {
+        finish(shard, channel);
+    }
+}
+
 void ss__retries_end(struct ss_shard *shard)
 {
     while (!ss__list_empty(&shard->retries)) {

@@ -20,6 +20,9 @@ void ss__retry_give_up(struct ss_shard *shard, struct ss_channel *channel);
 /* A flush has ended: answers those whose result is on disk, or can no longer get there. */
 void ss__retries_settle(struct ss_shard *shard);
 
+/* The session is no more: answers those that wait for its checkpoint. */
+void ss__retries_forget(struct ss_shard *shard, struct ss_channel *channel, int err);
+
 /* The shard ends: answers those that still wait. */
 void ss__retries_end(struct ss_shard *shard);
 

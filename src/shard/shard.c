@@ -8,6 +8,7 @@
 #include "core/contract.h"
 #include "core/log.h"
 #include "shard/batch.h"
+#include "shard/close.h"
 #include "shard/dispatch.h"
 #include "shard/flusher.h"
 #include "shard/listing.h"
@@ -107,6 +108,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__list_init(&shard->due);
     ss__list_init(&shard->flushing);
     ss__list_init(&shard->retries);
+    ss__list_init(&shard->closes);
     ss__arena_init(&shard->flush_arena, ARENA_CHUNK_BYTES);
     ss__arena_init(&shard->arena, ARENA_CHUNK_BYTES);
     ss__bytes_init(&shard->scratch, 0);
@@ -292,6 +294,7 @@ void ss__shard_close(struct ss_shard *shard)
     while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
     }
     ss__retries_end(shard);
+    ss__closes_end(shard);
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
         ss__outbox_flush_all(&shard->outboxes[i]);
     }
@@ -349,6 +352,7 @@ void ss__shard_free(struct ss_shard *shard)
     free_channels(shard);
     free_requests(&shard->background);
     free_requests(&shard->retries);
+    free_requests(&shard->closes);
     if (shard->threaded) {
         ss__loop_deinit(&shard->loop);
     }

@@ -66,6 +66,7 @@ struct ss_shard {
     struct ss_list due;                    /* states whose checkpoint the next flush writes */
     uint64_t due_rows;                     /* about as many entities */
     struct ss_list retries;                /* requests whose result is being written */
+    struct ss_list closes;                 /* requests whose session is being written */
     bool flush_wanted;                     /* memory is short: the next flush is due */
     struct ss_list flushing;               /* states whose checkpoint is being written */
     struct ss_arena flush_arena;           /* what it borrows */

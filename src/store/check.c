@@ -79,7 +79,9 @@ static void check_meta_log(struct ss_check *check)
         ss__check_found(check, "meta", 0, "the extent of the log is damaged");
     }
     check->log_before = (struct ss_log_known){
-        run.clean || run.durability == SS_DURABILITY_FSYNC, log.needed_serial, log.next_batch
+        .synced = run.clean || run.durability == SS_DURABILITY_FSYNC,
+        .needed_serial = log.needed_serial,
+        .next_batch = log.next_batch,
     };
 }
 
@@ -183,6 +185,11 @@ static int check_databases(struct ss_check *check, const struct ss_directory *di
         { SS_DB_SEGMENT, ss__check_segment }, { SS_DB_ENTITY, ss__check_entity },
     };
     int err = check_meta(check, directory);
+    err = err != 0 ? err : ss__trash_load(&check->env, check->txn, &check->trash);
+    check->log_before.oldest_serial = check->trash.oldest_serial;
+    if (check->trash.damaged) {
+        ss__check_found(check, "trash", 0, "a row is malformed");
+    }
     for (size_t i = 0; i < sizeof steps / sizeof *steps && err == 0; i++) {
         err = ss__check_each(check, steps[i].db, steps[i].visit);
     }
@@ -204,6 +211,7 @@ static int check_shard(struct ss_check *check, const struct ss_directory *direct
     if (err == 0) {
         err = check_databases(check, directory);
         err = err != 0 ? err : ss__check_log(check, path, directory->directory_id, failure);
+        ss__trash_deinit(&check->trash);
         ss__env_read_end(&check->env, check->txn);
     }
     ss__env_close(&check->env);

@@ -9,6 +9,7 @@
 struct tail {
     uint64_t sid;
     uint64_t flushed;     /* newest ordinal in segments */
+    bool deleted;
     uint64_t newest;      /* newest ordinal seen, in segments or log */
 };
 
@@ -26,7 +27,7 @@ static int add_tail(struct ss_check *check, uint64_t sid, uint64_t ordinal, stru
     if (tail == NULL) {
         return SS_E_NOMEM;
     }
-    *tail = (struct tail){ sid, ordinal, ordinal };
+    *tail = (struct tail){ .sid = sid, .flushed = ordinal, .newest = ordinal };
     int err = ss__map_put(&check->tails, ss__map_hash(key), tail);
     if (err != 0) {
         free(tail);
@@ -49,12 +50,35 @@ static int get_tail(struct ss_check *check, uint64_t sid, struct tail **ret_tail
     return err != 0 ? err : add_tail(check, sid, row.ordinal, ret_tail);
 }
 
+/* A record of a session that was deleted and taken out. */
+static bool is_trash(const struct ss_check *check, uint64_t sid)
+{
+    return ss__trash_has(&check->trash, sid);
+}
+
+static int check_delete(struct ss_check *check, uint64_t position,
+                        const struct ss_log_record *record)
+{
+    struct tail *tail;
+    int err = get_tail(check, record->sid, &tail);
+    if (err == 0 && !tail->deleted) {
+        tail->deleted = true;
+        check->summary->sessions--;
+    } else if (err != SS_E_NOMEM && (err == 0 || !is_trash(check, record->sid))) {
+        found(check, position, "deletes a session that does not exist");
+    }
+    return err == SS_E_NOMEM ? err : 0;
+}
+
 static int check_birth(struct ss_check *check, const struct ss_log_record *record)
 {
     struct tail *tail;
     int err = get_tail(check, record->sid, &tail);
     if (err != SS_E_NOTFOUND) {
         return err == SS_E_NOMEM ? err : 0;    /* a damaged row has been named */
+    }
+    if (ss__trash_has(&check->trash, record->sid)) {
+        return 0;
     }
     check->summary->sessions++;
     return add_tail(check, record->sid, 0, &tail);
@@ -67,10 +91,13 @@ static int check_event(struct ss_check *check, uint64_t position,
     struct tail *tail;
     int err = get_tail(check, record->sid, &tail);
     if (err != 0) {
-        if (err != SS_E_NOMEM) {
+        if (err != SS_E_NOMEM && !is_trash(check, record->sid)) {
             found(check, position, "belongs to no session");
         }
         return err == SS_E_NOMEM ? err : 0;
+    }
+    if (tail->deleted) {
+        found(check, position, "belongs to a deleted session");
     }
     if (event->type_id == 0 || event->type_id > check->types) {
         ss__check_found(check, "log", position, "unknown type %u", event->type_id);
@@ -101,6 +128,9 @@ static int on_record(void *ctx, struct ss_log_file *file, uint64_t position,
         ss__check_found(check, "log", position, "checksum or shape is wrong (session %llu)",
                         (unsigned long long)record->sid);
         return 0;
+    }
+    if (record->kind == SS_LOG_DELETE) {
+        return check_delete(check, position, record);
     }
     return record->kind == SS_LOG_SESSION ? check_birth(check, record)
                                           : check_event(check, position, record);

@@ -46,6 +46,9 @@ int ss__check_segment(struct ss_check *check, MDB_val key, MDB_val value)
     }
     struct ss_row_value row;
     if (ss__check_row(check, sid, &row) != 0) {
+        if (ss__trash_has(&check->trash, sid)) {
+            return 0;    /* soon taken out */
+        }
         ss__check_found(check, "segment", sid, "belongs to no session");
     }
     check->summary->events += segment.count;
@@ -109,7 +112,9 @@ int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value)
         return 0;
     }
     if (ss__check_row(check, sid, &row) != 0) {
-        ss__check_found(check, "entity", sid, "belongs to no session");
+        if (!ss__trash_has(&check->trash, sid)) {
+            ss__check_found(check, "entity", sid, "belongs to no session");
+        }
         return 0;
     }
     if (entity.created_ordinal == 0 || entity.created_ordinal > entity.last_ordinal ||

@@ -7,6 +7,7 @@
 #include "store/env.h"
 #include "store/layout.h"
 #include "store/log_walk.h"
+#include "store/trash.h"
 
 struct ss_check {
     struct ss_env env;
@@ -15,6 +16,7 @@ struct ss_check {
     uint32_t types;              /* ids 1 to this are known */
     uint64_t next_sid;
     struct ss_log_known log_before;
+    struct ss_trash trash;
     struct ss_map tails;         /* sessions met in the log, by sid */
     struct ss_check_summary *summary;
     ss_check_fn *report;

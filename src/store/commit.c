@@ -34,8 +34,9 @@ static uint8_t *extend_batch(struct ss_store *store, size_t len, uint64_t *ret_p
 int ss__store_stage_event(struct ss_store *store, struct ss_store_session *session,
                           const struct ss_record *record)
 {
-    if (session->closed || session->now.row.quarantined) {
-        return session->closed ? SS_E_CLOSED : SS_E_CORRUPT;
+    bool closed = session->closed || session->deleted;
+    if (closed || session->now.row.quarantined) {
+        return closed ? SS_E_CLOSED : SS_E_CORRUPT;
     }
     struct ss_session_values *now = &session->now;
     SS_REQUIRE(record->ordinal == now->row.ordinal + 1);
@@ -67,6 +68,20 @@ int ss__stage_birth(struct ss_store *store, struct ss_store_session *session)
     }
     ss__log_session_encode(at, store->log.seed, store->log.next_batch, session->now.row.sid,
                            session->now.row.created_us, session->id);
+    store->batch_records++;
+    return 0;
+}
+
+int ss__stage_end(struct ss_store *store, struct ss_store_session *session, uint64_t now_us)
+{
+    uint64_t position;
+    uint8_t *at = extend_batch(store, SS_LOG_DELETE_BYTES, &position);
+    if (at == NULL) {
+        return SS_E_NOMEM;
+    }
+    session->deleted_at = position;
+    ss__log_delete_encode(at, store->log.seed, store->log.next_batch, session->now.row.sid,
+                          now_us);
     store->batch_records++;
     return 0;
 }
@@ -110,6 +125,11 @@ static void settle(struct ss_store *store)
             store->sessions++;
             ss__session_born(store, session, session->born);
         }
+        if (session->deleting) {
+            session->deleting = false;
+            store->sessions--;
+            ss__session_dead(store, session);
+        }
         ss__session_judge_tail(store, session);
         ss__session_release(store, session);
     }
@@ -123,6 +143,10 @@ void ss__store_abort(struct ss_store *store)
         bool quarantined = session->now.row.quarantined;
         session->now = session->saved;
         session->now.row.quarantined = quarantined;
+        if (session->deleting) {
+            session->deleted = session->deleting = false;
+            session->deleted_at = 0;
+        }
         if (session->created) {
             session->closed = true;
             session->now.tail_count = 0;
@@ -153,6 +177,7 @@ static void move_batch(struct ss_store *store)
             session->tail[i] += distance;
         }
         session->born += session->created ? distance : 0;
+        session->deleted_at += session->deleting ? distance : 0;
     }
 }
 

@@ -22,10 +22,11 @@ enum ss_db {
     SS_DB_ENTITY,
     SS_DB_TYPES,
     SS_DB_RUNNING,
+    SS_DB_TRASH,
     SS_DB_COUNT,
 };
 
-/* Room for the databases to come: producers, commands, checkpoints, errors, trash. */
+/* Room for the databases to come: producers, commands, checkpoints, errors. */
 #define SS_DB_MAX 16
 
 struct ss_env {

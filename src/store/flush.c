@@ -20,8 +20,9 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
                                const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
                                uint32_t timeline_version)
 {
-    if (session->closed || session->now.row.quarantined) {
-        return session->closed ? SS_E_CLOSED : SS_E_CORRUPT;
+    bool closed = session->closed || session->deleted;
+    if (closed || session->now.row.quarantined) {
+        return closed ? SS_E_CLOSED : SS_E_CORRUPT;
     }
     SS_REQUIRE(ordinal <= session->now.row.ordinal && store->batch.len == 0);
     struct ss_staged_checkpoint *staged = ss__arena_alloc(&store->arena, sizeof *staged);
@@ -107,6 +108,26 @@ int ss__flush_add_tail(struct ss_store *store, struct ss_flush *flush,
     }
     item->tail = tail;
     item->tail_count = count;
+    return 0;
+}
+
+/* Before all others: the catalog entry of a new life comes after that of the old one. */
+static int add_dead(struct ss_store *store, struct ss_flush *flush)
+{
+    for (struct ss_list *link = store->dead.next; link != &store->dead; link = link->next) {
+        struct ss_store_session *session =
+            ss__container_of(link, struct ss_store_session, dead_link);
+        struct ss_flush_item *item = ss__flush_item(flush, session);
+        if (item == NULL) {
+            return SS_E_NOMEM;
+        }
+        item->dead = true;
+        item->deleted_at = session->deleted_at;
+        ss__log_file_at(&store->log, session->deleted_at)->leaving++;
+        for (uint32_t i = 0; i < session->now.tail_count; i++) {
+            ss__log_file_at(&store->log, session->tail[i])->leaving++;
+        }
+    }
     return 0;
 }
 
@@ -198,6 +219,7 @@ static int give_up(struct ss_store *store, struct ss_flush *flush, int err)
 static bool nothing_to_do(const struct ss_store *store, unsigned forced)
 {
     return store->checkpoints == NULL && ss__list_empty(&store->full) &&
+           ss__list_empty(&store->dead) && !store->trash_left &&
            ss__list_empty(&store->born) && (forced == 0 || store->unflushed_bytes == 0) &&
            !ss__log_over_window(store);
 }
@@ -206,6 +228,7 @@ static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forc
 {
     /* Nothing in LMDB may be ahead of the log. */
     int err = ss__store_sync(store);
+    err = err != 0 ? err : add_dead(store, flush);
     err = err != 0 ? err : add_checkpoints(store, flush);
     err = err != 0 ? err : add_born(store, flush);
     err = err != 0 ? err : add_full_tails(store, flush);
@@ -213,6 +236,7 @@ static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forc
     if (store->next_sid > store->stored_next_sid) {
         flush->next_sid = store->next_sid + SID_BLOCK;
     }
+    flush->oldest_serial = store->log.files[0]->head.serial;
     flush->log = (struct ss_meta_log){ ss__log_needed(&store->log), store->log.next_batch };
     return err;
 }
@@ -243,7 +267,7 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
     bool looked = store->walker.serial != store->walker_saved.serial ||
                   store->walker.offset != store->walker_saved.offset ||
                   store->walker.index != store->walker_saved.index;
-    if (flush->first == NULL) {
+    if (flush->first == NULL && !store->trash_left) {
         free_flush(store, flush);
         *ret_flush = NULL;
         return looked;
@@ -288,6 +312,20 @@ static void drop_tail(struct ss_store *store, const struct ss_flush_item *item)
     store->stats.segments_written += item->segments;
 }
 
+static void bury(struct ss_store *store, struct ss_store_session *session)
+{
+    struct ss_session_values *now = &session->now;
+    for (uint32_t i = 0; i < now->tail_count; i++) {
+        ss__log_file_at(&store->log, session->tail[i])->live--;
+    }
+    ss__log_file_at(&store->log, session->deleted_at)->live--;
+    store->unflushed_bytes -= now->tail_bytes;
+    now->tail_count = now->tail_bytes = 0;
+    session->deleted_at = 0;
+    ss__list_remove(&session->dead_link);
+    store->dead_count--;
+}
+
 static void settle_item(struct ss_store *store, struct ss_flush_item *item)
 {
     struct ss_store_session *session = item->session;
@@ -298,7 +336,11 @@ static void settle_item(struct ss_store *store, struct ss_flush_item *item)
     now->flushed_running = done->flushed_running;
     now->index_running = done->index_running;
     now->tip = done->tip;
-    drop_tail(store, item);
+    if (item->dead) {
+        bury(store, session);
+    } else {
+        drop_tail(store, item);
+    }
     if (item->checkpoint) {
         now->row.timeline_ordinal = item->timeline_ordinal;
         now->row.timeline_version = item->timeline_version;
@@ -353,13 +395,15 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
         }
         if (err == 0) {
             settle_item(store, item);
-            moved += item->born || item->checkpoint || item->flushed > 0;
+            moved += item->dead || item->born || item->checkpoint || item->flushed > 0;
         }
     }
     if (err != 0) {
         return give_up(store, flush, err);
     }
     store->stored_next_sid = flush->next_sid != 0 ? flush->next_sid : store->stored_next_sid;
+    store->trash_left = flush->trash_left;
+    moved += flush->trash_removed > 0;
     nobody_leaves(store);    /* they have left */
     keep_set_aside(store);
     store->stats.stragglers_flushed += flush->stragglers;

@@ -16,6 +16,8 @@ struct ss_flush_item {
     struct ss_store_session *session;    /* kept until the flush is settled; its id is read */
     uint32_t epoch_counter;
     bool born;                           /* gets a catalog entry */
+    bool dead;                           /* is taken out, and nothing else is done */
+    uint64_t deleted_at;
     bool checkpoint;
     bool anew;                           /* the checkpoint removes all other entities */
     const struct ss_entity_row *rows;
@@ -46,6 +48,9 @@ struct ss_flush {
     uint64_t next_sid;                   /* to be reserved; 0: enough are */
     struct ss_meta_log log;
     unsigned stragglers;
+    uint64_t oldest_serial;              /* of the files of the log */
+    unsigned trash_removed;
+    bool trash_left;
     int err;
     int code;                            /* of the commit, LMDB's; judged by the owner */
 };

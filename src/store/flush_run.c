@@ -5,6 +5,7 @@
 #include "core/fault.h"
 #include "store/bytes_order.h"
 #include "store/flush.h"
+#include "store/trash.h"
 
 static int put_next_sid(const struct ss_env *env, MDB_txn *txn, uint64_t next_sid)
 {
@@ -116,8 +117,44 @@ static int put_row(const struct ss_env *env, MDB_txn *txn, struct ss_flush_item 
     return ss__err_from_lmdb(code);
 }
 
+static int delete_key(MDB_txn *txn, MDB_dbi dbi, MDB_val *key)
+{
+    int code = mdb_del(txn, dbi, key, NULL);
+    return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+/* Its id may have been taken by another session since. */
+static int remove_catalog(const struct ss_env *env, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    uint64_t sid = 0;
+    MDB_val value;
+    MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
+    int err = ss__err_from_lmdb(mdb_get(txn, env->dbi[SS_DB_CATALOG], &key, &value));
+    if (err != 0) {
+        return err == SS_E_NOTFOUND ? 0 : err;
+    }
+    (void)ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), &sid);    /* 0: damaged */
+    return sid == item->values.row.sid ? delete_key(txn, env->dbi[SS_DB_CATALOG], &key) : 0;
+}
+
+static int remove_session(const struct ss_env *env, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint8_t key_bytes[8];
+    uint64_t sid = item->values.row.sid;
+    ss__put_be64(key_bytes, sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    int err = remove_catalog(env, txn, item);
+    err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_SESSION], &key);
+    err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_RUNNING], &key);
+    return err != 0 ? err : ss__trash_put(env, txn, sid, item->deleted_at >> 32);
+}
+
 static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
 {
+    if (item->dead) {
+        return remove_session(flush->env, txn, item);
+    }
     int err = item->born ? put_catalog(flush->env, txn, item) : 0;
     if (item->checkpoint) {
         err = err != 0 ? err : put_checkpoint(flush->env, txn, item);
@@ -133,6 +170,9 @@ static int move_all(struct ss_flush *flush, MDB_txn *txn)
     for (struct ss_flush_item *item = flush->first; item != NULL && err == 0; item = item->next) {
         err = move_item(flush, txn, item);
     }
+    err = err != 0 ? err
+                   : ss__trash_sweep(flush->env, txn, flush->oldest_serial,
+                                     &flush->trash_removed, &flush->trash_left);
     if (flush->next_sid != 0) {
         err = err != 0 ? err : put_next_sid(flush->env, txn, flush->next_sid);
     }

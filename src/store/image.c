@@ -39,8 +39,9 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
     if (session->now.entities_void) {
         return SS_E_NOTFOUND;
     }
-    int len = session->closed ? SS_E_CLOSED
-                              : ss__entity_key(key_bytes, session->now.row.sid, kind, id);
+    bool closed = session->closed || session->deleted;
+    int len = closed ? SS_E_CLOSED
+                     : ss__entity_key(key_bytes, session->now.row.sid, kind, id);
     if (len < 0) {
         return len;
     }
@@ -82,7 +83,7 @@ static void copy_tail(const struct ss_store *store, const struct ss_store_sessio
 int ss__store_image_request(const struct ss_store *store, const struct ss_store_session *session,
                             bool entities, struct ss_image_request **ret_request)
 {
-    if (session->closed) {
+    if (session->closed || session->deleted) {
         return SS_E_CLOSED;
     }
     /* Staged events are no reader's business yet; the committed tail is a prefix of the array. */

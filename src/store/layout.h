@@ -10,6 +10,7 @@
  *                                          checksum
  *     types     type id u32                struct ss_type_value
  *     running   sid                        version u8
+ *     trash     see trash.h
  *
  * A checksum is 8 bytes of XXH3 of all before it, seeded with the key: a value that stands under
  * another key than its own does not decode.

@@ -51,7 +51,7 @@ int ss__store_list_begin(const struct ss_store *store, struct ss_list_page *page
     for (struct ss_list *link = store->born.next; link != &store->born; link = link->next) {
         const struct ss_store_session *session =
             ss__container_of(link, struct ss_store_session, born_link);
-        if (!is_wanted(page->query, session->id)) {
+        if ((session->deleted && !session->deleting) || !is_wanted(page->query, session->id)) {
             continue;
         }
         struct ss_list_item *item = &page->born[page->born_count];
@@ -207,13 +207,17 @@ int ss__store_list_read(struct ss_store *store, struct ss_list_page *page)
 
 void ss__store_list_settle(const struct ss_store *store, struct ss_list_page *page)
 {
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < page->count; i++) {
-        struct ss_list_item *item = &page->items[i];
+        struct ss_list_item *item = &page->items[kept];
+        *item = page->items[i];
         struct ss_str key = ss_str_of(&item->sid, sizeof item->sid);
         const struct ss_store_session *session =
             ss__map_get(&store->by_sid, ss__map_hash(key), key);
         if (session != NULL) {
             take_values(&item->info, committed_row(session));
         }
+        kept += session == NULL || !session->deleted || session->deleting;
     }
+    page->count = kept;
 }

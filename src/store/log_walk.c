@@ -218,7 +218,7 @@ int ss__log_walk(struct ss_log *log, const struct ss_log_known *known,
     }
     int err = 0;
     for (size_t i = 0; i < log->count && err == 0; i++) {
-        err = walk_file(&walk, i);
+        err = log->files[i]->head.serial < known->oldest_serial ? 0 : walk_file(&walk, i);
     }
     return err;
 }

@@ -28,6 +28,7 @@ struct ss_log_known {
     bool synced;               /* every batch was synced before the next was written */
     uint64_t needed_serial;    /* from this file on none may be missing; 0: unknown */
     uint64_t next_batch;       /* all before were whole once */
+    uint64_t oldest_serial;    /* files before this one have come back, and are not read */
 };
 
 /* Walks all files, sets their end and count of records, and the log's next batch. Errors: what a

@@ -124,6 +124,14 @@ void ss__log_session_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_
     seal(out, len, seed);
 }
 
+void ss__log_delete_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
+                           uint64_t deleted_us)
+{
+    encode_head(out, SS_LOG_DELETE_BYTES, SS_LOG_DELETE, 0, batch, sid);
+    ss__put_le64(out + 24, deleted_us);
+    seal(out, SS_LOG_DELETE_BYTES, seed);
+}
+
 static int decode_event(const uint8_t *in, struct ss_log_record *record)
 {
     struct ss_record *event = &record->event;
@@ -155,6 +163,15 @@ static int decode_session(const uint8_t *in, struct ss_log_record *record)
     return 0;
 }
 
+static int decode_delete(const uint8_t *in, struct ss_log_record *record)
+{
+    if (record->len != SS_LOG_DELETE_BYTES) {
+        return SS_E_CORRUPT;
+    }
+    record->deleted_us = ss__get_le64(in + 24);
+    return 0;
+}
+
 int ss__log_record_decode(struct ss_str bytes, uint64_t seed, struct ss_log_record *ret_record)
 {
     struct ss_log_record record = { 0 };
@@ -170,6 +187,7 @@ int ss__log_record_decode(struct ss_str bytes, uint64_t seed, struct ss_log_reco
         if (record.len > 0) {
             err = record.kind == SS_LOG_EVENT     ? decode_event(in, &record)
                   : record.kind == SS_LOG_SESSION ? decode_session(in, &record)
+                  : record.kind == SS_LOG_DELETE  ? decode_delete(in, &record)
                                                   : SS_E_CORRUPT;
             bool sound = in[5] == SS_LOG_RECORD_VERSION &&
                          ss__get_le64(in + len - CHECKSUM_BYTES) ==

@@ -5,8 +5,9 @@
  *     0  u32  length of all     16 u64  sid
  *     4  u8   kind              24      an event: u64 ordinal, u64 time in µs, u32 type id,
  *     5  u8   version (1)               u32 header bytes, header, payload;
- *     6  u16  flags                     a new session: u64 time in µs, id
- *     8  u64  batch number      -8 u64  XXH3 of all before, seeded per directory and shard
+ *     6  u16  flags                     a new session: u64 time in µs, id;
+ *     8  u64  batch number            a deletion: u64 time in µs
+ *                               -8 u64  XXH3 of all before, seeded per directory and shard
  *
  * The batch number tells a record from what an earlier life of its file left behind.
  *
@@ -32,6 +33,7 @@
 #define SS_LOG_RECORD_HEAD_BYTES 24u
 #define SS_LOG_EVENT_FIXED_BYTES 56u      /* 48 before the header section, 8 of checksum */
 #define SS_LOG_SESSION_FIXED_BYTES 40u    /* 32 before the id, 8 of checksum */
+#define SS_LOG_DELETE_BYTES 40u
 #define SS_SEGMENT_ENTRY_FIXED_BYTES 22u
 #define SS_HEADER_BYTES_MAX 4096u
 
@@ -61,7 +63,7 @@ int ss__header_find(struct ss_str section, uint8_t tag, struct ss_str *ret_value
 /* 0 if the section is well-formed and within the limit, else SS_E_CORRUPT. */
 int ss__header_check(struct ss_str section);
 
-enum ss_log_kind { SS_LOG_EVENT = 1, SS_LOG_SESSION = 2 };
+enum ss_log_kind { SS_LOG_EVENT = 1, SS_LOG_SESSION = 2, SS_LOG_DELETE = 3 };
 
 /* What one record of the log says. */
 struct ss_log_record {
@@ -71,6 +73,7 @@ struct ss_log_record {
     uint64_t sid;
     struct ss_record event;     /* of SS_LOG_EVENT */
     uint64_t created_us;        /* of SS_LOG_SESSION */
+    uint64_t deleted_us;        /* of SS_LOG_DELETE */
     struct ss_str id;
 };
 
@@ -94,6 +97,10 @@ void ss__log_event_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t 
                           const struct ss_record *record);
 void ss__log_session_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
                             uint64_t created_us, struct ss_str id);
+
+/* The same, SS_LOG_DELETE_BYTES long. */
+void ss__log_delete_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
+                           uint64_t deleted_us);
 
 /* Verifies and splits the record at the start of @bytes, which it borrows. On SS_E_CORRUPT
  * @ret_record holds what the bytes say as far as they go: sid 0 when not even that can be read,

@@ -5,11 +5,13 @@
 #include "store/log_walk.h"
 #include "store/record.h"
 #include "store/store_state.h"
+#include "store/trash.h"
 
 struct recovery {
     struct ss_store *store;
     MDB_txn *txn;
     struct ss_store_report *report;
+    struct ss_trash trash;
     uint64_t lost_births;    /* at most so many new sessions were in what cannot be read */
 };
 
@@ -58,6 +60,58 @@ static void report_damage(struct recovery *recovery, struct ss_log_file *file, u
     store->damage = ss__checksum_seeded(store->damage, &position, sizeof position);
 }
 
+/* A record of a session that was deleted and taken out. */
+static bool is_trash(const struct recovery *recovery, uint64_t sid)
+{
+    return ss__trash_has(&recovery->trash, sid);
+}
+
+/* From here on the session is taken for deleted. */
+static void end_life(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                     struct ss_store_session *session)
+{
+    if (!session->deleted) {
+        session->deleted = true;
+        session->deleted_at = position;
+        ss__session_dead(recovery->store, session);
+        file->live++;
+    }
+}
+
+static int find_by_id(const struct recovery *recovery, struct ss_str id,
+                      struct ss_store_session **ret_session)
+{
+    struct ss_store *store = recovery->store;
+    struct ss_store_session *session = ss__map_get(&store->by_id, ss__map_hash(id), id);
+    if (session != NULL) {
+        *ret_session = session;
+        return 0;
+    }
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    uint64_t sid;
+    MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, id));
+    MDB_val value;
+    int err = ss__err_from_lmdb(
+        mdb_get(recovery->txn, store->env.dbi[SS_DB_CATALOG], &key, &value));
+    err = err != 0 ? err : ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), &sid);
+    return err != 0 ? err : handle_of(store, recovery->txn, sid, ret_session);
+}
+
+/* A session takes an id only when the one that had it is deleted: the record of that is damaged. */
+static int end_former(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                      const struct ss_log_record *birth)
+{
+    struct ss_store_session *former;
+    int err = find_by_id(recovery, birth->id, &former);
+    if (err != 0) {
+        return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;
+    }
+    if (former->now.row.sid < birth->sid) {
+        end_life(recovery, file, position, former);
+    }
+    return 0;
+}
+
 static int take_birth(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
                       const struct ss_log_record *record)
 {
@@ -67,6 +121,13 @@ static int take_birth(struct recovery *recovery, struct ss_log_file *file, uint6
     if (err != SS_E_NOTFOUND) {
         return err == SS_E_CORRUPT ? 0 : err;    /* a damaged row is met when it is asked for */
     }
+    if (ss__trash_has(&recovery->trash, record->sid)) {
+        return 0;
+    }
+    err = end_former(recovery, file, position, record);
+    if (err != 0) {
+        return err;
+    }
     struct ss_row_value row = { .first_retained = 1, .created_us = record->created_us,
                                 .updated_us = record->created_us, .id = record->id };
     session = ss__session_add(store, record->sid, &row);
@@ -75,6 +136,18 @@ static int take_birth(struct recovery *recovery, struct ss_log_file *file, uint6
     }
     ss__session_born(store, session, position);
     file->live++;
+    return 0;
+}
+
+static int take_delete(struct recovery *recovery, struct ss_log_file *file, uint64_t position,
+                       const struct ss_log_record *record)
+{
+    struct ss_store_session *session;
+    int err = handle_of(recovery->store, recovery->txn, record->sid, &session);
+    if (err != 0) {
+        return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;    /* it is done */
+    }
+    end_life(recovery, file, position, session);
     return 0;
 }
 
@@ -136,10 +209,16 @@ static int on_record(void *ctx, struct ss_log_file *file, uint64_t position,
     if (!damaged && record->kind == SS_LOG_SESSION) {
         return take_birth(recovery, file, position, record);
     }
+    if (!damaged && record->kind == SS_LOG_DELETE) {
+        return take_delete(recovery, file, position, record);
+    }
     struct ss_store_session *session = NULL;
     int err = record->sid == 0
                   ? SS_E_NOTFOUND
                   : handle_of(recovery->store, recovery->txn, record->sid, &session);
+    if (!damaged && err == SS_E_NOTFOUND && is_trash(recovery, record->sid)) {
+        return 0;
+    }
     if (damaged || err == SS_E_NOTFOUND || err == SS_E_CORRUPT) {
         return take_damaged(recovery, file, position, record, session);
     }
@@ -219,7 +298,7 @@ static int mark_running(struct ss_store *store, MDB_txn *txn, struct ss_store_re
     size_t at = 0;
     for (struct ss_store_session *session;
          (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
-        session->now.row.was_running = session->now.row.running;
+        session->now.row.was_running = session->now.row.running && !session->deleted;
         session->now.row.running = false;
     }
     return 0;
@@ -266,8 +345,12 @@ int ss__recover(struct ss_store *store, struct ss_store_report *report,
     uint64_t begin_ns = ss__clock_monotonic_ns(store->options.clock);
     struct recovery recovery = { .store = store, .report = report };
     int err = ss__env_reader(&store->env, &recovery.txn);
+    err = err != 0 ? err : ss__trash_load(&store->env, recovery.txn, &recovery.trash);
+    store->trash_left = recovery.trash.left;
+    store->log_before.oldest_serial = recovery.trash.oldest_serial;
     err = err != 0 ? err : scan_log(&recovery);
     err = err != 0 ? err : mark_running(store, recovery.txn, report);
+    ss__trash_deinit(&recovery.trash);
     ss__env_reader_stale(&store->env);
     if (err != 0) {
         return ss__fail(failure, err, "the log of shard %u in \"%s\" cannot be read: %s; run "

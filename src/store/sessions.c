@@ -64,6 +64,7 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
     ss__list_init(&session->link);
     ss__list_init(&session->full_link);
     ss__list_init(&session->born_link);
+    ss__list_init(&session->dead_link);
     session->sid_hash = ss__map_hash(sid_key(&session->now.row.sid));
     session->id_hash = ss__map_hash(session->id);
     if (ss__failed_copy(&row->failed, &session->failed) != 0) {
@@ -105,7 +106,7 @@ static void set_full(struct ss_store *store, struct ss_store_session *session, b
 void ss__session_judge_tail(struct ss_store *store, struct ss_store_session *session)
 {
     const struct ss_session_values *now = &session->now;
-    set_full(store, session, !now->row.quarantined &&
+    set_full(store, session, !now->row.quarantined && !session->deleted &&
                                  (now->tail_count >= SS_SEGMENT_RECORDS_MAX ||
                                   now->tail_bytes >= SS_SEGMENT_BYTES_MAX));
 }
@@ -132,10 +133,10 @@ static void free_session(struct ss_store *store, struct ss_store_session *sessio
 
 void ss__session_release(struct ss_store *store, struct ss_store_session *session)
 {
-    bool keep = session->refs > 0 || session->now.tail_count > 0 || session->changed ||
-                session->born != 0 || session->item != NULL ||
-                session->now.row.quarantined ||
-                session->now.row.was_running;
+    bool known = session->now.tail_count > 0 || session->born != 0 ||
+                 session->now.row.quarantined || session->now.row.was_running;
+    bool keep = session->refs > 0 || session->changed || session->item != NULL ||
+                (session->deleted ? session->deleted_at != 0 : known);
     if (!keep || (session->closed && session->refs == 0)) {
         free_session(store, session);
     }
@@ -256,6 +257,10 @@ static int look_up(struct ss_store *store, struct ss_str id, uint64_t *ret_sid,
     *ret_sid = 0;
     if (ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), ret_sid) != 0) {
         return report_damage(store, id, *ret_sid, "catalog entry");
+    }
+    const struct ss_store_session *dead = ss__session_by_sid(store, *ret_sid);
+    if (dead != NULL && dead->deleted) {
+        return SS_E_NOTFOUND;    /* the next flush takes the entry out */
     }
     err = read_row(store, txn, *ret_sid, ret_row);
     if (err == SS_E_CORRUPT) {

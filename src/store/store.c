@@ -41,7 +41,8 @@ static bool sid_matches(const void *value, struct ss_str key)
 
 static bool id_matches(const void *value, struct ss_str key)
 {
-    return ss_str_equal(((const struct ss_store_session *)value)->id, key);
+    const struct ss_store_session *session = value;
+    return !session->deleted && ss_str_equal(session->id, key);
 }
 
 static int get_meta(struct ss_store *store, MDB_txn *txn, const char *name, struct ss_str *ret)
@@ -213,7 +214,7 @@ static int count_sessions(struct ss_store *store)
         err = ss__err_from_lmdb(mdb_stat(txn, store->env.dbi[SS_DB_CATALOG], &stat));
     }
     if (err == 0) {
-        store->sessions = stat.ms_entries + store->born_count;
+        store->sessions = stat.ms_entries + store->born_count - store->dead_count;
     }
     ss__env_reader_stale(&store->env);
     return err;
@@ -305,6 +306,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     ss__list_init(&store->changed);
     ss__list_init(&store->full);
     ss__list_init(&store->born);
+    ss__list_init(&store->dead);
     ss__bytes_init(&store->batch, 0);
     ss__arena_init(&store->arena, ARENA_CHUNK_BYTES);
     ss__arena_init(&store->types_arena, 4096);

@@ -39,6 +39,10 @@ struct ss_store_session {
     bool full;                       /* in store->full */
     uint32_t full_bytes;             /* what it counts there */
     uint64_t born;                   /* log position of its creation; 0: it is in LMDB */
+    bool deleted;                    /* is found no longer */
+    bool deleting;                   /* by the open batch */
+    uint64_t deleted_at;             /* log position of its deletion; 0: it is in LMDB */
+    struct ss_list dead_link;        /* in store->dead */
     struct ss_flush_item *item;      /* in the flush under way; NULL: not in it */
     struct ss_list link;             /* in store->changed */
     struct ss_list full_link;
@@ -88,6 +92,9 @@ struct ss_store {
     uint64_t full_bytes;             /* of these tails */
     struct ss_list born;             /* those that LMDB does not know yet */
     uint32_t born_count;
+    struct ss_list dead;             /* deleted sessions that LMDB still knows, or soon would */
+    uint32_t dead_count;
+    bool trash_left;                 /* what some have left is to be taken out */
     struct ss_arena arena;           /* staged checkpoints */
     struct ss_bytes batch;           /* staged records, as they go to the log */
     uint64_t batch_base;             /* log position of its first byte, if there is room for it */
@@ -182,6 +189,14 @@ int ss__failed_copy(const struct ss_failed_set *set, struct ss_failed_set **ret_
 
 /* Stages the record that tells of a new session. SS_E_NOMEM. */
 int ss__stage_birth(struct ss_store *store, struct ss_store_session *session);
+
+/* Stages the record that tells of the end of a session. SS_E_NOMEM. */
+int ss__stage_end(struct ss_store *store, struct ss_store_session *session, uint64_t now_us);
+
+/* ---- delete.c ---- */
+
+/* Lists the session as one that is to be taken out of LMDB. */
+void ss__session_dead(struct ss_store *store, struct ss_store_session *session);
 
 /* ---- flush.c ---- */
 

@@ -37,7 +37,8 @@ static struct ss_store_session *holder(struct ss_store *store, const struct ss_l
     struct ss_store_session *session =
         record->kind == SS_LOG_EVENT ? ss__session_by_sid(store, record->sid) : NULL;
     bool planned = session != NULL && session->item != NULL && session->item->tail_count > 0;
-    bool waits = session != NULL && !planned && !session->now.row.quarantined &&
+    bool waits = session != NULL && !planned && !session->deleted &&
+                 !session->now.row.quarantined &&
                  session->now.tail_count > 0 &&
                  record->event.ordinal > session->now.flushed_ordinal;
     return waits ? session : NULL;

@@ -84,3 +84,36 @@ SS_TEST(sessions, a_list_is_refused_when_the_query_or_the_engine_is_not_ready)
     ss_check(ss_engine_list(fixture.engine, &query, on_list, NULL) == SS_E_INVAL);
     fixture_end(&fixture);
 }
+
+static void end(struct fixture *fixture, const char *session, bool delete, int err)
+{
+    struct answer answer;
+    answer_init(&answer);
+    int posted = delete ? ss_engine_delete(fixture->engine, ss_str(session), on_done, &answer)
+                        : ss_engine_close(fixture->engine, ss_str(session), on_done, &answer);
+    ss_check(posted == 0);
+    wait_for(&answer);
+    ss_check_msg(answer.err == err, "%s", ss_error_name(answer.err));
+    ss_check(answer.ordinal == (err == 0 ? 1 : 0));
+    (void)sem_destroy(&answer.given);
+}
+
+SS_TEST(sessions, are_closed_and_deleted)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    make(&fixture);
+    start(&fixture);
+    end(&fixture, "a", true, SS_E_NOTFOUND);
+    end(&fixture, "a", false, SS_E_NOTFOUND);
+    publish(&fixture, "a");
+    publish(&fixture, "b");
+    end(&fixture, "a", false, 0);
+    list(&fixture, "", "", 0, false, "a b ");
+    end(&fixture, "a", true, 0);
+    list(&fixture, "", "", 0, false, "b ");
+    end(&fixture, "a", false, SS_E_NOTFOUND);
+    ss_check(ss_engine_delete(fixture.engine, ss_str(""), NULL, NULL) == SS_E_SESSION_ID);
+    ss_check(ss_engine_close(fixture.engine, ss_str(""), NULL, NULL) == SS_E_SESSION_ID);
+    fixture_end(&fixture);
+}

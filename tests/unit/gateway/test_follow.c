@@ -507,3 +507,92 @@ SS_TEST(follow, a_connection_has_a_share_of_the_snapshot_budget)
     ws_test_close(&other);
     fixture_close(&fixture);
 }
+
+/* ---- the end of a session ---- */
+
+#define DELETED "{\"error\":{\"code\":\"session_deleted\",\"sessionId\":\"s\"}}"
+
+static void post_end(struct fixture *fixture, struct ss_session_handle handle)
+{
+    struct ss_bytes scratch;
+    struct ss_msg_frame *msg = ss__msg_new(SS_MSG_FRAME, sizeof *msg);
+    ss_check(msg != NULL);
+    ss__bytes_init(&scratch, 0);
+    struct ss_error_frame frame = { .code = ss_str("session_deleted"), .session_id = ss_str("s") };
+    msg->ends = true;
+    msg->handle = handle;
+    msg->bufs[SS_ENCODING_V1_JSON] =
+        ss__frame_error(&fixture->transport, SS_ENCODING_V1_JSON, &frame, &scratch);
+    ss_check(msg->bufs[SS_ENCODING_V1_JSON] != NULL);
+    ss__bytes_deinit(&scratch);
+    fixture_post(fixture, &msg->base);
+}
+
+SS_TEST(follow, who_follows_a_session_that_ends_is_told_and_follows_no_longer)
+{
+    struct fixture fixture;
+    struct ws_test_client one;
+    struct ws_test_client two;
+    fixture_open(&fixture);
+    ws_test_open(&one, fixture.port, "");
+    ws_test_open(&two, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &one, "s", 1);
+    (void)fixture_follow(&fixture, &two, "s", 1);
+    struct ss_session_handle other = fixture_follow(&fixture, &two, "t", 1);
+    post_end(&fixture, handle);
+    fixture_post_frame(&fixture, handle, "s", 2, "late");
+    ws_test_expect(&one, DELETED);
+    ws_test_expect(&two, DELETED);
+    take_uninterested(&fixture, handle);
+    fixture_await_gauge(&fixture.stats.followers, 1);
+    fixture_post_frame(&fixture, other, "t", 2, "goes on");
+    ws_test_expect_part(&two, "goes on");
+    sync_client(&one);
+    ws_test_close(&one);
+    ws_test_close(&two);
+    fixture_close(&fixture);
+}
+
+/* The client has asked again before it learns of the end: the answer is of the next life, and
+ * nothing comes between, whatever its ordinal. */
+SS_TEST(follow, a_resubscribe_that_meets_the_end_is_answered_with_the_next_life)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 5);
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    ss_check(request->handle.generation == handle.generation);
+    post_end(&fixture, handle);
+    fixture_post_frame(&fixture, handle, "s", 9, "of a life not shown");
+    fixture_reply_snapshot(&fixture, request, 0);
+    fixture_post_frame(&fixture, handle, "s", 1, "first");
+    ws_test_expect(&client, DELETED);
+    ws_test_expect(&client, "{\"snapshot\":{\"sessionId\":\"s\"}}");
+    ws_test_expect(&client, SUBSCRIBED);
+    ws_test_expect(&client, EVENT("1", "first"));
+    ss_check(atomic_load(&fixture.stats.followers) == 1);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(follow, a_resubscribe_that_meets_the_end_and_fails_leaves_nothing)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 5);
+    ws_test_send_text(&client, SUBSCRIBE);
+    struct ss_request *request = take_subscribe(&fixture);
+    post_end(&fixture, handle);
+    ss__request_fail(request, SS_E_STOREIO, "disk");
+    fixture_reply(&fixture, request);
+    ws_test_expect(&client, DELETED);
+    ws_test_expect_part(&client, "load snapshot");
+    take_uninterested(&fixture, handle);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}

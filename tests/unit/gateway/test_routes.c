@@ -431,3 +431,39 @@ SS_TEST(routes, a_full_inbox_is_503_and_readers_wait_for_relief)
     }
     fixture_close(&fixture);
 }
+
+SS_TEST(routes, what_is_done_to_a_whole_session)
+{
+    static const struct {
+        const char *method;
+        const char *path;
+        enum ss_request_kind kind;
+    } cases[] = { { "DELETE", "/v1/sessions/s", SS_REQUEST_DELETE },
+                  { "POST", "/v1/sessions/s/close", SS_REQUEST_CLOSE },
+                  { "POST", "/v1/sessions/s/retry", SS_REQUEST_RETRY } };
+    struct fixture fixture;
+    struct ws_test_client client;
+    char text[256];
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
+                       cases[i].method, cases[i].path);
+        send_text(&client, text);
+        struct ss_request *request = fixture_take_request(&fixture, cases[i].kind, "s");
+        request->ordinal = 7;
+        fixture_reply(&fixture, request);
+        ws_test_expect_http(&client, 200, "{\"sessionId\":\"s\",\"ordinal\":\"7\"}");
+        send_text(&client, text);
+        request = fixture_take_request(&fixture, cases[i].kind, "s");
+        ss__request_fail(request, i == 1 ? SS_E_IN_USE : SS_E_NOTFOUND, "because");
+        fixture_reply(&fixture, request);
+        ws_test_expect_http(&client, i == 1 ? 409 : 404, "because");
+        get(&client, cases[i].path);
+        ws_test_expect_http(&client, 405, i == 0 ? "Allow: DELETE\r\n" : "Allow: POST\r\n");
+    }
+    send_text(&client, "DELETE /v1/sessions/%00 HTTP/1.1\r\nHost: h\r\n\r\n");
+    ws_test_expect_http(&client, 400, "session");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}

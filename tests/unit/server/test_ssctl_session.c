@@ -104,3 +104,32 @@ SS_TEST(ssctl_session, list_passes_its_flags_on)
     ss_check(strncmp(exchange.server.request, "GET /v1/sessions HTTP/1.1\r\n", 27) == 0);
     ctl_run_deinit(&exchange.run);
 }
+
+SS_TEST(ssctl_session, delete_names_the_session)
+{
+    struct exchange exchange;
+    run_exchange(&exchange, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+                 CTL_ARGS("session", "delete", "a/b"));
+    ss_check(exchange.run.status == SS_CTL_OK);
+    ss_check(strncmp(exchange.server.request, "DELETE /v1/sessions/a%2Fb HTTP/1.1\r\n", 36) == 0);
+    ctl_run_deinit(&exchange.run);
+}
+
+SS_TEST(ssctl_session, close_posts_and_says_when_the_session_stays)
+{
+    struct exchange exchange;
+    run_exchange(&exchange, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+                 CTL_ARGS("session", "close", "a/b"));
+    ss_check(exchange.run.status == SS_CTL_OK);
+    ss_check(strncmp(exchange.server.request, "POST /v1/sessions/a%2Fb/close HTTP/1.1\r\n",
+                     40) == 0);
+    ctl_run_deinit(&exchange.run);
+    run_exchange(&exchange,
+                 "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\n"
+                 "Content-Length: 47\r\n\r\n"
+                 "{\"code\":\"session_in_use\",\"detail\":\"it works\"}  ",
+                 CTL_ARGS("session", "close", "s"));
+    ss_check(exchange.run.status == SS_CTL_FAILED);
+    ss_check(strstr(exchange.run.err, "session_in_use: it works") != NULL);
+    ctl_run_deinit(&exchange.run);
+}

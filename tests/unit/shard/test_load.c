@@ -463,3 +463,61 @@ SS_TEST(load, the_hook_of_a_session_without_events_leaves_nothing_behind)
     ss_check(f.loads > 0 && f.loads == f.unloads && f.unloaded == &f);
     fixture_deinit(&f);
 }
+
+static void post_delete(struct fixture *f)
+{
+    struct ss_request *request =
+        ss__request_new(SS_REQUEST_DELETE, ss_str("s"), ss_str(NULL), ss_str(NULL));
+    ss_check(request != NULL);
+    request->done = on_done;
+    request->ctx = f;
+    ss_check(ss__inbox_post(ss__shard_inbox(f->shard), &request->base.node, SS_POST_OUTSIDE) == 0);
+}
+
+SS_TEST(load, a_deletion_meanwhile_comes_behind_those_who_wait)
+{
+    struct cold cold;
+    struct fixture *f = &cold.f;
+    char text[8192];
+    cold_init(&cold, 0);
+    begin_load(&cold);
+    post_delete(f);
+    post_put(f, "s", "k", "next");
+    step_all(f);
+    unsigned dones = f->dones;
+    (void)sem_post(&reader_gate);
+    while (f->dones < dones + 2) {
+        settle(f);
+    }
+    ss_check(f->done_err == 0 && f->done_ordinal == 1);    /* in the next life */
+    ss__msg_free(&take_snapshot(f, text, sizeof text)->base);
+    ss_check(strstr(text, "\"text\":\"once\"") != NULL);    /* of the one before */
+    struct ss_msg *msg = next_message(f);
+    ss_check(msg != NULL && ((const struct ss_msg_frame *)(const void *)msg)->ends);
+    ss__msg_free(msg);
+    ss_check(take_frame(f) == 1);
+    cold_deinit(&cold);
+}
+
+SS_TEST(load, that_fails_does_not_fail_a_deletion_behind_it)
+{
+    struct cold cold;
+    struct fixture *f = &cold.f;
+    cold_init(&cold, 0);
+    begin_load(&cold);
+    post_delete(f);
+    post_put(f, "s", "k", "next");
+    step_all(f);
+    unsigned dones = f->dones;
+    ss__fault_arm("shard.load", 1, 1, SS_E_CORRUPT);
+    (void)sem_post(&reader_gate);
+    while (f->dones < dones + 2) {
+        settle(f);
+    }
+    ss_check(f->done_err == 0 && f->done_ordinal == 1);
+    struct ss_msg *msg = next_message(f);
+    ss_check(msg != NULL && msg->kind == SS_MSG_REPLY);
+    ss_check(((const struct ss_request *)(const void *)msg)->err == SS_E_CORRUPT);
+    ss__msg_free(msg);
+    cold_deinit(&cold);
+}

@@ -262,13 +262,13 @@ SS_TEST(log_walk, missing_file_is_found_from_the_needed_one_on)
     place_open(&place);
     append_all(&place, 40);
     (void)snprintf(f.shard_dir, sizeof f.shard_dir, "%s", place.root);
-    ss_check(walk_known(&place, &(struct ss_log_known){ true, 1, 0 }) == 0);
-    ss_check(walk_known(&place, &(struct ss_log_known){ true, 3, 0 }) == 0);
-    ss_check(walk_known(&place, &(struct ss_log_known){ true, 4, 0 }) == SS_E_CORRUPT);
+    ss_check(walk_known(&place, &(struct ss_log_known){ true, 1, 0, 0 }) == 0);
+    ss_check(walk_known(&place, &(struct ss_log_known){ true, 3, 0, 0 }) == 0);
+    ss_check(walk_known(&place, &(struct ss_log_known){ true, 4, 0, 0 }) == SS_E_CORRUPT);
     fixture_delete_log(&f, 2);
-    ss_check(walk_known(&place, &(struct ss_log_known){ true, 1, 0 }) == SS_E_CORRUPT);
-    ss_check(walk_known(&place, &(struct ss_log_known){ true, 2, 0 }) == SS_E_CORRUPT);
-    ss_check(walk_known(&place, &(struct ss_log_known){ true, 3, 0 }) == 0);
+    ss_check(walk_known(&place, &(struct ss_log_known){ true, 1, 0, 0 }) == SS_E_CORRUPT);
+    ss_check(walk_known(&place, &(struct ss_log_known){ true, 2, 0, 0 }) == SS_E_CORRUPT);
+    ss_check(walk_known(&place, &(struct ss_log_known){ true, 3, 0, 0 }) == 0);
     ss_check(met(&place, 50, 0, 0, 0) && place.log.next_batch == 41);
     place_end(&place);
 }

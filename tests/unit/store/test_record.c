@@ -55,6 +55,26 @@ SS_TEST(record, new_session_in_the_log_round_trips_and_any_flipped_bit_is_notice
     is_guarded(value, len, 99);
 }
 
+SS_TEST(record, deletion_in_the_log_has_this_layout_and_any_flipped_bit_is_noticed)
+{
+    static const uint8_t expected[SS_LOG_DELETE_BYTES - 8] = {
+        40, 0, 0, 0,                                         /* length */
+        3, 1, 0, 0,                                          /* kind, version, flags */
+        0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,      /* batch */
+        5, 0, 0, 0, 0, 0, 0, 0,                              /* sid */
+        9, 3, 0, 0, 0, 0, 0, 0,                              /* time in microseconds */
+    };
+    uint8_t value[64] = { 0 };
+    struct ss_log_record got;
+    ss__log_delete_encode(value, 99, UINT64_C(0x1122334455667788), 5, 777);
+    ss_check(memcmp(value, expected, sizeof expected) == 0);
+    ss_check(ss__get_le64(value + 32) == ss__checksum_seeded(99, value, 32));
+    ss_check(ss__log_record_decode(ss_str_of(value, sizeof value), 99, &got) == 0);
+    ss_check(got.kind == SS_LOG_DELETE && got.len == SS_LOG_DELETE_BYTES && got.sid == 5);
+    ss_check(got.batch == UINT64_C(0x1122334455667788) && got.deleted_us == 777);
+    is_guarded(value, SS_LOG_DELETE_BYTES, 99);
+}
+
 static void reseal(uint8_t *value, size_t len, uint64_t seed)
 {
     ss__put_le64(value + len - 8, ss__checksum_seeded(seed, value, len - 8));
@@ -72,7 +92,7 @@ SS_TEST(record, sound_checksum_over_an_impossible_shape_is_damage)
     ss_check(got.sid == 5 && got.event.ordinal == 7);
 
     ss__log_event_encode(value, 1, 1, 5, &sample);
-    value[4] = 3;    /* kind */
+    value[4] = 4;    /* kind */
     reseal(value, len, 1);
     ss_check(ss__log_record_decode(ss_str_of(value, len), 1, &got) == SS_E_CORRUPT);
     ss__log_event_encode(value, 1, 1, 5, &sample);
@@ -85,6 +105,14 @@ SS_TEST(record, sound_checksum_over_an_impossible_shape_is_damage)
         ss__put_le32(value, (uint32_t)short_len);
         reseal(value, short_len, 1);
         ss_check(ss__log_record_decode(ss_str_of(value, short_len), 1, &got) == SS_E_CORRUPT);
+    }
+    for (uint32_t wrong = SS_LOG_DELETE_BYTES - 8; wrong <= SS_LOG_DELETE_BYTES + 8; wrong += 8) {
+        memset(value, 0, sizeof value);
+        ss__log_delete_encode(value, 1, 1, 5, 1);
+        ss__put_le32(value, wrong);
+        reseal(value, wrong, 1);
+        ss_check((ss__log_record_decode(ss_str_of(value, sizeof value), 1, &got) == 0) ==
+                 (wrong == SS_LOG_DELETE_BYTES));
     }
     ss__log_session_encode(value, 1, 1, 5, 1, ss_str(""));
     len = ss__log_session_bytes(ss_str(""));

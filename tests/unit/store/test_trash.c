@@ -1,0 +1,104 @@
+#include "store_fixture.h"
+
+#include "store/trash.h"
+
+struct env_fixture {
+    struct fixture base;
+    struct ss_env env;
+    MDB_txn *txn;
+};
+
+static void open_env(struct env_fixture *f)
+{
+    struct ss_failure failure = { 0 };
+    fixture_open(&f->base);
+    fixture_close(&f->base);
+    ss_check(ss__env_open(f->base.shard_dir, 64u << 20, false, &f->env, &failure) == 0);
+    ss_check(mdb_txn_begin(f->env.env, NULL, 0, &f->txn) == 0);
+}
+
+static void close_env(struct env_fixture *f)
+{
+    mdb_txn_abort(f->txn);
+    ss__env_close(&f->env);
+    fixture_end(&f->base);
+}
+
+static void put_segments(struct env_fixture *f, uint64_t sid, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t bytes[16];
+        ss__segment_key(bytes, sid, i + 1);
+        MDB_val key = ss__val_of(bytes, sizeof bytes);
+        MDB_val value = ss__val_of("x", 1);
+        ss_check(mdb_put(f->txn, f->env.dbi[SS_DB_SEGMENT], &key, &value, 0) == 0);
+    }
+}
+
+static void expect(struct env_fixture *f, size_t count, bool left)
+{
+    struct ss_trash trash;
+    ss_check(ss__trash_load(&f->env, f->txn, &trash) == 0);
+    ss_check(trash.count == count && trash.left == left && !trash.damaged);
+    ss__trash_deinit(&trash);
+}
+
+SS_TEST(trash, sessions_in_it_are_known)
+{
+    struct env_fixture f;
+    struct ss_trash trash;
+    open_env(&f);
+    expect(&f, 0, false);
+    ss_check(ss__trash_put(&f.env, f.txn, 300, 2) == 0);
+    ss_check(ss__trash_put(&f.env, f.txn, 7, 3) == 0);
+    ss_check(ss__trash_load(&f.env, f.txn, &trash) == 0);
+    ss_check(trash.left && ss__trash_has(&trash, 7) && ss__trash_has(&trash, 300));
+    ss_check(!ss__trash_has(&trash, 8) && !ss__trash_has(&trash, 0));
+    ss__trash_deinit(&trash);
+    ss_check(!ss__trash_has(&trash, 7));
+    close_env(&f);
+}
+
+SS_TEST(trash, one_sweep_takes_no_more_than_its_share_and_keeps_what_the_log_may_hold)
+{
+    struct env_fixture f;
+    unsigned removed;
+    bool left;
+    open_env(&f);
+    put_segments(&f, 6, 1);    /* of a session that lives */
+    put_segments(&f, 7, SS_TRASH_KEYS_MAX + 10);
+    put_segments(&f, 8, 3);
+    ss_check(ss__trash_put(&f.env, f.txn, 7, 2) == 0);
+    ss_check(ss__trash_put(&f.env, f.txn, 8, 3) == 0);
+    ss_check(ss__trash_sweep(&f.env, f.txn, 1, &removed, &left) == 0);
+    ss_check(removed == SS_TRASH_KEYS_MAX && left);
+    expect(&f, 2, true);
+    ss_check(ss__trash_sweep(&f.env, f.txn, 1, &removed, &left) == 0);
+    ss_check(removed == 10 + 3 + 2 && !left);
+    expect(&f, 2, false);
+    ss_check(ss__trash_sweep(&f.env, f.txn, 3, &removed, &left) == 0);
+    ss_check(removed == 0 && !left);
+    expect(&f, 1, false);
+    ss_check(ss__trash_sweep(&f.env, f.txn, 4, &removed, &left) == 0);
+    expect(&f, 0, false);
+    ss_check(ss__trash_sweep(&f.env, f.txn, 9, &removed, &left) == 0);
+    struct ss_trash trash;
+    ss_check(ss__trash_load(&f.env, f.txn, &trash) == 0);
+    ss_check(trash.oldest_serial == 4);    /* when the last entry was forgotten */
+    ss__trash_deinit(&trash);
+    MDB_stat stat;
+    ss_check(mdb_stat(f.txn, f.env.dbi[SS_DB_SEGMENT], &stat) == 0 && stat.ms_entries == 1);
+    close_env(&f);
+}
+
+SS_TEST(trash, a_malformed_row_is_reported_by_the_check)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_close(&f);
+    fixture_plant(&f, SS_DB_TRASH, ss_str("zzz"), ss_str("y"));
+    struct ss_check_summary summary = fixture_check(&f);
+    ss_check(summary.findings == 1 && strstr(f.finding, "trash") != NULL);
+    fixture_reopen(&f);
+    fixture_end(&f);
+}
