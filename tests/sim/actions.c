@@ -148,6 +148,36 @@ static void do_barrier(struct world *world)
          (struct ss_str){ NULL, 0 });
 }
 
+static void do_close(struct world *world)
+{
+    uint32_t session = pick(world, world->plan.sessions);
+    trace_add("close s%u", session);
+    post(world, world_call(world, session), SS_REQUEST_CLOSE, NULL, session,
+         (struct ss_str){ NULL, 0 });
+}
+
+/* Everything that is on its way is let arrive, so that it is known what belongs to which life. */
+static void do_delete(struct world *world)
+{
+    uint32_t session = pick(world, world->plan.sessions);
+    if (world->plan.faults) {
+        return;    /* an unknown outcome would leave nothing to check */
+    }
+    trace_add("delete s%u", session);
+    world_settle(world);
+    struct call *call = world_call(world, session);
+    post(world, call, SS_REQUEST_DELETE, NULL, session, (struct ss_str){ NULL, 0 });
+    while (call->answers == 0) {
+        (void)world_turn(world);
+    }
+    if (call->err == 0) {
+        model_deleted(world->model, session);
+    } else if (call->err != SS_E_NOTFOUND || world->model->sessions[session].newest != 0) {
+        model_broken("s%u cannot be deleted: error %d", session, call->err);
+    }
+    world_settle(world);
+}
+
 /* ---- clients ---- */
 
 static void do_subscribe(struct world *world)
@@ -263,6 +293,7 @@ static const struct {
     { do_retry, 2 },     { do_barrier, 1 },  { do_subscribe, 5 },    { do_resume, 6 },
     { do_leave, 4 },     { do_deliver, 20 }, { do_step, 40 },        { do_rest, 4 },
     { do_pool, 15 },     { do_clock, 8 },    { do_fault, 3 },        { do_end, 1 },
+    { do_close, 3 },     { do_delete, 1 },
 };
 
 void actions_weigh(struct weights *weights, struct world *world)

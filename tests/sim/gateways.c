@@ -138,9 +138,25 @@ static void answer(struct world *world, uint32_t gateway, struct ss_request *req
     settle(world, gateway, session);
 }
 
+/* The session is no more. */
+static void ended(struct world *world, uint32_t gateway, struct ss_session_handle handle)
+{
+    struct follower *follower = &world->followers[gateway][handle.slot];
+    if (handle.generation == follower->generation && follower->live) {
+        trace_add("g%u: the end of s%u", gateway, handle.slot);
+        follower->live = follower->stale = false;
+        follower->following = follower->number != 0;    /* what it has asked for is answered */
+        settle(world, gateway, handle.slot);
+    }
+}
+
 static void frame(struct world *world, uint32_t gateway, const struct ss_msg_frame *msg)
 {
     struct follower *follower = &world->followers[gateway][msg->handle.slot];
+    if (msg->ends) {
+        ended(world, gateway, msg->handle);
+        return;
+    }
     struct ss_buf *buf = msg->bufs[SS_ENCODING_V2_JSON];
     bool bound = !msg->live && msg->ordinal <= follower->bound;
     if (msg->handle.generation != follower->generation || !follower->live || follower->stale ||

@@ -81,6 +81,18 @@ void model_shown(struct model *model, uint32_t session, uint64_t ordinal, uint32
     known->newest = ordinal > known->newest ? ordinal : known->newest;
 }
 
+void model_deleted(struct model *model, uint32_t session)
+{
+    for (uint32_t i = 1; i <= model->tokens_count; i++) {
+        struct token *token = &model->tokens[i];
+        if (token->session == session && token->ordinal != 0) {
+            token->refused = true;
+        }
+    }
+    uint32_t life = model->sessions[session].life + 1;
+    model->sessions[session] = (struct model_session){ .life = life };
+}
+
 /* ---- reading frames: the JSON is our own, so its members come in a known order ---- */
 
 static const char *find(const char *at, const char *end, const char *what)
@@ -185,6 +197,9 @@ void model_frame(struct model *model, struct client *client, struct ss_str json)
 
 void model_resumed(struct model *model, struct client *client, const struct ss_cursor *place)
 {
+    if (client->life != model->sessions[client->session].life) {
+        model_broken("a follower of an s%u that was deleted was resumed", client->session);
+    }
     if (place->ordinal < client->ordinal) {
         model_broken("a follower of s%u at %llu was resumed at %llu", client->session,
                      (unsigned long long)client->ordinal, (unsigned long long)place->ordinal);
@@ -287,6 +302,7 @@ void model_snapshot(struct model *model, struct client *client, struct ss_str js
         at = take_entity(model, client, at, end);
     }
     check_fold(model, client->session, ordinal);
+    client->life = model->sessions[client->session].life;
     client->ordinal = ordinal;
     client->live = 0;
     client->cursor[0] = '\0';

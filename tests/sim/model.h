@@ -36,6 +36,7 @@ struct model_session {
     uint32_t shown[SIM_ORDINALS_MAX];      /* token at each ordinal, 0: not shown yet */
     uint32_t projected[SIM_ORDINALS_MAX];  /* token the projection saw last, committed or not */
     uint64_t newest;                       /* greatest ordinal shown */
+    uint32_t life;                         /* how often it was deleted */
 };
 
 struct model {
@@ -50,6 +51,7 @@ struct model {
 /* What a client knows of one session. */
 struct client {
     uint32_t session;
+    uint32_t life;             /* of the session, that it knows */
     uint64_t ordinal;
     uint64_t live;
     uint64_t run;              /* that counted @live */
@@ -68,6 +70,9 @@ void model_projected(struct model *model, uint32_t session, uint64_t ordinal, ui
 /* Somebody was shown the event. */
 void model_shown(struct model *model, uint32_t session, uint64_t ordinal, uint32_t number,
                  const char *where);
+
+/* The session was deleted: nothing of it may be seen again. */
+void model_deleted(struct model *model, uint32_t session);
 
 /* A frame has reached the client. Follows what it knew without gap. */
 void model_frame(struct model *model, struct client *client, struct ss_str json);

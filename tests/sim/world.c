@@ -235,8 +235,7 @@ void world_crash(struct world *world)
 
 /* ---- running ---- */
 
-/* One turn of everything; true if something happened. */
-static bool turn(struct world *world)
+bool world_turn(struct world *world)
 {
     bool busy = false;
     for (uint32_t i = 0; i < world->plan.shards; i++) {
@@ -260,7 +259,7 @@ void world_settle(struct world *world)
     unsigned quiet = 0;
     unsigned rounds = 0;
     while (quiet < 20) {
-        quiet = turn(world) ? 0 : quiet + 1;
+        quiet = world_turn(world) ? 0 : quiet + 1;
         world->now_ns += UINT64_C(50000000);    /* what waits for a time gets it */
         if (rounds++ > SETTLE_ROUNDS_MAX) {
             model_broken("the shards do not come to rest");
@@ -288,7 +287,7 @@ void world_restart(struct world *world)
     }
     /* As the threads do: a shard ends when it has nothing left, while others may still send. */
     for (bool all = false; !all;) {
-        (void)turn(world);
+        (void)world_turn(world);
         all = true;
         for (uint32_t i = 0; i < world->plan.shards; i++) {
             all &= world->shards[i]->jobs == 0 &&
@@ -343,6 +342,7 @@ void world_answered(const struct ss_result *result, void *ctx)
 {
     struct call *call = ctx;
     call->answers++;
+    call->err = result->err;
     trace_add("answer to s%u, event %u: error %d, ordinal %llu", call->session,
               call->steps > 0 ? call->tokens[0] : 0, result->err,
               (unsigned long long)result->ordinal);

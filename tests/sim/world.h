@@ -64,6 +64,7 @@ struct call {
     uint32_t steps;
     uint32_t tokens[SIM_CALL_STEPS];
     bool binds;                /* its answer's ordinal is that of its last step */
+    int err;                   /* of the answer */
     bool lost;                 /* the process died: no answer comes, or nobody hears it */
     unsigned answers;
     struct call *next;
@@ -99,6 +100,9 @@ void world_crash(struct world *world);
 
 /* It ends in order, and another one starts. Every call is answered. */
 void world_restart(struct world *world);
+
+/* One turn of everything that has something to do; false if nothing had. */
+bool world_turn(struct world *world);
 
 /* Runs everything there is to run. */
 void world_settle(struct world *world);
