@@ -106,7 +106,19 @@ SS_API int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id,
 SS_API int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
                              void *ctx);
 
-/* Where the timeline of a session stands. */
+/* Where one timeline projection of a session stands. */
+struct ss_projection_cursor {
+    const char *projection;       /* its name */
+    uint32_t version;             /* of the code that runs */
+    uint64_t timeline;            /* as in struct ss_cursors, from here on */
+    uint64_t halted_at;
+    uint64_t failed_total;
+    uint32_t failed_count;
+    uint64_t failed[SS_FAILED_ORDINALS_MAX];
+};
+
+/* Where the timelines of a session stand; with several, the fields before the list are of the one
+ * that is furthest behind. */
 struct ss_cursors {
     uint64_t ordinal;             /* of the newest event */
     uint64_t timeline;            /* watermark: every event up to here is in the entities */
@@ -114,6 +126,8 @@ struct ss_cursors {
     uint64_t failed_total;        /* events that are not in the entities, though later ones are */
     uint32_t failed_count;        /* of these in @failed: the oldest, ascending */
     uint64_t failed[SS_FAILED_ORDINALS_MAX];
+    uint32_t projections_count;   /* in order of registration */
+    struct ss_projection_cursor projections[SS_PROJECTIONS_MAX];
 };
 
 /* @err 0 and @cursors, or why not (SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM, SS_E_COMMIT, SS_E_BUSY)
@@ -125,14 +139,15 @@ typedef void ss_cursors_fn(int err, const struct ss_cursors *cursors, void *ctx)
 SS_API int ss_engine_cursors(struct ss_engine *engine, struct ss_str session_id,
                              ss_cursors_fn *done, void *ctx);
 
-/* Tries the failed events of a session again, in order and under the present code, and ends a halt:
- * its timeline is made again from its first event, or only from the halt on if nothing failed
- * before. Requests to the session wait meanwhile. @done is called when the result is on disk: err
- * 0, or SS_E_PROJECTION if events still fail; the result's ordinal is the watermark. SS_E_VERSION:
- * the first events are gone. Followers get a snapshot if the timeline changed. As
- * ss_engine_barrier. */
-SS_API int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
-                           void *ctx);
+/* Tries the events again that failed in the timeline projection of this name, or in all (NULL), in
+ * order and under the present code, and ends a halt: the timeline is made again from its first
+ * event, or only from the halt on if nothing failed before. Other projections are left alone.
+ * Requests to the session wait meanwhile. @done is called when the result is on disk: err 0, or
+ * SS_E_PROJECTION if events still fail; the result's ordinal is the watermark. SS_E_VERSION: the
+ * first events are gone. Followers get a snapshot if the timeline changed. As ss_engine_barrier,
+ * with SS_E_NOTFOUND: there is no such projection. */
+SS_API int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id,
+                           const char *projection, ss_done_fn *done, void *ctx);
 
 #ifdef __cplusplus
 }

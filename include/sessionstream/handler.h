@@ -60,7 +60,7 @@ SS_API int ss_fail(struct ss_context *context, int code, const char *format, ...
  *   SS_E_PAYLOAD    bad UTF-8 in a string, missing required field
  *   SS_E_TOOBIG     payload over SS_PAYLOAD_BYTES_MAX
  *   SS_E_LIMIT      more than SS_HANDLER_EVENTS_MAX events or SS_HANDLER_BYTES_MAX in this call
- *   SS_E_PROJECTION a projection failed: the event is stored, the timeline is unchanged
+ *   SS_E_PROJECTION a projection failed: the event is stored; docs/projections.md says what follows
  *   SS_E_STOREFULL, SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM */
 SS_API int ss_publish(struct ss_context *context, const char *event,
                       const ProtobufCMessage *payload);

@@ -77,6 +77,9 @@
 #define SS_LIST_DEFAULT 100
 #define SS_LIST_MAX 1000
 
+/* Timeline projections of a registry; it may have as many UI projections. */
+#define SS_PROJECTIONS_MAX 8
+
 /* Events of a session that are not in its timeline and are known by name. */
 #define SS_FAILED_ORDINALS_MAX 16
 
@@ -94,7 +97,7 @@
       "Keys of the store.")                                                                       \
     X(ENTITY_ID_BYTES_MAX, "bytes",                                                               \
       "An entity id",                                                                             \
-      "Keys of the store: 8 + 64 + 1 + 255 bytes with session and kind.")                         \
+      "Keys of the store: 12 + 64 + 1 + 255 bytes with session, projection and kind.")            \
     X(REQUEST_ID_BYTES_MAX, "bytes",                                                              \
       "The requestId of a submit",                                                                \
       "It is kept until the answer.")                                                             \
@@ -229,6 +232,9 @@
     X(FAILED_ORDINALS_MAX, "ordinals",                                                            \
       "Failed events of a session that are named, the oldest; more are counted",                  \
       "They stand in the row of the session.")                                                    \
+    X(PROJECTIONS_MAX, "projections",                                                             \
+      "Timeline projections of an application, and as many UI projections",                       \
+      "Each runs for every event.")                                                               \
     X(SHARDS_MAX, "shards",                                                                       \
       "One data directory",                                                                       \
       "A thread and a store each.")                                                               \

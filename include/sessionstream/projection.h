@@ -1,9 +1,9 @@
 /* projection.h - pure functions from (event, entities before it) to frames and entity changes.
  *
  * Projections run on the shard thread for every event and again when a session is loaded, so they
- * must depend on nothing but their arguments: no clock, no I/O, no state of their own. Both see
- * the view before the event. A negative return value means the projection failed: nothing it
- * emitted counts. */
+ * must depend on nothing but their arguments: no clock, no I/O, no state of their own. All see the
+ * view before the event, a timeline projection only the kinds that belong to it. A negative return
+ * value means the projection failed: nothing it emitted counts. */
 #ifndef SS_PROJECTION_H
 #define SS_PROJECTION_H
 
@@ -59,13 +59,14 @@ typedef int ss_timeline_fn(struct ss_timeline *timeline, const struct ss_event *
 
 /* ---- reading ---- */
 
-/* The entity, or NULL if there is none (or its kind is not registered). Valid during the call.
- * NULL too if it cannot be read (SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM): then the event, or what
- * the handler publishes after that, is refused with this error, so nothing is built on it. */
+/* The entity, or NULL if there is none (or its kind is not registered, or not the projection's).
+ * Valid during the call. NULL too if it cannot be read (SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM):
+ * then the event, or what the handler publishes after that, is refused with this error, so nothing
+ * is built on it. */
 SS_API const struct ss_entity *ss_view_get(const struct ss_view *view, const char *kind,
                                            struct ss_str id);
 
-/* Calls @visit for each entity of @kind (NULL: all kinds) in order of kind and id, until it
+/* Calls @visit for each entity of @kind (NULL: all that are seen) in order of kind and id, until it
  * returns false. Costs a read of the whole session when it is not in memory yet. Errors:
  * SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
 SS_API int ss_view_each(const struct ss_view *view, const char *kind,
@@ -90,7 +91,8 @@ SS_API int ss_emit_ui(struct ss_ui *ui, const char *name, const ProtobufCMessage
  * registered type, or one that the validator refuses), SS_E_TOOBIG, SS_E_NOMEM. */
 SS_API int ss_emit_ui_packed(struct ss_ui *ui, const char *name, struct ss_str payload);
 
-/* Creates or replaces an entity. Errors: SS_E_UNKNOWN_KIND, SS_E_TYPE, SS_E_PAYLOAD, SS_E_TOOBIG,
+/* Creates or replaces an entity of a kind of this projection. Errors: SS_E_UNKNOWN_KIND (also of a
+ * kind that belongs to another projection), SS_E_TYPE, SS_E_PAYLOAD, SS_E_TOOBIG,
  * SS_E_INVAL (id empty, over SS_ENTITY_ID_BYTES_MAX or not UTF-8), SS_E_LIMIT (entities or bytes
  * of the session), SS_E_NOMEM. */
 SS_API int ss_put_entity(struct ss_timeline *timeline, const char *kind, struct ss_str id,

@@ -11,6 +11,7 @@
  *          SS_E_INVAL     a name is empty, too long or not UTF-8, or a pointer is NULL.
  *          SS_E_EXISTS    the name (or projection, hook, path) is registered already.
  *          SS_E_UNKNOWN_TYPE  the type is in no loaded descriptor set.
+ *          SS_E_LIMIT    too many projections.
  *          SS_E_NOMEM
  * After an error ss_registry_error gives the sentence. */
 #ifndef SS_REGISTRY_H
@@ -60,16 +61,20 @@ SS_API int ss_register_event(struct ss_registry *registry, const char *name, con
 /* A live frame for followers. */
 SS_API int ss_register_ui_event(struct ss_registry *registry, const char *name, const char *type);
 
-/* A durable entity kind. It belongs to the timeline projection named @projection. */
+/* A durable entity kind. It belongs to the timeline projection named @projection, which may be
+ * registered later and alone puts and sees it. The name is borrowed, as of all projections. */
 SS_API int ss_register_entity(struct ss_registry *registry, const char *kind, const char *type,
                               const char *projection);
 
-/* Turns each event into live frames. One per registry. */
+/* Turns each event into live frames; sees entities of every kind. At most SS_PROJECTIONS_MAX: they
+ * run in the order of their registration, and so do their frames follow. SS_E_LIMIT. */
 SS_API int ss_register_ui_projection(struct ss_registry *registry, const char *name,
                                      ss_ui_fn *project, void *ctx);
 
-/* Turns each event into changes of entities. One per registry. Raise @version when the code would
- * make other entities from the same events. */
+/* Turns each event into changes of entities of its own kinds, which are all it sees. At most
+ * SS_PROJECTIONS_MAX, each with a cursor and failures of its own. Its name says which entities on
+ * disk are its. Raise @version when the code would make other entities from the same events, or
+ * when a kind comes or goes: those of this projection are made again. SS_E_LIMIT. */
 SS_API int ss_register_timeline_projection(struct ss_registry *registry, const char *name,
                                            uint32_t version, ss_timeline_fn *project, void *ctx);
 

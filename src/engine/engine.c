@@ -454,12 +454,25 @@ int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_don
                     : post(engine, SS_REQUEST_BARRIER, session_id, NULL, none, done, ctx);
 }
 
-int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,
-                    void *ctx)
+int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, const char *projection,
+                    ss_done_fn *done, void *ctx)
 {
     int err = check_session_id(engine, session_id);
+    int index = projection == NULL
+                    ? -1
+                    : ss__registry_timeline(engine->registry, ss_str(projection));
+    if (err != 0 || (projection != NULL && index < 0)) {
+        return err != 0 ? err : SS_E_NOTFOUND;
+    }
     struct ss_str none = { NULL, 0 };
-    return err != 0 ? err : post(engine, SS_REQUEST_RETRY, session_id, NULL, none, done, ctx);
+    struct ss_request *request = ss__request_new(SS_REQUEST_RETRY, session_id, none, none);
+    if (request == NULL) {
+        return SS_E_NOMEM;
+    }
+    request->timelines = index < 0 ? 0 : 1u << index;
+    request->done = done;
+    request->ctx = ctx;
+    return post_request(engine, request);
 }
 
 int ss_engine_cursors(struct ss_engine *engine, struct ss_str session_id, ss_cursors_fn *done,

@@ -109,14 +109,16 @@ static void respond_failure(struct ss_conn *conn, int err, const struct ss_failu
     ss__respond_error(conn, err, ss_str(failure->text), echoed ? session_id : ss_str(NULL));
 }
 
-static void pass_on(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
-                    const struct ss_name *command, struct ss_str payload)
+/* @timelines: of a retry. */
+static void post_session(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
+                         const struct ss_name *command, struct ss_str payload, uint32_t timelines)
 {
     struct ss_failure failure = { .text = "" };
     struct ss_request *request = ss__request_new(kind, session_id, ss_str(NULL), payload);
     int err = SS_E_NOMEM;
     if (request != NULL) {
         request->name = command;
+        request->timelines = timelines;
         err = ss__requests_post(conn, request, &conn->in.number);
     }
     if (err != 0) {
@@ -124,6 +126,12 @@ static void pass_on(struct ss_conn *conn, enum ss_request_kind kind, struct ss_s
         return;
     }
     ss__conn_pause(conn, SS_PAUSE_ANSWER);
+}
+
+static void pass_on(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
+                    const struct ss_name *command, struct ss_str payload)
+{
+    post_session(conn, kind, session_id, command, payload, 0);
 }
 
 static int read_command(struct ss_conn *conn, const struct ss_http_request *request,
@@ -193,12 +201,66 @@ static void pass_session(struct ss_conn *conn, const struct ss_http_request *req
     pass_on(conn, kind, request->segments[2], NULL, ss_str(NULL));
 }
 
+/* The bit of the timeline projection that the query names; 0: it names none. */
+static int read_projection(const struct ss_conn *conn, struct ss_str query,
+                           uint32_t *ret_timelines, struct ss_failure *failure)
+{
+    uint8_t buffer[SS_NAME_BYTES_MAX];
+    struct ss_str name = { NULL, 0 };
+    int err = ss__http_query_value(query, "projection", buffer, sizeof buffer, &name);
+    *ret_timelines = 0;
+    if (err == SS_E_NOTFOUND) {
+        return 0;
+    }
+    int index = err != 0 ? -1 : ss__registry_timeline(conn->gateway->options.registry, name);
+    if (index < 0) {
+        return ss__fail(failure, SS_E_NOTFOUND, "there is no timeline projection of this name");
+    }
+    *ret_timelines = 1u << index;
+    return 0;
+}
+
+static void post_retry(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    struct ss_failure failure = { .text = "" };
+    uint32_t timelines = 0;
+    int err = ss__requests_check_session(request->segments[2], &failure);
+    err = err != 0 ? err : read_projection(conn, request->query, &timelines, &failure);
+    if (err != 0) {
+        respond_failure(conn, err, &failure, request->segments[2]);
+        return;
+    }
+    post_session(conn, SS_REQUEST_RETRY, request->segments[2], NULL, ss_str(NULL), timelines);
+}
+
 static void write_number(struct ss_bytes *out, const char *member, uint64_t number)
 {
     ss__bytes_text(out, member);
     ss__bytes_byte(out, '"');
     ss__bytes_u64(out, number);
     ss__bytes_byte(out, '"');
+}
+
+static void write_failed(struct ss_bytes *out, const uint64_t *failed, uint32_t count)
+{
+    ss__bytes_text(out, ",\"failed\":[");
+    for (uint32_t i = 0; i < count; i++) {
+        write_number(out, i == 0 ? "" : ",", failed[i]);
+    }
+    ss__bytes_byte(out, ']');
+}
+
+static void write_cursor(struct ss_bytes *out, const struct ss_projection_cursor *cursor)
+{
+    ss__bytes_text(out, "{\"name\":");
+    ss__json_string(out, ss_str(cursor->projection));
+    ss__bytes_text(out, ",\"version\":");
+    ss__bytes_u64(out, cursor->version);
+    write_number(out, ",\"timeline\":", cursor->timeline);
+    write_number(out, ",\"haltedAt\":", cursor->halted_at);
+    write_number(out, ",\"failedTotal\":", cursor->failed_total);
+    write_failed(out, cursor->failed, cursor->failed_count);
+    ss__bytes_byte(out, '}');
 }
 
 static void respond_cursors(struct ss_conn *conn, const struct ss_request *request)
@@ -212,9 +274,11 @@ static void respond_cursors(struct ss_conn *conn, const struct ss_request *reque
     write_number(out, ",\"timeline\":", cursors->timeline);
     write_number(out, ",\"haltedAt\":", cursors->halted_at);
     write_number(out, ",\"failedTotal\":", cursors->failed_total);
-    ss__bytes_text(out, ",\"failed\":[");
-    for (uint32_t i = 0; i < cursors->failed_count; i++) {
-        write_number(out, i == 0 ? "" : ",", cursors->failed[i]);
+    write_failed(out, cursors->failed, cursors->failed_count);
+    ss__bytes_text(out, ",\"projections\":[");
+    for (uint32_t i = 0; i < cursors->projections_count; i++) {
+        ss__bytes_text(out, i == 0 ? "" : ",");
+        write_cursor(out, &cursors->projections[i]);
     }
     ss__bytes_text(out, "]}");
     if (out->err != 0) {
@@ -382,6 +446,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         } else {
             refuse_method(conn, "POST");
         }
+    } else if (action && request->method == SS_HTTP_POST && kind == SS_REQUEST_RETRY) {
+        post_retry(conn, request);
     } else if (action && request->method == SS_HTTP_POST) {
         pass_session(conn, request, kind);
     } else if (action) {

@@ -84,7 +84,7 @@ enum ss_request_kind {
     SS_REQUEST_SUBSCRIBE,    /* answer: a snapshot or none, frames after it; then FRAMEs follow */
     SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */
     SS_REQUEST_LIST,         /* to every shard; answer: its part of the listing */
-    SS_REQUEST_CURSORS,      /* answer: where the timeline stands */
+    SS_REQUEST_CURSORS,      /* answer: where the timelines stand */
     SS_REQUEST_RETRY,        /* try failed events again */
     SS_REQUEST_DELETE,       /* the session ends */
     SS_REQUEST_CLOSE,        /* the session leaves memory */
@@ -119,6 +119,7 @@ struct ss_request {
     struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
+    uint32_t timelines;                  /* RETRY: bit per index of a projection; 0: all */
     struct ss_retry *retry;              /* RETRY: how far it is; the request's */
     uint32_t state;                      /* CLOSE: the state that is being written */
 

@@ -66,7 +66,7 @@ int ss_registry_fail(struct ss_registry *registry, int err, const char *format, 
     return err;
 }
 
-static int check_open(struct ss_registry *registry)
+int ss__registry_check_open(struct ss_registry *registry)
 {
     registry->failure = (struct ss_failure){ 0 };
     if (registry->frozen) {
@@ -78,7 +78,7 @@ static int check_open(struct ss_registry *registry)
 
 int ss_registry_load_descriptors(struct ss_registry *registry, const uint8_t *set, size_t len)
 {
-    int err = check_open(registry);
+    int err = ss__registry_check_open(registry);
     if (err == 0) {
         err = ss__schema_load(registry->schema, set, len, &registry->failure);
     }
@@ -90,7 +90,7 @@ int ss_registry_load_descriptors(struct ss_registry *registry, const uint8_t *se
 
 int ss_registry_attach(struct ss_registry *registry, const ProtobufCMessageDescriptor *generated)
 {
-    int err = check_open(registry);
+    int err = ss__registry_check_open(registry);
     return err != 0 ? err : ss__schema_attach(registry->schema, generated, &registry->failure);
 }
 
@@ -132,7 +132,7 @@ static int put_name(struct ss_registry *registry, enum ss_name_space space, cons
                     const char *type_name, struct ss_name **ret_name)
 {
     const struct ss_type *type = NULL;
-    int err = check_open(registry);
+    int err = ss__registry_check_open(registry);
     if (err == 0) {
         err = check_name(registry, space, name);
     }
@@ -205,68 +205,23 @@ int ss_register_ui_event(struct ss_registry *registry, const char *name, const c
 int ss_register_entity(struct ss_registry *registry, const char *kind, const char *type,
                        const char *projection)
 {
-    const char *known = registry->timeline_name != NULL ? registry->timeline_name
-                                                        : registry->entity_projection;
-    if (projection == NULL || (known != NULL && strcmp(projection, known) != 0)) {
+    if (projection == NULL || projection[0] == '\0') {
         return ss__fail(&registry->failure, SS_E_INVAL,
-                        "entity kind \"%s\": timeline projection \"%s\" is not registered",
-                        kind == NULL ? "" : kind, projection == NULL ? "" : projection);
+                        "entity kind \"%s\" names no timeline projection",
+                        kind == NULL ? "" : kind);
     }
     struct ss_name *entry = NULL;
     int err = add_name(registry, SS_SPACE_ENTITY, kind, type, &entry);
-    if (err == 0) {
-        registry->entity_projection = projection;
+    if (entry != NULL) {
+        entry->projection = projection;
     }
     return err;
-}
-
-int ss_register_ui_projection(struct ss_registry *registry, const char *name, ss_ui_fn *project,
-                              void *ctx)
-{
-    int err = check_open(registry);
-    if (err != 0) {
-        return err;
-    }
-    if (name == NULL || name[0] == '\0' || project == NULL) {
-        return ss__fail(&registry->failure, SS_E_INVAL, "UI projection without name or function");
-    }
-    if (registry->ui != NULL) {
-        return ss__fail(&registry->failure, SS_E_EXISTS,
-                        "a UI projection (\"%s\") is already registered", registry->ui_name);
-    }
-    registry->ui_name = name;
-    registry->ui = project;
-    registry->ui_ctx = ctx;
-    return 0;
-}
-
-int ss_register_timeline_projection(struct ss_registry *registry, const char *name,
-                                    uint32_t version, ss_timeline_fn *project, void *ctx)
-{
-    int err = check_open(registry);
-    if (err != 0) {
-        return err;
-    }
-    if (name == NULL || name[0] == '\0' || project == NULL) {
-        return ss__fail(&registry->failure, SS_E_INVAL,
-                        "timeline projection without name or function");
-    }
-    if (registry->timeline != NULL) {
-        return ss__fail(&registry->failure, SS_E_EXISTS,
-                        "a timeline projection (\"%s\") is already registered",
-                        registry->timeline_name);
-    }
-    registry->timeline_name = name;
-    registry->timeline_version = version;
-    registry->timeline = project;
-    registry->timeline_ctx = ctx;
-    return 0;
 }
 
 int ss_register_session_hooks(struct ss_registry *registry, const struct ss_session_hooks *hooks,
                               void *ctx)
 {
-    int err = check_open(registry);
+    int err = ss__registry_check_open(registry);
     if (err != 0) {
         return err;
     }
@@ -306,7 +261,7 @@ static int check_asset_path(struct ss_registry *registry, const char *path)
 int ss_register_asset(struct ss_registry *registry, const char *path, const char *content_type,
                       const uint8_t *data, size_t len)
 {
-    int err = check_open(registry);
+    int err = ss__registry_check_open(registry);
     if (err == 0) {
         err = check_asset_path(registry, path);
     }
@@ -340,17 +295,13 @@ const struct ss_name *ss__registry_next(const struct ss_registry *registry,
 
 int ss__registry_freeze(struct ss_registry *registry)
 {
-    int err = check_open(registry);
+    int err = ss__registry_check_open(registry);
     if (err != 0) {
         return err;
     }
-    if (registry->entity_projection != NULL &&
-        (registry->timeline_name == NULL ||
-         strcmp(registry->entity_projection, registry->timeline_name) != 0)) {
-        return ss__fail(&registry->failure, SS_E_INVAL,
-                        "entity kinds belong to timeline projection \"%s\", which is not "
-                        "registered",
-                        registry->entity_projection);
+    err = ss__registry_own_kinds(registry);
+    if (err != 0) {
+        return err;
     }
     registry->frozen = true;
     return 0;

@@ -23,6 +23,21 @@ struct ss_name {
     uint32_t index;              /* within its name space, from 0 */
     ss_command_fn *handler;      /* commands */
     void *ctx;
+    const char *projection;      /* entity kinds: its owner */
+    uint32_t timeline;           /* the same as index in registry->timelines, once frozen */
+};
+
+struct ss_ui_projection {
+    const char *name;            /* borrowed, as below */
+    ss_ui_fn *project;
+    void *ctx;
+};
+
+struct ss_timeline_projection {
+    const char *name;
+    uint32_t version;
+    ss_timeline_fn *project;
+    void *ctx;
 };
 
 struct ss_asset {
@@ -47,14 +62,10 @@ struct ss_registry {
     struct ss_schema *schema;
     struct ss_map names[SS_SPACE_COUNT];
     uint32_t names_count[SS_SPACE_COUNT];
-    const char *ui_name;
-    ss_ui_fn *ui;
-    void *ui_ctx;
-    const char *timeline_name;
-    uint32_t timeline_version;
-    ss_timeline_fn *timeline;
-    void *timeline_ctx;
-    const char *entity_projection;    /* named by the entity kinds; checked when frozen */
+    struct ss_ui_projection uis[SS_PROJECTIONS_MAX];    /* in order of registration */
+    uint32_t uis_count;
+    struct ss_timeline_projection timelines[SS_PROJECTIONS_MAX];
+    uint32_t timelines_count;
     struct ss_session_hooks hooks;
     void *hooks_ctx;
     bool has_hooks;
@@ -71,6 +82,15 @@ const struct ss_name *ss__registry_find(const struct ss_registry *registry,
 /* Iteration as ss__map_next. */
 const struct ss_name *ss__registry_next(const struct ss_registry *registry,
                                         enum ss_name_space space, size_t *at);
+
+/* 0, or SS_E_FROZEN; forgets the last failure. */
+int ss__registry_check_open(struct ss_registry *registry);
+
+/* Index of a timeline projection, or -1. */
+int ss__registry_timeline(const struct ss_registry *registry, struct ss_str name);
+
+/* Gives every entity kind its owner's index. SS_E_INVAL: one is not registered. */
+int ss__registry_own_kinds(struct ss_registry *registry);
 
 /* Checks that every entity kind names a registered projection and forbids changes. SS_E_INVAL. */
 int ss__registry_freeze(struct ss_registry *registry);

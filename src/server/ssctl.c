@@ -25,10 +25,10 @@ static const struct ss_ctl_command commands[] = {
       "what --after takes then.\n",
       ss__ctl_session_list },
     { "session cursors", "SESSION", 1, " url ",
-      "Prints where the session's timeline stands: the newest event, the event up to which all\n"
-      "are in the entities, those that failed, and where it halted.\n",
+      "Prints where the session's timeline projections stand: the newest event, and of each the\n"
+      "event up to which all are in its entities, those that failed, and where it halted.\n",
       ss__ctl_session_cursors },
-    { "session retry", "SESSION", 1, " url ",
+    { "session retry", "SESSION", 1, " url projection ",
       "Tries the session's failed events again, in order, and ends a halt. Prints the event up to\n"
       "which all are in the entities now; projection_failed if events still fail.\n",
       ss__ctl_session_retry },
@@ -65,6 +65,7 @@ static const struct flag_help flags[] = {
     { "prefix", "TEXT", "only sessions whose id begins with it" },
     { "after", "ID", "only sessions behind this id" },
     { "limit", "N", "at most so many sessions, up to 1000 [default 100]" },
+    { "projection", "NAME", "only the timeline projection of this name" },
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -229,6 +230,7 @@ static int read_flags(const struct ss_ctl_command *command, const struct parsed 
     ctl->prefix = parsed->flag_values[4];
     ctl->after = parsed->flag_values[5];
     ctl->limit = parsed->flag_values[6];
+    ctl->projection = parsed->flag_values[7];
     return 0;
 }
 

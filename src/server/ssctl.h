@@ -24,6 +24,7 @@ struct ss_ctl {
     const char *prefix;         /* session list; these may be NULL */
     const char *after;
     const char *limit;
+    const char *projection;     /* session retry; NULL: all */
     FILE *out;
     FILE *err;
 };

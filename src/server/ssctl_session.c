@@ -110,17 +110,6 @@ int ss__ctl_submit(const struct ss_ctl *ctl)
     return status;
 }
 
-static int ask_session(const struct ss_ctl *ctl, const char *method, const char *what)
-{
-    struct ss_bytes target;
-    ss__bytes_init(&target, 0);
-    write_session_path(&target, ctl->args[0]);
-    ss__bytes_text(&target, what);
-    int status = exchange(ctl, method, ss__bytes_view(&target), (struct ss_str){ 0 });
-    ss__bytes_deinit(&target);
-    return status;
-}
-
 static void write_parameter(struct ss_bytes *out, const char *name, const char *value)
 {
     if (value != NULL) {
@@ -129,6 +118,18 @@ static void write_parameter(struct ss_bytes *out, const char *name, const char *
         ss__bytes_byte(out, '=');
         ss__url_segment(out, ss_str(value));
     }
+}
+
+static int ask_session(const struct ss_ctl *ctl, const char *method, const char *what)
+{
+    struct ss_bytes target;
+    ss__bytes_init(&target, 0);
+    write_session_path(&target, ctl->args[0]);
+    ss__bytes_text(&target, what);
+    write_parameter(&target, "projection", ctl->projection);
+    int status = exchange(ctl, method, ss__bytes_view(&target), (struct ss_str){ 0 });
+    ss__bytes_deinit(&target);
+    return status;
 }
 
 int ss__ctl_session_list(const struct ss_ctl *ctl)

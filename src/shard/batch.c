@@ -124,7 +124,7 @@ static struct ss_state *take_touched(struct ss_shard *shard)
 static void settle_touched(struct ss_shard *shard)
 {
     for (struct ss_state *state; (state = take_touched(shard)) != NULL;) {
-        if (ss__checkpoint_due(state)) {
+        if (ss__checkpoint_due(shard, state)) {
             ss__checkpoint_want(shard, state);
         }
     }

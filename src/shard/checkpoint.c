@@ -7,12 +7,12 @@
 #include "shard/shard_state.h"
 #include "shard/timeline_cursor.h"
 
-bool ss__checkpoint_due(const struct ss_state *state)
+bool ss__checkpoint_due(const struct ss_shard *shard, const struct ss_state *state)
 {
     if (state->stored == NULL) {
         return false;
     }
-    uint64_t events = ss__timeline_unwritten(state);
+    uint64_t events = ss__timelines_unwritten(shard, state);
     return events >= SS_CHECKPOINT_EVENTS_MAX ||
            (events >= SS_CHECKPOINT_EVENTS_MIN &&
             events >= (uint64_t)SS_CHECKPOINT_EVENTS_PER_ENTITY * state->dirty_count);
@@ -29,6 +29,9 @@ static int compare_rows(const void *left, const void *right)
 {
     const struct ss_entity_row *a = left;
     const struct ss_entity_row *b = right;
+    if (a->projection != b->projection) {
+        return a->projection < b->projection ? -1 : 1;
+    }
     int order = compare_str(a->kind, b->kind);
     return order != 0 ? order : compare_str(a->id, b->id);
 }
@@ -61,6 +64,7 @@ static bool make_row(struct ss_shard *shard, const struct ss_entity_slot *slot,
         return false;
     }
     *ret_row = (struct ss_entity_row){
+        .projection = shard->timeline_ids[slot->kind->timeline],
         .kind = slot->kind->name,
         .id = id,
         .created_ordinal = slot->created_ordinal,
@@ -86,16 +90,44 @@ static void move_to_staged(struct ss_state *state)
     state->dirty_count = 0;
 }
 
-static int stage(struct ss_shard *shard, struct ss_state *state)
+/* Where a projection stands, and which of the sorted rows are its. */
+static int make_timeline(struct ss_shard *shard, const struct ss_state *state, uint32_t index,
+                         const struct ss_entity_row *rows, size_t count,
+                         struct ss_timeline_checkpoint *ret_timeline)
 {
-    if (ss__store_row(state->stored)->quarantined) {
-        return SS_E_CORRUPT;
+    const struct ss_timeline_state *timeline = &state->timelines[index];
+    uint32_t projection = shard->timeline_ids[index];
+    size_t first = 0;
+    while (first < count && rows[first].projection != projection) {
+        first++;
     }
-    struct ss_entity_row *rows =
-        ss__arena_alloc(&shard->flush_arena, (state->dirty_count + 1) * sizeof *rows);
-    if (rows == NULL) {
-        return SS_E_NOMEM;
+    size_t end = first;
+    while (end < count && rows[end].projection == projection) {
+        end++;
     }
+    struct ss_failed_set *failed = NULL;
+    if (timeline->failed != NULL && timeline->failed->total > 0) {
+        failed = ss__arena_alloc(&shard->flush_arena, sizeof *failed);
+        if (failed == NULL) {
+            return SS_E_NOMEM;
+        }
+        *failed = *timeline->failed;
+    }
+    *ret_timeline = (struct ss_timeline_checkpoint){
+        .row = { .projection = projection,
+                 .version = shard->options.registry->timelines[index].version,
+                 .ordinal = ss__timeline_shown(state, timeline),
+                 .halted = timeline->halted_at != 0,
+                 .failed = failed },
+        .entities = rows + first,
+        .entities_count = end - first,
+    };
+    return 0;
+}
+
+static int make_rows(struct ss_shard *shard, const struct ss_state *state,
+                     struct ss_entity_row *rows)
+{
     size_t count = 0;
     for (struct ss_list *link = state->dirty.next; link != &state->dirty; link = link->next) {
         const struct ss_entity_slot *slot = ss__container_of(link, struct ss_entity_slot, dirty);
@@ -103,20 +135,28 @@ static int stage(struct ss_shard *shard, struct ss_state *state)
             return SS_E_NOMEM;
         }
     }
-    struct ss_failed_set *failed = NULL;
-    if (state->failed != NULL) {
-        failed = ss__arena_alloc(&shard->flush_arena, sizeof *failed);
-        if (failed == NULL) {
-            return SS_E_NOMEM;
-        }
-        *failed = *state->failed;
-    }
     qsort(rows, count, sizeof *rows, compare_rows);
-    int err = ss__store_stage_checkpoint(shard->store, state->stored, rows, count,
-                                         ss__timeline_shown(state),
-                                         shard->options.registry->timeline_version);
+    return 0;
+}
+
+static int stage(struct ss_shard *shard, struct ss_state *state)
+{
+    if (ss__store_row(state->stored)->quarantined) {
+        return SS_E_CORRUPT;
+    }
+    size_t count = state->dirty_count;
+    struct ss_entity_row *rows = ss__arena_alloc(&shard->flush_arena, (count + 1) * sizeof *rows);
+    struct ss_timeline_checkpoint *timelines =
+        ss__arena_alloc(&shard->flush_arena, (state->timelines_count + 1) * sizeof *timelines);
+    int err = rows == NULL || timelines == NULL ? SS_E_NOMEM : make_rows(shard, state, rows);
+    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
+        err = make_timeline(shard, state, i, rows, count, &timelines[i]);
+    }
     if (err == 0) {
-        ss__store_stage_failed(shard->store, failed);
+        err = ss__store_stage_checkpoint(shard->store, state->stored, timelines,
+                                         state->timelines_count);
+    }
+    if (err == 0) {
         move_to_staged(state);
         ss__list_push_back(&shard->flushing, &state->flushing);
     }
@@ -179,7 +219,7 @@ void ss__checkpoint_stage(struct ss_shard *shard)
         struct ss_state *state = ss__container_of(shard->due.next, struct ss_state, due);
         ss__list_remove(&state->due);
         rows += state->dirty_count;
-        bool nothing = state->dirty_count == 0 && ss__timeline_unwritten(state) == 0;
+        bool nothing = state->dirty_count == 0 && ss__timelines_unwritten(shard, state) == 0;
         int err = nothing ? 0 : stage(shard, state);
         if (err != 0 && err != SS_E_CORRUPT) {    /* one set aside is never written again */
             ss__list_push_back(&left, &state->due);

@@ -20,7 +20,7 @@
 #define SS_FLUSH_ROWS_MIN 512
 #define SS_FLUSH_ROWS_MAX 1024
 
-bool ss__checkpoint_due(const struct ss_state *state);
+bool ss__checkpoint_due(const struct ss_shard *shard, const struct ss_state *state);
 
 /* Has the changed entities written by the next flush. The state has been stored. */
 void ss__checkpoint_want(struct ss_shard *shard, struct ss_state *state);

@@ -28,11 +28,11 @@ static const char *find_use(const struct ss_channel *channel)
                : NULL;
 }
 
-static bool is_written(const struct ss_state *state)
+static bool is_written(const struct ss_shard *shard, const struct ss_state *state)
 {
     return state->stored == NULL || ss__store_row(state->stored)->quarantined ||
            (state->dirty_count == 0 && ss__list_empty(&state->staged) &&
-            ss__timeline_unwritten(state) == 0);
+            ss__timelines_unwritten(shard, state) == 0);
 }
 
 static void drop(struct ss_shard *shard, struct ss_channel *channel)
@@ -77,13 +77,13 @@ static bool begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_
         return true;
     }
     const char *use = find_use(channel);
-    err = is_written(state) ? 0 : ss__store_writable(shard->store);
+    err = is_written(shard, state) ? 0 : ss__store_writable(shard->store);
     if (use != NULL || err != 0) {
         ss__request_fail(request, use != NULL ? SS_E_IN_USE : err, use);
         return true;
     }
     request->ordinal = state->ordinal;
-    if (is_written(state)) {
+    if (is_written(shard, state)) {
         drop(shard, channel);
         return true;
     }
@@ -130,7 +130,7 @@ static bool go_on(struct ss_shard *shard, struct ss_request *request, int result
         ss__request_fail(request, SS_E_IN_USE, use);
         return true;
     }
-    if (is_written(channel->state)) {
+    if (is_written(shard, channel->state)) {
         drop(shard, channel);
         return true;
     }

@@ -13,7 +13,8 @@
 struct ss_view {
     struct ss_shard *shard;
     struct ss_state *state;
-    int *err;    /* set when a read failed: what looked like no entity may be one */
+    int *err;        /* set when a read failed: what looked like no entity may be one */
+    uint32_t only;   /* 1 + index of the timeline projection whose kinds it shows; 0: all */
 };
 
 struct ss_context {

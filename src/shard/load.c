@@ -39,8 +39,7 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
     struct ss_store_session *stored = NULL;
     int err = ss__store_get_session(shard->store, channel->id, &stored);
     if (err == 0) {
-        err = ss__store_use_timeline(shard->store, stored,
-                                     shard->options.registry->timeline_version);
+        err = ss__store_use_timelines(shard->store, stored);
         if (err != 0) {
             ss__store_put_session(shard->store, stored);
         }
@@ -56,18 +55,41 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
         return SS_E_NOMEM;
     }
     state->stored = stored;
-    /* For other code they may be fine, or a retry had them in what does not count any more. */
-    state->retrying =
-        channel->retrying || (stored != NULL && ss__store_timeline_is_void(stored));
     if (stored == NULL) {
         state->whole = state->replayed = true;
         return 0;
     }
     const struct ss_session_row *row = ss__store_row(stored);
     state->epoch = row->epoch;
-    state->whole = row->timeline_ordinal == 0 && !ss__store_checkpointing(stored);
+    state->whole = !ss__store_checkpointing(stored);
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        state->whole &= ss__store_timeline_ordinal(stored, shard->timeline_ids[i]) == 0;
+    }
     ss__count(&ss__stats(shard)->sessions_loaded, 1);
     return 0;
+}
+
+/* Every projection begins where its checkpoint is: @ret_newest is the newest of these, @ret_anew
+ * says that one begins with the first event. */
+static int begin_timelines(struct ss_shard *shard, struct ss_channel *channel,
+                           const struct ss_image *image, uint64_t *ret_newest, bool *ret_anew)
+{
+    struct ss_state *state = channel->state;
+    uint64_t newest = 0;
+    bool anew = state->timelines_count == 0;
+    int err = 0;
+    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
+        const struct ss_timeline_row *row = &image->timelines[i];
+        /* For other code failed events may be fine, or a retry had them in what does not count. */
+        bool retrying = (channel->retrying >> i & 1) != 0 ||
+                        ss__store_timeline_is_void(state->stored, shard->timeline_ids[i]);
+        err = ss__timeline_begin(&state->timelines[i], row, retrying);
+        newest = row->ordinal > newest ? row->ordinal : newest;
+        anew |= row->ordinal == 0;
+    }
+    *ret_newest = newest;
+    *ret_anew = anew;
+    return err;
 }
 
 /* Adds what the state lacks. A replay is only ever done on a state that shows no event yet. */
@@ -83,15 +105,19 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
     if (err != 0 || state->replayed) {
         return err;
     }
-    state->ordinal = state->timeline_ordinal = image->row.timeline_ordinal;
-    state->tombstones_after = state->ordinal;
-    err = ss__timeline_begin(state, &image->failed);
+    bool anew;
+    err = begin_timelines(shard, channel, image, &state->tombstones_after, &anew);
+    state->timeline_ordinal = state->tombstones_after;
+    state->ordinal = image->row.ordinal - image->records_count;
     for (size_t i = 0; i < image->records_count && err == 0; i++) {
         err = ss__pipeline_replay(shard, channel, &image->records[i]);
     }
     state->replayed = err == 0;
-    if (image->row.timeline_ordinal == 0) {
+    if (anew) {
         state->tombstones_after = state->ordinal;    /* perhaps made anew by other code */
+    }
+    if (state->timelines_count == 0) {
+        state->timeline_ordinal = state->ordinal;
     }
     return err;
 }
@@ -162,6 +188,7 @@ static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool 
     if (err != 0) {
         return err;
     }
+    ss__store_image_go_on(request, channel->retrying);
     struct ss_image image;
     err = ss__store_read_image_here(shard->store, request, &image);
     ss__store_image_request_free(request);
@@ -193,6 +220,7 @@ static int start_job(struct ss_shard *shard, struct ss_channel *channel)
         err = ss__store_image_request(shard->store, channel->state->stored, true, &job->request);
     }
     if (err == 0) {
+        ss__store_image_go_on(job->request, channel->retrying);
         done->channel = channel;
         done->state = channel->states;
         done->replayed = channel->state->replayed;
@@ -234,7 +262,7 @@ static int load_missing(struct ss_shard *shard, struct ss_channel *channel, bool
 {
     struct ss_state *state = channel->state;
     bool entities = whole && !state->whole;
-    uint64_t replay = state->replayed ? 0 : ss__store_replay_count(state->stored);
+    uint64_t replay = state->replayed ? 0 : ss__store_replay_count(shard->store, state->stored);
     *ret_started = false;
     if (state->replayed && !entities) {
         return 0;

@@ -10,6 +10,8 @@
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
 #include "shard/timeline_cursor.h"
+#include "shard/verdict.h"
+#include "store/outcome.h"
 
 /* What the projections of one event emitted, in order, in the batch arena. */
 struct emitted {
@@ -23,17 +25,24 @@ struct emitted {
 
 struct ss_ui {
     struct ss_shard *shard;
-    struct emitted *first;
     struct emitted **last;
-    uint32_t count;
     struct ss_failure failure;
 };
 
 struct ss_timeline {
     struct ss_shard *shard;
-    struct emitted *first;
+    uint32_t index;            /* in the registry */
     struct emitted **last;
     struct ss_failure failure;
+};
+
+/* What all projections made of one event. */
+struct made {
+    struct emitted *frames;               /* of those that did not fail, one after the other */
+    struct emitted *changes;
+    struct ss_run_result result;
+    struct ss_failure ui_failure;         /* of the first that failed; else not set */
+    struct ss_failure timeline_failure;
 };
 
 static int append(struct ss_shard *shard, struct emitted ***last, const struct emitted *value)
@@ -59,7 +68,6 @@ static int find_ui(struct ss_ui *ui, const char *name, const struct ss_name **re
 
 static int emit(struct ss_ui *ui, const struct emitted *value)
 {
-    ui->count++;
     return append(ui->shard, &ui->last, value);
 }
 
@@ -101,6 +109,12 @@ static int find_kind(struct ss_timeline *timeline, const char *kind, struct ss_s
     if (entry == NULL) {
         return ss__fail(&timeline->failure, SS_E_UNKNOWN_KIND, "unknown timeline entity \"%s\"",
                         kind);
+    }
+    if (entry->timeline != timeline->index) {
+        const struct ss_timeline_projection *all = timeline->shard->options.registry->timelines;
+        return ss__fail(&timeline->failure, SS_E_UNKNOWN_KIND,
+                        "entity kind \"%s\" belongs to timeline projection \"%s\", not to \"%s\"",
+                        kind, all[entry->timeline].name, all[timeline->index].name);
     }
     if (id.len == 0 || id.len > SS_ENTITY_ID_BYTES_MAX || !ss__utf8_valid(id.data, id.len)) {
         return ss__fail(&timeline->failure, SS_E_INVAL,
@@ -148,30 +162,41 @@ int ss_tombstone(struct ss_timeline *timeline, const char *kind, struct ss_str i
     return err != 0 ? err : change(timeline, &value, id);
 }
 
-static int run_ui(struct ss_shard *shard, const struct ss_event *event, const struct ss_view *view,
-                  struct ss_ui *ui)
+/* Those that fail have emitted nothing. */
+static void run_uis(struct ss_shard *shard, const struct ss_event *event,
+                    const struct ss_view *view, struct made *made)
 {
     const struct ss_registry *registry = shard->options.registry;
-    *ui = (struct ss_ui){ .shard = shard };
-    ui->last = &ui->first;
     const struct ss_context *context = ss__context_use(NULL);
-    int err = registry->ui == NULL ? 0 : registry->ui(ui, event, view, registry->ui_ctx);
+    struct emitted **last = &made->frames;
+    *last = NULL;
+    for (uint32_t i = 0; i < registry->uis_count; i++) {
+        struct ss_ui ui = { .shard = shard, .last = last };
+        if (registry->uis[i].project(&ui, event, view, registry->uis[i].ctx) >= 0) {
+            last = ui.last;
+            continue;
+        }
+        *last = NULL;
+        if (made->result.uis_failed == 0) {
+            made->ui_failure = ui.failure;
+        }
+        made->result.uis_failed |= 1u << i;
+    }
     (void)ss__context_use(context);
-    return err;
 }
 
-static int run_timeline(struct ss_shard *shard, const struct ss_event *event,
-                        const struct ss_view *view, struct ss_timeline *timeline)
+/* Runs one timeline projection; its changes begin at @timeline->last. The result says if it
+ * failed. */
+static bool run_timeline(struct ss_shard *shard, struct ss_state *state, uint32_t index,
+                         const struct ss_event *event, int *read_err,
+                         struct ss_timeline *timeline)
 {
-    const struct ss_registry *registry = shard->options.registry;
-    *timeline = (struct ss_timeline){ .shard = shard };
-    timeline->last = &timeline->first;
+    const struct ss_timeline_projection *code = &shard->options.registry->timelines[index];
+    struct ss_view view = { shard, state, read_err, index + 1 };
     const struct ss_context *context = ss__context_use(NULL);
-    int err = registry->timeline == NULL
-                  ? 0
-                  : registry->timeline(timeline, event, view, registry->timeline_ctx);
+    bool failed = code->project(timeline, event, &view, code->ctx) < 0;
     (void)ss__context_use(context);
-    return err;
+    return failed;
 }
 
 /* What the changes add to the state in memory, those that replace taken off. */
@@ -198,24 +223,24 @@ static int weigh(struct ss_shard *shard, struct ss_state *state, const struct em
 /* Judged before the event is stored: a replay must never meet a limit. The usual case looks
  * nothing up. SS_E_LIMIT, and those of ss__state_find. */
 static int check_room(struct ss_shard *shard, struct ss_state *state,
-                      struct ss_timeline *timeline)
+                      const struct emitted *changes, struct ss_failure *failure)
 {
     uint32_t entities = 0;
     size_t bytes = 0;
-    for (const struct emitted *at = timeline->first; at != NULL; at = at->next) {
+    for (const struct emitted *at = changes; at != NULL; at = at->next) {
         entities++;
         bytes += at->payload.len;
     }
     if (ss__state_has_room(state, entities, bytes)) {
         return 0;
     }
-    int err = weigh(shard, state, timeline->first, &entities, &bytes);
+    int err = weigh(shard, state, changes, &entities, &bytes);
     if (err != 0) {
         return err;
     }
     return ss__state_has_room(state, entities, bytes)
                ? 0
-               : ss__fail(&timeline->failure, SS_E_LIMIT,
+               : ss__fail(failure, SS_E_LIMIT,
                           "a session may hold %d entities and %u bytes of them; remove some",
                           SS_SESSION_ENTITIES_MAX, SS_SESSION_STATE_BYTES_MAX);
 }
@@ -250,8 +275,8 @@ static void apply(struct ss_shard *shard, struct ss_state *state, const struct e
     }
 }
 
-static int stage_frames(struct ss_shard *shard, struct ss_channel *channel, const struct ss_ui *ui,
-                        struct ss_place before)
+static int stage_frames(struct ss_shard *shard, struct ss_channel *channel,
+                        const struct emitted *frames, struct ss_place before)
 {
     uint8_t encodings = ss__channel_encodings(channel);
     if (encodings == 0) {
@@ -260,7 +285,7 @@ static int stage_frames(struct ss_shard *shard, struct ss_channel *channel, cons
     struct ss_ui_frame frame = { .session_id = channel->id,
                                  .place = ss__state_cursor(channel->state),
                                  .time_us = (int64_t)shard->now_us };
-    for (const struct emitted *at = ui->first; at != NULL; at = at->next) {
+    for (const struct emitted *at = frames; at != NULL; at = at->next) {
         frame.last = at->next == NULL;
         frame.name = at->name->name;
         frame.type = at->has_payload ? at->name->type : NULL;
@@ -292,13 +317,14 @@ static int ensure_stored(struct ss_shard *shard, struct ss_channel *channel)
 
 static int stage_record(struct ss_shard *shard, struct ss_channel *channel,
                         const struct ss_name *event, const struct ss_event *value,
-                        uint32_t flags)
+                        uint32_t flags, struct ss_str header)
 {
     struct ss_record record = {
         .ordinal = value->ordinal,
         .time_us = value->time_us,
         .type_id = shard->event_type_ids[event->index],
         .flags = flags | (channel->running ? (uint32_t)SS_RECORD_RUNNING : 0),
+        .header = header,
         .payload = value->packed,
     };
     int err = ss__store_stage_event(shard->store, channel->state->stored, &record);
@@ -311,112 +337,160 @@ static int stage_record(struct ss_shard *shard, struct ss_channel *channel,
     return err;
 }
 
-/* What comes of an event, by docs/projections.md: the projections that failed, and the policies. */
-struct outcome {
-    uint32_t flags;              /* of the record */
-    bool applied;                /* its entities become the session's */
-    bool shown;                  /* its frames leave */
-    bool moved;                  /* the position of a snapshot moves */
-    bool halts;                  /* the timeline stops here */
-    const char *refused_by;      /* "UI" or "timeline": the publisher gets its error; or NULL */
-};
-
-static struct outcome judge(const struct ss_shard *shard, const struct ss_state *state,
-                            bool ui_failed, bool timeline_failed)
+/* Which projections failed or had stopped, for the record. */
+static void note_outcome(const struct ss_shard *shard, const struct ss_run_result *result,
+                         const struct ss_verdict *verdict, struct ss_outcome_item *item)
 {
-    enum ss_projection_policy policy = shard->options.timeline_policy;
-    bool halted = state->halted_at != 0;
-    bool ui_refuses = ui_failed && shard->options.ui_policy == SS_POLICY_FAIL;
-    bool timeline_refuses = timeline_failed && policy != SS_POLICY_ADVANCE;
-    bool refused = ui_refuses || timeline_refuses;
-    struct outcome outcome = {
-        .flags = (ui_failed ? (uint32_t)SS_RECORD_UI_FAILED : 0) |
-                 (timeline_failed ? (uint32_t)SS_RECORD_TIMELINE_FAILED : 0),
-        .applied = !refused && !timeline_failed && !halted,
-        .shown = !refused && !ui_failed,
-        .moved = !refused && !halted,
-        .halts = timeline_failed && policy == SS_POLICY_HALT,
-        .refused_by = ui_refuses ? "UI" : timeline_refuses ? "timeline" : NULL,
-    };
-    if (outcome.flags != 0 && !refused) {
-        outcome.flags |= SS_RECORD_ADVANCED;
+    for (uint32_t i = 0; i < SS_PROJECTIONS_MAX; i++) {
+        uint32_t bit = 1u << i;
+        if (((result->halted | verdict->halts) & bit) != 0) {
+            ss__outcome_add(item, shard->timeline_ids[i], SS_OUTCOME_HALTED);
+        } else if ((result->failed & bit) != 0) {
+            ss__outcome_add(item, shard->timeline_ids[i],
+                            (verdict->advanced & bit) != 0 ? SS_OUTCOME_ADVANCED
+                                                           : SS_OUTCOME_FAILED);
+        }
+        if ((result->uis_failed & bit) != 0) {
+            ss__outcome_add(item, shard->ui_ids[i], SS_OUTCOME_FAILED);
+        }
     }
-    if (halted || outcome.halts) {
-        outcome.flags |= SS_RECORD_HALTED;
-    }
-    return outcome;
 }
 
-/* The event is in the record with these flags: is it in the timeline? */
-static bool is_in_timeline(uint32_t flags)
+static int reserve_failed(struct ss_state *state, uint32_t missing)
 {
-    return (flags & (SS_RECORD_TIMELINE_FAILED | SS_RECORD_HALTED)) == 0 &&
-           ((flags & SS_RECORD_UI_FAILED) == 0 || (flags & SS_RECORD_ADVANCED) != 0);
+    int err = 0;
+    for (uint32_t i = 0; missing >> i != 0 && err == 0; i++) {
+        if ((missing >> i & 1) != 0) {
+            err = ss__timeline_reserve(&state->timelines[i]);
+        }
+    }
+    return err;
 }
 
 static void note_failed(struct ss_shard *shard, struct ss_channel *channel, uint64_t ordinal,
-                        const struct outcome *outcome)
+                        const struct ss_verdict *verdict)
 {
     struct ss_state *state = channel->state;
     ss__count(&ss__stats(shard)->projection_errors, 1);
-    if (outcome->halts) {
-        state->halted_at = ordinal;
-        ss__stage_halted(shard, channel);
-    } else if (state->halted_at == 0 && !outcome->applied) {
-        ss__timeline_failed(state, ordinal);
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        struct ss_timeline_state *timeline = &state->timelines[i];
+        if ((verdict->halts >> i & 1) != 0) {
+            timeline->halted_at = ordinal;
+            ss__stage_halted(shard, channel, shard->options.registry->timelines[i].name);
+        } else if ((verdict->missing >> i & 1) != 0) {
+            ss__timeline_failed(timeline, ordinal);
+        }
     }
+}
+
+static unsigned first_of(uint32_t set)
+{
+    unsigned index = 0;
+    while (index < SS_PROJECTIONS_MAX && (set >> index & 1) == 0) {
+        index++;
+    }
+    return index;
+}
+
+static int refuse(const struct ss_shard *shard, const struct ss_event *event,
+                  const struct made *made, const struct ss_verdict *verdict,
+                  struct ss_failure *failure)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    bool ui = verdict->refused_by == SS_REFUSED_BY_UI;
+    const struct ss_failure *cause = ui ? &made->ui_failure : &made->timeline_failure;
+    const char *name = ui ? registry->uis[first_of(made->result.uis_failed)].name
+                          : registry->timelines[first_of(made->result.failed)].name;
+    return ss__fail(failure, SS_E_PROJECTION,
+                    "%s projection \"%s\" failed for event \"%.*s\": %s", ui ? "UI" : "timeline",
+                    name, (int)event->name.len, event->name.data,
+                    cause->code != 0 ? cause->text : "the projection returned an error");
 }
 
 static int finish(struct ss_shard *shard, struct ss_channel *channel, const struct ss_event *event,
-                  const struct ss_ui *ui, const struct ss_timeline *timeline,
-                  const struct outcome *outcome, struct ss_place before,
-                  struct ss_failure *failure)
+                  const struct made *made, const struct ss_verdict *verdict,
+                  struct ss_place before, struct ss_failure *failure)
 {
-    if ((outcome->flags & (SS_RECORD_UI_FAILED | SS_RECORD_TIMELINE_FAILED)) != 0) {
-        note_failed(shard, channel, event->ordinal, outcome);
+    struct ss_state *state = channel->state;
+    if ((verdict->flags & (SS_RECORD_UI_FAILED | SS_RECORD_TIMELINE_FAILED)) != 0) {
+        note_failed(shard, channel, event->ordinal, verdict);
     }
-    if (outcome->refused_by != NULL) {
-        const struct ss_failure *cause =
-            outcome->refused_by[0] == 'U' ? &ui->failure : &timeline->failure;
-        return ss__fail(failure, SS_E_PROJECTION, "%s projection failed for event \"%.*s\": %s",
-                        outcome->refused_by, (int)event->name.len, event->name.data,
-                        cause->code != 0 ? cause->text : "the projection returned an error");
+    if (verdict->taken != 0) {
+        apply(shard, state, made->changes, event->ordinal, event->time_us);
     }
-    if (outcome->applied) {
-        apply(shard, channel->state, timeline->first, event->ordinal, event->time_us);
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        if (((verdict->taken | verdict->advanced) >> i & 1) != 0) {
+            state->timelines[i].ordinal = event->ordinal;
+        }
     }
-    if (outcome->moved) {
-        channel->state->timeline_ordinal = event->ordinal;
+    if (verdict->moved) {
+        state->timeline_ordinal = event->ordinal;
     }
-    int err = outcome->shown ? stage_frames(shard, channel, ui, before) : 0;
-    return err == 0 ? 0 : ss__fail(failure, err, "%s", ss_error_text(err));
+    int err = verdict->shown ? stage_frames(shard, channel, made->frames, before) : 0;
+    if (err != 0) {
+        return ss__fail(failure, err, "%s", ss_error_text(err));
+    }
+    return verdict->refused_by == SS_REFUSED_BY_NONE
+               ? 0
+               : refuse(shard, event, made, verdict, failure);
 }
 
-/* Runs the projections. An error means that the session could not be read, and that what they made
- * of it is worth nothing. */
-static int project(struct ss_shard *shard, struct ss_channel *channel,
-                   const struct ss_event *event, struct ss_ui *ui, struct ss_timeline *timeline,
-                   struct outcome *ret_outcome)
+/* The changes of one projection join those before. An error of a read. */
+static int project_timeline(struct ss_shard *shard, struct ss_state *state, uint32_t index,
+                            const struct ss_event *event, struct emitted ***last,
+                            struct made *made)
 {
-    int read_err = 0;
-    struct ss_state *state = channel->state;
-    struct ss_view view = { shard, state, &read_err };
-    *timeline = (struct ss_timeline){ .shard = shard };
-    bool ui_failed = run_ui(shard, event, &view, ui) < 0;
-    bool failed = state->halted_at == 0 && run_timeline(shard, event, &view, timeline) < 0;
-    int err = read_err;
+    int err = 0;
+    struct ss_timeline timeline = { .shard = shard, .index = index, .last = *last };
+    bool failed = run_timeline(shard, state, index, event, &err, &timeline);
     if (err == 0 && !failed) {
-        err = check_room(shard, state, timeline);
+        err = check_room(shard, state, made->changes, &timeline.failure);
         failed = err == SS_E_LIMIT;
         err = failed ? 0 : err;
     }
-    struct outcome outcome = judge(shard, state, ui_failed, failed);
-    if (err == 0 && outcome.applied) {
-        err = prepare(shard, state, timeline->first);
-    } else if (err == 0) {
-        err = ss__timeline_reserve(state);
+    if (!failed) {
+        *last = timeline.last;
+        return err;
     }
-    *ret_outcome = outcome;
+    **last = NULL;
+    if (made->result.failed == 0) {
+        made->timeline_failure = timeline.failure;
+    }
+    made->result.failed |= 1u << index;
+    return err;
+}
+
+/* Runs all projections. An error means that the session could not be read, and that what they made
+ * of it is worth nothing. */
+static int project(struct ss_shard *shard, struct ss_channel *channel,
+                   const struct ss_event *event, struct made *made, struct ss_verdict *ret_verdict)
+{
+    int err = 0;
+    struct ss_state *state = channel->state;
+    struct ss_view view = { shard, state, &err, 0 };
+    made->result = (struct ss_run_result){ .timelines = (1u << state->timelines_count) - 1 };
+    run_uis(shard, event, &view, made);
+    struct emitted **last = &made->changes;
+    *last = NULL;
+    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
+        if (state->timelines[i].halted_at != 0) {
+            made->result.halted |= 1u << i;
+        } else {
+            err = project_timeline(shard, state, i, event, &last, made);
+        }
+    }
+    struct ss_verdict verdict =
+        ss__verdict(&made->result, shard->options.ui_policy, shard->options.timeline_policy);
+    if (err == 0 && verdict.taken != 0) {
+        err = prepare(shard, state, made->changes);
+    }
+    if (err == 0 && verdict.missing != 0) {
+        err = reserve_failed(state, verdict.missing);
+        if (err != 0 && verdict.taken != 0) {
+            discard(shard, state, made->changes, NULL);
+        }
+    }
+    *ret_verdict = verdict;
     return err;
 }
 
@@ -442,82 +516,103 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
                               .time_us = shard->now_us,
                               .packed = packed,
                               .inside = &inside };
-    struct ss_ui ui;
-    struct ss_timeline timeline;
-    struct outcome outcome;
-    err = project(shard, channel, &event, &ui, &timeline, &outcome);
+    struct made made;
+    struct ss_verdict verdict;
+    err = project(shard, channel, &event, &made, &verdict);
     if (err == 0) {
-        err = stage_record(shard, channel, name, &event, outcome.flags);
-        if (err != 0 && outcome.applied) {
-            discard(shard, channel->state, timeline.first, NULL);
+        struct ss_outcome_item item;
+        item.len = 0;
+        if ((verdict.flags & ~(uint32_t)SS_RECORD_ADVANCED) != 0) {
+            note_outcome(shard, &made.result, &verdict, &item);
+        }
+        err = stage_record(shard, channel, name, &event, verdict.flags,
+                           ss__outcome_header(&item));
+        if (err != 0 && verdict.taken != 0) {
+            discard(shard, channel->state, made.changes, NULL);
         }
     }
     if (err != 0) {
         return ss__fail(failure, err, "%s", ss_error_text(err));
     }
     *ret_ordinal = event.ordinal;
-    return finish(shard, channel, &event, &ui, &timeline, &outcome, before, failure);
+    return finish(shard, channel, &event, &made, &verdict, before, failure);
+}
+
+/* ---- replay ---- */
+
+static void replayed_to(struct ss_state *state, struct ss_timeline_state *timeline,
+                        uint64_t ordinal)
+{
+    timeline->ordinal = ordinal;
+    if (ordinal > state->timeline_ordinal) {
+        state->timeline_ordinal = ordinal;
+    }
 }
 
 /* What a replay does with an event that is not in the timeline. */
-static int pass_over(struct ss_state *state, const struct ss_record *record)
+static int pass_over(struct ss_state *state, struct ss_timeline_state *timeline, uint64_t ordinal,
+                     enum ss_outcome outcome)
 {
-    if (state->halted_at != 0) {
+    if (outcome == SS_OUTCOME_HALTED) {
+        timeline->halted_at = ordinal;
         return 0;
     }
-    if ((record->flags & SS_RECORD_HALTED) != 0) {
-        state->halted_at = record->ordinal;
-        return 0;
-    }
-    int err = ss__timeline_reserve(state);
+    int err = ss__timeline_reserve(timeline);
     if (err == 0) {
-        ss__timeline_failed(state, record->ordinal);
-        if ((record->flags & SS_RECORD_ADVANCED) != 0) {
-            state->timeline_ordinal = record->ordinal;
+        ss__timeline_failed(timeline, ordinal);
+        if (outcome == SS_OUTCOME_ADVANCED) {
+            replayed_to(state, timeline, ordinal);
         }
     }
     return err;
 }
 
-/* An event that failed before has failed again. */
+/* An event that failed before has failed again, or one that the projection has never seen: it was
+ * not registered then, or is other code now. */
 static int fail_again(struct ss_shard *shard, struct ss_state *state,
-                      const struct ss_record *record)
+                      struct ss_timeline_state *timeline, uint64_t ordinal,
+                      enum ss_outcome outcome)
 {
     if (shard->options.timeline_policy == SS_POLICY_HALT) {
-        state->halted_at = record->ordinal;
+        timeline->halted_at = ordinal;
         return 0;
     }
-    int err = ss__timeline_reserve(state);
+    int err = ss__timeline_reserve(timeline);
     if (err == 0) {
-        ss__timeline_failed(state, record->ordinal);
-        if ((record->flags & SS_RECORD_ADVANCED) != 0) {
-            state->timeline_ordinal = record->ordinal;    /* its frames were sent */
+        ss__timeline_failed(timeline, ordinal);
+        if (outcome == SS_OUTCOME_ADVANCED) {
+            replayed_to(state, timeline, ordinal);    /* its frames were sent */
         }
     }
     return err;
 }
 
-static int replay_entities(struct ss_shard *shard, struct ss_state *state,
-                           const struct ss_event *event, const struct ss_record *record)
+/* An event that was in the timeline has to stay there when it is retried. */
+static int replay_entities(struct ss_shard *shard, struct ss_channel *channel, uint32_t index,
+                           const struct ss_event *event, bool taken, enum ss_outcome outcome)
 {
-    bool in_timeline = is_in_timeline(record->flags);
     int err = 0;
-    struct ss_view view = { shard, state, &err };
-    struct ss_timeline timeline;
-    bool failed = run_timeline(shard, event, &view, &timeline) < 0;
-    if (err == 0 && !failed && !in_timeline) {
-        err = check_room(shard, state, &timeline);    /* it was judged by none yet */
+    struct ss_state *state = channel->state;
+    struct emitted *changes = NULL;
+    struct ss_timeline timeline = { .shard = shard, .index = index, .last = &changes };
+    bool failed = run_timeline(shard, state, index, event, &err, &timeline);
+    if (err == 0 && !failed && !taken) {
+        err = check_room(shard, state, changes, &timeline.failure);    /* judged by none yet */
         failed = err == SS_E_LIMIT;
         err = failed ? 0 : err;
     }
-    if (err != 0 || failed) {
-        return err != 0 ? err : in_timeline ? SS_E_PROJECTION
-                                            : fail_again(shard, state, record);
+    if (err == 0 && failed && taken && (channel->retrying >> index & 1) != 0) {
+        err = SS_E_PROJECTION;
     }
-    err = prepare(shard, state, timeline.first);
+    if (err != 0 || failed) {
+        return err != 0 ? err
+                        : fail_again(shard, state, &state->timelines[index], event->ordinal,
+                                     outcome);
+    }
+    err = prepare(shard, state, changes);
     if (err == 0) {
-        apply(shard, state, timeline.first, event->ordinal, event->time_us);
-        state->timeline_ordinal = event->ordinal;
+        apply(shard, state, changes, event->ordinal, event->time_us);
+        replayed_to(state, &state->timelines[index], event->ordinal);
     }
     return err;
 }
@@ -529,13 +624,9 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
     const struct ss_name *name = record->type_id < shard->names_by_type_count
                                      ? shard->names_by_type[record->type_id]
                                      : NULL;
-    bool in_timeline = is_in_timeline(record->flags);
     state->ordinal = record->ordinal;
-    if (state->halted_at != 0 || name == NULL) {
+    if (name == NULL) {
         return 0;
-    }
-    if (!in_timeline && !state->retrying) {
-        return pass_over(state, record);
     }
     struct ss_event_private inside = { shard, name->type, NULL };
     struct ss_event event = { .session_id = channel->id,
@@ -544,5 +635,17 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
                               .time_us = record->time_us,
                               .packed = record->payload,
                               .inside = &inside };
-    return replay_entities(shard, state, &event, record);
+    int err = 0;
+    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
+        struct ss_timeline_state *timeline = &state->timelines[i];
+        if (record->ordinal <= timeline->loaded || timeline->halted_at != 0) {
+            continue;
+        }
+        enum ss_outcome outcome = ss__outcome_of(record, shard->timeline_ids[i]);
+        bool taken = outcome == SS_OUTCOME_NONE && ss__verdict_was_taken(record->flags);
+        err = taken || timeline->retrying
+                  ? replay_entities(shard, channel, i, &event, taken, outcome)
+                  : pass_over(state, timeline, record->ordinal, outcome);
+    }
+    return err;
 }

@@ -11,10 +11,12 @@
 #include "shard/shard_state.h"
 #include "shard/timeline_cursor.h"
 
+/* What the retried projections had before, and are to have. */
 struct ss_retry {
-    uint64_t total_before;    /* failed events */
-    uint64_t halted_before;
-    uint64_t shown;           /* what the checkpoint is to have */
+    uint32_t timelines;    /* which these are */
+    uint64_t total_before[SS_PROJECTIONS_MAX];    /* failed events */
+    uint64_t halted_before[SS_PROJECTIONS_MAX];
+    uint64_t shown[SS_PROJECTIONS_MAX];    /* what the checkpoint is to have */
 };
 
 static void answer(struct ss_shard *shard, struct ss_request *request, int err, const char *text)
@@ -31,10 +33,43 @@ static bool must_wait(const struct ss_shard *shard, const struct ss_state *state
     return state->touched || ss__store_flushing(shard->store);
 }
 
-static bool from_the_start(const struct ss_state *state)
+static uint64_t failed_total(const struct ss_timeline_state *timeline)
 {
-    return state->failed != NULL && state->failed->total > 0 &&
-           state->failed->ordinals[0] <= ss__store_row(state->stored)->timeline_ordinal;
+    return timeline->failed == NULL ? 0 : timeline->failed->total;
+}
+
+static bool is_in(uint32_t set, uint32_t index)
+{
+    return (set >> index & 1) != 0;
+}
+
+static bool from_the_start(const struct ss_timeline_state *timeline, uint64_t written)
+{
+    return failed_total(timeline) > 0 && timeline->failed->ordinals[0] <= written;
+}
+
+/* Of the projections that are asked for, those that a retry has something to do for. */
+static uint32_t find_failed(const struct ss_state *state, const struct ss_request *request)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        bool asked = request->timelines == 0 || is_in(request->timelines, i);
+        found |= asked && ss__timeline_has_failed(&state->timelines[i]) ? 1u << i : 0;
+    }
+    return found;
+}
+
+/* Up to here all events are in the entities of all that are asked for. */
+static uint64_t watermark_of(const struct ss_state *state, const struct ss_request *request)
+{
+    uint64_t lowest = state->ordinal;
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        uint64_t at = ss__timeline_watermark(state, &state->timelines[i]);
+        if ((request->timelines == 0 || is_in(request->timelines, i)) && at < lowest) {
+            lowest = at;
+        }
+    }
+    return lowest;
 }
 
 static void let_go(struct ss_shard *shard, struct ss_channel *channel)
@@ -45,14 +80,33 @@ static void let_go(struct ss_shard *shard, struct ss_channel *channel)
     }
 }
 
+/* Those whose failures a checkpoint has been built upon begin with the first event. */
+static int void_timelines(const struct ss_shard *shard, struct ss_state *state,
+                          struct ss_retry *retry)
+{
+    int err = 0;
+    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
+        const struct ss_timeline_state *timeline = &state->timelines[i];
+        uint32_t projection = shard->timeline_ids[i];
+        uint64_t written = ss__store_timeline_ordinal(state->stored, projection);
+        retry->total_before[i] = failed_total(timeline);
+        retry->halted_before[i] = timeline->halted_at;
+        if (is_in(retry->timelines, i) && from_the_start(timeline, written)) {
+            err = ss__store_void_timeline(state->stored, projection);
+        }
+    }
+    return err;
+}
+
 static void begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
     struct ss_state *state = channel->state;
     struct ss_retry *retry = calloc(1, sizeof *retry);
     int err = retry == NULL ? SS_E_NOMEM : 0;
     err = err != 0 ? err : ss__store_get_session(shard->store, channel->id, &channel->held);
-    if (err == 0 && from_the_start(state)) {
-        err = ss__store_void_timeline(state->stored);
+    if (err == 0) {
+        retry->timelines = find_failed(state, request);
+        err = void_timelines(shard, state, retry);
     }
     if (err != 0) {
         free(retry);
@@ -62,9 +116,7 @@ static void begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_
         return;
     }
     request->retry = retry;
-    retry->total_before = state->failed == NULL ? 0 : state->failed->total;
-    retry->halted_before = state->halted_at;
-    channel->retrying = true;
+    channel->retrying = (uint8_t)retry->timelines;
     ss__state_free(shard, state);
     ss__dispatch_turn(shard, channel, request);
 }
@@ -84,19 +136,33 @@ static void resync(struct ss_shard *shard, struct ss_channel *channel)
     }
 }
 
+/* Says which of the retried projections still fails first, if one does. */
+static void report_failing(const struct ss_shard *shard, const struct ss_state *state,
+                           struct ss_request *request)
+{
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        const struct ss_timeline_state *timeline = &state->timelines[i];
+        if (is_in(request->retry->timelines, i) && ss__timeline_has_failed(timeline)) {
+            char text[SS_NAME_BYTES_MAX + 96];
+            (void)snprintf(text, sizeof text,
+                           "event %llu still fails in the timeline projection \"%s\"",
+                           (unsigned long long)ss__timeline_watermark(state, timeline) + 1,
+                           shard->options.registry->timelines[i].name);
+            ss__request_fail(request, SS_E_PROJECTION, text);
+            return;
+        }
+    }
+}
+
 /* The answer is known and goes out when it is on disk. */
 static void await(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
     struct ss_state *state = channel->state;
-    uint64_t watermark = ss__timeline_watermark(state);
-    request->ordinal = watermark;
-    if (ss__timeline_has_failed(state)) {
-        char text[96];
-        (void)snprintf(text, sizeof text, "event %llu still fails in the timeline projection",
-                       (unsigned long long)watermark + 1);
-        ss__request_fail(request, SS_E_PROJECTION, text);
+    request->ordinal = watermark_of(state, request);
+    report_failing(shard, state, request);
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        request->retry->shown[i] = ss__timeline_shown(state, &state->timelines[i]);
     }
-    request->retry->shown = ss__timeline_shown(state);
     ss__checkpoint_want(shard, state);
     shard->flush_wanted = true;
     ss__list_push_back(&shard->retries, &request->link);
@@ -106,21 +172,32 @@ static void end(struct ss_shard *shard, struct ss_channel *channel, struct ss_re
 {
     const struct ss_state *state = channel->state;
     const struct ss_retry *retry = request->retry;
-    uint64_t total = state->failed == NULL ? 0 : state->failed->total;
-    if (total != retry->total_before || state->halted_at != retry->halted_before) {
+    bool changed = false;
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        const struct ss_timeline_state *timeline = &state->timelines[i];
+        changed |= failed_total(timeline) != retry->total_before[i] ||
+                   timeline->halted_at != retry->halted_before[i];
+    }
+    if (changed) {
         resync(shard, channel);
     }
     await(shard, channel, request);
 }
 
-/* One is under way: what it has made is the answer to this one too. */
+/* One is under way: what it has made is the answer to this one too, unless that wants more. */
 static void join(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
+    if ((find_failed(channel->state, request) & ~(uint32_t)channel->retrying) != 0) {
+        answer(shard, request, SS_E_BUSY, "a retry of another projection is under way");
+        return;
+    }
     request->retry = calloc(1, sizeof *request->retry);
     if (request->retry == NULL) {
         answer(shard, request, SS_E_NOMEM, ss_error_text(SS_E_NOMEM));
         return;
     }
+    request->retry->timelines =
+        request->timelines == 0 ? channel->retrying : request->timelines;
     await(shard, channel, request);
 }
 
@@ -129,10 +206,10 @@ void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_req
     struct ss_state *state = channel->state;
     if (request->retry != NULL) {
         end(shard, channel, request);
-    } else if (channel->retrying) {
+    } else if (channel->retrying != 0) {
         join(shard, channel, request);
-    } else if (!ss__timeline_has_failed(state)) {
-        request->ordinal = state->ordinal;
+    } else if (find_failed(state, request) == 0) {
+        request->ordinal = watermark_of(state, request);
         ss__effect_answer(shard, request);
     } else if (must_wait(shard, state)) {
         ss__park_first(shard, channel, request);
@@ -143,7 +220,7 @@ void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_req
 
 static void finish(struct ss_shard *shard, struct ss_channel *channel)
 {
-    channel->retrying = false;
+    channel->retrying = 0;
     let_go(shard, channel);
     ss__channel_release_later(shard, channel);
 }
@@ -151,16 +228,28 @@ static void finish(struct ss_shard *shard, struct ss_channel *channel)
 void ss__retry_give_up(struct ss_shard *shard, struct ss_channel *channel)
 {
     /* Entities of a retry that are on their way to the disk may be replayed upon soon. */
-    if (channel->retrying && !ss__store_checkpointing(channel->held)) {
-        ss__store_keep_timeline(channel->held);
-        finish(shard, channel);
+    if (channel->retrying == 0 || ss__store_checkpointing(channel->held)) {
+        return;
     }
+    for (uint32_t i = 0; i < SS_PROJECTIONS_MAX; i++) {
+        if (is_in(channel->retrying, i)) {
+            ss__store_keep_timeline(channel->held, shard->timeline_ids[i]);
+        }
+    }
+    finish(shard, channel);
 }
 
-static bool is_on_disk(const struct ss_channel *channel, const struct ss_request *request)
+static bool is_on_disk(const struct ss_shard *shard, const struct ss_channel *channel,
+                       const struct ss_request *request)
 {
-    return !ss__store_timeline_is_void(channel->held) &&
-           ss__store_row(channel->held)->timeline_ordinal >= request->retry->shown;
+    bool written = true;
+    for (uint32_t i = 0; i < shard->options.registry->timelines_count; i++) {
+        uint32_t projection = shard->timeline_ids[i];
+        written &= !ss__store_timeline_is_void(channel->held, projection) &&
+                   ss__store_timeline_ordinal(channel->held, projection) >=
+                       request->retry->shown[i];
+    }
+    return written;
 }
 
 /* 1: on disk; 0: not yet; or why it never will be. Until then every load of the session tries
@@ -172,7 +261,7 @@ static int look(struct ss_shard *shard, const struct ss_request *request)
     if (channel == NULL || !channel->retrying) {
         return SS_E_COMMIT;
     }
-    if (is_on_disk(channel, request)) {
+    if (is_on_disk(shard, channel, request)) {
         return 1;
     }
     if (channel->state != NULL) {

@@ -47,8 +47,9 @@ struct ss_channel {
     uint32_t states;                   /* made so far: tells a state from one dropped before */
     uint32_t batch;                    /* number of the batch that batch_messages counts for */
     uint16_t batch_messages;           /* and tasks */
+    uint8_t retrying;                  /* bit per timeline whose loads try failed events again: see
+                                          shard/retry.h */
     bool loading : 1;
-    bool retrying : 1;                 /* loads try failed events again: see shard/retry.h */
     bool running : 1;                  /* said by the application; goes out with the next event */
     bool running_told : 1;             /* what followers were told last */
     char memory[];
@@ -83,6 +84,15 @@ struct ss_snapshot_cache {
     bool running;
 };
 
+/* What one timeline projection has made of the session: see shard/timeline_cursor.h. */
+struct ss_timeline_state {
+    struct ss_failed_set *failed;      /* events that are not in its entities; NULL: none */
+    uint64_t ordinal;                  /* newest event its entities show */
+    uint64_t halted_at;                /* the event it stopped at; 0: it goes on */
+    uint64_t loaded;                   /* the checkpoint that its replay begins with */
+    bool retrying;                     /* its replay tries failed events again */
+};
+
 struct ss_state {
     struct ss_channel *channel;
     struct ss_store_session *stored;   /* NULL until the first event */
@@ -94,9 +104,6 @@ struct ss_state {
     struct ss_list staged;             /* slots of a checkpoint that is being written */
     uint32_t dirty_count;              /* without the staged ones */
     uint32_t live_count;               /* slots that are no tombstones */
-    struct ss_failed_set *failed;      /* events that are not in the entities; NULL: none */
-    uint64_t halted_at;                /* the event the timeline stopped at; 0: it goes on */
-    bool retrying;                     /* its replay tries failed events again */
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool announced;                    /* the load hook has run: so will unload */
     bool whole;                        /* every entity is in memory */
@@ -112,6 +119,8 @@ struct ss_state {
     struct ss_list recent;             /* in shard->recent, newest last, or in shard->empty */
     struct ss_snapshot_cache snapshots[SS_MESSAGE_ENCODINGS];
     struct ss_snapshot_cache document;
+    uint32_t timelines_count;
+    struct ss_timeline_state timelines[];    /* by index in the registry */
 };
 
 /* Finds or makes the channel of a session; NULL when out of memory. */

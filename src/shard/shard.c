@@ -27,11 +27,10 @@ static bool channel_matches(const void *value, struct ss_str key)
     return ss_str_equal(((const struct ss_channel *)value)->id, key);
 }
 
-static size_t collect_types(const struct ss_registry *registry, enum ss_name_space space,
-                            enum ss_type_space type_space, struct ss_type_entry *entries)
+static void collect_types(const struct ss_registry *registry, enum ss_name_space space,
+                          enum ss_type_space type_space, struct ss_type_entry *entries)
 {
     size_t at = 0;
-    size_t count = 0;
     for (const struct ss_name *name; (name = ss__registry_next(registry, space, &at)) != NULL;) {
         entries[name->index] = (struct ss_type_entry){
             .space = type_space,
@@ -39,9 +38,34 @@ static size_t collect_types(const struct ss_registry *registry, enum ss_name_spa
             .full_name = ss__type_name(name->type),
             .fingerprint = ss__type_fingerprint(name->type),
         };
-        count++;
     }
-    return count;
+}
+
+static int index_names(struct ss_shard *shard, const struct ss_type_entry *entries, size_t count)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    size_t events = registry->names_count[SS_SPACE_EVENT];
+    uint32_t newest = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = entries[i].ret_type_id;
+        newest = id > newest ? id : newest;
+        if (i < events) {
+            shard->event_type_ids[i] = id;
+        } else {
+            shard->entity_type_ids[i - events] = id;
+        }
+    }
+    shard->names_by_type_count = newest + 1;
+    shard->names_by_type = calloc(newest + 1, sizeof *shard->names_by_type);
+    if (shard->names_by_type == NULL) {
+        return SS_E_NOMEM;
+    }
+    size_t at = 0;
+    for (const struct ss_name *name;
+         (name = ss__registry_next(registry, SS_SPACE_EVENT, &at)) != NULL;) {
+        shard->names_by_type[shard->event_type_ids[name->index]] = name;
+    }
+    return 0;
 }
 
 /* Numbers for the names of this application, and the way back for replay. */
@@ -57,34 +81,47 @@ static int intern_names(struct ss_shard *shard)
                   ? SS_E_NOMEM
                   : 0;
     if (err == 0) {
-        (void)collect_types(registry, SS_SPACE_EVENT, SS_TYPE_EVENT, entries);
-        (void)collect_types(registry, SS_SPACE_ENTITY, SS_TYPE_ENTITY, entries + events);
+        collect_types(registry, SS_SPACE_EVENT, SS_TYPE_EVENT, entries);
+        collect_types(registry, SS_SPACE_ENTITY, SS_TYPE_ENTITY, entries + events);
         err = ss__store_intern_types(shard->store, entries, events + entities);
     }
-    uint32_t newest = 0;
-    for (size_t i = 0; err == 0 && i < events + entities; i++) {
-        uint32_t id = entries[i].ret_type_id;
-        newest = id > newest ? id : newest;
-        if (i < events) {
-            shard->event_type_ids[i] = id;
-        } else {
-            shard->entity_type_ids[i - events] = id;
-        }
-    }
+    err = err != 0 ? err : index_names(shard, entries, events + entities);
     free(entries);
+    return err;
+}
+
+/* Numbers for the projections: a record that names one is understood whatever is registered. */
+static int intern_projections(struct ss_shard *shard)
+{
+    const struct ss_registry *registry = shard->options.registry;
+    uint32_t timelines = registry->timelines_count;
+    struct ss_timeline_code codes[SS_PROJECTIONS_MAX];
+    struct ss_type_entry entries[2 * SS_PROJECTIONS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < timelines; i++) {
+        entries[count++] = (struct ss_type_entry){ .space = SS_TYPE_PROJECTION,
+                                                   .name = ss_str(registry->timelines[i].name),
+                                                   .full_name = ss_str(SS_PROJECTION_TIMELINE) };
+    }
+    for (uint32_t i = 0; i < registry->uis_count; i++) {
+        entries[count++] = (struct ss_type_entry){ .space = SS_TYPE_PROJECTION,
+                                                   .name = ss_str(registry->uis[i].name),
+                                                   .full_name = ss_str(SS_PROJECTION_UI) };
+    }
+    int err = ss__store_intern_types(shard->store, entries, count);
     if (err != 0) {
         return err;
     }
-    shard->names_by_type_count = newest + 1;
-    shard->names_by_type = calloc(newest + 1, sizeof *shard->names_by_type);
-    if (shard->names_by_type == NULL) {
-        return SS_E_NOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i < timelines) {
+            shard->timeline_ids[i] = entries[i].ret_type_id;
+            codes[i] = (struct ss_timeline_code){ entries[i].ret_type_id,
+                                                  registry->timelines[i].version };
+        } else {
+            shard->ui_ids[i - timelines] = entries[i].ret_type_id;
+        }
     }
-    size_t at = 0;
-    for (const struct ss_name *name;
-         (name = ss__registry_next(registry, SS_SPACE_EVENT, &at)) != NULL;) {
-        shard->names_by_type[shard->event_type_ids[name->index]] = name;
-    }
+    ss__store_set_timelines(shard->store, codes, timelines);
     return 0;
 }
 
@@ -143,6 +180,7 @@ int ss__shard_new(const struct ss_shard_options *options, struct ss_shard **ret_
     err = ss__store_open(&options->store, &shard->store, &shard->report, failure);
     if (err == 0) {
         err = intern_names(shard);
+        err = err != 0 ? err : intern_projections(shard);
         if (err != 0) {
             (void)ss__fail(failure, err, "shard %u: the names of the application cannot be "
                            "recorded: %s", options->index, ss_error_text(err));
@@ -320,6 +358,7 @@ static void free_channels(struct ss_shard *shard)
             ss__state_free(shard, channel->state);
         }
         ss__retry_give_up(shard, channel);
+        ss__list_remove(&channel->idle);    /* which the next one may join */
         ss__ring_free(channel->ring);
         free(channel->interests);
         free(channel);

@@ -30,6 +30,8 @@ struct ss_shard {
     struct ss_store_report report;
     uint32_t *event_type_ids;              /* by ss_name.index */
     uint32_t *entity_type_ids;
+    uint32_t timeline_ids[SS_PROJECTIONS_MAX];    /* type ids of projections, by index */
+    uint32_t ui_ids[SS_PROJECTIONS_MAX];
     const struct ss_name **names_by_type;  /* by type id; NULL: unknown to this application */
     uint32_t names_by_type_count;
 

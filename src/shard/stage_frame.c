@@ -1,5 +1,9 @@
 #include "shard/stage_frame.h"
 
+#include <stdio.h>
+
+#include <sessionstream/limits.h>
+
 #include "core/fault.h"
 #include "shard/effect.h"
 #include "shard/shard_state.h"
@@ -73,7 +77,7 @@ void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool
     }
 }
 
-void ss__stage_halted(struct ss_shard *shard, struct ss_channel *channel)
+void ss__stage_halted(struct ss_shard *shard, struct ss_channel *channel, const char *projection)
 {
     uint8_t encodings = ss__channel_encodings(channel);
     struct ss_effect *effect =
@@ -81,9 +85,15 @@ void ss__stage_halted(struct ss_shard *shard, struct ss_channel *channel)
     if (effect == NULL) {
         return;    /* without memory they see it by the cursors of the session only */
     }
+    char text[SS_NAME_BYTES_MAX + 96];
+    const char *words = ss_error_text(SS_E_TIMELINE_HALTED);
+    if (shard->options.registry->timelines_count > 1) {
+        (void)snprintf(text, sizeof text, "%s: projection \"%s\"", words, projection);
+        words = text;
+    }
     const struct ss_error_frame frame = {
         .code = ss_str(ss_error_wire_name(SS_E_TIMELINE_HALTED)),
-        .message = ss_str(ss_error_text(SS_E_TIMELINE_HALTED)),
+        .message = ss_str(words),
         .session_id = channel->id,
     };
     effect->channel = channel;

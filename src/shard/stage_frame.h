@@ -15,8 +15,9 @@ int ss__stage_ui_frame(struct ss_shard *shard, struct ss_channel *channel, uint8
 int ss__stage_append(struct ss_shard *shard, struct ss_channel *channel,
                      const struct ss_append_frame *frame, struct ss_place before);
 
-/* Tells all followers that the timeline of the session has stopped. */
-void ss__stage_halted(struct ss_shard *shard, struct ss_channel *channel);
+/* Tells all followers that a timeline projection has stopped for the session; which one, if there
+ * are several. */
+void ss__stage_halted(struct ss_shard *shard, struct ss_channel *channel, const char *projection);
 
 /* Says whether the session is at work, to the followers that know such a frame. */
 void ss__stage_activity(struct ss_shard *shard, struct ss_channel *channel, bool running);

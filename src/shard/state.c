@@ -36,12 +36,15 @@ static bool slot_matches(const void *value, struct ss_str key)
 struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channel)
 {
     SS_REQUIRE(channel->state == NULL);
-    struct ss_state *state = calloc(1, sizeof *state);
+    uint32_t timelines = shard->options.registry->timelines_count;
+    size_t bytes = sizeof(struct ss_state) + timelines * sizeof(struct ss_timeline_state);
+    struct ss_state *state = calloc(1, bytes);
     if (state == NULL) {
         return NULL;
     }
     state->channel = channel;
-    state->bytes = sizeof *state;
+    state->timelines_count = timelines;
+    state->bytes = bytes;
     ss__map_init(&state->entities, slot_matches);
     ss__list_init(&state->dirty);
     ss__list_init(&state->touched_link);
@@ -117,7 +120,9 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
         ss__store_put_session(shard->store, state->stored);
     }
     state->channel->state = NULL;
-    free(state->failed);
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        free(state->timelines[i].failed);
+    }
     free(state);
 }
 
@@ -180,8 +185,9 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
 {
     const struct ss_name *kind =
         ss__registry_find(shard->options.registry, SS_SPACE_ENTITY, row->kind);
-    if (kind == NULL || row->id.len > SS_ENTITY_ID_BYTES_MAX) {
-        return 0;    /* of a kind this application no longer has: kept on disk, not shown */
+    if (kind == NULL || row->id.len > SS_ENTITY_ID_BYTES_MAX ||
+        shard->timeline_ids[kind->timeline] != row->projection) {
+        return 0;    /* of a kind its projection no longer has: kept on disk, not shown */
     }
     if (find_slot(state, kind, row->id) != NULL) {
         return 0;
@@ -209,7 +215,9 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
         struct ss_entity_row row;
         int err = SS_FAULT("shard.read");
         if (err == 0) {
-            err = ss__store_read_entity(shard->store, state->stored, kind->name, id, &row);
+            err = ss__store_read_entity(shard->store, state->stored,
+                                        shard->timeline_ids[kind->timeline], kind->name, id,
+                                        &row);
         }
         if (err == 0) {
             err = ss__state_add_stored(shard, state, &row);

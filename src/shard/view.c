@@ -25,11 +25,16 @@ static struct ss_entity entity_of(const struct ss_entity_slot *slot)
     };
 }
 
+static bool sees(const struct ss_view *view, const struct ss_name *kind)
+{
+    return view->only == 0 || kind->timeline == view->only - 1;
+}
+
 const struct ss_entity *ss_view_get(const struct ss_view *view, const char *kind, struct ss_str id)
 {
     const struct ss_name *name =
         ss__registry_find(view->shard->options.registry, SS_SPACE_ENTITY, ss_str(kind));
-    if (name == NULL || id.len == 0 || id.len > SS_ENTITY_ID_BYTES_MAX) {
+    if (name == NULL || id.len == 0 || id.len > SS_ENTITY_ID_BYTES_MAX || !sees(view, name)) {
         return NULL;
     }
     struct ss_entity_slot *slot;
@@ -83,7 +88,7 @@ int ss_view_each(const struct ss_view *view, const char *kind,
     size_t count = 0;
     size_t at = 0;
     for (struct ss_entity_slot *slot; (slot = ss__map_next(&state->entities, &at)) != NULL;) {
-        if (slot->payload != NULL &&
+        if (slot->payload != NULL && sees(view, slot->kind) &&
             (kind == NULL || ss_str_equal(slot->kind->name, ss_str(kind)))) {
             list[count++] = entity_of(slot);
         }
@@ -96,7 +101,8 @@ int ss_view_each(const struct ss_view *view, const char *kind,
 
 uint64_t ss_view_ordinal(const struct ss_view *view)
 {
-    return view->state->timeline_ordinal;
+    return view->only == 0 ? view->state->timeline_ordinal
+                           : view->state->timelines[view->only - 1].ordinal;
 }
 
 const ProtobufCMessage *ss_entity_payload(const struct ss_view *view,

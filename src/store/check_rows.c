@@ -97,12 +97,13 @@ int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row
 int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value)
 {
     uint64_t sid = 0;
+    uint32_t projection;
     struct ss_str kind;
     struct ss_str id;
     struct ss_entity_row entity = { 0 };
     struct ss_row_value row;
     check->summary->entities++;
-    if (ss__entity_key_decode(ss__str_of_val(key), &sid, &kind, &id) != 0) {
+    if (ss__entity_key_decode(ss__str_of_val(key), &sid, &projection, &kind, &id) != 0) {
         ss__check_found(check, "entity", sid, "key is damaged");
         return 0;
     }
@@ -117,13 +118,16 @@ int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value)
         }
         return 0;
     }
+    struct ss_timeline_row timeline = { .ordinal = 0 };
+    struct ss_failed_set failed;
+    (void)ss__timelines_pick(row.timelines, projection, &timeline, &failed);    /* none: at 0 */
     if (entity.created_ordinal == 0 || entity.created_ordinal > entity.last_ordinal ||
-        entity.last_ordinal > row.timeline_ordinal) {
+        entity.last_ordinal > timeline.ordinal) {
         ss__check_found(check, "entity", sid, "%.*s %.*s: ordinals %llu and %llu do not fit the "
                         "timeline at %llu", (int)kind.len, kind.data, (int)id.len, id.data,
                         (unsigned long long)entity.created_ordinal,
                         (unsigned long long)entity.last_ordinal,
-                        (unsigned long long)row.timeline_ordinal);
+                        (unsigned long long)timeline.ordinal);
     }
     if (entity.type_id == 0 || entity.type_id > check->types) {
         ss__check_found(check, "entity", sid, "%.*s %.*s: unknown type %u", (int)kind.len,

@@ -16,7 +16,7 @@
 
 /* 2: checksums in session, catalog and entity, shards are made with the directory. 3: the log has
  * files of its own. */
-#define SS_STORE_FORMAT 3
+#define SS_STORE_FORMAT 4
 
 struct ss_directory {
     char *path;

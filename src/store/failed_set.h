@@ -1,4 +1,4 @@
-/* failed_set.h - which events of a session are not in its timeline. Plain data.
+/* failed_set.h - which events of a session are not in a timeline. Plain data.
  *
  * The oldest SS_FAILED_ORDINALS_MAX are known by their ordinals, so that the watermark, the event
  * before the first of them, is always exact; those beyond are counted. */

@@ -17,31 +17,24 @@
 #define ARENA_CHUNK_BYTES (64u << 10)
 
 int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
-                               const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
-                               uint32_t timeline_version)
+                               const struct ss_timeline_checkpoint *timelines, uint32_t count)
 {
     bool closed = session->closed || session->deleted;
     if (closed || session->now.row.quarantined) {
         return closed ? SS_E_CLOSED : SS_E_CORRUPT;
     }
-    SS_REQUIRE(ordinal <= session->now.row.ordinal && store->batch.len == 0);
+    SS_REQUIRE(store->batch.len == 0 && count <= SS_PROJECTIONS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        SS_REQUIRE(timelines[i].row.ordinal <= session->now.row.ordinal);
+    }
     struct ss_staged_checkpoint *staged = ss__arena_alloc(&store->arena, sizeof *staged);
     if (staged == NULL) {
         return SS_E_NOMEM;
     }
-    *staged = (struct ss_staged_checkpoint){ NULL,  session, rows,
-                                             count, ordinal, timeline_version, NULL };
+    *staged = (struct ss_staged_checkpoint){ NULL, session, timelines, count };
     *store->checkpoints_end = staged;
     store->checkpoints_end = &staged->next;
     return 0;
-}
-
-void ss__store_stage_failed(struct ss_store *store, const struct ss_failed_set *failed)
-{
-    SS_REQUIRE(store->checkpoints != NULL);
-    struct ss_staged_checkpoint *staged =
-        ss__container_of(store->checkpoints_end, struct ss_staged_checkpoint, next);
-    staged->failed = failed;
 }
 
 void ss__checkpoints_forget(struct ss_store *store)
@@ -53,22 +46,6 @@ void ss__checkpoints_forget(struct ss_store *store)
 
 /* ---- planning ---- */
 
-/* The session may have another set while the flush runs. */
-static int keep_failed(struct ss_flush *flush, const struct ss_failed_set *failed,
-                       const struct ss_failed_set **ret_kept)
-{
-    struct ss_failed_set *kept =
-        failed == NULL ? NULL : ss__arena_alloc(&flush->arena, sizeof *kept);
-    if (failed != NULL && kept == NULL) {
-        return SS_E_NOMEM;
-    }
-    if (kept != NULL) {
-        *kept = *failed;
-    }
-    *ret_kept = kept;
-    return 0;
-}
-
 struct ss_flush_item *ss__flush_item(struct ss_flush *flush, struct ss_store_session *session)
 {
     if (session->item != NULL) {
@@ -79,9 +56,7 @@ struct ss_flush_item *ss__flush_item(struct ss_flush *flush, struct ss_store_ses
         item->session = session;
         item->epoch_counter = session->epoch_counter;
         item->values = session->now;
-        if (keep_failed(flush, session->failed, &item->failed) != 0) {
-            return NULL;
-        }
+        item->timelines = session->timelines;    /* replaced only when it is settled */
         session->item = item;
         *flush->end = item;
         flush->end = &item->next;
@@ -139,15 +114,18 @@ static int add_checkpoints(struct ss_store *store, struct ss_flush *flush)
             return SS_E_NOMEM;
         }
         item->checkpoint = true;
-        item->anew = at->session->now.entities_void;
-        item->rows = at->rows;
-        item->rows_count = at->count;
-        item->timeline_ordinal = at->ordinal;
-        item->timeline_version = at->timeline_version;
-        item->failed = at->failed;
-        if (at->failed != NULL && ss__failed_copy(at->failed, &item->failed_then) != 0) {
-            return SS_E_NOMEM;
+        item->checkpoints = at->timelines;
+        item->checkpoints_count = at->count;
+        for (uint32_t i = 0; i < at->count; i++) {
+            bool anew = ss__store_timeline_is_void(at->session, at->timelines[i].row.projection);
+            item->anew |= (uint8_t)(anew ? 1u << i : 0);
         }
+        int err = ss__timelines_merge(at->session->timelines, at->timelines, at->count,
+                                      &item->timelines_then);
+        if (err != 0) {
+            return err;
+        }
+        item->timelines = item->timelines_then;
     }
     return 0;
 }
@@ -192,7 +170,7 @@ static void free_flush(struct ss_store *store, struct ss_flush *flush)
 {
     for (struct ss_flush_item *item = flush->first; item != NULL; item = item->next) {
         item->session->item = NULL;
-        free(item->failed_then);
+        free(item->timelines_then);
         ss__session_release(store, item->session);
     }
     nobody_leaves(store);
@@ -342,12 +320,9 @@ static void settle_item(struct ss_store *store, struct ss_flush_item *item)
         drop_tail(store, item);
     }
     if (item->checkpoint) {
-        now->row.timeline_ordinal = item->timeline_ordinal;
-        now->row.timeline_version = item->timeline_version;
-        now->entities_void = false;
-        free(session->failed);
-        session->failed = item->failed_then;
-        item->failed_then = NULL;
+        ss__timelines_replace(session, item->timelines_then, item->checkpoints,
+                              item->checkpoints_count);
+        item->timelines_then = NULL;
     }
     if (item->born) {
         ss__log_file_at(&store->log, session->born)->live--;

@@ -19,13 +19,11 @@ struct ss_flush_item {
     bool dead;                           /* is taken out, and nothing else is done */
     uint64_t deleted_at;
     bool checkpoint;
-    bool anew;                           /* the checkpoint removes all other entities */
-    const struct ss_entity_row *rows;
-    size_t rows_count;
-    uint64_t timeline_ordinal;           /* of the checkpoint */
-    uint32_t timeline_version;
-    const struct ss_failed_set *failed;  /* written with the row; in the arena, or NULL */
-    struct ss_failed_set *failed_then;   /* of the checkpoint: the session's once it is settled */
+    uint8_t anew;                        /* bit per index: removes all other entities of it */
+    const struct ss_timeline_checkpoint *checkpoints;
+    uint32_t checkpoints_count;
+    const struct ss_timeline_list *timelines;    /* written with the row */
+    struct ss_timeline_list *timelines_then;     /* of a checkpoint: the session's once settled */
     const struct ss_str *tail;           /* from each record to the end of its file */
     uint32_t tail_count;
 

@@ -36,11 +36,11 @@ static int put_catalog(const struct ss_env *env, MDB_txn *txn, const struct ss_f
     return code == MDB_KEYEXIST ? 0 : ss__err_from_lmdb(code);
 }
 
-static int put_entity(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
+static int put_entity(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint32_t projection,
                       const struct ss_entity_row *row)
 {
     uint8_t key_bytes[SS_KEY_BYTES_MAX];
-    int len = ss__entity_key(key_bytes, sid, row->kind, row->id);
+    int len = ss__entity_key(key_bytes, sid, projection, row->kind, row->id);
     if (len < 0) {
         return len;
     }
@@ -57,15 +57,16 @@ static int put_entity(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
     return ss__err_from_lmdb(code);
 }
 
-static int remove_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid)
+static int remove_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
+                           uint32_t projection)
 {
-    uint8_t prefix[8];
+    uint8_t prefix[SS_ENTITY_PREFIX_BYTES];
     MDB_cursor *cursor;
     int code = mdb_cursor_open(txn, env->dbi[SS_DB_ENTITY], &cursor);
     if (code != 0) {
         return ss__err_from_lmdb(code);
     }
-    ss__put_be64(prefix, sid);
+    ss__entity_prefix(prefix, sid, projection);
     MDB_val key = ss__val_of(prefix, sizeof prefix);
     MDB_val value;
     code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
@@ -78,16 +79,14 @@ static int remove_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid)
     return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
-static int put_checkpoint(const struct ss_env *env, MDB_txn *txn, struct ss_flush_item *item)
+static int put_checkpoint(const struct ss_env *env, MDB_txn *txn, uint64_t sid, bool anew,
+                          const struct ss_timeline_checkpoint *checkpoint)
 {
-    uint64_t sid = item->values.row.sid;
-    int err = item->anew ? remove_entities(env, txn, sid) : 0;
-    for (size_t i = 0; i < item->rows_count && err == 0; i++) {
-        err = put_entity(env, txn, sid, &item->rows[i]);
+    uint32_t projection = checkpoint->row.projection;
+    int err = anew ? remove_entities(env, txn, sid, projection) : 0;
+    for (size_t i = 0; i < checkpoint->entities_count && err == 0; i++) {
+        err = put_entity(env, txn, sid, projection, &checkpoint->entities[i]);
     }
-    item->values.row.timeline_ordinal = item->timeline_ordinal;
-    item->values.row.timeline_version = item->timeline_version;
-    item->values.entities_void = false;
     return err;
 }
 
@@ -99,9 +98,8 @@ static int put_row(const struct ss_env *env, MDB_txn *txn, struct ss_flush_item 
     uint64_t sid = values->row.sid;
     struct ss_row_value row = ss__session_row_value(values, item->epoch_counter,
                                                     item->session->id);
-    if (item->failed != NULL) {
-        row.failed = *item->failed;
-    }
+    uint8_t timelines[SS_TIMELINES_BYTES_MAX];
+    row.timelines = ss_str_of(timelines, ss__timelines_encode(timelines, item->timelines));
     ss__put_be64(key_bytes, sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value = ss__val_of(value_bytes, ss__row_encode(value_bytes, sid, &row));
@@ -156,8 +154,9 @@ static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item 
         return remove_session(flush->env, txn, item);
     }
     int err = item->born ? put_catalog(flush->env, txn, item) : 0;
-    if (item->checkpoint) {
-        err = err != 0 ? err : put_checkpoint(flush->env, txn, item);
+    for (uint32_t i = 0; i < item->checkpoints_count && err == 0; i++) {
+        err = put_checkpoint(flush->env, txn, item->values.row.sid,
+                             (item->anew & (1u << i)) != 0, &item->checkpoints[i]);
     }
     err = err != 0 ? err : ss__flush_segments(flush, txn, item);
     bool changed = item->born || item->checkpoint || item->flushed > 0;

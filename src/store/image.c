@@ -10,7 +10,8 @@
 struct ss_image_request {
     struct ss_session_row row;
     bool entities;
-    bool anew;               /* the entities on disk do not count: all events are read */
+    uint32_t anew;           /* bit per timeline: what is on disk does not count */
+    uint32_t go_on;          /* bit per timeline: a halt does not count */
     bool born;               /* LMDB did not know it yet */
     bool damaged;            /* an event in the log cannot be read */
     uint64_t seed;
@@ -33,15 +34,16 @@ static void report_entity(struct ss_store *store, uint64_t sid, struct ss_str ki
 }
 
 int ss__store_read_entity(struct ss_store *store, const struct ss_store_session *session,
-                          struct ss_str kind, struct ss_str id, struct ss_entity_row *ret_entity)
+                          uint32_t projection, struct ss_str kind, struct ss_str id,
+                          struct ss_entity_row *ret_entity)
 {
     uint8_t key_bytes[SS_KEY_BYTES_MAX];
-    if (session->now.entities_void) {
+    if (ss__store_timeline_is_void(session, projection)) {
         return SS_E_NOTFOUND;
     }
     bool closed = session->closed || session->deleted;
     int len = closed ? SS_E_CLOSED
-                     : ss__entity_key(key_bytes, session->now.row.sid, kind, id);
+                     : ss__entity_key(key_bytes, session->now.row.sid, projection, kind, id);
     if (len < 0) {
         return len;
     }
@@ -53,7 +55,7 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
     MDB_val key = ss__val_of(key_bytes, (size_t)len);
     MDB_val value;
     err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_ENTITY], &key, &value));
-    struct ss_entity_row row = { .kind = kind, .id = id };
+    struct ss_entity_row row = { .projection = projection, .kind = kind, .id = id };
     err = err != 0 ? err : ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &row);
     if (err == 0) {
         *ret_entity = row;
@@ -93,10 +95,13 @@ int ss__store_image_request(const struct ss_store *store, const struct ss_store_
         return SS_E_NOMEM;
     }
     *request = (struct ss_image_request){ .row = now->row,
-                                          .entities = entities && !now->entities_void,
-                                          .anew = now->entities_void,
+                                          .entities = entities,
                                           .born = session->born != 0,
                                           .seed = store->log.seed };
+    for (uint32_t i = 0; i < store->timelines_count; i++) {
+        bool anew = ss__store_timeline_is_void(session, store->timelines[i].projection);
+        request->anew |= anew ? 1u << i : 0;
+    }
     copy_tail(store, session, now, request);
     *ret_request = request;
     return 0;
@@ -107,14 +112,18 @@ void ss__store_image_request_free(struct ss_image_request *request)
     free(request);
 }
 
+void ss__store_image_go_on(struct ss_image_request *request, uint32_t projections)
+{
+    request->go_on |= projections;
+}
+
 /* What a read collects; strings go to the arena. */
 struct reading {
     struct ss_store *store;
     MDB_txn *txn;
     const struct ss_image_request *request;
     struct ss_arena arena;
-    struct ss_session_row row;  /* of the request, with the timeline of this transaction */
-    struct ss_failed_set failed;
+    struct ss_timeline_row timelines[SS_PROJECTIONS_MAX];    /* of this transaction */
     struct ss_entity_row *entities;
     size_t entities_count;
     size_t entities_slots;
@@ -145,7 +154,7 @@ static int take_entity(struct reading *reading, MDB_val key, MDB_val value)
     struct ss_str kind;
     struct ss_str id;
     struct ss_entity_row row = { 0 };
-    int err = ss__entity_key_decode(ss__str_of_val(key), &sid, &kind, &id);
+    int err = ss__entity_key_decode(ss__str_of_val(key), &sid, &row.projection, &kind, &id);
     if (err == 0) {
         err = ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &row);
         if (err != 0) {
@@ -174,48 +183,96 @@ static bool has_prefix(MDB_val key, const uint8_t *prefix, size_t len)
     return key.mv_size >= len && memcmp(key.mv_data, prefix, len) == 0;
 }
 
-/* A checkpoint may have been committed since the request: the entities below are its. */
-static int read_timeline(struct reading *reading)
+/* The row of this transaction; of a session that LMDB does not know yet, without timelines. */
+static int read_row(struct reading *reading, struct ss_row_value *ret_row)
 {
     uint8_t key_bytes[8];
-    struct ss_row_value row;
-    ss__put_be64(key_bytes, reading->row.sid);
+    uint64_t sid = reading->request->row.sid;
+    ss__put_be64(key_bytes, sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value;
     int err = ss__err_from_lmdb(
         mdb_get(reading->txn, reading->store->env.dbi[SS_DB_SESSION], &key, &value));
     if (err == SS_E_NOTFOUND) {
+        *ret_row = (struct ss_row_value){ 0 };
         return reading->request->born ? 0 : SS_E_CORRUPT;
     }
-    err = err != 0 ? err : ss__row_decode(reading->row.sid, ss__str_of_val(value), &row);
-    if (err == 0 && !reading->request->anew) {
-        reading->row.timeline_ordinal = row.timeline_ordinal;
-        reading->row.timeline_version = row.timeline_version;
-        reading->ordinal = row.timeline_ordinal;
-        reading->failed = row.failed;
+    return err != 0 ? err : ss__row_decode(sid, ss__str_of_val(value), ret_row);
+}
+
+static int keep_failed(struct reading *reading, struct ss_timeline_row *timeline)
+{
+    if (timeline->failed != NULL) {
+        struct ss_failed_set *kept = ss__arena_alloc(&reading->arena, sizeof *kept);
+        if (kept == NULL) {
+            return SS_E_NOMEM;
+        }
+        *kept = *timeline->failed;
+        timeline->failed = kept;
+    }
+    return 0;
+}
+
+/* A checkpoint may have been committed since the request: the entities below are its. Events are
+ * wanted from the oldest checkpoint on; a projection that has halted wants none. */
+static int read_timelines(struct reading *reading)
+{
+    const struct ss_store *store = reading->store;
+    const struct ss_image_request *request = reading->request;
+    struct ss_row_value row;
+    int err = read_row(reading, &row);
+    reading->ordinal = UINT64_MAX;
+    for (uint32_t i = 0; i < store->timelines_count && err == 0; i++) {
+        const struct ss_timeline_code *code = &store->timelines[i];
+        struct ss_timeline_row *timeline = &reading->timelines[i];
+        struct ss_failed_set failed;
+        *timeline = (struct ss_timeline_row){ .projection = code->projection,
+                                              .version = code->version };
+        if ((request->anew & (1u << i)) == 0 &&
+            ss__timelines_pick(row.timelines, code->projection, timeline, &failed) == 0) {
+            err = keep_failed(reading, timeline);
+        }
+        bool rests = timeline->halted && (request->go_on & (1u << i)) == 0;
+        if (!rests && timeline->ordinal < reading->ordinal) {
+            reading->ordinal = timeline->ordinal;
+        }
+    }
+    if (reading->ordinal == UINT64_MAX) {
+        reading->ordinal = request->row.ordinal;
     }
     return err;
 }
 
-static int read_entities(struct reading *reading)
+static int read_entities_of(struct reading *reading, MDB_cursor *cursor, uint32_t projection)
 {
-    uint8_t prefix[8];
-    MDB_cursor *cursor;
-    ss__put_be64(prefix, reading->request->row.sid);
-    int err = ss__err_from_lmdb(
-        mdb_cursor_open(reading->txn, reading->store->env.dbi[SS_DB_ENTITY], &cursor));
-    if (err != 0) {
-        return err;
-    }
+    uint8_t prefix[SS_ENTITY_PREFIX_BYTES];
+    ss__entity_prefix(prefix, reading->request->row.sid, projection);
     MDB_val key = ss__val_of(prefix, sizeof prefix);
     MDB_val value;
+    int err = 0;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (code == 0 && err == 0 && has_prefix(key, prefix, sizeof prefix)) {
         err = take_entity(reading, key, value);
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
-    mdb_cursor_close(cursor);
     return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+static int read_entities(struct reading *reading)
+{
+    MDB_cursor *cursor;
+    int err = ss__err_from_lmdb(
+        mdb_cursor_open(reading->txn, reading->store->env.dbi[SS_DB_ENTITY], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    for (uint32_t i = 0; i < reading->store->timelines_count && err == 0; i++) {
+        if ((reading->request->anew & (1u << i)) == 0) {
+            err = read_entities_of(reading, cursor, reading->timelines[i].projection);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return err;
 }
 
 static int take_record(struct reading *reading, struct ss_record record)
@@ -322,7 +379,7 @@ static void free_reading(struct reading *reading)
 
 static int read_all(struct reading *reading)
 {
-    int err = read_timeline(reading);
+    int err = read_timelines(reading);
     err = err == 0 && reading->request->entities ? read_entities(reading) : err;
     err = err != 0 ? err : read_segments(reading);
     return err != 0 ? err : read_tail(reading);
@@ -334,7 +391,7 @@ static int read_image(struct ss_store *store, const struct ss_image_request *req
     if (request->row.quarantined) {
         return SS_E_CORRUPT;
     }
-    struct reading reading = { .store = store, .request = request, .row = request->row };
+    struct reading reading = { .store = store, .request = request };
     struct memory *memory = malloc(sizeof *memory);
     if (memory == NULL) {
         return SS_E_NOMEM;
@@ -357,15 +414,17 @@ static int read_image(struct ss_store *store, const struct ss_image_request *req
         return err;
     }
     *memory = (struct memory){ reading.arena, reading.entities, reading.records };
-    reading.row.ordinal = reading.ordinal;
-    *ret_image = (struct ss_image){ .row = reading.row,
-                                    .failed = reading.failed,
+    *ret_image = (struct ss_image){ .row = request->row,
+                                    .timelines_count = store->timelines_count,
                                     .entities = reading.entities,
                                     .entities_count = reading.entities_count,
                                     .records = reading.records,
                                     .records_count = reading.records_count,
                                     .bytes = reading.arena.total_bytes,
                                     .memory = memory };
+    ret_image->row.ordinal = reading.ordinal;
+    memcpy(ret_image->timelines, reading.timelines,
+           store->timelines_count * sizeof *reading.timelines);
     return 0;
 }
 

@@ -6,7 +6,6 @@
 #include "store/bytes_order.h"
 
 #define ROW_RUNNING 1u
-#define ROW_FAILED 2u
 
 uint64_t ss__key_seed(struct ss_str key)
 {
@@ -26,99 +25,51 @@ static bool is_sealed(struct ss_str value, uint64_t seed)
     return ss__get_le64(in + checked) == ss__checksum_seeded(seed, in, checked);
 }
 
-static size_t failed_bytes(const struct ss_failed_set *set)
-{
-    return set->total == 0 ? 0 : 8 + 8 * (size_t)set->named;
-}
-
-static void put_failed(uint8_t *out, const struct ss_failed_set *set)
-{
-    if (set->total > 0) {
-        ss__put_le64(out, set->total);
-    }
-    for (uint32_t i = 0; i < set->named; i++) {
-        ss__put_le64(out + 8 + 8 * (size_t)i, set->ordinals[i]);
-    }
-}
-
 size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row)
 {
-    size_t len = SS_ROW_FIXED_BYTES + row->id.len + failed_bytes(&row->failed);
+    size_t len = SS_ROW_FIXED_BYTES + row->id.len + row->timelines.len;
     out[0] = SS_VALUE_VERSION;
-    out[1] = (uint8_t)((row->running ? ROW_RUNNING : 0) | (row->failed.total > 0 ? ROW_FAILED : 0));
+    out[1] = row->running ? ROW_RUNNING : 0;
     out[2] = 0;
     out[3] = (uint8_t)row->id.len;
     ss__put_le32(out + 4, row->epoch_counter);
     ss__put_le64(out + 8, row->ordinal);
     ss__put_le64(out + 16, row->first_retained);
-    ss__put_le64(out + 24, row->timeline_ordinal);
-    ss__put_le64(out + 32, row->created_us);
-    ss__put_le64(out + 40, row->updated_us);
-    ss__put_le32(out + 48, row->timeline_version);
-    ss__put_le32(out + 52, row->tip.count);
-    ss__put_le64(out + 56, row->tip.first);
-    ss__put_le32(out + 64, row->tip.bytes);
+    ss__put_le64(out + 24, row->created_us);
+    ss__put_le64(out + 32, row->updated_us);
+    ss__put_le64(out + 40, row->tip.first);
+    ss__put_le32(out + 48, row->tip.count);
+    ss__put_le32(out + 52, row->tip.bytes);
     memcpy(out + SS_ROW_HEAD_BYTES, row->id.data, row->id.len);
-    put_failed(out + SS_ROW_HEAD_BYTES + row->id.len, &row->failed);
+    if (row->timelines.len > 0) {
+        memcpy(out + SS_ROW_HEAD_BYTES + row->id.len, row->timelines.data, row->timelines.len);
+    }
     ss__value_seal(out, len, sid);
     return len;
-}
-
-/* What stands between id and checksum. */
-static int take_failed(struct ss_str bytes, uint64_t timeline_ordinal,
-                       struct ss_failed_set *ret_set)
-{
-    const uint8_t *in = (const uint8_t *)bytes.data;
-    struct ss_failed_set set = { 0 };
-    uint64_t before = 0;
-    if (bytes.len < 16 || bytes.len % 8 != 0 || bytes.len > SS_ROW_FAILED_BYTES_MAX) {
-        return SS_E_CORRUPT;
-    }
-    for (size_t at = 8; at < bytes.len; at += 8) {
-        uint64_t ordinal = ss__get_le64(in + at);
-        if (ordinal <= before || ordinal > timeline_ordinal) {
-            return SS_E_CORRUPT;
-        }
-        ss__failed_add(&set, ordinal);
-        before = ordinal;
-    }
-    uint64_t total = ss__get_le64(in);
-    if (total < set.total || (total > set.total && set.named < SS_FAILED_ORDINALS_MAX)) {
-        return SS_E_CORRUPT;
-    }
-    set.total = total;
-    *ret_set = set;
-    return 0;
 }
 
 int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_row)
 {
     const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len <= SS_ROW_FIXED_BYTES || in[0] != SS_VALUE_VERSION ||
-        in[1] > (ROW_RUNNING | ROW_FAILED) || in[3] == 0 ||
-        in[3] > value.len - SS_ROW_FIXED_BYTES || !is_sealed(value, sid)) {
+    if (value.len <= SS_ROW_FIXED_BYTES || in[0] != SS_VALUE_VERSION || in[1] > ROW_RUNNING ||
+        in[2] != 0 || in[3] == 0 || in[3] > value.len - SS_ROW_FIXED_BYTES ||
+        !is_sealed(value, sid)) {
         return SS_E_CORRUPT;
     }
-    size_t failed_at = SS_ROW_HEAD_BYTES + (size_t)in[3];
-    struct ss_str failed = ss_str_of(in + failed_at, value.len - SS_CHECKSUM_BYTES - failed_at);
-    bool has_failed = (in[1] & ROW_FAILED) != 0;
-    if (!has_failed && failed.len > 0) {
-        return SS_E_CORRUPT;
-    }
+    size_t timelines_at = SS_ROW_HEAD_BYTES + (size_t)in[3];
     *ret_row = (struct ss_row_value){
         .ordinal = ss__get_le64(in + 8),
         .first_retained = ss__get_le64(in + 16),
-        .timeline_ordinal = ss__get_le64(in + 24),
-        .created_us = ss__get_le64(in + 32),
-        .updated_us = ss__get_le64(in + 40),
-        .timeline_version = ss__get_le32(in + 48),
+        .created_us = ss__get_le64(in + 24),
+        .updated_us = ss__get_le64(in + 32),
         .epoch_counter = ss__get_le32(in + 4),
-        .tip = { .first = ss__get_le64(in + 56), .count = ss__get_le32(in + 52),
-                 .bytes = ss__get_le32(in + 64) },
-        .running = (in[1] & ROW_RUNNING) != 0,
+        .tip = { .first = ss__get_le64(in + 40), .count = ss__get_le32(in + 48),
+                 .bytes = ss__get_le32(in + 52) },
+        .running = in[1] == ROW_RUNNING,
         .id = ss_str_of(in + SS_ROW_HEAD_BYTES, in[3]),
+        .timelines = ss_str_of(in + timelines_at, value.len - SS_CHECKSUM_BYTES - timelines_at),
     };
-    int err = has_failed ? take_failed(failed, ret_row->timeline_ordinal, &ret_row->failed) : 0;
+    int err = ss__timelines_check(ret_row->timelines);
     if (err != 0) {
         return err;
     }
@@ -188,7 +139,14 @@ int ss__segment_decode(struct ss_str key, struct ss_str value, struct ss_segment
     return 0;
 }
 
-int ss__entity_key(uint8_t *out, uint64_t sid, struct ss_str kind, struct ss_str id)
+void ss__entity_prefix(uint8_t out[SS_ENTITY_PREFIX_BYTES], uint64_t sid, uint32_t projection)
+{
+    ss__put_be64(out, sid);
+    ss__put_be32(out + 8, projection);
+}
+
+int ss__entity_key(uint8_t *out, uint64_t sid, uint32_t projection, struct ss_str kind,
+                   struct ss_str id)
 {
     if (kind.len > SS_NAME_BYTES_MAX || id.len > SS_ENTITY_ID_BYTES_MAX) {
         return SS_E_TOOBIG;
@@ -196,29 +154,32 @@ int ss__entity_key(uint8_t *out, uint64_t sid, struct ss_str kind, struct ss_str
     if (kind.len == 0 || memchr(kind.data, 0, kind.len) != NULL) {
         return SS_E_INVAL;
     }
-    ss__put_be64(out, sid);
-    memcpy(out + 8, kind.data, kind.len);
-    out[8 + kind.len] = 0;
+    ss__entity_prefix(out, sid, projection);
+    uint8_t *at = out + SS_ENTITY_PREFIX_BYTES;
+    memcpy(at, kind.data, kind.len);
+    at[kind.len] = 0;
     if (id.len > 0) {
-        memcpy(out + 9 + kind.len, id.data, id.len);
+        memcpy(at + kind.len + 1, id.data, id.len);
     }
-    return (int)(9 + kind.len + id.len);
+    return (int)(SS_ENTITY_PREFIX_BYTES + kind.len + 1 + id.len);
 }
 
-int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, struct ss_str *ret_kind,
-                          struct ss_str *ret_id)
+int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, uint32_t *ret_projection,
+                          struct ss_str *ret_kind, struct ss_str *ret_id)
 {
-    if (key.len < 10) {
+    if (key.len < SS_ENTITY_PREFIX_BYTES + 2) {
         return SS_E_CORRUPT;
     }
-    const char *kind = key.data + 8;
-    const char *end = memchr(kind, 0, key.len - 8);
+    const char *kind = key.data + SS_ENTITY_PREFIX_BYTES;
+    const char *key_end = key.data + key.len;
+    const char *end = memchr(kind, 0, (size_t)(key_end - kind));
     if (end == NULL || end == kind) {
         return SS_E_CORRUPT;
     }
     *ret_sid = ss__get_be64((const uint8_t *)key.data);
+    *ret_projection = ss__get_be32((const uint8_t *)key.data + 8);
     *ret_kind = ss_str_of(kind, (size_t)(end - kind));
-    *ret_id = ss_str_of(end + 1, key.len - 9 - ret_kind->len);
+    *ret_id = ss_str_of(end + 1, (size_t)(key_end - end - 1));
     return 0;
 }
 
@@ -309,7 +270,7 @@ int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type)
     size_t name = ss__get_le16(in + 10);
     size_t full_name = ss__get_le16(in + 12);
     if (name + full_name != value.len - 14 ||
-        (in[1] != SS_TYPE_EVENT && in[1] != SS_TYPE_ENTITY)) {
+        in[1] < SS_TYPE_EVENT || in[1] > SS_TYPE_PROJECTION) {
         return SS_E_CORRUPT;
     }
     *ret_type = (struct ss_type_value){

@@ -6,8 +6,8 @@
  *     catalog   namespace u32, id          version u8, sid u64, checksum
  *     session   sid                        struct ss_row_value, checksum
  *     segment   sid, first ordinal         head of 16 bytes, entries of record.h
- *     entity    sid, kind, 0, id           version u8, type u32, created, last, time u64, payload,
- *                                          checksum
+ *     entity    sid, projection u32,       version u8, type u32, created, last, time u64, payload,
+ *               kind, 0, id                checksum
  *     types     type id u32                struct ss_type_value
  *     running   sid                        version u8
  *     trash     see trash.h
@@ -29,8 +29,9 @@
 
 #include "core/bytes.h"
 #include "store/store.h"
+#include "store/timelines.h"
 
-#define SS_VALUE_VERSION 2
+#define SS_VALUE_VERSION 3
 #define SS_KEY_BYTES_MAX 511u    /* LMDB's own limit */
 
 #define SS_CHECKSUM_BYTES 8u
@@ -52,22 +53,18 @@ struct ss_segment_tip {
 struct ss_row_value {
     uint64_t ordinal;             /* of the newest event in a segment */
     uint64_t first_retained;
-    uint64_t timeline_ordinal;
     uint64_t created_us;
     uint64_t updated_us;
-    uint32_t timeline_version;
     uint32_t epoch_counter;       /* of this session; part of the epoch on the wire */
     struct ss_segment_tip tip;
     bool running;
     struct ss_str id;
-    struct ss_failed_set failed;  /* events up to timeline_ordinal that are not in the entities */
+    struct ss_str timelines;      /* see timelines.h; those decoded are well-formed */
 };
 
-#define SS_ROW_HEAD_BYTES 68u    /* before the id */
+#define SS_ROW_HEAD_BYTES 56u    /* before the id, behind which the timelines stand */
 #define SS_ROW_FIXED_BYTES (SS_ROW_HEAD_BYTES + SS_CHECKSUM_BYTES)
-/* Behind the id, if events failed: how many, and the ordinals of the oldest. */
-#define SS_ROW_FAILED_BYTES_MAX (8u + 8u * SS_FAILED_ORDINALS_MAX)
-#define SS_ROW_BYTES_MAX (SS_ROW_FIXED_BYTES + SS_SESSION_ID_BYTES_MAX + SS_ROW_FAILED_BYTES_MAX)
+#define SS_ROW_BYTES_MAX (SS_ROW_FIXED_BYTES + SS_SESSION_ID_BYTES_MAX + SS_TIMELINES_BYTES_MAX)
 
 /* Writes @row to @out[SS_ROW_BYTES_MAX]; returns the bytes written. */
 size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row);
@@ -104,13 +101,18 @@ int ss__segment_decode(struct ss_str key, struct ss_str value, struct ss_segment
 
 /* Writes the key to @out[SS_KEY_BYTES_MAX] and returns its length, or SS_E_TOOBIG / SS_E_INVAL
  * (empty kind, NUL in the kind). */
-int ss__entity_key(uint8_t *out, uint64_t sid, struct ss_str kind, struct ss_str id);
-int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, struct ss_str *ret_kind,
-                          struct ss_str *ret_id);
+int ss__entity_key(uint8_t *out, uint64_t sid, uint32_t projection, struct ss_str kind,
+                   struct ss_str id);
+int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, uint32_t *ret_projection,
+                          struct ss_str *ret_kind, struct ss_str *ret_id);
+
+/* What the keys of all entities of one projection begin with. */
+#define SS_ENTITY_PREFIX_BYTES 12u
+void ss__entity_prefix(uint8_t out[SS_ENTITY_PREFIX_BYTES], uint64_t sid, uint32_t projection);
 
 /* Writes SS_ENTITY_FIXED_BYTES + row->payload.len bytes. */
 void ss__entity_encode(uint8_t *out, struct ss_str key, const struct ss_entity_row *row);
-/* Fills all but kind and id. */
+/* Fills all but projection, kind and id. */
 int ss__entity_decode(struct ss_str key, struct ss_str value, struct ss_entity_row *ret_row);
 
 /* ---- catalog ---- */

@@ -49,6 +49,7 @@ enum ss_header_tag {
     SS_HEADER_CORRELATION = 8,
     SS_HEADER_TRACEPARENT = 9,
     SS_HEADER_ACTOR = 10,
+    SS_HEADER_OUTCOME = 11,          /* see outcome.h */
 };
 
 /* Appends one item; errors stick to @out (its max should be SS_HEADER_BYTES_MAX). */

@@ -304,6 +304,16 @@ static int mark_running(struct ss_store *store, MDB_txn *txn, struct ss_store_re
     return 0;
 }
 
+static uint64_t newest_shown(const struct ss_store_session *session)
+{
+    uint64_t newest = 0;
+    const struct ss_timeline_list *list = session->timelines;
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        newest = list->rows[i].ordinal > newest ? list->rows[i].ordinal : newest;
+    }
+    return newest;
+}
+
 /* Entities on disk may show unflushed events, but none that do not exist. */
 static void judge_timelines(struct ss_store *store, struct ss_store_report *report)
 {
@@ -311,7 +321,7 @@ static void judge_timelines(struct ss_store *store, struct ss_store_report *repo
     for (struct ss_store_session *session;
          (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
         struct ss_session_row *row = &session->now.row;
-        if (!row->quarantined && row->timeline_ordinal > row->ordinal) {
+        if (!row->quarantined && newest_shown(session) > row->ordinal) {
             row->quarantined = true;
             report->damaged_records++;
             ss__log(SS_LOG_ERROR, "damaged session row: its timeline is ahead of its events",

@@ -50,8 +50,6 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
                                         row->epoch_counter),
                  .ordinal = row->ordinal,
                  .first_retained = row->first_retained,
-                 .timeline_ordinal = row->timeline_ordinal,
-                 .timeline_version = row->timeline_version,
                  .created_us = row->created_us,
                  .updated_us = row->updated_us,
                  .running = row->running },
@@ -67,12 +65,12 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
     ss__list_init(&session->dead_link);
     session->sid_hash = ss__map_hash(sid_key(&session->now.row.sid));
     session->id_hash = ss__map_hash(session->id);
-    if (ss__failed_copy(&row->failed, &session->failed) != 0) {
+    if (ss__timelines_decode(row->timelines, &session->timelines) != 0) {
         free(session);
         return NULL;
     }
     if (add_to_maps(store, session) != 0) {
-        free(session->failed);
+        free(session->timelines);
         free(session);
         return NULL;
     }
@@ -127,7 +125,7 @@ static void free_session(struct ss_store *store, struct ss_store_session *sessio
     ss__list_remove(&session->link);
     set_full(store, session, false);
     free(session->tail);
-    free(session->failed);
+    free(session->timelines);
     free(session);
 }
 
@@ -184,12 +182,8 @@ struct ss_row_value ss__session_row_value(const struct ss_session_values *values
 {
     return (struct ss_row_value){ .ordinal = values->flushed_ordinal,
                                   .first_retained = values->row.first_retained,
-                                  .timeline_ordinal = values->entities_void
-                                                          ? values->void_ordinal
-                                                          : values->row.timeline_ordinal,
                                   .created_us = values->row.created_us,
                                   .updated_us = values->flushed_us,
-                                  .timeline_version = values->row.timeline_version,
                                   .epoch_counter = epoch_counter,
                                   .tip = values->tip,
                                   .running = values->flushed_running,
@@ -202,7 +196,7 @@ void ss__sessions_free(struct ss_store *store)
     for (struct ss_store_session *session;
          (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
         free(session->tail);
-        free(session->failed);
+        free(session->timelines);
         free(session);
     }
     ss__map_deinit(&store->by_sid);
@@ -270,7 +264,7 @@ static int look_up(struct ss_store *store, struct ss_str id, uint64_t *ret_sid,
         return report_damage(store, id, *ret_sid, "row of another session");
     }
     /* It has no tail, or recovery had made its handle. */
-    return err == 0 && ret_row->timeline_ordinal > ret_row->ordinal
+    return err == 0 && ss__timelines_newest(ret_row->timelines) > ret_row->ordinal
                ? report_damage(store, id, *ret_sid, "timeline ahead of the events")
                : err;
 }
@@ -321,38 +315,6 @@ int ss__store_stage_session(struct ss_store *store, struct ss_str id, uint64_t n
     return 0;
 }
 
-static void void_entities(struct ss_session_values *values)
-{
-    values->entities_void = true;
-    values->void_ordinal = values->row.timeline_ordinal;
-    values->row.timeline_ordinal = 0;
-}
-
-int ss__store_use_timeline(struct ss_store *store, struct ss_store_session *session,
-                           uint32_t timeline_version)
-{
-    const struct ss_session_values *now = &session->now;
-    if (now->entities_void || now->row.timeline_version == timeline_version ||
-        now->row.timeline_ordinal == 0) {
-        return 0;
-    }
-    if (now->row.first_retained > 1) {
-        if (ss__store_may_report(store)) {
-            ss__log(SS_LOG_ERROR, "a session was made by another version of the timeline "
-                    "projection and its first events are gone: run the version that made it",
-                    "shard=%u sid=%llu version=%u wanted=%u", store->options.shard_index,
-                    (unsigned long long)now->row.sid, now->row.timeline_version,
-                    timeline_version);
-        }
-        return SS_E_VERSION;
-    }
-    void_entities(&session->now);
-    if (session->changed) {
-        void_entities(&session->saved);
-    }
-    return 0;
-}
-
 void ss__store_put_session(struct ss_store *store, struct ss_store_session *session)
 {
     SS_REQUIRE(session->refs > 0);
@@ -368,9 +330,4 @@ const struct ss_session_row *ss__store_row(const struct ss_store_session *sessio
 struct ss_str ss__store_session_id(const struct ss_store_session *session)
 {
     return session->id;
-}
-
-uint64_t ss__store_replay_count(const struct ss_store_session *session)
-{
-    return session->now.row.ordinal - session->now.row.timeline_ordinal;
 }

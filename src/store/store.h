@@ -7,8 +7,8 @@
  * have SS_SEGMENT_RECORDS_MAX events or SS_SEGMENT_BYTES_MAX bytes, tails whose oldest record falls
  * out of the log window, and staged checkpoints; log files that nothing needs any more are used
  * again. A flush that fails loses nothing. Entities are checkpoints written by the shard with
- * ss__store_stage_checkpoint: row->timeline_ordinal says up to which event they count, later
- * events are replayed through the projections at load.
+ * ss__store_stage_checkpoint, those of each timeline projection apart: the session's row says for
+ * each up to which event they count, later events are replayed through it at load.
  *
  * Life:    open -> [stage events ..., commit | abort, stage checkpoints ..., flush] ... -> close
  * Threads: one owner thread (a shard) for everything but ss__store_read_image, which any thread
@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include <sessionstream/durability.h>
+#include <sessionstream/limits.h>
 #include <sessionstream/types.h>
 
 #include "core/clock.h"
@@ -37,6 +38,9 @@
 
 #define SS_SEGMENT_RECORDS_MAX 64
 #define SS_SEGMENT_BYTES_MAX (32u << 10)
+
+/* Timeline and UI projections that a store may ever have known. */
+#define SS_STORE_PROJECTIONS_MAX 64
 
 struct ss_store;
 struct ss_store_session;    /* one session in use or with unflushed events */
@@ -81,17 +85,22 @@ void ss__store_close(struct ss_store *store);
 
 /* ---- types: names of events and entity kinds get small numbers, kept for ever ---- */
 
-enum ss_type_space { SS_TYPE_EVENT = 1, SS_TYPE_ENTITY = 2 };
+enum ss_type_space { SS_TYPE_EVENT = 1, SS_TYPE_ENTITY = 2, SS_TYPE_PROJECTION = 3 };
+
+/* Full names of projections. */
+#define SS_PROJECTION_TIMELINE "timeline"
+#define SS_PROJECTION_UI "ui"
 
 struct ss_type_entry {
     enum ss_type_space space;
-    struct ss_str name;           /* event name or entity kind */
-    struct ss_str full_name;      /* protobuf full name */
+    struct ss_str name;           /* of event, entity kind or projection */
+    struct ss_str full_name;      /* protobuf full name, or what kind of projection */
     uint64_t fingerprint;         /* of the schema */
     uint32_t ret_type_id;         /* filled in */
 };
 
-/* Finds or adds each entry in a commit of its own. Errors: SS_E_STOREFULL, SS_E_STOREIO. */
+/* Finds or adds each entry in a commit of its own. Errors: SS_E_STOREFULL, SS_E_STOREIO, SS_E_LIMIT
+ * (more than SS_STORE_PROJECTIONS_MAX projections over the life of the store). */
 int ss__store_intern_types(struct ss_store *store, struct ss_type_entry *entries, size_t count);
 
 /* Name and full name of @type_id; valid until close. SS_E_NOTFOUND. */
@@ -105,8 +114,6 @@ struct ss_session_row {
     uint64_t epoch;               /* as on the wire: of session, incarnation and directory */
     uint64_t ordinal;             /* of the newest event, staged ones included; 0: none */
     uint64_t first_retained;      /* 1 unless retention removed events */
-    uint64_t timeline_ordinal;    /* entities on disk show events up to here */
-    uint32_t timeline_version;    /* code version of the projection that wrote them */
     uint64_t created_us;
     uint64_t updated_us;
     bool running;                 /* activity said by the newest event */
@@ -130,13 +137,42 @@ void ss__store_put_session(struct ss_store *store, struct ss_store_session *sess
 const struct ss_session_row *ss__store_row(const struct ss_store_session *session);
 struct ss_str ss__store_session_id(const struct ss_store_session *session);
 
-/* Says which code version of the timeline projection is to read the session. If another one wrote
- * its entities, they count no longer: the row's timeline_ordinal becomes 0, so that a load replays
- * every event, reads find none of them, and the next checkpoint, which holds all entities, removes
- * them. Errors: SS_E_VERSION (events before first_retained are gone, so they cannot be made again:
- * logged). */
-int ss__store_use_timeline(struct ss_store *store, struct ss_store_session *session,
-                           uint32_t timeline_version);
+/* ---- timeline projections: each has entities and a checkpoint of its own ---- */
+
+/* A projection of this process, by its type id, and the version of its code. */
+struct ss_timeline_code {
+    uint32_t projection;
+    uint32_t version;
+};
+
+/* Says which timeline projections there are, at most SS_PROJECTIONS_MAX, before sessions are used
+ * and images read. Others that the store knows keep what they have. */
+void ss__store_set_timelines(struct ss_store *store, const struct ss_timeline_code *codes,
+                             uint32_t count);
+
+/* Where the checkpoint of one projection stands. */
+struct ss_timeline_row {
+    uint32_t projection;
+    uint32_t version;                      /* of the code that made the entities */
+    uint64_t ordinal;                      /* they show events up to here */
+    bool halted;                           /* it stopped at the next one */
+    const struct ss_failed_set *failed;    /* events up to there that they lack; NULL: none */
+};
+
+/* Up to which event the entities of a projection count; 0: there are none that do. */
+uint64_t ss__store_timeline_ordinal(const struct ss_store_session *session, uint32_t projection);
+
+/* Entities that another version of a projection's code wrote count no longer: a load replays every
+ * event for that projection, reads find none of them, and its next checkpoint, which holds all of
+ * its entities, removes them. Errors: SS_E_VERSION (events before first_retained are gone, so they
+ * cannot be made again: logged). */
+int ss__store_use_timelines(struct ss_store *store, struct ss_store_session *session);
+
+/* The same whatever the version; no flush under way may be of the session. Keep takes it back,
+ * before a checkpoint has been staged. SS_E_VERSION: the first events are gone. */
+bool ss__store_timeline_is_void(const struct ss_store_session *session, uint32_t projection);
+int ss__store_void_timeline(struct ss_store_session *session, uint32_t projection);
+void ss__store_keep_timeline(struct ss_store_session *session, uint32_t projection);
 
 /* Sessions that were running when the last process died: calls @visit for each id once. */
 int ss__store_each_was_running(struct ss_store *store,
@@ -145,12 +181,13 @@ int ss__store_each_was_running(struct ss_store *store,
 
 /* ---- staged writes ---- */
 
+/* With failures or a halt the header section says of which projections: see store/outcome.h. */
 enum ss_record_flag {
-    SS_RECORD_TIMELINE_FAILED = 1u << 0,    /* not in the timeline: skipped by replay */
-    SS_RECORD_UI_FAILED = 1u << 1,
+    SS_RECORD_TIMELINE_FAILED = 1u << 0,    /* a timeline projection failed */
+    SS_RECORD_UI_FAILED = 1u << 1,          /* a UI projection failed */
     SS_RECORD_RUNNING = 1u << 2,            /* the session is running after this event */
     SS_RECORD_ADVANCED = 1u << 3,           /* the policy for what failed was to go on */
-    SS_RECORD_HALTED = 1u << 4,             /* the timeline had stopped, or stopped here */
+    SS_RECORD_HALTED = 1u << 4,             /* a timeline had stopped, or stopped here */
 };
 
 /* One event as stored. */
@@ -168,6 +205,7 @@ int ss__store_stage_event(struct ss_store *store, struct ss_store_session *sessi
                           const struct ss_record *record);
 
 struct ss_entity_row {
+    uint32_t projection;      /* filled in when read */
     struct ss_str kind;
     struct ss_str id;
     uint64_t created_ordinal;
@@ -195,22 +233,16 @@ void ss__store_abort(struct ss_store *store);
 /* Makes all commits durable. SS_E_STOREIO, as of a failed sync. */
 int ss__store_sync(struct ss_store *store);
 
-/* Stages a checkpoint for the next flush, which writes @rows and sets timeline_ordinal = @ordinal;
- * the bytes are borrowed until then. No event may be staged. */
+struct ss_timeline_checkpoint {
+    struct ss_timeline_row row;
+    const struct ss_entity_row *entities;    /* that changed since the one before */
+    size_t entities_count;
+};
+
+/* Stages checkpoints of projections of one session for the next flush; what they point to is
+ * borrowed until then. No event may be staged. */
 int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
-                               const struct ss_entity_row *rows, size_t count, uint64_t ordinal,
-                               uint32_t timeline_version);
-
-/* Says which events up to the checkpoint staged last are not in the timeline; NULL, as without it:
- * all are. Borrowed like the rows. */
-void ss__store_stage_failed(struct ss_store *store, const struct ss_failed_set *failed);
-
-/* The entities on disk count no longer, as with ss__store_use_timeline, so that the next load
- * replays every event; no flush under way may be of the session. Keep takes it back, before a
- * checkpoint has been staged. SS_E_VERSION: the first events are gone. */
-bool ss__store_timeline_is_void(const struct ss_store_session *session);
-int ss__store_void_timeline(struct ss_store_session *session);
-void ss__store_keep_timeline(struct ss_store_session *session);
+                               const struct ss_timeline_checkpoint *timelines, uint32_t count);
 
 /* Whether enough waits in the log for a flush to be worth it. */
 bool ss__store_flush_due(const struct ss_store *store);
@@ -261,7 +293,8 @@ int ss__store_writable(struct ss_store *store);
 /* Reads one entity from the last checkpoint. @ret_entity borrows memory of the store until the
  * next commit, abort, stage or flush call. SS_E_NOTFOUND, SS_E_STOREIO, SS_E_CORRUPT. */
 int ss__store_read_entity(struct ss_store *store, const struct ss_store_session *session,
-                          struct ss_str kind, struct ss_str id, struct ss_entity_row *ret_entity);
+                          uint32_t projection, struct ss_str kind, struct ss_str id,
+                          struct ss_entity_row *ret_entity);
 
 /* What ss__store_read_image has to read, without what is staged; made on the owner thread, used on
  * any. */
@@ -270,13 +303,17 @@ int ss__store_image_request(const struct ss_store *store, const struct ss_store_
                             bool entities, struct ss_image_request **ret_request);
 void ss__store_image_request_free(struct ss_image_request *request);
 
+/* A halted projection needs no events after its halt, unless it is to go on: bit per index. */
+void ss__store_image_go_on(struct ss_image_request *request, uint32_t projections);
+
 /* A session as of one read transaction, in memory of its own. */
 struct ss_image {
-    struct ss_session_row row;         /* timeline_ordinal belongs to the entities below */
-    struct ss_failed_set failed;       /* events up to there that are not in them */
-    struct ss_entity_row *entities;    /* all, by (kind, id), when asked for */
+    struct ss_session_row row;
+    struct ss_timeline_row timelines[SS_PROJECTIONS_MAX];    /* as set; of the entities below */
+    uint32_t timelines_count;
+    struct ss_entity_row *entities;    /* all of these, by (projection, kind, id), when asked for */
     size_t entities_count;
-    struct ss_record *records;         /* events after timeline_ordinal, ascending, no gaps */
+    struct ss_record *records;         /* events after the first of @timelines, no gaps */
     size_t records_count;
     size_t bytes;                      /* memory held */
     void *memory;                      /* private */
@@ -293,8 +330,9 @@ int ss__store_read_image_here(struct ss_store *store, const struct ss_image_requ
                               struct ss_image *ret_image);
 void ss__image_deinit(struct ss_image *image);
 
-/* Number of events after timeline_ordinal, that is how many a load replays. */
-uint64_t ss__store_replay_count(const struct ss_store_session *session);
+/* How many events a load replays, at most: those after the oldest checkpoint. */
+uint64_t ss__store_replay_count(const struct ss_store *store,
+                                const struct ss_store_session *session);
 
 /* ---- figures ---- */
 

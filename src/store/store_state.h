@@ -20,15 +20,14 @@ struct ss_session_values {
     uint32_t tail_count;
     uint32_t tail_bytes;
     bool flushed_running;            /* said by that event */
-    bool entities_void;              /* those on disk are of another timeline version */
-    uint64_t void_ordinal;           /* which events they count */
     bool index_running;              /* is in the running index */
 };
 
 struct ss_store_session {
     struct ss_session_values now;
     struct ss_session_values saved;  /* as committed; valid while @changed */
-    struct ss_failed_set *failed;    /* of the entities on disk; NULL: no event failed */
+    struct ss_timeline_list *timelines;    /* as on disk */
+    uint64_t timelines_void;         /* bit per index in @timelines: its entities do not count */
     uint64_t *tail;                  /* log positions of the events after flushed_ordinal */
     uint32_t tail_slots;
     uint32_t epoch_counter;
@@ -56,11 +55,8 @@ struct ss_store_session {
 struct ss_staged_checkpoint {
     struct ss_staged_checkpoint *next;
     struct ss_store_session *session;
-    const struct ss_entity_row *rows;
-    size_t count;
-    uint64_t ordinal;
-    uint32_t timeline_version;
-    const struct ss_failed_set *failed;
+    const struct ss_timeline_checkpoint *timelines;
+    uint32_t count;
 };
 
 /* How far the search for stragglers has come: all before is in segments or set aside. */
@@ -75,6 +71,8 @@ struct ss_store {
     struct ss_env env;
     struct ss_store_options options;
     char *dir;
+    struct ss_timeline_code timelines[SS_PROJECTIONS_MAX];    /* of this process */
+    uint32_t timelines_count;
     uint64_t incarnation;
     uint8_t log_durability;          /* enum ss_durability of the run that wrote the newest file */
     struct ss_log log;
@@ -173,17 +171,18 @@ int ss__session_make_room(struct ss_store_session *session);
 /* Appends a log position to the tail. SS_E_NOMEM. */
 int ss__session_push(struct ss_store_session *session, uint64_t position, uint32_t bytes);
 
-/* Row as it goes to disk. */
+/* Row as it goes to disk, but for the timelines. */
 struct ss_row_value ss__session_row_value(const struct ss_session_values *values,
                                           uint32_t epoch_counter, struct ss_str id);
 
 /* Frees all handles. */
 void ss__sessions_free(struct ss_store *store);
 
-/* ---- failed_set.c ---- */
+/* ---- timeline_use.c ---- */
 
-/* A copy on the heap; NULL of a set that is empty. SS_E_NOMEM. */
-int ss__failed_copy(const struct ss_failed_set *set, struct ss_failed_set **ret_copy);
+/* Gives the session the timelines of a checkpoint, which count again; takes the list. */
+void ss__timelines_replace(struct ss_store_session *session, struct ss_timeline_list *list,
+                           const struct ss_timeline_checkpoint *written, uint32_t count);
 
 /* ---- commit.c ---- */
 

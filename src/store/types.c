@@ -1,4 +1,4 @@
-/* Numbers of events and entity kinds, kept for ever. */
+/* Numbers of events, entity kinds and projections, kept for ever. */
 #include <stdlib.h>
 
 #include "store/bytes_order.h"
@@ -79,6 +79,15 @@ static int put_type(struct ss_store *store, MDB_txn *txn, const struct ss_type_e
     return ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_TYPES], &key, &value, 0));
 }
 
+static bool has_room(const struct ss_store *store, const struct ss_type_entry *entry)
+{
+    uint32_t projections = 0;
+    for (uint32_t i = 0; i < store->types_count; i++) {
+        projections += store->types[i].space == SS_TYPE_PROJECTION;
+    }
+    return entry->space != SS_TYPE_PROJECTION || projections < SS_STORE_PROJECTIONS_MAX;
+}
+
 int ss__store_intern_types(struct ss_store *store, struct ss_type_entry *entries, size_t count)
 {
     MDB_txn *txn;
@@ -90,7 +99,7 @@ int ss__store_intern_types(struct ss_store *store, struct ss_type_entry *entries
     }
     for (size_t i = 0; i < count && err == 0; i++) {
         if (find_type(store, &entries[i]) == 0) {
-            err = put_type(store, txn, &entries[i]);
+            err = has_room(store, &entries[i]) ? put_type(store, txn, &entries[i]) : SS_E_LIMIT;
         }
     }
     if (err != 0 || store->types_count == before) {

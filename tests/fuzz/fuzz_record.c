@@ -73,12 +73,13 @@ static int entity_again(struct ss_str in, struct ss_bytes *out)
 static int entity_key_again(struct ss_str in, struct ss_bytes *out)
 {
     uint64_t sid;
+    uint32_t projection;
     struct ss_str kind;
     struct ss_str id;
     uint8_t key[SS_KEY_BYTES_MAX];
-    int err = ss__entity_key_decode(in, &sid, &kind, &id);
+    int err = ss__entity_key_decode(in, &sid, &projection, &kind, &id);
     if (err == 0) {
-        int len = ss__entity_key(key, sid, kind, id);
+        int len = ss__entity_key(key, sid, projection, kind, id);
         ss_check(len > 0 || len == SS_E_TOOBIG);
         ss__bytes_append(out, key, len > 0 ? (size_t)len : 0);
         err = len > 0 ? 0 : SS_E_CORRUPT;

@@ -22,6 +22,8 @@ endif()
 foreach(name chat jobs docs store stop crash slow churn following tutorial sessions)
   ss_add_node_test(integration_${name} integration/${name}.mjs)
 endforeach()
+ss_add_node_test(integration_projections integration/projections.mjs
+                 SS_LEDGER=${CMAKE_BINARY_DIR}/tests/modules/ledger.so)
 ss_add_node_test(integration_join integration/join.mjs ${join_size})
 ss_add_node_test(integration_load integration/load.mjs ${load_size})
 if(NODE_PROGRAM)

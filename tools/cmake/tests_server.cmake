@@ -44,7 +44,8 @@ endif()
 set(module_dir ${CMAKE_SOURCE_DIR}/tests/integration/modules)
 sessionstream_add_app(counter SOURCES ${module_dir}/counter.c PROTO ${module_dir}/counter.proto
                       ASSETS ${module_dir}/hello.txt)
-set_target_properties(counter PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${modules})
+sessionstream_add_app(ledger SOURCES ${module_dir}/ledger.c PROTO ${module_dir}/counter.proto)
+set_target_properties(counter ledger PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${modules})
 add_test(NAME integration_modules
   COMMAND ${module_dir}/run ${CMAKE_BINARY_DIR} ${module_dir})
 set_tests_properties(integration_modules PROPERTIES TIMEOUT 300)

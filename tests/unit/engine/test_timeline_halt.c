@@ -154,9 +154,15 @@ SS_TEST(timeline_halt, is_seen_and_ended_over_http)
     ss_check(publish(&fixture, "c") == 0);
     check_answer(&fixture, "GET", "/v1/sessions/s/cursors", "HTTP/1.1 200",
                  "{\"sessionId\":\"s\",\"ordinal\":\"3\",\"timeline\":\"1\",\"haltedAt\":\"2\","
-                 "\"failedTotal\":\"0\",\"failed\":[]}");
+                 "\"failedTotal\":\"0\",\"failed\":[],\"projections\":[{\"name\":\"timeline\","
+                 "\"version\":1,\"timeline\":\"1\",\"haltedAt\":\"2\",\"failedTotal\":\"0\","
+                 "\"failed\":[]}]}");
     check_answer(&fixture, "POST", "/v1/sessions/s/retry", "HTTP/1.1 422",
                  "event 2 still fails in the timeline projection");
+    check_answer(&fixture, "POST", "/v1/sessions/s/retry?projection=timeline", "HTTP/1.1 422",
+                 "event 2 still fails in the timeline projection \\\"timeline\\\"");
+    check_answer(&fixture, "POST", "/v1/sessions/s/retry?projection=other", "HTTP/1.1 404",
+                 "no timeline projection");
     check_answer(&fixture, "GET", "/v1/sessions/s/retry", "HTTP/1.1 405", "POST");
     check_answer(&fixture, "POST", "/v1/sessions/s/cursors", "HTTP/1.1 405", "GET");
     atomic_store(&fixture.broken, false);
@@ -175,7 +181,8 @@ SS_TEST(timeline_halt, is_seen_and_ended_by_calls)
     ss_check(ss_engine_cursors(fixture.engine, ss_str("s"), on_cursors, &fixture) ==
              SS_E_STOPPING);
     ss_check(ss_engine_start(fixture.engine) == 0);
-    ss_check(ss_engine_retry(fixture.engine, ss_str(""), on_done, &fixture) == SS_E_SESSION_ID);
+    ss_check(ss_engine_retry(fixture.engine, ss_str(""), NULL, on_done, &fixture) ==
+             SS_E_SESSION_ID);
     atomic_store(&fixture.broken, true);
     ss_check(publish(&fixture, "b") == SS_E_PROJECTION);
     ss_check(ss_engine_cursors(fixture.engine, ss_str("s"), on_cursors, &fixture) == 0);
@@ -183,7 +190,9 @@ SS_TEST(timeline_halt, is_seen_and_ended_by_calls)
     ss_check(fixture.cursors.ordinal == 1 && fixture.cursors.halted_at == 1);
     ss_check(fixture.cursors.timeline == 0);
     atomic_store(&fixture.broken, false);
-    ss_check(ss_engine_retry(fixture.engine, ss_str("s"), on_done, &fixture) == 0);
+    ss_check(ss_engine_retry(fixture.engine, ss_str("s"), "other", on_done, &fixture) ==
+             SS_E_NOTFOUND);
+    ss_check(ss_engine_retry(fixture.engine, ss_str("s"), NULL, on_done, &fixture) == 0);
     ss_check(sem_wait(&fixture.answered) == 0 && fixture.err == 0 && fixture.ordinal == 1);
     end(&fixture);
 }

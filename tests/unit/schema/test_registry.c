@@ -77,7 +77,6 @@ SS_TEST(registry, names_of_each_space_are_found_with_their_type)
     ss_check(ss__registry_find(registry, SS_SPACE_EVENT, ss_str("Undo")) == NULL);
     ss_check(ss__registry_find(registry, SS_SPACE_COMMAND, ss_str("do")) == NULL);
     ss_check(ss__registry_find(registry, SS_SPACE_COMMAND, ss_str("")) == NULL);
-    ss_check(registry->timeline == project_timeline && registry->timeline_version == 3);
     ss_registry_free(registry);
 }
 
@@ -165,63 +164,10 @@ SS_TEST(registry, a_command_needs_a_handler)
     ss_registry_free(registry);
 }
 
-SS_TEST(registry, entities_belong_to_the_one_timeline_projection)
-{
-    struct ss_registry *registry = open_registry();
-    check_refused(registry, ss_register_entity(registry, "Note", INNER, NULL), SS_E_INVAL,
-                  "entity kind \"Note\"", "is not registered");
-    ss_check(ss_register_timeline_projection(registry, "main", 1, project_timeline, NULL) == 0);
-    check_refused(registry, ss_register_entity(registry, "Note", INNER, "other"), SS_E_INVAL,
-                  "entity kind \"Note\"", "\"other\" is not registered");
-    ss_check(ss_register_entity(registry, "Note", INNER, "main") == 0);
-    check_refused(registry, ss_register_entity(registry, "Note", INNER, "main"), SS_E_EXISTS,
-                  "entity kind \"Note\"", "already registered");
-    ss_check(ss__registry_freeze(registry) == 0);
-    ss_registry_free(registry);
-}
-
-SS_TEST(registry, entities_may_come_before_their_projection_but_not_without_it)
-{
-    struct ss_registry *registry = open_registry();
-    ss_check(ss_register_entity(registry, "Note", INNER, "main") == 0);
-    check_refused(registry, ss_register_entity(registry, "Mark", INNER, "other"), SS_E_INVAL,
-                  "entity kind \"Mark\"", "\"other\"");
-    check_refused(registry, ss__registry_freeze(registry), SS_E_INVAL, "\"main\"",
-                  "not registered");
-    ss_check(ss_register_timeline_projection(registry, "late", 1, project_timeline, NULL) == 0);
-    check_refused(registry, ss__registry_freeze(registry), SS_E_INVAL, "\"main\"",
-                  "not registered");
-    ss_registry_free(registry);
-
-    registry = open_registry();
-    ss_check(ss_register_entity(registry, "Note", INNER, "main") == 0);
-    ss_check(ss_register_timeline_projection(registry, "main", 1, project_timeline, NULL) == 0);
-    ss_check(ss__registry_freeze(registry) == 0);
-    ss_registry_free(registry);
-}
-
-SS_TEST(registry, there_is_one_projection_of_each_kind_and_one_set_of_hooks)
+SS_TEST(registry, there_is_one_set_of_hooks)
 {
     static const struct ss_session_hooks hooks = { NULL };
     struct ss_registry *registry = open_registry();
-    check_refused(registry, ss_register_ui_projection(registry, "", project_ui, NULL), SS_E_INVAL,
-                  "UI projection", "without name");
-    check_refused(registry, ss_register_ui_projection(registry, NULL, project_ui, NULL),
-                  SS_E_INVAL, "UI projection", "without name");
-    check_refused(registry, ss_register_ui_projection(registry, "ui", NULL, NULL), SS_E_INVAL,
-                  "UI projection", "function");
-    ss_check(ss_register_ui_projection(registry, "ui", project_ui, NULL) == 0);
-    check_refused(registry, ss_register_ui_projection(registry, "more", project_ui, NULL),
-                  SS_E_EXISTS, "\"ui\"", "already registered");
-    check_refused(registry, ss_register_timeline_projection(registry, "", 1, project_timeline,
-                                                            NULL),
-                  SS_E_INVAL, "timeline projection", "without name");
-    check_refused(registry, ss_register_timeline_projection(registry, "main", 1, NULL, NULL),
-                  SS_E_INVAL, "timeline projection", "function");
-    ss_check(ss_register_timeline_projection(registry, "main", 1, project_timeline, NULL) == 0);
-    check_refused(registry, ss_register_timeline_projection(registry, "more", 1, project_timeline,
-                                                            NULL),
-                  SS_E_EXISTS, "\"main\"", "already registered");
     check_refused(registry, ss_register_session_hooks(registry, NULL, NULL), SS_E_INVAL, "hooks",
                   "NULL");
     ss_check(ss_register_session_hooks(registry, &hooks, NULL) == 0 && registry->has_hooks);

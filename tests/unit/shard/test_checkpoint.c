@@ -19,7 +19,11 @@ static uint64_t replayed(struct fixture *f, const char *session)
     options.clock = &f->clock;
     ss_check(ss__store_open(&options, &store, &report, NULL) == 0);
     ss_check(ss__store_get_session(store, ss_str(session), &row) == 0);
-    uint64_t count = ss__store_replay_count(row);
+    struct ss_type_entry type = { .space = SS_TYPE_PROJECTION, .name = ss_str("timeline"),
+                                  .full_name = ss_str(SS_PROJECTION_TIMELINE) };
+    ss_check(ss__store_intern_types(store, &type, 1) == 0);
+    ss__store_set_timelines(store, &(struct ss_timeline_code){ type.ret_type_id, 1 }, 1);
+    uint64_t count = ss__store_replay_count(store, row);
     ss__store_put_session(store, row);
     ss__store_close(store);
     return count;

@@ -39,7 +39,7 @@ static uint64_t written(struct fixture *f, const char *session)
 {
     struct ss_store_session *stored;
     ss_check(ss__store_get_session(f->shard->store, ss_str(session), &stored) == 0);
-    uint64_t ordinal = ss__store_row(stored)->timeline_ordinal;
+    uint64_t ordinal = ss__store_timeline_ordinal(stored, f->shard->timeline_ids[0]);
     ss__store_put_session(f->shard->store, stored);
     return ordinal;
 }

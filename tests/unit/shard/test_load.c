@@ -345,8 +345,12 @@ static void write_behind_the_read(struct fixture *f, const char *id, const char 
                                  .type_id = f->shard->entity_type_ids[kind->index] };
     row.payload = ss_str_of(packed, protobuf_c_message_pack(&note.base, packed));
     ss_check(ss__store_get_session(f->shard->store, ss_str("s"), &stored) == 0);
-    ss_check(ss__store_stage_checkpoint(f->shard->store, stored, &row, 1, 71,
-                                        f->shard->options.registry->timeline_version) == 0);
+    struct ss_timeline_checkpoint timeline = {
+        .row = { .projection = f->shard->timeline_ids[0], .version = 1, .ordinal = 71 },
+        .entities = &row,
+        .entities_count = 1,
+    };
+    ss_check(ss__store_stage_checkpoint(f->shard->store, stored, &timeline, 1) == 0);
     ss_check(ss__store_flush(f->shard->store, 0) > 0);
     ss__store_put_session(f->shard->store, stored);
 }

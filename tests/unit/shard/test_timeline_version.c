@@ -90,7 +90,7 @@ static void restart_as_new(struct fixture *f, uint32_t version)
 {
     ss__shard_close(f->shard);
     f->raw_timeline = new_code;
-    f->registry->timeline_version = version;
+    f->registry->timelines[0].version = version;
     fixture_restart(f);
 }
 

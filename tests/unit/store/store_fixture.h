@@ -25,6 +25,7 @@
 #include "store/store.h"
 
 #define FIXTURE_PAYLOAD_MAX (64u << 10)
+#define FIXTURE_PROJECTION 1u    /* the only one, unless a test says otherwise */
 
 struct test_clock {
     struct ss_clock clock;
@@ -89,6 +90,7 @@ static inline void fixture_reopen(struct fixture *f)
     ss_check(ss__store_intern_types(f->store, types, 2) == 0);
     f->event_type = types[0].ret_type_id;
     f->entity_type = types[1].ret_type_id;
+    ss__store_set_timelines(f->store, &(struct ss_timeline_code){ FIXTURE_PROJECTION, 1 }, 1);
 }
 
 static inline void fixture_init(struct fixture *f)
@@ -205,7 +207,7 @@ static inline void fixture_verify_request(struct fixture *f, const struct ss_ima
     struct ss_image image;
     int err = ss__store_read_image(f->store, request, &image);
     ss_check_msg(err == 0, "%s", ss_error_name(err));
-    uint64_t ordinal = image.row.timeline_ordinal;
+    uint64_t ordinal = image.timelines[0].ordinal;
     for (size_t i = 0; i < image.records_count; i++) {
         const struct ss_record *record = &image.records[i];
         ordinal++;
@@ -252,12 +254,57 @@ static inline void fixture_flush_due(struct fixture *f)
     ss_check_msg(flushed >= 0, "%s", ss_error_name(flushed));
 }
 
+/* Of the one projection; the last 64 of them are remembered for the flush. */
+static inline int stage_checkpoint_failed(struct ss_store *store, struct ss_store_session *session,
+                                          const struct ss_entity_row *rows, size_t count,
+                                          uint64_t ordinal, uint32_t version,
+                                          const struct ss_failed_set *failed)
+{
+    static struct ss_timeline_checkpoint staged[64];
+    static unsigned next;
+    struct ss_timeline_checkpoint *timeline = &staged[next++ % 64];
+    *timeline = (struct ss_timeline_checkpoint){
+        .row = { .projection = FIXTURE_PROJECTION, .version = version, .ordinal = ordinal,
+                 .failed = failed },
+        .entities = rows,
+        .entities_count = count,
+    };
+    return ss__store_stage_checkpoint(store, session, timeline, 1);
+}
+
+static inline int stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
+                                   const struct ss_entity_row *rows, size_t count,
+                                   uint64_t ordinal, uint32_t version)
+{
+    return stage_checkpoint_failed(store, session, rows, count, ordinal, version, NULL);
+}
+
+static inline uint64_t timeline_of(const struct ss_store_session *session)
+{
+    return ss__store_timeline_ordinal(session, FIXTURE_PROJECTION);
+}
+
+static inline int read_entity(struct ss_store *store, const struct ss_store_session *session,
+                              struct ss_str kind, struct ss_str id,
+                              struct ss_entity_row *ret_entity)
+{
+    return ss__store_read_entity(store, session, FIXTURE_PROJECTION, kind, id, ret_entity);
+}
+
+/* The projection is of this version from now on. */
+static inline int use_timeline(struct ss_store *store, struct ss_store_session *session,
+                               uint32_t version)
+{
+    ss__store_set_timelines(store, &(struct ss_timeline_code){ FIXTURE_PROJECTION, version }, 1);
+    return ss__store_use_timelines(store, session);
+}
+
 static inline void fixture_checkpoint(struct fixture *f, const char *id,
                                       const struct ss_entity_row *rows, size_t count,
                                       uint64_t ordinal)
 {
     struct ss_store_session *session = fixture_session(f, id);
-    ss_check(ss__store_stage_checkpoint(f->store, session, rows, count, ordinal, 1) == 0);
+    ss_check(stage_checkpoint(f->store, session, rows, count, ordinal, 1) == 0);
     fixture_flush_due(f);
     ss__store_put_session(f->store, session);
 }

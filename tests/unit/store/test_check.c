@@ -11,7 +11,7 @@ static void fill(struct fixture *f)
                                  .last_ordinal = 2, .type_id = f->entity_type };
     ss_check(fixture_stage_flags(f, a, 50, SS_RECORD_RUNNING) == 0);
     ss_check(ss__store_commit(f->store) == 0);
-    ss_check(ss__store_stage_checkpoint(f->store, a, &row, 1, 5, 1) == 0);
+    ss_check(stage_checkpoint(f->store, a, &row, 1, 5, 1) == 0);
     fixture_flush_all(f);
     fixture_stage(f, a, 4, 50);
     ss_check(ss__store_commit(f->store) == 0);
@@ -123,7 +123,7 @@ SS_TEST(check, finds_an_entity_ahead_of_its_timeline)
     uint8_t key[SS_KEY_BYTES_MAX];
     uint8_t value[SS_ENTITY_FIXED_BYTES];
     fill(&f);
-    int len = ss__entity_key(key, 1, ss_str("note"), ss_str("2"));
+    int len = ss__entity_key(key, 1, 1, ss_str("note"), ss_str("2"));
     struct ss_entity_row row = { .created_ordinal = 1, .last_ordinal = 6,
                                  .type_id = f.entity_type };
     ss__entity_encode(value, ss_str_of(key, (size_t)len), &row);
@@ -138,12 +138,12 @@ SS_TEST(check, finds_an_entity_of_no_session_or_unknown_type)
     uint8_t value[SS_ENTITY_FIXED_BYTES];
     struct ss_entity_row row = { .created_ordinal = 1, .last_ordinal = 2, .type_id = 99 };
     fill(&f);
-    int len = ss__entity_key(key, 77, ss_str("note"), ss_str("1"));
+    int len = ss__entity_key(key, 77, 1, ss_str("note"), ss_str("1"));
     ss__entity_encode(value, ss_str_of(key, (size_t)len), &row);
     fixture_plant(&f, SS_DB_ENTITY, ss_str_of(key, (size_t)len), ss_str_of(value, sizeof value));
     found(&f, "belongs to no session");
     fill(&f);
-    len = ss__entity_key(key, 1, ss_str("note"), ss_str("1"));
+    len = ss__entity_key(key, 1, 1, ss_str("note"), ss_str("1"));
     ss__entity_encode(value, ss_str_of(key, (size_t)len), &row);
     fixture_plant(&f, SS_DB_ENTITY, ss_str_of(key, (size_t)len), ss_str_of(value, sizeof value));
     found(&f, "unknown type");

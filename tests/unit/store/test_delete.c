@@ -96,7 +96,7 @@ SS_TEST(delete, a_deleted_session_is_gone_and_its_id_free_at_once)
     struct ss_image_request *request;
     ss_check(ss__store_image_request(f.store, session, false, &request) == SS_E_CLOSED);
     ss_check(ss__store_commit(f.store) == 0);
-    ss_check(ss__store_stage_checkpoint(f.store, session, NULL, 0, 1, 1) == SS_E_CLOSED);
+    ss_check(stage_checkpoint(f.store, session, NULL, 0, 1, 1) == SS_E_CLOSED);
     ss__store_put_session(f.store, session);
     fixture_publish(&f, "a", 2, LEN, 1);
     struct ss_session_row after = fixture_row_of(&f, "a");

@@ -35,7 +35,7 @@ static void fails(const char *point, int code, int expected, bool latches)
     struct ss_entity_row got;
     struct ss_store_session *part = fill(&f, &row);
     struct ss_store_stats before = fixture_stats(&f);
-    ss_check(ss__store_stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
+    ss_check(stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
     ss__fault_arm(point, 1, 1, code);
     int err = ss__store_flush(f.store, 16);
     ss__fault_reset();
@@ -45,9 +45,8 @@ static void fails(const char *point, int code, int expected, bool latches)
     ss_check(after.flush_errors == 1 && after.flushes == before.flushes);
     ss_check(after.log_records == before.log_records && after.records_trimmed == 0);
     ss_check(after.unflushed_bytes == before.unflushed_bytes && after.segments_written == 0);
-    ss_check(ss__store_row(part)->timeline_ordinal == 0 &&
-             ss__store_row(part)->timeline_version == 0);
-    ss_check(ss__store_read_entity(f.store, part, note, one, &got) == SS_E_NOTFOUND);
+    ss_check(timeline_of(part) == 0);
+    ss_check(read_entity(f.store, part, note, one, &got) == SS_E_NOTFOUND);
     all_is_there(&f);
     ss_check(!ss__store_may_flush(f.store));
     f.clock.now_ns += 1000000000u;
@@ -55,9 +54,9 @@ static void fails(const char *point, int code, int expected, bool latches)
     ss_check(ss__store_writable(f.store) == (latches ? SS_E_STOREIO : 0));
     if (!latches) {
         fixture_publish(&f, "part", 1, 50, 1);
-        ss_check(ss__store_stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
+        ss_check(stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
         fixture_flush_all(&f);
-        ss_check(ss__store_read_entity(f.store, part, note, one, &got) == 0);
+        ss_check(read_entity(f.store, part, note, one, &got) == 0);
         ss_check(fixture_stats(&f).unflushed_bytes == 0);
         fixture_verify(&f, "part", 6, 50);
     }
@@ -104,15 +103,15 @@ SS_TEST(flush, write_error_is_made_up_for_by_the_next_one_that_counts_nothing_tw
         struct ss_entity_row row;
         struct ss_entity_row got;
         struct ss_store_session *part = fill(&f, &row);
-        ss_check(ss__store_stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
+        ss_check(stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
         ss__fault_arm(cases[i].point, 1, 1, cases[i].code);
         ss_check_msg(ss__store_flush(f.store, 16) == SS_E_STOREIO, "%s", cases[i].point);
-        ss_check(ss__store_stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
+        ss_check(stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
         ss_check(ss__store_flush(f.store, 16) > 0);
         struct ss_store_stats stats = fixture_stats(&f);
         ss_check(stats.flush_errors == 1 && stats.flushes == 1 && stats.unflushed_bytes == 0);
         ss_check(stats.segments_written == 3);
-        ss_check(ss__store_read_entity(f.store, part, note, one, &got) == 0);
+        ss_check(read_entity(f.store, part, note, one, &got) == 0);
         for (size_t n = 0; n < f.store->log.count; n++) {
             ss_check(f.store->log.files[n]->live == 0 && f.store->log.files[n]->leaving == 0);
         }
@@ -246,11 +245,11 @@ SS_TEST(flush, abort_takes_staged_checkpoints_back)
     struct ss_entity_row row;
     struct ss_entity_row got;
     struct ss_store_session *part = fill(&f, &row);
-    ss_check(ss__store_stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
+    ss_check(stage_checkpoint(f.store, part, &row, 1, 4, 7) == 0);
     ss__store_abort(f.store);
-    ss_check(ss__store_row(part)->timeline_ordinal == 0);
+    ss_check(timeline_of(part) == 0);
     fixture_flush_all(&f);
-    ss_check(ss__store_read_entity(f.store, part, note, one, &got) == SS_E_NOTFOUND);
+    ss_check(read_entity(f.store, part, note, one, &got) == SS_E_NOTFOUND);
     ss__store_put_session(f.store, part);
     fixture_close(&f);
     fixture_check_clean(&f);
@@ -269,29 +268,29 @@ SS_TEST(flush, checkpoint_writes_changes_and_removes_entities)
         { .kind = ss_str("note"), .id = ss_str("2"), .created_ordinal = 2, .last_ordinal = 2,
           .type_id = f.entity_type, .payload = ss_str("second") },
     };
-    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 2, 5, 3) == 0);
+    ss_check(stage_checkpoint(f.store, a, rows, 2, 5, 3) == 0);
     fixture_flush_due(&f);
-    ss_check(ss__store_replay_count(a) == 4);
+    ss_check(ss__store_replay_count(f.store, a) == 4);
     struct ss_entity_row got;
-    ss_check(ss__store_read_entity(f.store, a, ss_str("note"), ss_str("1"), &got) == 0);
+    ss_check(read_entity(f.store, a, ss_str("note"), ss_str("1"), &got) == 0);
     ss_check(got.created_ordinal == 1 && got.last_ordinal == 4 && got.time_us == 77);
     ss_check(got.type_id == f.entity_type && ss_str_equal(got.payload, ss_str("first")));
     rows[0].tombstone = true;
     rows[1].payload = ss_str("");
     rows[1].last_ordinal = 9;
-    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 2, 9, 3) == 0);
+    ss_check(stage_checkpoint(f.store, a, rows, 2, 9, 3) == 0);
     fixture_flush_due(&f);
-    ss_check(ss__store_read_entity(f.store, a, ss_str("note"), ss_str("1"), &got) ==
+    ss_check(read_entity(f.store, a, ss_str("note"), ss_str("1"), &got) ==
              SS_E_NOTFOUND);
-    ss_check(ss__store_read_entity(f.store, a, ss_str("note"), ss_str("2"), &got) == 0);
+    ss_check(read_entity(f.store, a, ss_str("note"), ss_str("2"), &got) == 0);
     ss_check(got.payload.len == 0 && got.last_ordinal == 9);
     ss__store_put_session(f.store, a);
     fixture_close(&f);
     fixture_check_clean(&f);
     fixture_reopen(&f);
     a = fixture_session(&f, "a");
-    ss_check(ss__store_row(a)->timeline_ordinal == 9 && ss__store_row(a)->timeline_version == 3);
-    ss_check(ss__store_replay_count(a) == 0);
+    ss_check(timeline_of(a) == 9);
+    ss_check(ss__store_replay_count(f.store, a) == 0);
     ss__store_put_session(f.store, a);
     fixture_end(&f);
 }
@@ -299,7 +298,7 @@ SS_TEST(flush, checkpoint_writes_changes_and_removes_entities)
 static bool has_note(struct fixture *f, struct ss_store_session *session, const char *id)
 {
     struct ss_entity_row got;
-    int err = ss__store_read_entity(f->store, session, ss_str("note"), ss_str(id), &got);
+    int err = read_entity(f->store, session, ss_str("note"), ss_str(id), &got);
     ss_check(err == 0 || err == SS_E_NOTFOUND);
     return err == 0;
 }
@@ -318,14 +317,14 @@ SS_TEST(flush, entities_of_another_timeline_version_count_no_longer)
     };
     struct ss_store_session *a = fixture_session(&f, "a");
     struct ss_store_session *b = fixture_session(&f, "b");
-    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 2, 5, 3) == 0);
-    ss_check(ss__store_stage_checkpoint(f.store, b, rows, 2, 5, 3) == 0);
+    ss_check(stage_checkpoint(f.store, a, rows, 2, 5, 3) == 0);
+    ss_check(stage_checkpoint(f.store, b, rows, 2, 5, 3) == 0);
     fixture_flush_due(&f);
-    ss_check(ss__store_use_timeline(f.store, a, 3) == 0);
-    ss_check(ss__store_replay_count(a) == 4 && has_note(&f, a, "1"));
+    ss_check(use_timeline(f.store, a, 3) == 0);
+    ss_check(ss__store_replay_count(f.store, a) == 4 && has_note(&f, a, "1"));
     for (int again = 0; again < 2; again++) {
-        ss_check(ss__store_use_timeline(f.store, a, 4) == 0);
-        ss_check(ss__store_row(a)->timeline_ordinal == 0 && ss__store_replay_count(a) == 9);
+        ss_check(use_timeline(f.store, a, 4) == 0);
+        ss_check(timeline_of(a) == 0 && ss__store_replay_count(f.store, a) == 9);
         ss_check(!has_note(&f, a, "1"));
     }
     struct ss_image_request *request;
@@ -337,9 +336,9 @@ SS_TEST(flush, entities_of_another_timeline_version_count_no_longer)
     ss__image_deinit(&image);
     ss__store_image_request_free(request);
 
-    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 1, 9, 4) == 0);
+    ss_check(stage_checkpoint(f.store, a, rows, 1, 9, 4) == 0);
     ss__store_abort(f.store);
-    ss_check(ss__store_row(a)->timeline_ordinal == 0 && !has_note(&f, a, "2"));
+    ss_check(timeline_of(a) == 0 && !has_note(&f, a, "2"));
     fixture_flush_all(&f);    /* writes the row while the old entities are there */
     ss__store_put_session(f.store, b);
     ss__store_put_session(f.store, a);
@@ -347,11 +346,12 @@ SS_TEST(flush, entities_of_another_timeline_version_count_no_longer)
     fixture_check_clean(&f);
     fixture_reopen(&f);
     a = fixture_session(&f, "a");
-    ss_check(ss__store_row(a)->timeline_ordinal == 5 && ss__store_row(a)->timeline_version == 3);
-    ss_check(ss__store_use_timeline(f.store, a, 4) == 0);
-    ss_check(ss__store_stage_checkpoint(f.store, a, rows, 1, 9, 4) == 0);
+    ss_check(timeline_of(a) == 5);
+    ss_check(use_timeline(f.store, a, 4) == 0);
+    ss_check(stage_checkpoint(f.store, a, rows, 1, 9, 4) == 0);
     fixture_flush_due(&f);
-    ss_check(has_note(&f, a, "1") && !has_note(&f, a, "2") && ss__store_replay_count(a) == 0);
+    ss_check(has_note(&f, a, "1") && !has_note(&f, a, "2"));
+    ss_check(ss__store_replay_count(f.store, a) == 0);
     b = fixture_session(&f, "b");
     ss_check(has_note(&f, b, "1") && has_note(&f, b, "2"));
     ss__store_put_session(f.store, b);
@@ -366,8 +366,10 @@ SS_TEST(flush, timeline_that_cannot_be_made_again_is_refused)
     struct fixture f;
     uint8_t key[8];
     uint8_t value[SS_ROW_BYTES_MAX];
-    struct ss_row_value row = { .ordinal = 9, .first_retained = 5, .timeline_ordinal = 9,
-                                .timeline_version = 3, .tip = { 5, 5, 500 }, .id = ss_str("a") };
+    uint8_t entry[SS_TIMELINE_FIXED_BYTES] = { FIXTURE_PROJECTION, 0, 0, 0, 3, 0, 0, 0, 9 };
+    struct ss_row_value row = { .ordinal = 9, .first_retained = 5, .tip = { 5, 5, 500 },
+                                .id = ss_str("a"),
+                                .timelines = ss_str_of(entry, sizeof entry) };
     fixture_open(&f);
     fixture_publish(&f, "a", 9, 50, 9);
     fixture_flush_all(&f);
@@ -377,9 +379,9 @@ SS_TEST(flush, timeline_that_cannot_be_made_again_is_refused)
                   ss_str_of(value, ss__row_encode(value, 1, &row)));
     fixture_reopen(&f);
     struct ss_store_session *a = fixture_session(&f, "a");
-    ss_check(ss__store_use_timeline(f.store, a, 4) == SS_E_VERSION);
-    ss_check(ss__store_use_timeline(f.store, a, 3) == 0);
-    ss_check(ss__store_row(a)->timeline_ordinal == 9);
+    ss_check(use_timeline(f.store, a, 4) == SS_E_VERSION);
+    ss_check(use_timeline(f.store, a, 3) == 0);
+    ss_check(timeline_of(a) == 9);
     ss__store_put_session(f.store, a);
     fixture_end(&f);
 }

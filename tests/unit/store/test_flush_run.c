@@ -131,7 +131,7 @@ SS_TEST(flush_run, session_nobody_uses_stays_until_it_is_settled)
     struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1,
                                  .last_ordinal = 3, .type_id = f.entity_type,
                                  .payload = ss_str("x") };
-    ss_check(ss__store_stage_checkpoint(f.store, a, &row, 1, 3, 7) == 0);
+    ss_check(stage_checkpoint(f.store, a, &row, 1, 3, 7) == 0);
     struct ss_flush *flush = plan(&f, 0);
     ss__store_put_session(f.store, a);
     ss_check(fixture_stats(&f).tails == 1);
@@ -139,7 +139,7 @@ SS_TEST(flush_run, session_nobody_uses_stays_until_it_is_settled)
     ss_check(ss__store_flush_settle(f.store, flush) > 0);
     ss_check(fixture_stats(&f).tails == 0);
     a = fixture_session(&f, "a");
-    ss_check(ss__store_row(a)->timeline_ordinal == 3 && ss__store_row(a)->timeline_version == 7);
+    ss_check(timeline_of(a) == 3);
     ss__store_put_session(f.store, a);
     fixture_end(&f);
 }
@@ -236,7 +236,7 @@ SS_TEST(flush_run, plan_that_cannot_be_made_forgets_its_checkpoints)
     struct ss_store_session *session;
     struct ss_flush *flush = NULL;
     ss_check(ss__store_get_session(f.store, ss_str("a"), &session) == 0);
-    ss_check(ss__store_stage_checkpoint(f.store, session, NULL, 0, 3, 1) == 0);
+    ss_check(stage_checkpoint(f.store, session, NULL, 0, 3, 1) == 0);
     ss__fault_arm("store.flush.plan", 1, 1, 1);
     ss_check(ss__store_flush_plan(f.store, 0, &flush) == SS_E_NOMEM && flush == NULL);
     ss_check(ss__store_flush_plan(f.store, 0, &flush) == 0);

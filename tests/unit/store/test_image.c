@@ -69,7 +69,7 @@ SS_TEST(image, entities_come_by_kind_and_id_and_from_no_other_session)
     struct ss_image_request *request = request_of(&f, "a", true);
     struct ss_image image;
     ss_check(ss__store_read_image(f.store, request, &image) == 0);
-    ss_check(image.entities_count == 4 && image.row.timeline_ordinal == 3);
+    ss_check(image.entities_count == 4 && image.timelines[0].ordinal == 3);
     const int order[4] = { 3, 2, 1, 0 };
     for (int i = 0; i < 4; i++) {
         ss_check(ss_str_equal(image.entities[i].kind, rows[order[i]].kind));
@@ -116,7 +116,7 @@ SS_TEST(image, timeline_belongs_to_the_entities_read_with_it)
     fixture_checkpoint(&f, "a", &row, 1, 4);
     struct ss_image image;
     ss_check(ss__store_read_image(f.store, request, &image) == 0);
-    ss_check(image.entities_count == 1 && image.row.timeline_ordinal == 4);
+    ss_check(image.entities_count == 1 && image.timelines[0].ordinal == 4);
     ss_check(image.records_count == 2 && image.records[0].ordinal == 5);
     ss__image_deinit(&image);
     ss__store_image_request_free(request);
@@ -207,16 +207,16 @@ SS_TEST(image, damaged_entity_is_reported_and_not_returned)
     struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1,
                                  .last_ordinal = 2, .type_id = f.entity_type,
                                  .payload = ss_str("true") };
-    ss_check(ss__store_stage_checkpoint(f.store, a, &row, 1, 3, 1) == 0);
+    ss_check(stage_checkpoint(f.store, a, &row, 1, 3, 1) == 0);
     fixture_flush_due(&f);
-    ss_check(ss__store_read_entity(f.store, a, row.kind, row.id, &got) == 0);
+    ss_check(read_entity(f.store, a, row.kind, row.id, &got) == 0);
     ss_check(ss_str_equal(got.payload, row.payload));
     ss__store_put_session(f.store, a);
     fixture_close(&f);
     fixture_flip(&f, SS_DB_ENTITY, 0, 10);
     fixture_reopen(&f);
     a = fixture_session(&f, "a");
-    ss_check(ss__store_read_entity(f.store, a, row.kind, row.id, &got) == SS_E_CORRUPT);
+    ss_check(read_entity(f.store, a, row.kind, row.id, &got) == SS_E_CORRUPT);
     ss_check(ss__store_image_request(f.store, a, true, &request) == 0);
     ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
     ss__store_image_request_free(request);

@@ -3,8 +3,8 @@
 static struct ss_row_value row_sample(void)
 {
     return (struct ss_row_value){
-        .ordinal = 70, .first_retained = 1, .timeline_ordinal = 60, .created_us = 11,
-        .updated_us = 22, .timeline_version = 3, .epoch_counter = 4,
+        .ordinal = 70, .first_retained = 1, .created_us = 11, .updated_us = 22,
+        .epoch_counter = 4,
         .tip = { .first = 65, .count = 6, .bytes = 600 }, .running = true, .id = ss_str("chat-1"),
     };
 }
@@ -16,8 +16,8 @@ SS_TEST(layout, session_row_round_trips_and_wrong_shapes_are_refused)
     struct ss_row_value got;
     size_t len = ss__row_encode(bytes, 7, &row);
     ss_check(ss__row_decode(7, ss_str_of(bytes, len), &got) == 0);
-    ss_check(got.ordinal == 70 && got.first_retained == 1 && got.timeline_ordinal == 60);
-    ss_check(got.created_us == 11 && got.updated_us == 22 && got.timeline_version == 3);
+    ss_check(got.ordinal == 70 && got.first_retained == 1);
+    ss_check(got.created_us == 11 && got.updated_us == 22);
     ss_check(got.epoch_counter == 4 && got.tip.first == 65 && got.tip.count == 6);
     ss_check(got.tip.bytes == 600 && got.running && ss_str_equal(got.id, row.id));
     for (size_t cut = 0; cut < len; cut++) {
@@ -138,24 +138,26 @@ SS_TEST(layout, entity_key_keeps_kind_and_id_apart_and_within_lmdb)
     char kind[SS_NAME_BYTES_MAX + 1];
     char id[SS_ENTITY_ID_BYTES_MAX + 1];
     uint64_t sid;
+    uint32_t projection;
     struct ss_str got_kind;
     struct ss_str got_id;
     memset(kind, 'k', sizeof kind);
     memset(id, 'i', sizeof id);
-    int len = ss__entity_key(out, 9, ss_str_of(kind, SS_NAME_BYTES_MAX),
+    int len = ss__entity_key(out, 9, 77, ss_str_of(kind, SS_NAME_BYTES_MAX),
                              ss_str_of(id, SS_ENTITY_ID_BYTES_MAX));
     ss_check(len > 0 && (unsigned)len <= SS_KEY_BYTES_MAX);
-    ss_check(ss__entity_key_decode(ss_str_of(out, (size_t)len), &sid, &got_kind, &got_id) == 0);
-    ss_check(sid == 9 && got_kind.len == SS_NAME_BYTES_MAX);
+    ss_check(ss__entity_key_decode(ss_str_of(out, (size_t)len), &sid, &projection, &got_kind,
+                                   &got_id) == 0);
+    ss_check(sid == 9 && projection == 77 && got_kind.len == SS_NAME_BYTES_MAX);
     ss_check(got_id.len == SS_ENTITY_ID_BYTES_MAX);
-    ss_check(ss__entity_key(out, 9, ss_str_of(kind, sizeof kind), ss_str("x")) == SS_E_TOOBIG);
-    ss_check(ss__entity_key(out, 9, ss_str("k"), ss_str_of(id, sizeof id)) == SS_E_TOOBIG);
-    ss_check(ss__entity_key(out, 9, ss_str(""), ss_str("x")) == SS_E_INVAL);
-    ss_check(ss__entity_key(out, 9, ss_str_of("a\0b", 3), ss_str("x")) == SS_E_INVAL);
-    ss_check(ss__entity_key_decode(ss_str_of("12345678kk", 10), &sid, &got_kind, &got_id) ==
-             SS_E_CORRUPT);
-    ss_check(ss__entity_key_decode(ss_str_of("12345678\0i", 10), &sid, &got_kind, &got_id) ==
-             SS_E_CORRUPT);
+    ss_check(ss__entity_key(out, 9, 1, ss_str_of(kind, sizeof kind), ss_str("x")) == SS_E_TOOBIG);
+    ss_check(ss__entity_key(out, 9, 1, ss_str("k"), ss_str_of(id, sizeof id)) == SS_E_TOOBIG);
+    ss_check(ss__entity_key(out, 9, 1, ss_str(""), ss_str("x")) == SS_E_INVAL);
+    ss_check(ss__entity_key(out, 9, 1, ss_str_of("a\0b", 3), ss_str("x")) == SS_E_INVAL);
+    ss_check(ss__entity_key_decode(ss_str_of("12345678abcdkk", 14), &sid, &projection, &got_kind,
+                                   &got_id) == SS_E_CORRUPT);
+    ss_check(ss__entity_key_decode(ss_str_of("12345678abcd\0i", 14), &sid, &projection,
+                                   &got_kind, &got_id) == SS_E_CORRUPT);
 }
 
 SS_TEST(layout, catalog_type_and_meta_values_round_trip_and_cuts_are_refused)

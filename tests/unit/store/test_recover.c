@@ -271,7 +271,9 @@ static void damage_row(struct fixture *f, uint64_t timeline_ordinal, uint32_t ti
     struct ss_row_value row;
     size_t len = fixture_row(f, SS_DB_SESSION, 0, key, &key_len, value);
     ss_check(ss__row_decode(1, ss_str_of(value, len), &row) == 0);
-    row.timeline_ordinal = timeline_ordinal;
+    uint8_t entry[SS_TIMELINE_FIXED_BYTES] = { FIXTURE_PROJECTION, 0, 0, 0, 1 };
+    ss__put_le64(entry + 8, timeline_ordinal);
+    row.timelines = ss_str_of(entry, sizeof entry);
     row.tip.bytes += tip_bytes;
     uint8_t changed[SS_ROW_BYTES_MAX];
     size_t changed_len = ss__row_encode(changed, 1, &row);

@@ -124,7 +124,7 @@ SS_TEST(segment, damage_further_on_leaves_the_events_before_it_in_the_log)
     ss_check(a->now.tail_count == 26 && a->now.tail_bytes == 26 * record_bytes);
     struct ss_log_file *file = ss__log_file_at(&f.store->log, a->tail[0]);
     ss_check(file != NULL && file->live == 26 && file->leaving == 0);
-    ss_check(ss__store_stage_checkpoint(f.store, a, NULL, 0, 1, 1) == SS_E_CORRUPT);
+    ss_check(stage_checkpoint(f.store, a, NULL, 0, 1, 1) == SS_E_CORRUPT);
     ss__store_put_session(f.store, a);
     /* They are evidence: their file stays, however many come and go. */
     for (unsigned i = 0; i < 60; i++) {

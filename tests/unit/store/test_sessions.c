@@ -39,11 +39,11 @@ SS_TEST(sessions, staged_session_is_found_before_the_commit_and_gone_after_abort
     ss__store_abort(f.store);
     ss_check(ss__store_get_session(f.store, ss_str("a"), &found) == SS_E_NOTFOUND);
     ss_check(fixture_stage_flags(&f, created, 1, 0) == SS_E_CLOSED);
-    ss_check(ss__store_stage_checkpoint(f.store, created, NULL, 0, 0, 1) == SS_E_CLOSED);
+    ss_check(stage_checkpoint(f.store, created, NULL, 0, 0, 1) == SS_E_CLOSED);
     struct ss_image_request *request;
     struct ss_entity_row entity;
     ss_check(ss__store_image_request(f.store, created, false, &request) == SS_E_CLOSED);
-    ss_check(ss__store_read_entity(f.store, created, ss_str("k"), ss_str("i"), &entity) ==
+    ss_check(read_entity(f.store, created, ss_str("k"), ss_str("i"), &entity) ==
              SS_E_CLOSED);
     ss__store_put_session(f.store, created);
     fixture_publish(&f, "a", 1, 10, 1);

@@ -25,7 +25,7 @@ static int checkpoint(struct fixture *f, unsigned first, unsigned count, bool to
                                           .type_id = f->entity_type, .tombstone = tombstone,
                                           .payload = ss_str_of(big, sizeof big) };
     }
-    ss_check(ss__store_stage_checkpoint(f->store, session, rows, count, 1, 1) == 0);
+    ss_check(stage_checkpoint(f->store, session, rows, count, 1, 1) == 0);
     int err = ss__store_flush(f->store, 0);
     ss__store_put_session(f->store, session);
     return err < 0 ? err : 0;
