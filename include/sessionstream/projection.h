@@ -60,15 +60,15 @@ typedef int ss_timeline_fn(struct ss_timeline *timeline, const struct ss_event *
 /* ---- reading ---- */
 
 /* The entity, or NULL if there is none (or its kind is not registered, or not the projection's).
- * Valid during the call. NULL too if it cannot be read (SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM):
- * then the event, or what the handler publishes after that, is refused with this error, so nothing
- * is built on it. */
+ * Valid during the call. NULL too if it cannot be read (SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM;
+ * SS_E_TYPE: it was stored under a schema that the present one does not fit): then the event, or
+ * what the handler publishes after that, is refused with this error, so nothing is built on it. */
 SS_API const struct ss_entity *ss_view_get(const struct ss_view *view, const char *kind,
                                            struct ss_str id);
 
 /* Calls @visit for each entity of @kind (NULL: all that are seen) in order of kind and id, until it
  * returns false. Costs a read of the whole session when it is not in memory yet. Errors:
- * SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
+ * SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM, SS_E_TYPE (as ss_view_get). */
 SS_API int ss_view_each(const struct ss_view *view, const char *kind,
                         bool (*visit)(const struct ss_entity *entity, void *ctx), void *ctx);
 

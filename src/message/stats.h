@@ -23,6 +23,8 @@
     X(flush_errors, "flush_errors_total", "Those that failed: the log keeps the events")     \
     X(flush_us, "flush_microseconds_total", "Time they took")                                \
     X(projection_errors, "projection_errors_total", "Projections that failed")               \
+    X(unreadable_payloads, "unreadable_payloads_total",                                      \
+      "Stored events and entities that the application cannot read, when met")               \
     X(slow_handlers, "slow_handlers_total", "Handler calls over 5 ms")                       \
     X(sessions_loaded, "sessions_loaded_total", "Sessions loaded from the store")            \
     X(sessions_evicted, "sessions_evicted_total", "Idle sessions dropped from memory")       \

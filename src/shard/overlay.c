@@ -218,6 +218,10 @@ int ss__overlay_append(struct ss_shard *shard, struct ss_channel *channel,
         return ss__fail(failure, SS_E_NOTFOUND, "append: there is no entity \"%s\" \"%.*s\"",
                         kind->name.data, (int)id.len, id.data);
     }
+    if (slot->unreadable) {
+        return ss__fail(failure, SS_E_TYPE, "append: what is stored of entity \"%s\" \"%.*s\" "
+                        "does not fit its type", kind->name.data, (int)id.len, id.data);
+    }
     const ProtobufCFieldDescriptor *field = find_field(kind, name);
     if (field == NULL) {
         return ss__fail(failure, SS_E_TYPE, "append: \"%s\" has no string or bytes field \"%s\", "

@@ -10,6 +10,7 @@
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
 #include "shard/timeline_cursor.h"
+#include "shard/unreadable.h"
 #include "shard/verdict.h"
 #include "store/outcome.h"
 
@@ -587,27 +588,68 @@ static int fail_again(struct ss_shard *shard, struct ss_state *state,
     return err;
 }
 
+/* What a replay knows of one event and one timeline projection. */
+struct replay {
+    const struct ss_record *record;
+    const struct ss_event *event;    /* NULL: this application cannot read it */
+    uint32_t index;                  /* of the projection */
+    enum ss_outcome outcome;
+    bool taken;                      /* it was in the timeline */
+};
+
+/* An event that was in the timeline and that this application cannot read, or make anything of: it
+ * is missing from the entities until a retry succeeds. The others go on. A retry ends instead: the
+ * entities there are may have this event. */
+static int lose(struct ss_shard *shard, struct ss_channel *channel, const struct replay *replay)
+{
+    struct ss_state *state = channel->state;
+    struct ss_timeline_state *timeline = &state->timelines[replay->index];
+    struct ss_type_entry type = { .name = { "", 0 } };
+    int err = (channel->retrying >> replay->index & 1) != 0 ? SS_E_PROJECTION
+                                                            : ss__timeline_reserve(timeline);
+    if (err == 0) {
+        (void)ss__store_type(shard->store, replay->record->type_id, &type);    /* for the log */
+        ss__unreadable(shard, state, "event", type.name);
+        ss__timeline_failed(timeline, replay->record->ordinal);
+        replayed_to(state, timeline, replay->record->ordinal);
+    }
+    return err;
+}
+
+static int miss(struct ss_shard *shard, struct ss_channel *channel, const struct replay *replay)
+{
+    struct ss_state *state = channel->state;
+    return replay->taken ? lose(shard, channel, replay)
+                         : fail_again(shard, state, &state->timelines[replay->index],
+                                      replay->record->ordinal, replay->outcome);
+}
+
 /* An event that was in the timeline has to stay there when it is retried. */
-static int replay_entities(struct ss_shard *shard, struct ss_channel *channel, uint32_t index,
-                           const struct ss_event *event, bool taken, enum ss_outcome outcome)
+static int replay_entities(struct ss_shard *shard, struct ss_channel *channel,
+                           const struct replay *replay)
 {
     int err = 0;
+    uint32_t index = replay->index;
+    const struct ss_event *event = replay->event;
     struct ss_state *state = channel->state;
     struct emitted *changes = NULL;
     struct ss_timeline timeline = { .shard = shard, .index = index, .last = &changes };
     bool failed = run_timeline(shard, state, index, event, &err, &timeline);
-    if (err == 0 && !failed && !taken) {
+    if (err == SS_E_TYPE) {
+        return miss(shard, channel, replay);    /* it needs an entity that cannot be read */
+    }
+    if (err == 0 && !failed && !replay->taken) {
         err = check_room(shard, state, changes, &timeline.failure);    /* judged by none yet */
         failed = err == SS_E_LIMIT;
         err = failed ? 0 : err;
     }
-    if (err == 0 && failed && taken && (channel->retrying >> index & 1) != 0) {
+    if (err == 0 && failed && replay->taken && (channel->retrying >> index & 1) != 0) {
         err = SS_E_PROJECTION;
     }
     if (err != 0 || failed) {
         return err != 0 ? err
                         : fail_again(shard, state, &state->timelines[index], event->ordinal,
-                                     outcome);
+                                     replay->outcome);
     }
     err = prepare(shard, state, changes);
     if (err == 0) {
@@ -625,12 +667,11 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
                                      ? shard->names_by_type[record->type_id]
                                      : NULL;
     state->ordinal = record->ordinal;
-    if (name == NULL) {
-        return 0;
-    }
-    struct ss_event_private inside = { shard, name->type, NULL };
+    uint32_t now = name == NULL ? 0 : shard->event_type_ids[name->index];
+    bool readable = ss__readable(name, now, record->type_id, record->payload);
+    struct ss_event_private inside = { shard, readable ? name->type : NULL, NULL };
     struct ss_event event = { .session_id = channel->id,
-                              .name = name->name,
+                              .name = readable ? name->name : (struct ss_str){ NULL, 0 },
                               .ordinal = record->ordinal,
                               .time_us = record->time_us,
                               .packed = record->payload,
@@ -643,9 +684,13 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
         }
         enum ss_outcome outcome = ss__outcome_of(record, shard->timeline_ids[i]);
         bool taken = outcome == SS_OUTCOME_NONE && ss__verdict_was_taken(record->flags);
-        err = taken || timeline->retrying
-                  ? replay_entities(shard, channel, i, &event, taken, outcome)
-                  : pass_over(state, timeline, record->ordinal, outcome);
+        struct replay replay = { record, readable ? &event : NULL, i, outcome, taken };
+        if (!taken && !timeline->retrying) {
+            err = pass_over(state, timeline, record->ordinal, outcome);
+        } else {
+            err = readable ? replay_entities(shard, channel, &replay)
+                           : miss(shard, channel, &replay);
+        }
     }
     return err;
 }

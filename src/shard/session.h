@@ -66,6 +66,7 @@ struct ss_entity_slot {
     uint64_t time_us;
     struct ss_buf *payload;            /* packed; NULL for a tombstone */
     bool staged;                       /* in state->staged */
+    bool unreadable;                   /* the payload does not fit the type of today */
     char memory[];
 };
 
@@ -107,6 +108,7 @@ struct ss_state {
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool announced;                    /* the load hook has run: so will unload */
     bool whole;                        /* every entity is in memory */
+    bool unreadable;                   /* has stored payloads that cannot be read: was logged */
     bool touched;                      /* has events of the open batch, live-only ones too: in
                                           shard->touched */
     struct ss_live *live;              /* NULL until the first live-only event */

@@ -41,29 +41,25 @@ static void collect_types(const struct ss_registry *registry, enum ss_name_space
     }
 }
 
-static int index_names(struct ss_shard *shard, const struct ss_type_entry *entries, size_t count)
+/* From the numbers of events to the names of today, also from numbers that an older or newer schema
+ * of the same name was given. */
+static int find_names_by_type(struct ss_shard *shard)
 {
-    const struct ss_registry *registry = shard->options.registry;
-    size_t events = registry->names_count[SS_SPACE_EVENT];
-    uint32_t newest = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t id = entries[i].ret_type_id;
-        newest = id > newest ? id : newest;
-        if (i < events) {
-            shard->event_type_ids[i] = id;
-        } else {
-            shard->entity_type_ids[i - events] = id;
-        }
+    uint32_t count = 1;
+    struct ss_type_entry type;
+    while (ss__store_type(shard->store, count, &type) == 0) {
+        count++;
     }
-    shard->names_by_type_count = newest + 1;
-    shard->names_by_type = calloc(newest + 1, sizeof *shard->names_by_type);
+    shard->names_by_type = calloc(count, sizeof *shard->names_by_type);
     if (shard->names_by_type == NULL) {
         return SS_E_NOMEM;
     }
-    size_t at = 0;
-    for (const struct ss_name *name;
-         (name = ss__registry_next(registry, SS_SPACE_EVENT, &at)) != NULL;) {
-        shard->names_by_type[shard->event_type_ids[name->index]] = name;
+    shard->names_by_type_count = count;
+    for (uint32_t id = 1; id < count && ss__store_type(shard->store, id, &type) == 0; id++) {
+        if (type.space == SS_TYPE_EVENT) {
+            shard->names_by_type[id] =
+                ss__registry_find(shard->options.registry, SS_SPACE_EVENT, type.name);
+        }
     }
     return 0;
 }
@@ -85,9 +81,16 @@ static int intern_names(struct ss_shard *shard)
         collect_types(registry, SS_SPACE_ENTITY, SS_TYPE_ENTITY, entries + events);
         err = ss__store_intern_types(shard->store, entries, events + entities);
     }
-    err = err != 0 ? err : index_names(shard, entries, events + entities);
+    for (size_t i = 0; err == 0 && i < events + entities; i++) {
+        uint32_t id = entries[i].ret_type_id;
+        if (i < events) {
+            shard->event_type_ids[i] = id;
+        } else {
+            shard->entity_type_ids[i - events] = id;
+        }
+    }
     free(entries);
-    return err;
+    return err != 0 ? err : find_names_by_type(shard);
 }
 
 /* Numbers for the projections: a record that names one is understood whatever is registered. */

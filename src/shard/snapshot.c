@@ -58,7 +58,7 @@ static int collect(struct ss_shard *shard, const struct ss_channel *channel, con
                                                .last_ordinal = slot->last_ordinal,
                                                .tombstone = slot->payload == NULL };
         if (slot->payload != NULL) {
-            entity->type = slot->kind->type;
+            entity->type = slot->unreadable ? NULL : slot->kind->type;
             err = ss__overlay_payload(shard, state, slot, &entity->payload,
                                       &entity->appended_field, &entity->appended_bytes);
         }

@@ -9,6 +9,7 @@
 #include "shard/live.h"
 #include "shard/session.h"
 #include "shard/shard_state.h"
+#include "shard/unreadable.h"
 
 /* (kind, id) as one key; the kind's registration stands for its name. */
 struct key {
@@ -187,10 +188,16 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
         ss__registry_find(shard->options.registry, SS_SPACE_ENTITY, row->kind);
     if (kind == NULL || row->id.len > SS_ENTITY_ID_BYTES_MAX ||
         shard->timeline_ids[kind->timeline] != row->projection) {
+        ss__unreadable(shard, state, "kind", row->kind);
         return 0;    /* of a kind its projection no longer has: kept on disk, not shown */
     }
     if (find_slot(state, kind, row->id) != NULL) {
         return 0;
+    }
+    bool readable = ss__readable(kind, shard->entity_type_ids[kind->index], row->type_id,
+                                 row->payload);
+    if (!readable) {
+        ss__unreadable(shard, state, "kind", row->kind);
     }
     struct ss_buf *payload = ss__buf_copy(row->payload.data, row->payload.len);
     struct ss_entity_slot *slot = payload == NULL ? NULL : add_slot(shard, state, kind, row->id);
@@ -199,6 +206,7 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
         return SS_E_NOMEM;
     }
     slot->payload = payload;
+    slot->unreadable = !readable;
     slot->created_ordinal = row->created_ordinal;
     slot->last_ordinal = row->last_ordinal;
     slot->time_us = row->time_us;
@@ -295,6 +303,7 @@ void ss__state_apply(struct ss_shard *shard, struct ss_state *state,
     }
     struct ss_buf *old = slot->payload;
     slot->payload = change->payload;
+    slot->unreadable = false;
     account(shard, state, (slot->payload == NULL ? 0 : (ptrdiff_t)slot->payload->len) -
                               (old == NULL ? 0 : (ptrdiff_t)old->len));
     state->live_count += slot->payload != NULL && old == NULL;

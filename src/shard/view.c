@@ -46,6 +46,10 @@ const struct ss_entity *ss_view_get(const struct ss_view *view, const char *kind
     if (slot == NULL || slot->payload == NULL) {
         return NULL;
     }
+    if (slot->unreadable) {
+        *view->err = SS_E_TYPE;
+        return NULL;
+    }
     /* A copy: the slot changes with the next event, what the caller was shown must not. */
     struct ss_entity *entity = ss__arena_alloc(&view->shard->arena, sizeof *entity);
     if (entity == NULL) {
@@ -90,6 +94,10 @@ int ss_view_each(const struct ss_view *view, const char *kind,
     for (struct ss_entity_slot *slot; (slot = ss__map_next(&state->entities, &at)) != NULL;) {
         if (slot->payload != NULL && sees(view, slot->kind) &&
             (kind == NULL || ss_str_equal(slot->kind->name, ss_str(kind)))) {
+            if (slot->unreadable) {
+                *view->err = SS_E_TYPE;
+                return SS_E_TYPE;
+            }
             list[count++] = entity_of(slot);
         }
     }

@@ -107,6 +107,10 @@ int ss__store_intern_types(struct ss_store *store, struct ss_type_entry *entries
 int ss__store_type_name(const struct ss_store *store, uint32_t type_id, struct ss_str *ret_name,
                         struct ss_str *ret_full_name);
 
+/* @type_id as it was interned; the strings are valid until close. SS_E_NOTFOUND. */
+int ss__store_type(const struct ss_store *store, uint32_t type_id,
+                   struct ss_type_entry *ret_entry);
+
 /* ---- sessions ---- */
 
 struct ss_session_row {

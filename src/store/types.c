@@ -127,3 +127,18 @@ int ss__store_type_name(const struct ss_store *store, uint32_t type_id, struct s
     *ret_full_name = store->types[type_id - 1].full_name;
     return 0;
 }
+
+int ss__store_type(const struct ss_store *store, uint32_t type_id,
+                   struct ss_type_entry *ret_entry)
+{
+    if (type_id == 0 || type_id > store->types_count) {
+        return SS_E_NOTFOUND;
+    }
+    const struct ss_type_value *type = &store->types[type_id - 1];
+    *ret_entry = (struct ss_type_entry){ .space = (enum ss_type_space)type->space,
+                                         .name = type->name,
+                                         .full_name = type->full_name,
+                                         .fingerprint = type->fingerprint,
+                                         .ret_type_id = type_id };
+    return 0;
+}

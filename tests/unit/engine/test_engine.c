@@ -465,3 +465,88 @@ SS_TEST(engine, a_stop_amid_submitting_threads_answers_everything_accepted)
     }
     fixture_end(&fixture);
 }
+
+/* ---- one session, many threads ---- */
+
+#define EVENTS_EACH 50
+#define EVENTS_ALL (THREADS * EVENTS_EACH)
+
+struct tally {
+    uint64_t seen;       /* of the shard's thread */
+    atomic_uint wrong;
+    atomic_uint ordinals[EVENTS_ALL + 1];
+};
+
+/* The note "n" counts the events: each must see what the one before it left. */
+static int count_up(struct ss_timeline *timeline, const struct ss_event *event,
+                    const struct ss_view *view, void *ctx)
+{
+    struct tally *tally = ctx;
+    Sessionstream__Test__Notes__Note next = SESSIONSTREAM__TEST__NOTES__NOTE__INIT;
+    const struct ss_entity *entity = ss_view_get(view, "Note", ss_str("n"));
+    unsigned before = 0;
+    if (entity != NULL) {
+        const Sessionstream__Test__Notes__Note *old =
+            (const void *)ss_entity_payload(view, entity);
+        before = (unsigned)strtoul(old->text, NULL, 10);
+    }
+    atomic_fetch_add(&tally->wrong, before != event->ordinal - 1);
+    char text[16];
+    (void)snprintf(text, sizeof text, "%u", before + 1);
+    next.text = text;
+    tally->seen = before + 1;
+    return ss_put_entity(timeline, "Note", ss_str("n"), &next.base);
+}
+
+struct publisher {
+    struct ss_engine *engine;
+    struct tally *tally;
+    pthread_t thread;
+};
+
+static void note_ordinal(const struct ss_result *result, void *ctx)
+{
+    struct tally *tally = ctx;
+    ss_check(result->err == 0 && result->ordinal > 0 && result->ordinal <= EVENTS_ALL);
+    atomic_fetch_add(&tally->ordinals[result->ordinal], 1);
+}
+
+static void *publish_many(void *argument)
+{
+    struct publisher *publisher = argument;
+    for (int i = 0; i < EVENTS_EACH; i++) {
+        ss_check(ss_engine_publish(publisher->engine, ss_str("s"), "Put", note(), note_ordinal,
+                                   publisher->tally) == 0);
+    }
+    return NULL;
+}
+
+/* W-01 */
+SS_TEST(engine, no_update_of_many_publishing_threads_is_lost)
+{
+    struct fixture fixture;
+    struct publisher publishers[THREADS];
+    static struct tally tally;
+    struct answer end;
+    fixture_init(&fixture);
+    ss_check(ss_register_timeline_projection(fixture.registry, "count", 1, count_up, &tally) ==
+             0);
+    ss_check(ss_register_entity(fixture.registry, "Note", NOTE, "count") == 0);
+    make(&fixture);
+    start(&fixture);
+    for (int i = 0; i < THREADS; i++) {
+        publishers[i] = (struct publisher){ .engine = fixture.engine, .tally = &tally };
+        ss_check(pthread_create(&publishers[i].thread, NULL, publish_many, &publishers[i]) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        ss_check(pthread_join(publishers[i].thread, NULL) == 0);
+    }
+    answer_init(&end);
+    ss_check(ss_engine_barrier(fixture.engine, ss_str("s"), on_done, &end) == 0);
+    wait_for(&end);
+    ss_check(atomic_load(&tally.wrong) == 0 && tally.seen == EVENTS_ALL);
+    for (int i = 1; i <= EVENTS_ALL; i++) {
+        ss_check(atomic_load(&tally.ordinals[i]) == 1);
+    }
+    fixture_end(&fixture);
+}

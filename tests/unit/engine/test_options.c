@@ -42,6 +42,7 @@ SS_TEST(options, the_defaults_are_those_of_the_header_and_are_accepted)
     ss_check(strcmp(options.data_dir, "./data") == 0 && options.store_map_bytes == 0);
     ss_check(options.shard_count == 0 && options.gateway_count == 1);
     ss_check(strcmp(options.listen_host, "127.0.0.1") == 0 && options.listen_port == 8080);
+    ss_check(options.ui_policy == SS_POLICY_FAIL && options.timeline_policy == SS_POLICY_FAIL);
     ss_check(options.durability == SS_DURABILITY_FSYNC && options.durability_interval_ms == 100);
     ss_check(options.log_window_bytes == 512 * MIB && options.min_free_bytes == 256 * MIB);
     ss_check(options.session_cache_bytes == 1024 * MIB);

@@ -171,9 +171,12 @@ SS_TEST(sweep, a_slow_follower_is_closed_where_that_is_the_policy)
     ss_check(msg->kind == SS_MSG_UNINTERESTED);
     ss__msg_free(msg);
     uint64_t ordinal = 1;
+    uint16_t status = 0;
     while (ws_test_receive(&client, &message)) {
         ordinal++;
+        status = message.opcode == SS_WS_CLOSE ? message.status : status;
     }
+    ss_check_msg(status == SS_WS_STATUS_TRY_AGAIN, "closed with %d", status);
     ss_check(ordinal < FRAMES && atomic_load(&fixture.stats.resyncs) == 0);
     ws_test_close(&client);
     fixture_close(&fixture);

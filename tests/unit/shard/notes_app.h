@@ -28,6 +28,7 @@
 struct fixture {
     /* Given by a test: what Call runs, and what projects Raw (NULL: nothing comes of it). */
     int (*call)(struct ss_context *context, struct fixture *fixture);
+    const struct ss_view *ui_view;    /* of the UI projection, during its call */
     int (*raw_ui)(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture);
     int (*raw_timeline)(struct ss_timeline *timeline, const struct ss_event *event,
                         const struct ss_view *view, struct fixture *fixture);
@@ -77,8 +78,8 @@ static inline uint64_t fake_wall(struct ss_clock *clock)
 static inline int project_note_ui(struct ss_ui *ui, const struct ss_event *event,
                            const struct ss_view *view, void *ctx)
 {
-    (void)view;
     struct fixture *fixture = ctx;
+    fixture->ui_view = view;
     if (ss_event_is(event, "Raw")) {
         return fixture->raw_ui == NULL ? 0 : fixture->raw_ui(ui, event, fixture);
     }

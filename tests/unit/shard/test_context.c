@@ -11,6 +11,7 @@ static int publish_wrong(struct ss_context *context, struct fixture *fixture)
     Sessionstream__Test__Notes__Note broken = make_note("a", bad);
     (void)fixture;
     ss_check(ss_publish(context, "Nothing", &note.base) == SS_E_UNKNOWN_EVENT);
+    ss_check(ss_publish(context, NULL, &note.base) == SS_E_UNKNOWN_EVENT);
     ss_check(ss_publish(context, "Put", NULL) == SS_E_PAYLOAD);
     ss_check(ss_publish(context, "Put", &fail.base) == SS_E_TYPE);
     ss_check(ss_publish(context, "Put", &broken.base) == SS_E_PAYLOAD);

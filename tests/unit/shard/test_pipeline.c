@@ -125,6 +125,61 @@ SS_TEST(pipeline, i7_what_a_projection_emits_is_checked)
     fixture_deinit(&f);
 }
 
+static int emit_wrongly(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture)
+{
+    static char big[SS_PAYLOAD_BYTES_MAX + 1];
+    Sessionstream__Test__Notes__Fail fail = SESSIONSTREAM__TEST__NOTES__FAIL__INIT;
+    Sessionstream__Test__Notes__Note broken = make_note("a", "\xff");
+    (void)event;
+    (void)fixture;
+    memset(big, 'x', sizeof big - 1);
+    Sessionstream__Test__Notes__Note huge = make_note("a", big);
+    ss_check(ss_emit_ui(ui, NULL, NULL) == SS_E_UNKNOWN_UI);
+    ss_check(ss_emit_ui(ui, "Shown", &fail.base) == SS_E_TYPE);
+    ss_check(ss_emit_ui(ui, "Shown", &broken.base) == SS_E_PAYLOAD);
+    ss_check(ss_emit_ui(ui, "Shown", &huge.base) == SS_E_TOOBIG);
+    return 0;
+}
+
+static int put_wrongly(struct ss_timeline *timeline, const struct ss_event *event,
+                       const struct ss_view *view, struct fixture *fixture)
+{
+    static char big[SS_PAYLOAD_BYTES_MAX + 1];
+    Sessionstream__Test__Notes__Note broken = make_note("a", "\xff");
+    (void)event;
+    (void)view;
+    (void)fixture;
+    memset(big, 'x', sizeof big - 1);
+    Sessionstream__Test__Notes__Note huge = make_note("a", big);
+    ss_check(ss_put_entity(timeline, NULL, ss_str("a"), &broken.base) == SS_E_UNKNOWN_KIND);
+    ss_check(ss_tombstone(timeline, NULL, ss_str("a")) == SS_E_UNKNOWN_KIND);
+    ss_check(ss_put_entity(timeline, "Note", ss_str("a"), &broken.base) == SS_E_PAYLOAD);
+    ss_check(ss_put_entity(timeline, "Note", ss_str("a"), &huge.base) == SS_E_TOOBIG);
+    ss_check(ss_put_entity_packed(timeline, "Note", ss_str("a"), ss_str_of(big, sizeof big)) ==
+             SS_E_TOOBIG);
+    return 0;
+}
+
+/* What was refused is not there, even if the projection goes on as if nothing had happened. */
+SS_TEST(pipeline, i7_types_of_what_a_projection_emits_are_checked)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    f.raw_ui = emit_wrongly;
+    f.raw_timeline = put_wrongly;
+    post_subscribe_v2(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == 0 && f.done_ordinal == 1 && next_message(&f) == NULL);
+    post_subscribe(&f, "s", 8, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check(strstr(text, "entities") == NULL);
+    fixture_deinit(&f);
+}
+
 static int emit_packed(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture)
 {
     static char big[SS_PAYLOAD_BYTES_MAX + 1];

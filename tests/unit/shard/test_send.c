@@ -68,6 +68,10 @@ static int send_wrong(struct ss_context *context, struct fixture *fixture)
     (void)fixture;
     Sessionstream__Test__Notes__Note note = make_note("a", "x");
     Sessionstream__Test__Notes__Fail fail = SESSIONSTREAM__TEST__NOTES__FAIL__INIT;
+    Sessionstream__Test__Notes__Note broken = make_note("a", "\xff");
+    static char big[SS_PAYLOAD_BYTES_MAX + 1];
+    memset(big, 'x', sizeof big - 1);
+    Sessionstream__Test__Notes__Note huge = make_note("a", big);
     char id[SS_SESSION_ID_BYTES_MAX + 1];
     memset(id, 'x', sizeof id);
     ss_check(ss_send(context, ss_str(""), "Put", &note.base) == SS_E_SESSION_ID);
@@ -78,6 +82,8 @@ static int send_wrong(struct ss_context *context, struct fixture *fixture)
     ss_check(ss_send(context, other, NULL, &note.base) == SS_E_UNKNOWN_COMMAND);
     ss_check(ss_send(context, other, "Put", &fail.base) == SS_E_TYPE);
     ss_check(ss_send(context, other, "Put", NULL) == SS_E_PAYLOAD);
+    ss_check(ss_send(context, other, "Put", &broken.base) == SS_E_PAYLOAD);
+    ss_check(ss_send(context, other, "Put", &huge.base) == SS_E_TOOBIG);
     return 0;
 }
 

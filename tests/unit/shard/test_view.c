@@ -47,6 +47,54 @@ SS_TEST(view, shows_every_change_at_once)
     fixture_deinit(&f);
 }
 
+static int publish_raw(struct ss_context *context, struct fixture *fixture)
+{
+    (void)fixture;
+    Sessionstream__Test__Notes__Note note = make_note("a", "raw");
+    return ss_publish(context, "Raw", &note.base);
+}
+
+static void check_before(const struct ss_view *view, const struct ss_event *event)
+{
+    const struct ss_entity *entity = ss_view_get(view, "Note", ss_str("a"));
+    ss_check(ss_view_ordinal(view) == event->ordinal - 1);
+    ss_check(entity != NULL && entity->last_ordinal == 1);
+    ss_check(strcmp(text_of(view, entity), "old") == 0);
+}
+
+static int look_in_ui(struct ss_ui *ui, const struct ss_event *event, struct fixture *fixture)
+{
+    (void)ui;
+    check_before(fixture->ui_view, event);
+    return 0;
+}
+
+static int look_and_put(struct ss_timeline *timeline, const struct ss_event *event,
+                        const struct ss_view *view, struct fixture *fixture)
+{
+    bool *looked = fixture->given;
+    check_before(view, event);
+    int err = ss_put_entity(timeline, "Note", ss_str("a"), ss_event_payload(event));
+    check_before(view, event);    /* not its own change either */
+    *looked = true;
+    return err;
+}
+
+SS_TEST(view, both_projections_see_the_entities_before_the_event)
+{
+    struct fixture f;
+    bool looked = false;
+    fixture_init(&f);
+    f.given = &looked;
+    f.raw_ui = look_in_ui;
+    f.raw_timeline = look_and_put;
+    post_put(&f, "s", "a", "old");
+    step_all(&f);
+    call_in(&f, "s", publish_raw);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2 && looked);
+    fixture_deinit(&f);
+}
+
 struct listing {
     char ids[256];
     unsigned left;

@@ -27,6 +27,11 @@ SS_TEST(types, numbers_are_kept_over_a_restart)
     struct ss_str full_name;
     ss_check(ss__store_type_name(f.store, other, &name, &full_name) == 0);
     ss_check(ss_str_equal(name, ss_str("Moved")) && ss_str_equal(full_name, ss_str("t.v2.Moved")));
+    struct ss_type_entry type;
+    ss_check(ss__store_type(f.store, entity, &type) == 0);
+    ss_check(type.space == SS_TYPE_ENTITY && type.fingerprint == 5 && type.ret_type_id == entity);
+    ss_check(ss_str_equal(type.name, ss_str("Moved")));
+    ss_check(ss_str_equal(type.full_name, ss_str("t.Moved")));
     fixture_end(&f);
 }
 
@@ -38,6 +43,9 @@ SS_TEST(types, unknown_number_has_no_name)
     fixture_open(&f);
     ss_check(ss__store_type_name(f.store, 0, &name, &full_name) == SS_E_NOTFOUND);
     ss_check(ss__store_type_name(f.store, 999, &name, &full_name) == SS_E_NOTFOUND);
+    struct ss_type_entry type;
+    ss_check(ss__store_type(f.store, 0, &type) == SS_E_NOTFOUND);
+    ss_check(ss__store_type(f.store, 999, &type) == SS_E_NOTFOUND);
     fixture_end(&f);
 }
 
