@@ -27,6 +27,15 @@ struct ss_effect *ss__effect_add(struct ss_shard *shard, enum ss_effect_kind kin
     return effect;
 }
 
+bool ss__effects_concern(const struct ss_shard *shard, const struct ss_channel *channel)
+{
+    const struct ss_effect *effect = shard->effects.first;
+    while (effect != NULL && effect->channel != channel) {
+        effect = effect->next;
+    }
+    return effect != NULL;
+}
+
 void ss__effect_answer(struct ss_shard *shard, struct ss_request *request)
 {
     struct ss_effect *effect = ss__effect_add(shard, SS_EFFECT_ANSWER);

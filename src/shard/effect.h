@@ -5,6 +5,7 @@
 #ifndef SS_SHARD_EFFECT_H
 #define SS_SHARD_EFFECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "message/message.h"
@@ -53,6 +54,10 @@ void ss__effects_init(struct ss_effects *effects);
 
 /* Appends an effect from the batch arena; NULL when out of memory. */
 struct ss_effect *ss__effect_add(struct ss_shard *shard, enum ss_effect_kind kind);
+
+/* True if the open batch has a frame, the answer of a subscribe or anything else for the followers of
+ * the channel: what its ring and snapshots were then must last until it is released. */
+bool ss__effects_concern(const struct ss_shard *shard, const struct ss_channel *channel);
 
 /* Sends the answer of a request after the commit. Without memory it goes now, as an error. */
 void ss__effect_answer(struct ss_shard *shard, struct ss_request *request);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <sessionstream/limits.h>
+
 #include "core/contract.h"
 #include "shard/checkpoint.h"
 #include "shard/dispatch.h"
@@ -28,9 +30,17 @@ static void answer(struct ss_shard *shard, struct ss_request *request, int err, 
 }
 
 /* The rows of a checkpoint that is being written would count again when it is settled. */
-static bool must_wait(const struct ss_shard *shard, const struct ss_state *state)
+static bool must_wait(const struct ss_shard *shard, const struct ss_channel *channel)
 {
-    return state->touched || ss__store_flushing(shard->store);
+    return channel->state->touched || ss__effects_concern(shard, channel) ||
+           ss__store_flushing(shard->store);
+}
+
+static void put_off(struct ss_shard *shard, struct ss_channel *channel,
+                    struct ss_request *request)
+{
+    channel->batch_messages = SS_BATCH_SESSION_MESSAGES_MAX;    /* not again in this batch */
+    ss__park_first(shard, channel, request);
 }
 
 static uint64_t failed_total(const struct ss_timeline_state *timeline)
@@ -204,15 +214,17 @@ static void join(struct ss_shard *shard, struct ss_channel *channel, struct ss_r
 void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
     struct ss_state *state = channel->state;
-    if (request->retry != NULL) {
+    if (request->retry != NULL && ss__effects_concern(shard, channel)) {
+        put_off(shard, channel, request);    /* a subscribe counts on the ring */
+    } else if (request->retry != NULL) {
         end(shard, channel, request);
     } else if (channel->retrying != 0) {
         join(shard, channel, request);
     } else if (find_failed(state, request) == 0) {
         request->ordinal = watermark_of(state, request);
         ss__effect_answer(shard, request);
-    } else if (must_wait(shard, state)) {
-        ss__park_first(shard, channel, request);
+    } else if (must_wait(shard, channel)) {
+        put_off(shard, channel, request);
     } else {
         begin(shard, channel, request);
     }

@@ -33,19 +33,19 @@ static int project_ui(struct ss_ui *ui, const struct ss_event *event, const stru
     return step->ui_fails ? SS_E_HANDLER : ss_emit_ui_packed(ui, "Shown", event->packed);
 }
 
-static int project_timeline(struct ss_timeline *timeline, const struct ss_event *event,
-                            const struct ss_view *view, void *ctx)
+static int put_event(struct ss_timeline *timeline, const struct ss_event *event)
 {
-    const struct model *model = ctx;
-    const step_message *step = (const void *)ss_event_payload(event);
-    if (step->timeline_fails && !model->healed) {
-        return SS_E_HANDLER;
-    }
     char id[24];
     snprintf(id, sizeof id, "%06llu", (unsigned long long)event->ordinal);
-    int err = ss_put_entity_packed(timeline, "Event", ss_str(id), event->packed);
-    if (err != 0 || step->deletes) {
-        return err != 0 ? err : ss_tombstone(timeline, "Note", ss_str(step->note));
+    return ss_put_entity_packed(timeline, "Event", ss_str(id), event->packed);
+}
+
+/* A note has the tokens of all events that have written to it since it was deleted. */
+static int put_note(struct ss_timeline *timeline, const step_message *step,
+                    const struct ss_view *view)
+{
+    if (step->deletes) {
+        return ss_tombstone(timeline, "Note", ss_str(step->note));
     }
     const struct ss_entity *old = ss_view_get(view, "Note", ss_str(step->note));
     const Sessionstream__Test__Sim__Note *before =
@@ -57,9 +57,36 @@ static int project_timeline(struct ss_timeline *timeline, const struct ss_event 
              (unsigned long long)step->token);
     Sessionstream__Test__Sim__Note note = SESSIONSTREAM__TEST__SIM__NOTE__INIT;
     note.text = text;
-    err = ss_put_entity(timeline, "Note", ss_str(step->note), &note.base);
+    int err = ss_put_entity(timeline, "Note", ss_str(step->note), &note.base);
     free(text);
     return err;
+}
+
+static int project_events(struct ss_timeline *timeline, const struct ss_event *event,
+                          const struct ss_view *view, void *ctx)
+{
+    (void)view;
+    (void)ctx;
+    return put_event(timeline, event);
+}
+
+static int project_notes(struct ss_timeline *timeline, const struct ss_event *event,
+                         const struct ss_view *view, void *ctx)
+{
+    (void)ctx;
+    return put_note(timeline, (const void *)ss_event_payload(event), view);
+}
+
+static int project_both(struct ss_timeline *timeline, const struct ss_event *event,
+                        const struct ss_view *view, void *ctx)
+{
+    const struct model *model = ctx;
+    const step_message *step = (const void *)ss_event_payload(event);
+    if (step->timeline_fails && !model->healed) {
+        return SS_E_HANDLER;
+    }
+    int err = put_event(timeline, event);
+    return err != 0 ? err : put_note(timeline, step, view);
 }
 
 /* ---- handlers ---- */
@@ -161,7 +188,22 @@ static int put_after_work(struct ss_context *context, const struct ss_command *c
     return err;
 }
 
-struct ss_registry *app_registry(struct model *model)
+static void register_timelines(struct ss_registry *registry, struct model *model, bool split,
+                               uint32_t version)
+{
+    const char *events = split ? "events" : "both";
+    const char *notes = split ? "notes" : "both";
+    ss_check(ss_register_timeline_projection(registry, events, 1,
+                                             split ? project_events : project_both, model) == 0);
+    if (split) {
+        ss_check(ss_register_timeline_projection(registry, notes, version, project_notes,
+                                                 model) == 0);
+    }
+    ss_check(ss_register_entity(registry, "Event", SIM_STEP, events) == 0);
+    ss_check(ss_register_entity(registry, "Note", "sessionstream.test.sim.Note", notes) == 0);
+}
+
+struct ss_registry *app_registry(struct model *model, bool split, uint32_t version)
 {
     static const struct {
         const char *name;
@@ -185,9 +227,6 @@ struct ss_registry *app_registry(struct model *model)
     ss_check(ss_register_ui_event(registry, "Shown", SIM_STEP) == 0);
     ss_check(ss_register_ui_event(registry, "Live", SIM_STEP) == 0);
     ss_check(ss_register_ui_projection(registry, "ui", project_ui, model) == 0);
-    ss_check(ss_register_timeline_projection(registry, "timeline", 1, project_timeline, model) ==
-             0);
-    ss_check(ss_register_entity(registry, "Event", SIM_STEP, "timeline") == 0);
-    ss_check(ss_register_entity(registry, "Note", "sessionstream.test.sim.Note", "timeline") == 0);
+    register_timelines(registry, model, split, version);
     return registry;
 }

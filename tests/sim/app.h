@@ -11,8 +11,9 @@
 #define SIM_STEP "sessionstream.test.sim.Step"
 #define SIM_STEPS "sessionstream.test.sim.Steps"
 
-/* Its frozen registry; @model is told of each event that is projected. */
-struct ss_registry *app_registry(struct model *model);
+/* Its registry, not frozen; @model is told of each event that is projected. With @split the notes
+ * have a timeline projection of their own, of that code version. */
+struct ss_registry *app_registry(struct model *model, bool split, uint32_t version);
 
 /* "s3" -> 3 */
 uint32_t app_session(struct ss_str id);

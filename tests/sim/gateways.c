@@ -100,7 +100,9 @@ void world_leave(struct world *world, uint32_t gateway, uint32_t session)
 static void succeed(struct world *world, struct follower *follower, struct ss_request *request)
 {
     struct client *client = &follower->client;
-    if (!request->recovered) {
+    if (request->recovered) {
+        model_recovered(world->model, client);
+    } else {
         model_snapshot(world->model, client, ss__ws_payload(request->snapshot));
     }
     follower->bound = request->ordinal;

@@ -129,17 +129,18 @@ static void take_cursor(struct client *client, const char *at, const char *end)
 
 /* ---- frames ---- */
 
-/* Ordinals the client is not told of must be of events without a frame. */
-static void check_gap(const struct model *model, const struct client *client, uint64_t next)
+/* Ordinals after @from and up to @to, of which a client is not told, must be of events without a
+ * frame. */
+static void check_unframed(const struct model *model, uint32_t session, uint64_t from, uint64_t to)
 {
-    const struct model_session *known = &model->sessions[client->session];
-    for (uint64_t ordinal = client->ordinal + 1; ordinal < next; ordinal++) {
+    const struct model_session *known = &model->sessions[session];
+    for (uint64_t ordinal = from + 1; ordinal <= to; ordinal++) {
         uint32_t number = known->shown[ordinal] != 0 ? known->shown[ordinal]
                                                      : known->projected[ordinal];
         if (number == 0 || model->tokens[number].framed) {
-            model_broken("a follower of s%u at %llu was sent %llu and never %llu (event %u)",
-                         client->session, (unsigned long long)client->ordinal,
-                         (unsigned long long)next, (unsigned long long)ordinal, number);
+            model_broken("a follower of s%u came from %llu to %llu without %llu (event %u)",
+                         session, (unsigned long long)from, (unsigned long long)to,
+                         (unsigned long long)ordinal, number);
         }
     }
 }
@@ -178,7 +179,7 @@ void model_frame(struct model *model, struct client *client, struct ss_str json)
     trace_add("a frame of s%u at %s", client->session, client->cursor);
     if (live != 0) {
         if (ordinal > client->ordinal) {
-            check_gap(model, client, ordinal + 1);
+            check_unframed(model, client->session, client->ordinal, ordinal);
         }
         check_live(client, ordinal, live);
     } else {
@@ -186,7 +187,7 @@ void model_frame(struct model *model, struct client *client, struct ss_str json)
             model_broken("a follower of s%u at %llu was sent %llu", client->session,
                          (unsigned long long)client->ordinal, (unsigned long long)ordinal);
         }
-        check_gap(model, client, ordinal);
+        check_unframed(model, client->session, client->ordinal, ordinal - 1);
         model_shown(model, client->session, ordinal,
                     (uint32_t)number_after(json.data, end, "token"), "frame");
     }
@@ -195,16 +196,22 @@ void model_frame(struct model *model, struct client *client, struct ss_str json)
     client->run = run_of(client);
 }
 
-void model_resumed(struct model *model, struct client *client, const struct ss_cursor *place)
+void model_recovered(const struct model *model, struct client *client)
 {
-    if (client->life != model->sessions[client->session].life) {
+    uint32_t life = model->sessions[client->session].life;
+    if (client->life != life && client->ordinal != 0) {
         model_broken("a follower of an s%u that was deleted was resumed", client->session);
     }
+    client->life = life;    /* the place before the first event is one of every life */
+}
+
+void model_resumed(struct model *model, struct client *client, const struct ss_cursor *place)
+{
     if (place->ordinal < client->ordinal) {
         model_broken("a follower of s%u at %llu was resumed at %llu", client->session,
                      (unsigned long long)client->ordinal, (unsigned long long)place->ordinal);
     }
-    check_gap(model, client, place->ordinal + 1);
+    check_unframed(model, client->session, client->ordinal, place->ordinal);
     client->ordinal = place->ordinal;
     client->live = place->live;
     client->run = place->run;
@@ -308,6 +315,10 @@ void model_snapshot(struct model *model, struct client *client, struct ss_str js
     client->cursor[0] = '\0';
     take_cursor(client, json.data, end);
     trace_add("a snapshot of s%u at %s", client->session, client->cursor);
+    /* Events that failed at the end are behind it without having moved the snapshot. */
+    const char *colon = strchr(client->cursor, ':');
+    client->ordinal = colon == NULL ? ordinal : strtoull(colon + 1, NULL, 10);
+    check_unframed(model, client->session, ordinal, client->ordinal);
     const char *live = strchr(client->cursor, '.');
     client->live = live == NULL ? 0 : strtoull(live + 1, NULL, 10);
     client->run = run_of(client);

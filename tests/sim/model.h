@@ -80,6 +80,9 @@ void model_frame(struct model *model, struct client *client, struct ss_str json)
 /* A snapshot has; it is whole, or with @delta what changed. */
 void model_snapshot(struct model *model, struct client *client, struct ss_str json);
 
+/* The client may go on from its cursor. */
+void model_recovered(const struct model *model, struct client *client);
+
 /* The subscribe is answered: snapshot and frames have brought the client to @place. */
 void model_resumed(struct model *model, struct client *client, const struct ss_cursor *place);
 

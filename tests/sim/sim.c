@@ -30,6 +30,7 @@ static struct sim_plan make_plan(struct random *random)
     static const enum ss_durability durabilities[] = { SS_DURABILITY_FSYNC, SS_DURABILITY_FSYNC,
                                                        SS_DURABILITY_INTERVAL,
                                                        SS_DURABILITY_NONE };
+    bool failing = random_below(random, 3) == 0;
     return (struct sim_plan){
         .shards = 1 + random_below(random, SIM_SHARDS_MAX),
         .sessions = 1 + random_below(random, SIM_SESSIONS_MAX),
@@ -40,7 +41,8 @@ static struct sim_plan make_plan(struct random *random)
         .log_file_bytes = UINT64_C(16384) << random_below(random, 5),
         .log_window_bytes = UINT64_C(16384) << random_below(random, 8),
         .pools = random_below(random, 4) != 0,
-        .failing = random_below(random, 3) == 0,
+        .failing = failing,
+        .split = !failing && random_below(random, 2) != 0,
         .faults = random_below(random, 2) != 0,
     };
 }
@@ -79,10 +81,11 @@ static void run(uint64_t seed, uint64_t steps, bool aloud)
     struct sim_plan plan = make_plan(&random);
     struct weights weights;
     trace_begin(seed, aloud);
-    trace_add("%u shards, %u sessions, durability %d, policies %d and %d, cache %llu%s%s%s",
+    trace_add("%u shards, %u sessions, durability %d, policies %d and %d, cache %llu%s%s%s%s",
               plan.shards, plan.sessions, plan.durability, plan.ui_policy, plan.timeline_policy,
               (unsigned long long)plan.cache_bytes, plan.pools ? ", pools" : "",
-              plan.failing ? ", failing" : "", plan.faults ? ", faults" : "");
+              plan.failing ? ", failing" : "", plan.split ? ", split" : "",
+              plan.faults ? ", faults" : "");
     memset(&model, 0, sizeof model);
     model.ui_policy = plan.ui_policy;
     model.timeline_policy = plan.timeline_policy;

@@ -131,8 +131,19 @@ static void open_shard(struct world *world, uint32_t index)
     world->router.shards[index] = ss__shard_inbox(world->shards[index]);
 }
 
+static void load_app(struct world *world)
+{
+    uint32_t version = 1 + random_below(&world->random, 2);
+    world->registry = app_registry(world->model, world->plan.split, version);
+    ss_check(ss__transport_load(world->registry->schema, NULL) == 0);
+    ss_check(ss__registry_freeze(world->registry) == 0);
+    ss_check(ss__transport_init(&world->transport, world->registry->schema, NULL) == 0);
+    trace_add("the application%s", version == 1 ? "" : ", another version");
+}
+
 static void start(struct world *world)
 {
+    load_app(world);
     if (world->plan.pools) {
         ss_check(ss__pool_new(0, &world->pool) == 0);
         ss_check(ss__pool_new(0, &world->work_pool) == 0);
@@ -169,6 +180,7 @@ static void bury(struct world *world)
         ss__inbox_unref(world->gateways[i]);
     }
     gateways_lost(world);
+    ss_registry_free(world->registry);
 }
 
 void world_begin(struct world *world, const struct sim_plan *plan, uint64_t seed,
@@ -179,10 +191,6 @@ void world_begin(struct world *world, const struct sim_plan *plan, uint64_t seed
     const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     snprintf(world->dir, sizeof world->dir, "%s/ss-sim-XXXXXX", base);
     ss_check(mkdtemp(world->dir) != NULL);
-    world->registry = app_registry(model);
-    ss_check(ss__transport_load(world->registry->schema, NULL) == 0);
-    ss_check(ss__registry_freeze(world->registry) == 0);
-    ss_check(ss__transport_init(&world->transport, world->registry->schema, NULL) == 0);
     world->router = (struct ss_router){ .key = { { 1, 2, 3 } }, .shard_count = plan->shards };
     for (uint32_t i = 0; i < plan->shards; i++) {
         world->stats[i] = calloc(1, sizeof *world->stats[i]);
@@ -206,7 +214,6 @@ void world_end(struct world *world)
     for (uint32_t i = 0; i < world->plan.shards; i++) {
         free(world->stats[i]);
     }
-    ss_registry_free(world->registry);
     remove_dir(world->dir);
 }
 

@@ -39,6 +39,7 @@ struct sim_plan {
     uint64_t log_file_bytes;
     uint64_t log_window_bytes;
     bool pools;                /* or what they do happens at once */
+    bool split;                /* two timeline projections, of which one changes its version */
     bool failing;              /* some projections fail */
     bool deltas;               /* clients ask for what changed */
     bool faults;
