@@ -7,6 +7,9 @@
 #define SHARD_METRIC(field, metric, help, type) \
     { metric, type, "shard", help, SS_METRIC_SHARD, offsetof(struct ss_shard_stats, field) },
 #define SHARD_COUNTER(field, metric, help) SHARD_METRIC(field, metric, help, "counter")
+#define SHARD_ENCODED(field, metric, help)                                    \
+    { metric, "counter", "shard, encoding", help, SS_METRIC_ENCODED,          \
+      offsetof(struct ss_shard_stats, field) },
 #define SHARD_GAUGE(field, metric, help) SHARD_METRIC(field, metric, help, "gauge")
 #define GATEWAY_METRIC(field, metric, help, type) \
     { metric, type, "gateway", help, SS_METRIC_GATEWAY, offsetof(struct ss_gateway_stats, field) },
@@ -15,6 +18,7 @@
 
 const struct ss_metric ss__metrics[] = {
     SS_SHARD_COUNTERS(SHARD_COUNTER)
+    SS_SHARD_ENCODED(SHARD_ENCODED)
     SS_SHARD_GAUGES(SHARD_GAUGE)
     { "batch_messages", "histogram", "shard", "Messages handled in one batch", SS_METRIC_BATCH, 0 },
     { "commit_seconds", "histogram", "shard", "Time of one store transaction, fsync included",

@@ -8,6 +8,7 @@
 /* Where the values of a metric are. */
 enum ss_metric_source {
     SS_METRIC_SHARD,             /* a counter of struct ss_shard_stats */
+    SS_METRIC_ENCODED,           /* the counters by encoding of struct ss_shard_stats */
     SS_METRIC_GATEWAY,           /* a counter of struct ss_gateway_stats */
     SS_METRIC_BATCH,             /* the histograms of struct ss_shard_stats */
     SS_METRIC_COMMIT,
@@ -22,7 +23,7 @@ struct ss_metric {
     const char *labels;          /* for a person: "shard", "shard or gateway, code" */
     const char *help;
     enum ss_metric_source source;
-    size_t offset;               /* of the counter, SS_METRIC_SHARD and SS_METRIC_GATEWAY */
+    size_t offset;               /* of the counter: SS_METRIC_SHARD, _ENCODED and _GATEWAY */
 };
 
 #define SS_METRIC_PREFIX "sessionstream_"

@@ -6,6 +6,7 @@
 #include <sessionstream/error.h>
 
 #include "core/bytes.h"
+#include "message/message.h"
 #include "message/metrics.h"
 #include "runtime/inbox.h"
 
@@ -23,6 +24,12 @@ static const int codes[] = {
 #define CODES_COUNT (sizeof codes / sizeof codes[0])
 
 _Static_assert(CODES_COUNT <= SS_STATS_ERRORS, "every code needs a counter");
+
+static const char *const encoding_names[] = { "v1_json", "v2_json", "v2_protobuf", "http_json" };
+
+_Static_assert(sizeof encoding_names / sizeof encoding_names[0] == SS_STATS_ENCODINGS &&
+                   SS_STATS_DOCUMENT == SS_MESSAGE_ENCODINGS,
+               "every encoding has a name");
 
 void ss__count_error(atomic_uint_fast64_t errors[SS_STATS_ERRORS], int err)
 {
@@ -109,6 +116,22 @@ static void write_counters(struct ss_bytes *out, const struct ss_metric *metric,
         const char *block = (const char *)blocks + (size_t)i * stride + metric->offset;
         write_series(out, metric->name, "", label, i);
         write_value(out, load((const atomic_uint_fast64_t *)(const void *)block));
+    }
+}
+
+static void write_encoded(struct ss_bytes *out, const struct ss_metric *metric,
+                          const struct ss_stats_table *table)
+{
+    for (uint32_t i = 0; i < table->shards_count; i++) {
+        const char *block = (const char *)&table->shards[i] + metric->offset;
+        const atomic_uint_fast64_t *counters = (const atomic_uint_fast64_t *)(const void *)block;
+        for (unsigned encoding = 0; encoding < SS_STATS_ENCODINGS; encoding++) {
+            write_series(out, metric->name, "", "shard", i);
+            ss__bytes_text(out, ",encoding=\"");
+            ss__bytes_text(out, encoding_names[encoding]);
+            ss__bytes_byte(out, '"');
+            write_value(out, load(&counters[encoding]));
+        }
     }
 }
 
@@ -214,6 +237,9 @@ void ss__stats_text(const struct ss_stats_table *table, struct ss_bytes *out)
         case SS_METRIC_SHARD:
             write_counters(out, metric, "shard", table->shards, table->shards_count,
                            sizeof table->shards[0]);
+            break;
+        case SS_METRIC_ENCODED:
+            write_encoded(out, metric, table);
             break;
         case SS_METRIC_GATEWAY:
             write_counters(out, metric, "gateway", table->gateways, table->gateways_count,

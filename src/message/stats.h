@@ -14,8 +14,6 @@
     X(command_errors, "command_errors_total", "Commands that ended with an error")           \
     X(events, "events_total", "Events committed")                                            \
     X(frames, "ui_frames_total", "UI frames released to gateways")                           \
-    X(frames_encoded, "frames_encoded_total", "UI frames encoded, once per encoding")        \
-    X(snapshots, "snapshots_total", "Snapshots encoded")                                     \
     X(snapshot_hits, "snapshot_cache_hits_total", "Subscribes answered by a cached snapshot") \
     X(commits, "commits_total", "Store transactions committed")                              \
     X(commit_errors, "commit_errors_total", "Commits that failed")                           \
@@ -29,6 +27,11 @@
     X(sessions_loaded, "sessions_loaded_total", "Sessions loaded from the store")            \
     X(sessions_evicted, "sessions_evicted_total", "Idle sessions dropped from memory")       \
     X(overflows, "gateway_overflows_total", "Sessions whose frames were dropped for a resync")
+
+/* By encoding. */
+#define SS_SHARD_ENCODED(X)                                                                   \
+    X(frames_encoded, "frames_encoded_total", "UI frames encoded: one once, whoever follows") \
+    X(snapshots, "snapshots_total", "Snapshots encoded")
 
 #define SS_SHARD_GAUGES(X)                                                                    \
     X(sessions, "sessions_in_memory", "Sessions in memory")                                  \
@@ -67,9 +70,16 @@ extern const uint32_t ss__commit_bounds_us[SS_COMMIT_BUCKETS - 1];
 /* Errors sent to clients, by place in SS_ERROR_MAP. */
 #define SS_STATS_ERRORS 64
 
+/* Those of frames, as wire/encoding.h counts them, and the JSON document of HTTP. */
+#define SS_STATS_ENCODINGS 4
+#define SS_STATS_DOCUMENT 3
+
 struct ss_shard_stats {
 #define SS_STATS_FIELD(field, metric, help) atomic_uint_fast64_t field;
+#define SS_STATS_ENCODED(field, metric, help) atomic_uint_fast64_t field[SS_STATS_ENCODINGS];
     SS_SHARD_COUNTERS(SS_STATS_FIELD)
+    SS_SHARD_ENCODED(SS_STATS_ENCODED)
+#undef SS_STATS_ENCODED
     SS_SHARD_GAUGES(SS_STATS_FIELD)
     atomic_uint_fast64_t batch[SS_BATCH_BUCKETS];
     atomic_uint_fast64_t batch_sum;

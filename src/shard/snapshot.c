@@ -160,7 +160,7 @@ static int renew(struct ss_shard *shard, const struct ss_channel *channel, bool 
         return SS_E_NOMEM;
     }
     report_left_out(shard, channel, left_out);
-    ss__count(&ss__stats(shard)->snapshots, 1);
+    ss__count(&ss__stats(shard)->snapshots[document ? SS_STATS_DOCUMENT : encoding], 1);
     struct ss_place now = ss__state_place(channel->state);
     ss__state_keep_snapshot(shard, channel->state, cache, buf, now.ordinal);
     cache->live = (uint32_t)now.live;
@@ -219,7 +219,7 @@ int ss__snapshot_delta(struct ss_shard *shard, struct ss_channel *channel,
         return SS_E_NOMEM;
     }
     report_left_out(shard, channel, left_out);
-    ss__count(&ss__stats(shard)->snapshots, 1);
+    ss__count(&ss__stats(shard)->snapshots[request->encoding], 1);
     struct ss_place now = ss__state_place(channel->state);
     request->snapshot_shared = false;
     request->ordinal = now.ordinal;

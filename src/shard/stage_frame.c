@@ -26,7 +26,7 @@ int ss__stage_ui_frame(struct ss_shard *shard, struct ss_channel *channel, uint8
                                          : ss__frame_ui_event(shard->options.transport,
                                                               (enum ss_encoding)encoding, frame,
                                                               &shard->scratch, NULL);
-            ss__count(&ss__stats(shard)->frames_encoded, 1);
+            ss__count(&ss__stats(shard)->frames_encoded[encoding], 1);
         }
     }
     return 0;
@@ -51,7 +51,7 @@ int ss__stage_append(struct ss_shard *shard, struct ss_channel *channel,
             effect->bufs[encoding] = ss__frame_append(shard->options.transport,
                                                       (enum ss_encoding)encoding, frame,
                                                       &shard->scratch);
-            ss__count(&ss__stats(shard)->frames_encoded, 1);
+            ss__count(&ss__stats(shard)->frames_encoded[encoding], 1);
         }
     }
     return 0;

@@ -150,26 +150,4 @@ async function activity() {
     await daemon.stop();
 }
 
-async function many() {
-    const daemon = await Daemon.start();
-    const client = await Client.connect(daemon.port, v2);
-    for (let i = 0; i < 256; i++) {
-        client.send({ subscribe: { sessionId: `many-${i}` } });
-    }
-    await client.take('subscribed', 256);
-    client.send({ subscribe: { sessionId: 'many-256' } });
-    checkSame('256 sessions on one connection and no more',
-              (await client.nextOf('error')).error.code, 'too_many_subscriptions');
-    client.send({ unsubscribe: { sessionId: 'unknown' } });
-    checkSame('leaving an unknown one is answered', (await client.nextOf('unsubscribed')),
-              { unsubscribed: { sessionId: 'unknown' } });
-    for (const sessionId of ['many-0', 'many-255']) {
-        client.submit(sessionId, 'ChatStartInference', startInference('x'));
-        checkSame(`${sessionId} is undisturbed`,
-                  (await client.nextOf('uiEvent')).uiEvent.sessionId, sessionId);
-        await client.nextOf('uiEvent', (event) => event.name === 'ChatMessageFinished');
-    }
-    await daemon.stop();
-}
-
-await main({ resume, restart, activity, many });
+await main({ resume, restart, activity });

@@ -19,7 +19,8 @@ if(SS_SANITIZE)
   set(load_size SS_TEST_RATE=200)
 endif()
 
-foreach(name chat jobs docs store stop crash durability slow churn following tutorial sessions)
+foreach(name chat jobs docs store stop crash durability slow churn following tutorial sessions
+        encodings subscriptions)
   ss_add_node_test(integration_${name} integration/${name}.mjs)
 endforeach()
 ss_add_node_test(integration_projections integration/projections.mjs

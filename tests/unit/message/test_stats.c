@@ -51,6 +51,22 @@ SS_TEST(stats, writes_counters_and_gauges_per_thread)
     ss__bytes_deinit(&text);
 }
 
+SS_TEST(stats, writes_what_was_encoded_by_encoding)
+{
+    clear();
+    ss__count(&shards[0].frames_encoded[1], 5);
+    ss__count(&shards[1].snapshots[SS_STATS_DOCUMENT], 2);
+    struct ss_bytes text;
+    write_table(&text);
+    check_has(&text, "# TYPE sessionstream_frames_encoded_total counter\n"
+                     "sessionstream_frames_encoded_total{shard=\"0\",encoding=\"v1_json\"} 0\n"
+                     "sessionstream_frames_encoded_total{shard=\"0\",encoding=\"v2_json\"} 5\n"
+                     "sessionstream_frames_encoded_total{shard=\"0\",encoding=\"v2_protobuf\"} 0\n"
+                     "sessionstream_frames_encoded_total{shard=\"0\",encoding=\"http_json\"} 0\n");
+    check_has(&text, "sessionstream_snapshots_total{shard=\"1\",encoding=\"http_json\"} 2\n");
+    ss__bytes_deinit(&text);
+}
+
 SS_TEST(stats, writes_cumulative_histograms)
 {
     clear();

@@ -442,4 +442,14 @@ static inline uint64_t take_frame(struct fixture *fixture)
     return ordinal;
 }
 
+/* Of counters by encoding. */
+static inline uint64_t total_of(const atomic_uint_fast64_t *counters)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < SS_STATS_ENCODINGS; i++) {
+        total += atomic_load(&counters[i]);
+    }
+    return total;
+}
+
 #endif

@@ -239,7 +239,7 @@ SS_TEST(live, nothing_is_encoded_for_nobody)
     struct fixture f;
     fixture_init(&f);
     call_in(&f, "s", one_live);
-    ss_check(atomic_load(&f.stats->frames_encoded) == 0 && atomic_load(&f.stats->commits) == 0);
+    ss_check(total_of(f.stats->frames_encoded) == 0 && atomic_load(&f.stats->commits) == 0);
     fixture_deinit(&f);
 }
 

@@ -63,7 +63,7 @@ SS_TEST(pipeline, i10_a_frame_is_encoded_once_for_each_encoding_that_someone_wan
     fixture_init(&f);
     post_put(&f, "s", "a", "1");
     step_all(&f);
-    ss_check(atomic_load(&f.stats->frames_encoded) == 0);    /* nobody follows */
+    ss_check(total_of(f.stats->frames_encoded) == 0);    /* nobody follows */
     post_subscribe(&f, "s", 7, 1);
     post_subscribe(&f, "s", 7, 2);
     step_all(&f);
@@ -71,13 +71,17 @@ SS_TEST(pipeline, i10_a_frame_is_encoded_once_for_each_encoding_that_someone_wan
     ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
     post_put(&f, "s", "a", "2");
     step_all(&f);
-    ss_check(take_frame(&f) == 2 && atomic_load(&f.stats->frames_encoded) == 1);
+    ss_check(take_frame(&f) == 2 && total_of(f.stats->frames_encoded) == 1);
     post_subscribe_v2(&f, "s", 7, 3);
     step_all(&f);
     ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
     post_put(&f, "s", "a", "3");
     step_all(&f);
-    ss_check(take_frame(&f) == 3 && atomic_load(&f.stats->frames_encoded) == 3);
+    ss_check(take_frame(&f) == 3 && total_of(f.stats->frames_encoded) == 3);
+    ss_check(atomic_load(&f.stats->frames_encoded[SS_ENCODING_V1_JSON]) == 2);
+    ss_check(atomic_load(&f.stats->frames_encoded[SS_ENCODING_V2_JSON]) == 1);
+    ss_check(atomic_load(&f.stats->snapshots[SS_ENCODING_V1_JSON]) == 1);
+    ss_check(atomic_load(&f.stats->snapshots[SS_ENCODING_V2_JSON]) == 1);
     fixture_deinit(&f);
 }
 

@@ -40,7 +40,7 @@ SS_TEST(resume, what_was_missed_comes_once_and_in_order_without_a_snapshot)
     ss_check(strcmp(back.cursor, cursor_at(&first, 5)) == 0);
     put(&f, "s", "a", "6");
     ss_check(take_frame(&f) == 6 && next_message(&f) == NULL);
-    ss_check(atomic_load(&f.stats->snapshots) == 1);
+    ss_check(total_of(f.stats->snapshots) == 1);
     fixture_deinit(&f);
 }
 
@@ -63,7 +63,7 @@ SS_TEST(resume, five_reconnects_in_a_row_see_every_event_once)
         ss_check(answer.last == seen);
         strcpy(cursor, answer.cursor);
     }
-    ss_check(seen == 20 && atomic_load(&f.stats->snapshots) == 1);
+    ss_check(seen == 20 && total_of(f.stats->snapshots) == 1);
     fixture_deinit(&f);
 }
 
