@@ -38,6 +38,7 @@ struct ss_engine_options {
     uint32_t client_queue_bytes;        /* per connection; SS_CLIENT_QUEUE_BYTES_MAX */
     uint32_t slow_client_rounds;        /* resyncs of a slow client before it is closed; 30 */
     uint32_t client_frame_bytes;        /* largest message of a client; SS_CLIENT_FRAME_BYTES_MAX */
+    uint32_t snapshot_frame_bytes;      /* one frame; SS_SNAPSHOT_FRAME_BYTES_MAX */
     uint32_t connections_max;           /* per gateway; SS_CONNECTIONS_MAX */
     uint32_t subscriptions_max;         /* per connection; SS_SUBSCRIPTIONS_MAX */
     uint32_t handshake_timeout_ms;      /* 10,000 */

@@ -64,6 +64,17 @@
 #define SS_SNAPSHOT_PACE_PART 8
 #define SS_SNAPSHOT_PACE_BYTES_MIN (256u << 10)
 
+/* Snapshots in one frame, and those that are sent in pages. */
+#define SS_SNAPSHOT_FRAME_BYTES_MAX (16u << 20)
+#define SS_PAGE_BYTES_MIN (16u << 10)
+#define SS_PAGE_BYTES_MAX (1u << 20)
+#define SS_PAGE_ENTITIES_MAX 2048
+#define SS_PAGES_IN_FLIGHT 1
+#define SS_PAGES_KEPT_BYTES (16u << 20)
+#define SS_FROZEN_BYTES_MAX (256u << 20)
+#define SS_RING_PAGED_FRAMES_MAX 4096
+#define SS_RING_PAGED_BYTES_MAX (4u << 20)
+
 /* Recent frames a session keeps for late joiners. */
 #define SS_RING_FRAMES_MAX 256
 #define SS_RING_BYTES_MAX (256u << 10)
@@ -214,6 +225,33 @@
     X(SNAPSHOT_PACE_BYTES_MIN, "bytes",                                                           \
       "The least that it has to write then, or all",                                              \
       "Nobody keeps a share for ever.")                                                           \
+    X(SNAPSHOT_FRAME_BYTES_MAX, "bytes",                                                          \
+      "A snapshot in one frame",                                                                  \
+      "It is encoded and sent as a whole; default of --snapshot-frame. Larger ones go in pages.") \
+    X(PAGE_BYTES_MIN, "bytes",                                                                    \
+      "A page of a snapshot, however small a client wants it",                                    \
+      "Each costs a turn of its shard.")                                                          \
+    X(PAGE_BYTES_MAX, "bytes",                                                                    \
+      "A page of a snapshot, however large a client wants it; one entity may be larger",          \
+      "Other sessions are served between two pages.")                                             \
+    X(PAGE_ENTITIES_MAX, "entities",                                                              \
+      "A page of a snapshot",                                                                     \
+      "Other sessions are served between two pages.")                                             \
+    X(PAGES_IN_FLIGHT, "pages",                                                                   \
+      "Of one session, not yet written to a connection",                                          \
+      "The next one is made when this one has left.")                                             \
+    X(PAGES_KEPT_BYTES, "bytes",                                                                  \
+      "Pages of one snapshot kept for other followers who are sent it",                           \
+      "Beyond, a page is encoded again for each of them.")                                        \
+    X(FROZEN_BYTES_MAX, "bytes",                                                                  \
+      "Entities of one shard whose snapshots are being sent in pages, and pages that are kept",   \
+      "They outlive the changes that follow. One snapshot alone always goes.")                    \
+    X(RING_PAGED_FRAMES_MAX, "frames",                                                            \
+      "Recent ones of a session while a snapshot of it is sent in pages",                         \
+      "They follow the last page.")                                                               \
+    X(RING_PAGED_BYTES_MAX, "bytes",                                                              \
+      "Recent frames of a session while a snapshot of it is sent in pages",                       \
+      "They follow the last page.")                                                               \
     X(RING_FRAMES_MAX, "frames",                                                                  \
       "Recent ones of a session, for late joiners",                                               \
       "A subscribe that is a little late needs no new snapshot.")                                 \

@@ -133,6 +133,7 @@ static int open_shard(struct ss_engine *engine, uint32_t index)
         .store = store_options(engine, path, index),
         .durability_interval_ms = engine->options.durability_interval_ms,
         .session_cache_bytes = engine->options.session_cache_bytes,
+        .snapshot_frame_bytes = engine->options.snapshot_frame_bytes,
         .stop_timeout_ms = engine->options.stop_timeout_ms,
         .ui_policy = engine->options.ui_policy,
         .timeline_policy = engine->options.timeline_policy,

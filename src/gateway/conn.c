@@ -175,7 +175,7 @@ static void release_entry(struct ss_conn *conn, struct ss_send_entry *entry)
 {
     if (entry->kind == SS_SEND_SNAPSHOT) {
         ss__snapshot_budget_release(&conn->gateway->snapshots, entry->buf);
-        if (conn->deferred_count > 0) {
+        if (conn->deferred_count > 0 || conn->paging_count > 0) {
             ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway));
         }
     }
@@ -367,6 +367,18 @@ int ss__conn_hold_snapshot(struct ss_conn *conn, const struct ss_buf *buf)
         return SS_E_BUSY;
     }
     return ss__snapshot_budget_hold(&conn->gateway->snapshots, buf);
+}
+
+int ss__conn_hold_page(struct ss_conn *conn, const struct ss_buf *buf)
+{
+    return ss__snapshot_budget_hold_page(&conn->gateway->snapshots, buf);
+}
+
+bool ss__conn_reserve_page(struct ss_conn *conn, uint32_t bytes)
+{
+    uint64_t held = conn->queue.snapshots_held;
+    return (held == 0 || held + bytes <= SS_SNAPSHOT_SHARE_BYTES) &&
+           ss__snapshot_budget_reserve(&conn->gateway->snapshots, bytes);
 }
 
 void ss__conn_send_snapshot(struct ss_conn *conn, struct ss_buf *buf, uint32_t key)

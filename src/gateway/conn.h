@@ -54,6 +54,8 @@ struct ss_subscription {
     bool live;                     /* answered: frames are delivered */
     bool stale;                    /* frames were dropped: skip them until the next answer */
     bool internal;                 /* the unanswered subscribe is ours, not the client's */
+    uint32_t page_bytes;           /* of its snapshots; 0: they are not sent in pages */
+    struct ss_request *page;       /* its newest page is being written; counts as asking */
     struct ss_request *deferred;   /* the client's subscribe that waits; counts as asking */
 };
 
@@ -101,6 +103,7 @@ struct ss_conn {
     uint16_t subscriptions_count;
     uint16_t stale_count;
     uint16_t deferred_count;
+    uint16_t paging_count;
     uint16_t pressed_shard;
     uint8_t state;                     /* enum ss_conn_state */
     uint8_t pause;                     /* bits of enum ss_conn_pause */
@@ -130,6 +133,12 @@ void ss__conn_send_control(struct ss_conn *conn, struct ss_buf *buf);
  * released. Errors: SS_E_BUSY (the budget or this connection's share of it is used up), SS_E_NOMEM.
  */
 int ss__conn_hold_snapshot(struct ss_conn *conn, const struct ss_buf *buf);
+
+/* The same for a page of a snapshot after its first, for which room was reserved. SS_E_NOMEM. */
+int ss__conn_hold_page(struct ss_conn *conn, const struct ss_buf *buf);
+
+/* Keeps room for the next page. False: this connection or the gateway has none now. */
+bool ss__conn_reserve_page(struct ss_conn *conn, uint32_t bytes);
 
 /* Queues a snapshot that is held, of the session with this key; takes the reference in every case.
  * Until it is written an HTTP connection reads nothing. */

@@ -24,7 +24,8 @@ static void answer_submit(struct ss_conn *conn, const struct ss_request *request
     ss__answer_error(conn, request->err, &error);
 }
 
-static void reply(struct ss_gateway *gateway, struct ss_request *request)
+/* True if the request was taken over. */
+static bool reply(struct ss_gateway *gateway, struct ss_request *request)
 {
     struct ss_conn *conn = ss__conn_table_get(&gateway->conns, request->connection.slot,
                                               request->connection.generation);
@@ -34,14 +35,15 @@ static void reply(struct ss_gateway *gateway, struct ss_request *request)
     if (request->request == SS_REQUEST_LIST) {
         ss__sessions_listed(conn, request);
     } else if (request->request == SS_REQUEST_SUBSCRIBE) {
-        ss__follow_answer(gateway, conn, request);
+        return ss__follow_answer(gateway, conn, request);
     } else if (conn == NULL) {
-        return;
+        return false;
     } else if (conn->state == SS_CONN_WEBSOCKET) {
         answer_submit(conn, request);
     } else if (conn->state == SS_CONN_HTTP && conn->in.number == request->number) {
         ss__routes_answer(conn, request);
     }
+    return false;
 }
 
 static void frame(struct ss_gateway *gateway, const struct ss_msg_frame *msg)
@@ -57,7 +59,9 @@ void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
 {
     switch ((enum ss_msg_kind)msg->kind) {
     case SS_MSG_REPLY:
-        reply(gateway, (struct ss_request *)(void *)msg);
+        if (reply(gateway, (struct ss_request *)(void *)msg)) {
+            return;
+        }
         break;
     case SS_MSG_FRAME:
         frame(gateway, (const struct ss_msg_frame *)(const void *)msg);

@@ -10,6 +10,9 @@
 /* A connection that kept up for so long starts a new row of rounds. */
 #define QUIET_MS 10000
 
+/* When to look again for room for a page. */
+#define PAGE_PAUSE_MS 20
+
 static struct ss_request *make_request(const struct ss_conn *conn, uint16_t tag,
                                        const struct ss_follow_wish *wish)
 {
@@ -24,6 +27,7 @@ static struct ss_request *make_request(const struct ss_conn *conn, uint16_t tag,
         request->resuming = wish->resuming;
         request->delta = wish->delta;
         request->resume = wish->resume;
+        request->page_bytes = wish->page_bytes;
     }
     return request;
 }
@@ -98,6 +102,7 @@ void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id,
             return;
         }
     }
+    ss__subscriptions_drop_page(conn, tag);
     struct ss_request *request = make_request(conn, tag, wish);
     int err = ss__conn_has_snapshot(conn, key_of(session)) ? defer(conn, tag, request)
                                                            : ask(conn, tag, request, false);
@@ -118,6 +123,40 @@ void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id)
         ss__subscriptions_remove(conn, (uint16_t)tag);
     }
     ss__answer_unsubscribed(conn, session_id);
+}
+
+/* It cannot be brought up to date, now or later: it ends, and the client hears why. */
+static bool is_hopeless(int err)
+{
+    return err == SS_E_SNAPSHOT_SIZE;
+}
+
+static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss_str cause)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    subscription->number = 0;
+    bool internal = subscription->internal;
+    if (internal && !is_hopeless(err)) {
+        ss__conn_wake_at(conn, conn->in.resync_ms + SS_RESYNC_PAUSE_MS);
+        return;
+    }
+    struct ss_str session_id = ss__followed_id(subscription->session);
+    if (cause.len == 0) {
+        cause = ss_str(ss_error_text(err));
+    }
+    struct ss_failure failure = { .text = "" };
+    struct ss_error_frame frame = { .session_id = session_id, .message = cause };
+    if (err != SS_E_BUSY && err != SS_E_STOPPING && err != SS_E_SNAPSHOT_SIZE) {
+        (void)ss__fail(&failure, err, "load snapshot for \"%.*s\": %.*s", (int)session_id.len,
+                       session_id.data, (int)cause.len, cause.data);
+        frame.code = ss_str(ss_error_wire_name(SS_E_PROTO));    /* the contract's code for this */
+        frame.message = ss_str(failure.text);
+        frame.detail = ss_str(ss_error_wire_name(err));
+    }
+    ss__answer_error(conn, err, &frame);
+    if (internal || !subscription->live) {
+        ss__subscriptions_remove(conn, tag);
+    }
 }
 
 /* ---- stale ---- */
@@ -189,6 +228,27 @@ static void ask_deferred(struct ss_conn *conn)
     }
 }
 
+/* Sends for the next page of each snapshot whose last one is written. */
+static void ask_pages(struct ss_conn *conn)
+{
+    for (uint32_t tag = 0; conn->paging_count > 0 && tag < conn->subscriptions_cap; tag++) {
+        struct ss_subscription *subscription = &conn->subscriptions[tag];
+        struct ss_request *request = subscription->page;
+        if (request == NULL || ss__conn_has_snapshot(conn, key_of(subscription->session))) {
+            continue;
+        }
+        if (!ss__conn_reserve_page(conn, request->page_bytes)) {
+            ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway) + PAGE_PAUSE_MS);
+            continue;
+        }
+        request->reserved = request->page_bytes;
+        (void)ss__subscriptions_take_page(conn, (uint16_t)tag);
+        if (!ss__subscriptions_return(conn->gateway, subscription->session, request)) {
+            answer_failed(conn, (uint16_t)tag, SS_E_STOPPING, ss_str(NULL));
+        }
+    }
+}
+
 static void give_up(struct ss_conn *conn)
 {
     (void)ss__conn_drop_frames(conn);
@@ -201,6 +261,7 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
     uint32_t rounds_max = conn->gateway->options.slow_client_rounds;
     if (conn->state == SS_CONN_WEBSOCKET) {
         ask_deferred(conn);
+        ask_pages(conn);
     }
     if (conn->state != SS_CONN_WEBSOCKET || conn->stale_count == 0) {
         return UINT64_MAX;
@@ -228,7 +289,7 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
         }
     }
     conn->in.resync_ms = now;
-    struct ss_follow_wish wish = { .since = 0 };
+    struct ss_follow_wish wish = { .page_bytes = conn->subscriptions[tag].page_bytes };
     /* Refused: it stays stale and comes again. */
     (void)ask(conn, (uint16_t)tag, make_request(conn, (uint16_t)tag, &wish), true);
     return now + SS_RESYNC_PAUSE_MS;
@@ -301,37 +362,12 @@ void ss__follow_end(struct ss_gateway *gateway, const struct ss_msg_frame *frame
     }
 }
 
-static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss_str cause)
-{
-    struct ss_subscription *subscription = &conn->subscriptions[tag];
-    subscription->number = 0;
-    if (subscription->internal) {
-        ss__conn_wake_at(conn, conn->in.resync_ms + SS_RESYNC_PAUSE_MS);
-        return;
-    }
-    struct ss_str session_id = ss__followed_id(subscription->session);
-    if (cause.len == 0) {
-        cause = ss_str(ss_error_text(err));
-    }
-    struct ss_failure failure = { .text = "" };
-    struct ss_error_frame frame = { .session_id = session_id, .message = cause };
-    if (err != SS_E_BUSY && err != SS_E_STOPPING) {
-        (void)ss__fail(&failure, err, "load snapshot for \"%.*s\": %.*s", (int)session_id.len,
-                       session_id.data, (int)cause.len, cause.data);
-        frame.code = ss_str(ss_error_wire_name(SS_E_PROTO));    /* the contract's code for this */
-        frame.message = ss_str(failure.text);
-        frame.detail = ss_str(ss_error_wire_name(err));
-    }
-    ss__answer_error(conn, err, &frame);
-    if (!subscription->live) {
-        ss__subscriptions_remove(conn, tag);
-    }
-}
-
 /* Makes the subscription live, after room for the snapshot was found if there is one. */
 static int accept_answer(struct ss_conn *conn, uint16_t tag, const struct ss_request *request)
 {
-    int err = request->recovered ? 0 : ss__conn_hold_snapshot(conn, request->snapshot);
+    int err = request->recovered  ? 0
+              : request->page > 1 ? ss__conn_hold_page(conn, request->snapshot)
+                                  : ss__conn_hold_snapshot(conn, request->snapshot);
     if (err == 0) {
         err = ss__subscriptions_go_live(conn, tag);
         if (err != 0 && !request->recovered) {
@@ -382,7 +418,11 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
     bool internal = subscription->internal;
     subscription->number = 0;
     subscription->internal = false;
+    subscription->page_bytes = request->page_bytes;
     send_answer(conn, tag, request, wants_frames(subscription, was_live, request));
+    if (request->missed) {
+        ss__subscriptions_set_stale(conn, tag, true);
+    }
     if (internal) {
         ss__count(&gateway->options.stats->resyncs, 1);
     } else {
@@ -402,25 +442,65 @@ static struct ss_str text_of(const struct ss_request *request)
     return ss_str_of(request->text->data, request->text->len - 1);    /* ends with NUL */
 }
 
-void ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
+/* True if the request was taken over: the subscription keeps it while the page is written, or the
+ * shard hears that nobody wants more. */
+static bool take_page(struct ss_conn *conn, uint32_t tag, struct ss_followed *session,
+                      struct ss_gateway *gateway, struct ss_request *request)
+{
+    if (tag == SS_NO_TAG) {
+        request->withdrawn = true;
+        return ss__subscriptions_return(gateway, session, request);
+    }
+    int err = request->page > 1 ? ss__conn_hold_page(conn, request->snapshot)
+                                : ss__conn_hold_snapshot(conn, request->snapshot);
+    if (err != 0) {
+        answer_failed(conn, (uint16_t)tag, err, ss_str(NULL));
+        return take_page(conn, SS_NO_TAG, session, gateway, request);
+    }
+    ss__subscriptions_keep_page(conn, (uint16_t)tag, request);
+    struct ss_buf *page = request->snapshot;
+    request->snapshot = NULL;
+    ss__conn_send_snapshot(conn, page, key_of(session));
+    return true;
+}
+
+/* The subscription that waits for this answer, or SS_NO_TAG. */
+static uint32_t find_asking(const struct ss_conn *conn, const struct ss_followed *session,
+                            const struct ss_request *request)
+{
+    uint32_t tag = conn == NULL || conn->state != SS_CONN_WEBSOCKET
+                       ? SS_NO_TAG
+                       : ss__subscriptions_find(conn, session);
+    return tag != SS_NO_TAG && conn->subscriptions[tag].number == request->number ? tag
+                                                                                  : SS_NO_TAG;
+}
+
+bool ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
                        struct ss_request *request)
 {
     struct ss_followed *session = ss__followers_get(&gateway->followers, request->handle);
     SS_INSIST(session != NULL && session->asking > 0);
-    if (conn != NULL && conn->state == SS_CONN_WEBSOCKET) {
-        uint32_t tag = ss__subscriptions_find(conn, session);
-        if (tag != SS_NO_TAG && conn->subscriptions[tag].number == request->number) {
-            int err = request->err;
-            if (err == 0 && request->snapshot == NULL && !request->recovered) {
-                err = SS_E_INTERNAL;
-            }
-            if (err == 0) {
-                answer_succeeded(conn, (uint16_t)tag, request);
-            } else {
-                answer_failed(conn, (uint16_t)tag, err, text_of(request));
-            }
+    uint32_t tag = find_asking(conn, session, request);
+    ss__snapshot_budget_unreserve(&gateway->snapshots, request->reserved);
+    request->reserved = 0;
+    if (request->err == 0 && request->more) {
+        if (!take_page(conn, tag, session, gateway, request)) {
+            ss__subscriptions_settle(gateway, session);    /* the request is gone */
+        }
+        return true;
+    }
+    if (tag != SS_NO_TAG) {
+        int err = request->err;
+        if (err == 0 && request->snapshot == NULL && !request->recovered) {
+            err = SS_E_INTERNAL;
+        }
+        if (err == 0) {
+            answer_succeeded(conn, (uint16_t)tag, request);
+        } else {
+            answer_failed(conn, (uint16_t)tag, err, text_of(request));
         }
     }
     session->asking--;
     ss__subscriptions_settle(gateway, session);
+    return false;
 }

@@ -6,7 +6,8 @@
  * was. Frames reach a connection only while its subscription is live and not stale.
  *
  * One snapshot in flight per connection and session: while the last one is not written, the
- * client's next subscribe waits here (of several the newest counts, as always). */
+ * client's next subscribe waits here (of several the newest counts, as always), and so does the
+ * request for the next page of a snapshot that comes in several. */
 #ifndef SS_GATEWAY_FOLLOW_H
 #define SS_GATEWAY_FOLLOW_H
 
@@ -24,6 +25,7 @@ struct ss_follow_wish {
     uint64_t since;            /* echoed */
     bool resuming;             /* with a cursor */
     bool delta;                /* changes since the cursor will do */
+    uint32_t page_bytes;       /* snapshots in pages; 0: in one frame */
     struct ss_cursor resume;
 };
 
@@ -34,8 +36,9 @@ void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id,
 /* The client's unsubscribe frame; always answered. */
 void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id);
 
-/* A REPLY to a subscribe; @conn is NULL if the connection is gone. */
-void ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
+/* A REPLY to a subscribe; @conn is NULL if the connection is gone. True: a page of a snapshot came
+ * with it, and the request was taken over. */
+bool ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
                        struct ss_request *request);
 
 /* A FRAME: to every follower of its session. */

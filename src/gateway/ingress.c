@@ -134,20 +134,41 @@ static int check_named(struct ss_conn *conn, struct ss_str session_id, const cha
     return err;
 }
 
+static int read_wish(const struct ss_conn *conn, const struct ss_client_frame *frame,
+                     struct ss_follow_wish *wish, struct ss_failure *failure)
+{
+    struct ss_failure cause = { .text = "" };
+    *wish = (struct ss_follow_wish){ .since = frame->since, .delta = frame->delta,
+                                     .resuming = frame->resume.len > 0,
+                                     .page_bytes = frame->page_bytes };
+    if (wish->resuming && ss__cursor_parse(frame->resume, &wish->resume, &cause) != 0) {
+        return ss__fail(failure, SS_E_INVAL, "subscribe field \"resume\": %s", cause.text);
+    }
+    if (frame->page_bytes == 0) {
+        return 0;
+    }
+    if (conn->encoding == SS_ENCODING_V1_JSON) {
+        return ss__fail(failure, SS_E_INVAL, "subscribe field \"pageBytes\": only on a websocket "
+                        "of sessionstream.v2.json or sessionstream.v2.protobuf");
+    }
+    wish->page_bytes = frame->page_bytes < SS_PAGE_BYTES_MIN   ? SS_PAGE_BYTES_MIN
+                       : frame->page_bytes > SS_PAGE_BYTES_MAX ? SS_PAGE_BYTES_MAX
+                                                               : frame->page_bytes;
+    return 0;
+}
+
 static void subscribe(struct ss_conn *conn, const struct ss_client_frame *frame)
 {
-    struct ss_follow_wish wish = { .since = frame->since, .delta = frame->delta,
-                                   .resuming = frame->resume.len > 0 };
     if (check_named(conn, frame->session_id, "subscribe missing session id") != 0) {
         return;
     }
-    struct ss_failure cause = { .text = "" };
-    if (wish.resuming && ss__cursor_parse(frame->resume, &wish.resume, &cause) != 0) {
-        struct ss_failure failure = { .text = "" };
-        (void)ss__fail(&failure, SS_E_INVAL, "subscribe field \"resume\": %s", cause.text);
+    struct ss_follow_wish wish;
+    struct ss_failure failure = { .text = "" };
+    int err = read_wish(conn, frame, &wish, &failure);
+    if (err != 0) {
         struct ss_error_frame error = { .message = ss_str(failure.text),
                                         .session_id = frame->session_id };
-        ss__answer_error(conn, SS_E_INVAL, &error);
+        ss__answer_error(conn, err, &error);
         return;
     }
     ss__follow_subscribe(conn, frame->session_id, &wish);

@@ -47,11 +47,12 @@ int ss__requests_post_to(struct ss_conn *conn, uint32_t shard, struct ss_request
     return 0;
 }
 
-void ss__requests_answered(struct ss_conn *conn, const struct ss_request *request)
+void ss__requests_answered(struct ss_conn *conn, struct ss_request *request)
 {
-    if (!ss__conn_is_open(conn)) {
+    if (!ss__conn_is_open(conn) || request->counted) {
         return;
     }
+    request->counted = true;
     conn->requests--;
     conn->request_bytes -= (uint32_t)request->memory_bytes;
     if (conn->requests < SS_CONNECTION_REQUESTS_MAX &&

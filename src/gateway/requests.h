@@ -17,8 +17,8 @@ int ss__requests_post(struct ss_conn *conn, struct ss_request *request, uint64_t
 int ss__requests_post_to(struct ss_conn *conn, uint32_t shard, struct ss_request *request,
                          uint64_t *ret_number);
 
-/* The answer has come. */
-void ss__requests_answered(struct ss_conn *conn, const struct ss_request *request);
+/* The answer has come; of one in parts, the first. */
+void ss__requests_answered(struct ss_conn *conn, struct ss_request *request);
 
 /* 1 to SS_SESSION_ID_BYTES_MAX bytes of UTF-8 without NUL. SS_E_SESSION_ID. */
 int ss__requests_check_session(struct ss_str session_id, struct ss_failure *failure);

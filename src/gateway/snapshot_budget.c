@@ -34,7 +34,7 @@ void ss__snapshot_budget_deinit(struct ss_snapshot_budget *budget)
     ss__map_deinit(&budget->held);
 }
 
-int ss__snapshot_budget_hold(struct ss_snapshot_budget *budget, const struct ss_buf *buf)
+static int hold(struct ss_snapshot_budget *budget, const struct ss_buf *buf, uint64_t bytes_max)
 {
     uint64_t hash = ss__map_hash(address_of(&buf));
     struct held *held = ss__map_get(&budget->held, hash, address_of(&buf));
@@ -42,7 +42,7 @@ int ss__snapshot_budget_hold(struct ss_snapshot_budget *budget, const struct ss_
         held->queues++;
         return 0;
     }
-    if (budget->bytes > 0 && budget->bytes + buf->len > budget->bytes_max) {
+    if (budget->bytes > 0 && budget->bytes + buf->len > bytes_max) {
         return SS_E_BUSY;
     }
     held = malloc(sizeof *held);
@@ -56,6 +56,31 @@ int ss__snapshot_budget_hold(struct ss_snapshot_budget *budget, const struct ss_
     }
     budget->bytes += buf->len;
     return 0;
+}
+
+int ss__snapshot_budget_hold(struct ss_snapshot_budget *budget, const struct ss_buf *buf)
+{
+    return hold(budget, buf, budget->bytes_max);
+}
+
+int ss__snapshot_budget_hold_page(struct ss_snapshot_budget *budget, const struct ss_buf *buf)
+{
+    return hold(budget, buf, UINT64_MAX);
+}
+
+bool ss__snapshot_budget_reserve(struct ss_snapshot_budget *budget, uint32_t bytes)
+{
+    if (budget->bytes > 0 && budget->bytes + bytes > budget->bytes_max) {
+        return false;
+    }
+    budget->bytes += bytes;
+    return true;
+}
+
+void ss__snapshot_budget_unreserve(struct ss_snapshot_budget *budget, uint32_t bytes)
+{
+    SS_REQUIRE(budget->bytes >= bytes);
+    budget->bytes -= bytes;
 }
 
 void ss__snapshot_budget_release(struct ss_snapshot_budget *budget, const struct ss_buf *buf)

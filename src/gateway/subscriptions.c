@@ -107,6 +107,49 @@ void ss__subscriptions_defer(struct ss_conn *conn, uint16_t tag, struct ss_reque
     subscription->session->asking++;
 }
 
+bool ss__subscriptions_return(struct ss_gateway *gateway, struct ss_followed *session,
+                              struct ss_request *request)
+{
+    struct ss_inbox *inbox = ss__router_inbox(gateway->options.router, request->session_id);
+    ss__buf_unref(request->snapshot);
+    request->snapshot = NULL;
+    request->base.kind = SS_MSG_REQUEST;
+    request->base.node.bytes = (uint32_t)request->memory_bytes;
+    if (ss__inbox_post(inbox, &request->base.node, SS_POST_INSIDE) == 0) {
+        return true;
+    }
+    ss__snapshot_budget_unreserve(&gateway->snapshots, request->reserved);
+    ss__msg_free(&request->base);
+    session->asking--;
+    return false;
+}
+
+void ss__subscriptions_keep_page(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
+{
+    SS_REQUIRE(conn->subscriptions[tag].page == NULL);
+    conn->subscriptions[tag].page = request;
+    conn->paging_count++;
+}
+
+struct ss_request *ss__subscriptions_take_page(struct ss_conn *conn, uint16_t tag)
+{
+    struct ss_request *request = conn->subscriptions[tag].page;
+    if (request != NULL) {
+        conn->subscriptions[tag].page = NULL;
+        conn->paging_count--;
+    }
+    return request;
+}
+
+void ss__subscriptions_drop_page(struct ss_conn *conn, uint16_t tag)
+{
+    struct ss_request *request = ss__subscriptions_take_page(conn, tag);
+    if (request != NULL) {
+        request->withdrawn = true;
+        (void)ss__subscriptions_return(conn->gateway, conn->subscriptions[tag].session, request);
+    }
+}
+
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session)
 {
     struct ss_inbox *inbox = ss__router_inbox(gateway->options.router, ss__followed_id(session));
@@ -149,6 +192,7 @@ void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag)
     SS_REQUIRE(session != NULL);
     ss__subscriptions_set_stale(conn, tag, false);
     drop_deferred(conn, tag);
+    ss__subscriptions_drop_page(conn, tag);
     if (subscription->live) {
         stop_following(conn, subscription);
     }

@@ -39,6 +39,20 @@ void ss__subscriptions_defer(struct ss_conn *conn, uint16_t tag, struct ss_reque
  * the session if there is no other. */
 struct ss_request *ss__subscriptions_take_deferred(struct ss_conn *conn, uint16_t tag);
 
+/* The subscription's newest page is on its way out; takes over the request it came with. */
+void ss__subscriptions_keep_page(struct ss_conn *conn, uint16_t tag, struct ss_request *request);
+
+/* That request, which waits no longer, or NULL. */
+struct ss_request *ss__subscriptions_take_page(struct ss_conn *conn, uint16_t tag);
+
+/* The client wants no further page; harmless if none is kept. */
+void ss__subscriptions_drop_page(struct ss_conn *conn, uint16_t tag);
+
+/* Sends a request that came with a page back to its shard, for the next one or withdrawn. False:
+ * the shard has ended, and the request is freed; the session is asked for once less. */
+bool ss__subscriptions_return(struct ss_gateway *gateway, struct ss_followed *session,
+                              struct ss_request *request);
+
 /* If nobody is interested in @session any more: takes it out of the gateway and tells its shard. */
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session);
 

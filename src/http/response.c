@@ -64,6 +64,7 @@ unsigned ss__http_status_of(int err)
     case SS_E_DELETED:
         return 410;
     case SS_E_TOOBIG:
+    case SS_E_SNAPSHOT_SIZE:
         return 413;
     case SS_E_HANDLER:
     case SS_E_PROJECTION:

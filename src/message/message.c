@@ -100,6 +100,9 @@ static void release_request(struct ss_request *request)
     ss__listing_unref(request->listing);
     ss__buf_unref(request->text);
     ss__buf_unref(request->snapshot);
+    if (request->pages != NULL) {
+        request->pages->unref(request->pages);
+    }
     for (uint32_t i = 0; i < request->frames_count; i++) {
         ss__buf_unref(request->frames[i]);
     }

@@ -93,6 +93,11 @@ enum ss_request_kind {
 
 struct ss_retry;    /* shard/retry.h; one block of memory */
 
+/* What the pages of a snapshot are made of. Any thread gives a reference back. */
+struct ss_page_source {
+    void (*unref)(struct ss_page_source *source);
+};
+
 struct ss_request {
     struct ss_msg base;
     enum ss_request_kind request;
@@ -115,6 +120,10 @@ struct ss_request {
     uint8_t encoding;                    /* SUBSCRIBE: enum ss_encoding */
     bool resuming;                       /* SUBSCRIBE: with a cursor */
     bool delta;                          /* SUBSCRIBE: the changes since will do */
+    uint32_t page_bytes;                 /* SUBSCRIBE: of a snapshot in pages; 0: in one frame */
+    uint32_t reserved;                   /* of the gateway: kept free for the page asked for */
+    bool counted;                        /* of the gateway: it counts as answered */
+    bool withdrawn;                      /* between two pages: nobody wants the rest */
     bool out_of_reach;                   /* the shard to itself: the frames were not to be had */
     struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
@@ -135,6 +144,11 @@ struct ss_request {
     uint64_t live;                       /* SUBSCRIBE: with @ordinal, what the frames are after */
     bool snapshot_shared;                /* and counted with the request it was made for */
     struct ss_cursors *cursors;          /* CURSORS: the request's */
+    uint32_t page;                       /* SUBSCRIBE: the newest, from 1; 0: none, or no pages */
+    bool more;                           /* and others follow: sent back, it fetches the next */
+    bool missed;                         /* after the last one: frames are lost, resync */
+    uint32_t resyncs;                    /* of the shard's, when the snapshot was made */
+    struct ss_page_source *pages;        /* the request's, until the last page */
     struct ss_buf **frames;              /* SUBSCRIBE: frames after the snapshot */
     uint32_t frames_count;
 

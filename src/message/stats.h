@@ -31,13 +31,15 @@
 /* By encoding. */
 #define SS_SHARD_ENCODED(X)                                                                   \
     X(frames_encoded, "frames_encoded_total", "UI frames encoded: one once, whoever follows") \
-    X(snapshots, "snapshots_total", "Snapshots encoded")
+    X(snapshots, "snapshots_total", "Snapshots encoded")                                     \
+    X(pages, "snapshot_pages_total", "Pages of snapshots encoded")
 
 #define SS_SHARD_GAUGES(X)                                                                    \
     X(sessions, "sessions_in_memory", "Sessions in memory")                                  \
     X(followed, "sessions_followed", "Sessions with at least one follower")                  \
     X(tasks, "tasks", "Waiting tasks")                                                       \
     X(works, "works", "Blocking works that run or wait for a thread")                        \
+    X(frozen_bytes, "snapshot_pages_bytes", "Memory of snapshots that are being sent in pages") \
     X(state_bytes, "session_state_bytes", "Memory held by session states")                   \
     X(store_failed, "store_failed", "1 when the store refuses commits until restart")
 

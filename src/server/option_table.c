@@ -65,6 +65,10 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
                                        200, FIELD(engine.slow_client_rounds),
                                        .help = "How often in a row a slow connection is brought "
                                                "up to date before it is closed. 0: at once." },
+    [SS_OPTION_SNAPSHOT_FRAME] = { "snapshot-frame", SS_OPTION_KIND_BYTES, "SIZE", "16MiB",
+                                   64 * KIB, 64 * MIB, FIELD(engine.snapshot_frame_bytes),
+                                   .help = "Largest snapshot in one frame. Clients get a larger "
+                                           "one in pages, if they ask for that." },
     [SS_OPTION_CLIENT_FRAME] = { "client-frame", SS_OPTION_KIND_BYTES, "SIZE", "1MiB", 1 * KIB,
                                  64 * MIB, FIELD(engine.client_frame_bytes),
                                  .help = "Largest message a client may send." },

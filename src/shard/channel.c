@@ -4,6 +4,7 @@
 
 #include "shard/session.h"
 #include "shard/live.h"
+#include "shard/paging.h"
 #include "shard/shard_state.h"
 #include "wire/encoding.h"
 
@@ -44,7 +45,8 @@ void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel)
 {
     if (channel->state != NULL || channel->interests_count > 0 || channel->loading ||
         channel->retrying || channel->data != NULL || channel->tasks_count > 0 ||
-        channel->parked_count > 0 || ss__ring_lingers(channel->ring)) {
+        channel->parked_count > 0 || ss__ring_lingers(channel->ring) ||
+        ss__paging_holds(shard, channel)) {
         return;
     }
     if (channel->batch == shard->batch) {

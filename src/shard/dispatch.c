@@ -13,6 +13,7 @@
 #include "shard/flusher.h"
 #include "shard/listing.h"
 #include "shard/load.h"
+#include "shard/paging.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/publisher.h"
@@ -81,15 +82,21 @@ static void subscribe(struct ss_shard *shard, struct ss_channel *channel,
     if (request->resuming && ss__resume(shard, channel, request)) {
         return;
     }
-    int err = ss__snapshot_has_delta(channel, request)
-                  ? ss__snapshot_delta(shard, channel, request)
-                  : ss__snapshot_answer(shard, channel, request);
-    if (err != 0) {
-        ss__request_fail(request, err, "the snapshot cannot be made");
-        ss__effect_answer(shard, request);
+    const uint64_t *since =
+        ss__snapshot_has_delta(channel, request) ? &request->resume.ordinal : NULL;
+    int err = since != NULL ? ss__snapshot_delta(shard, channel, request)
+                            : ss__snapshot_answer(shard, channel, request);
+    if (err == 0) {
+        ss__resume_follow(shard, channel, request);
         return;
     }
-    ss__resume_follow(shard, channel, request);
+    if (err == SS_E_SNAPSHOT_SIZE && request->page_bytes != 0) {
+        err = ss__paging_start(shard, channel, since, request);
+    }
+    if (err != 0) {
+        ss__snapshot_fail(shard, channel, request, err);
+        ss__effect_answer(shard, request);
+    }
 }
 
 static void snapshot(struct ss_shard *shard, struct ss_channel *channel,
@@ -97,7 +104,7 @@ static void snapshot(struct ss_shard *shard, struct ss_channel *channel,
 {
     int err = ss__snapshot_document(shard, channel, request);
     if (err != 0) {
-        ss__request_fail(request, err, "the snapshot cannot be made");
+        ss__snapshot_fail(shard, channel, request, err);
     }
     ss__effect_answer(shard, request);
 }
@@ -169,6 +176,10 @@ void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
         return;
     }
     channel->batch_messages++;
+    if (request->pages != NULL) {
+        ss__paging_turn(shard, channel, request);
+        return;
+    }
     if (request->request == SS_REQUEST_SUBSCRIBE && request->resuming && !channel->loading &&
         ss__resume(shard, channel, request)) {
         ss__channel_release_later(shard, channel);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "shard/delete.h"
+#include "shard/paging.h"
 #include "shard/parked.h"
 #include "shard/send.h"
 #include "shard/shard_state.h"
@@ -65,6 +66,9 @@ static void turn_round(struct ss_request *request)
 
 void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
 {
+    if (request->err != 0 || !request->more) {
+        ss__paging_end(shard, request);
+    }
     if (request->err != 0) {
         ss__count_error(ss__stats(shard)->errors, request->err);
     }
@@ -138,6 +142,7 @@ static void release_frame(struct ss_shard *shard, struct ss_effect *effect)
         channel->ring = ss__ring_new(&shard->rings, effect->before);
     }
     if (channel->ring != NULL) {
+        channel->ring->paged = ss__paging_holds(shard, channel);
         ss__ring_push(channel->ring, effect->place, effect->skips, effect->bufs);
     }
     deliver_all(shard, effect);
@@ -204,16 +209,22 @@ static void release_subscribed(struct ss_shard *shard, struct ss_effect *effect)
         ss__answer_now(shard, request);    /* whoever asked has left in the same batch */
         return;
     }
-    if (!add_ring_frames(effect->channel, request)) {
-        /* More frames than the ring holds came in one batch: begin again with a new snapshot. */
-        request->out_of_reach = true;
-        ss__park(shard, effect->channel, request);
-        return;
+    request->missed = request->pages != NULL &&
+                      ss__paging_is_outdated(shard, effect->channel, interest, request);
+    if (!request->missed && !add_ring_frames(effect->channel, request)) {
+        if (request->pages == NULL) {
+            /* More frames than the ring holds came in one batch: again, with a new snapshot. */
+            request->out_of_reach = true;
+            ss__park(shard, effect->channel, request);
+            return;
+        }
+        request->missed = true;
     }
     if (request->err != 0) {
         ss__answer_now(shard, request);
         return;
     }
+    ss__paging_end(shard, request);
     turn_round(request);
     ss__outbox_subscribed(&shard->outboxes[interest->gateway], &interest->mark, request);
 }
@@ -234,6 +245,9 @@ void ss__effects_release(struct ss_shard *shard)
             break;
         case SS_EFFECT_SUBSCRIBED:
             release_subscribed(shard, effect);
+            break;
+        case SS_EFFECT_PAGES:
+            ss__paging_begin(shard, effect->channel, effect->request);
             break;
         case SS_EFFECT_ACTIVITY:
             deliver_all(shard, effect);
@@ -274,6 +288,7 @@ static bool read_again(struct ss_shard *shard, struct ss_request *request)
     }
     ss__buf_unref(request->snapshot);
     request->snapshot = NULL;
+    request->page -= request->pages != NULL;
     ss__park(shard, channel, request);
     return true;
 }
@@ -308,6 +323,9 @@ void ss__effects_fail(struct ss_shard *shard, int err)
         }
         if (effect->kind == SS_EFFECT_ACTIVITY) {
             effect->channel->running_told = !effect->channel->running;    /* nobody was told */
+        }
+        if (effect->kind == SS_EFFECT_PAGES) {
+            ss__paging_end(shard, effect->request);    /* its place may be undone: from the start */
         }
         if (effect->request != NULL) {
             fail_request(shard, effect->request, answer);

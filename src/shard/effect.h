@@ -20,6 +20,7 @@ enum ss_effect_kind {
     SS_EFFECT_FRAME,        /* to the ring and all followers */
     SS_EFFECT_ANSWER,       /* a request goes back */
     SS_EFFECT_SUBSCRIBED,   /* the same, with ring frames added at release */
+    SS_EFFECT_PAGES,        /* a subscribe begins to be sent pages */
     SS_EFFECT_ACTIVITY,     /* to all followers */
     SS_EFFECT_DELETED,      /* to all followers, who are none any more */
     SS_EFFECT_ARM,          /* a task begins to wait */
@@ -30,8 +31,8 @@ enum ss_effect_kind {
 struct ss_effect {
     struct ss_effect *next;
     enum ss_effect_kind kind;
-    struct ss_channel *channel;     /* FRAME, SUBSCRIBED, ACTIVITY, DELETED */
-    struct ss_request *request;     /* ANSWER, SUBSCRIBED, SEND */
+    struct ss_channel *channel;     /* FRAME, SUBSCRIBED, PAGES, ACTIVITY, DELETED */
+    struct ss_request *request;     /* ANSWER, SUBSCRIBED, PAGES, SEND */
     struct ss_task *task;           /* ARM */
     struct ss_work *work;           /* WORK */
     void *data;                     /* DELETED: what the application kept with the session */

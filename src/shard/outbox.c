@@ -49,6 +49,7 @@ void ss__outbox_retry(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
 void ss__outbox_resync(struct ss_outbox *outbox, struct ss_outbox_mark *mark,
                        struct ss_session_handle handle)
 {
+    mark->resyncs++;
     mark->due |= !mark->told;
     ss__outbox_retry(outbox, mark, handle);
 }

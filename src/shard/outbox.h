@@ -18,6 +18,7 @@
 struct ss_outbox_mark {
     uint32_t flushes;    /* of the outbox, when @bytes began to count */
     uint32_t bytes;      /* frames in the chain, saturated */
+    uint32_t resyncs;    /* how often one was asked for */
     bool told;           /* a RESYNC was pushed, and no answered subscribe since: no frames */
     bool due;            /* a RESYNC is missing for want of memory */
 };

@@ -8,7 +8,9 @@
 
 #define SLOTS_MIN 8u
 
-_Static_assert((SS_RING_FRAMES_MAX & (SS_RING_FRAMES_MAX - 1)) == 0, "slots are masked");
+_Static_assert((SS_RING_FRAMES_MAX & (SS_RING_FRAMES_MAX - 1)) == 0 &&
+                   (SS_RING_PAGED_FRAMES_MAX & (SS_RING_PAGED_FRAMES_MAX - 1)) == 0,
+               "slots are masked");
 
 void ss__rings_init(struct ss_rings *rings, size_t bytes_max)
 {
@@ -129,7 +131,9 @@ void ss__ring_free(struct ss_ring *ring)
 void ss__ring_push(struct ss_ring *ring, struct ss_place place, uint8_t skips,
                    struct ss_buf *const bufs[SS_MESSAGE_ENCODINGS])
 {
-    if (ring->count == SS_RING_FRAMES_MAX) {
+    uint32_t frames_max = ring->paged ? SS_RING_PAGED_FRAMES_MAX : SS_RING_FRAMES_MAX;
+    size_t bytes_max = ring->paged ? SS_RING_PAGED_BYTES_MAX : SS_RING_BYTES_MAX;
+    while (ring->count >= frames_max) {
         drop_oldest(ring);
     }
     ss__list_remove(&ring->link);
@@ -149,7 +153,7 @@ void ss__ring_push(struct ss_ring *ring, struct ss_place place, uint8_t skips,
     }
     ring->count++;
     ring->newest = place;
-    while (ring->bytes > SS_RING_BYTES_MAX && ring->count > 0) {
+    while (ring->bytes > bytes_max && ring->count > 0) {
         drop_oldest(ring);
     }
     make_room(ring->rings);

@@ -4,9 +4,10 @@
  * on being encoded, so that somebody whose connection broke finds them. At most
  * SS_RINGS_LINGERING_MAX of a shard do.
  *
- * At most SS_RING_FRAMES_MAX frames and SS_RING_BYTES_MAX bytes; drops whole events, oldest first.
- * All rings of a shard together hold at most SS_RINGS_BYTES_MAX: beyond that those that were pushed
- * to least recently lose the older half of what they have. Shard thread. */
+ * At most SS_RING_FRAMES_MAX frames and SS_RING_BYTES_MAX bytes, and SS_RING_PAGED_FRAMES_MAX and
+ * SS_RING_PAGED_BYTES_MAX while a snapshot of the session is sent in pages; drops whole events,
+ * oldest first. All rings of a shard together hold at most SS_RINGS_BYTES_MAX: beyond that those
+ * that were pushed to least recently lose the older half of what they have. Shard thread. */
 #ifndef SS_SHARD_RING_H
 #define SS_SHARD_RING_H
 
@@ -59,6 +60,7 @@ struct ss_ring {
     uint64_t linger_until_ns;
     struct ss_place complete_after;    /* every frame after this place is here */
     struct ss_place newest;     /* newest released frame seen by the ring */
+    bool paged;                 /* until the next push: more of them are kept */
     uint8_t linger_encodings;   /* wanted while it lingers: bit per encoding */
     uint32_t first;
     uint32_t count;

@@ -13,6 +13,7 @@
 #include "shard/flusher.h"
 #include "shard/listing.h"
 #include "shard/load.h"
+#include "shard/paging.h"
 #include "shard/recovered.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
@@ -142,6 +143,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__list_init(&shard->ready);
     ss__rings_init(&shard->rings, SS_RINGS_BYTES_MAX);
     ss__list_init(&shard->background);
+    ss__list_init(&shard->frozen);
     ss__list_init(&shard->idle);
     ss__list_init(&shard->works);
     ss__list_init(&shard->touched);
@@ -392,6 +394,7 @@ void ss__shard_free(struct ss_shard *shard)
         await_jobs(shard);
     }
     free_channels(shard);
+    ss__paging_drop(shard);
     free_requests(&shard->background);
     free_requests(&shard->retries);
     free_requests(&shard->closes);

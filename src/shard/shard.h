@@ -40,6 +40,7 @@ struct ss_shard_options {
     struct ss_store_options store;
     uint32_t durability_interval_ms;
     uint64_t session_cache_bytes;             /* idle states beyond are evicted */
+    uint32_t snapshot_frame_bytes;            /* largest snapshot that is not sent in pages */
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
     uint32_t stop_timeout_ms;                 /* for flushing at the end */

@@ -51,6 +51,7 @@ struct ss_shard {
     struct ss_timers timers;               /* waiting tasks */
     struct ss_list ready;                  /* channels with parked requests that may run */
     struct ss_list background;             /* sessions to recover, a few in each batch */
+    struct ss_list frozen;                 /* snapshots that are sent in pages */
     struct ss_list idle;                   /* channels that perhaps nothing needs any more */
 
     /* The open batch. */

@@ -1,10 +1,12 @@
 #include "shard/snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sessionstream/limits.h>
 
+#include "core/fault.h"
 #include "core/log.h"
 #include "shard/live.h"
 #include "shard/overlay.h"
@@ -17,8 +19,7 @@ static int compare_str(struct ss_str a, struct ss_str b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* The contract's order: created, last, kind, id. */
-static int compare_entities(const void *left, const void *right)
+int ss__snapshot_compare(const void *left, const void *right)
 {
     const struct ss_snapshot_entity *a = left;
     const struct ss_snapshot_entity *b = right;
@@ -32,10 +33,44 @@ static int compare_entities(const void *left, const void *right)
     return order != 0 ? order : compare_str(a->id, b->id);
 }
 
+int ss__snapshot_entity(struct ss_shard *shard, const struct ss_state *state,
+                        const struct ss_entity_slot *slot, const uint64_t *since,
+                        struct ss_snapshot_entity *entity)
+{
+    bool shown = since == NULL ? slot->payload != NULL
+                               : slot->last_ordinal > *since || ss__overlay_has(state, slot);
+    if (!shown) {
+        return 0;
+    }
+    *entity = (struct ss_snapshot_entity){ .kind = slot->kind->name,
+                                           .id = slot->id,
+                                           .created_ordinal = slot->created_ordinal,
+                                           .last_ordinal = slot->last_ordinal,
+                                           .tombstone = slot->payload == NULL };
+    if (slot->payload == NULL) {
+        return 1;
+    }
+    entity->type = slot->kind->type;
+    int err = ss__overlay_payload(shard, state, slot, &entity->payload, &entity->appended_field,
+                                  &entity->appended_bytes);
+    return err != 0 ? err : 1;
+}
+
+struct ss_snapshot_frame ss__snapshot_head(const struct ss_channel *channel, bool delta)
+{
+    return (struct ss_snapshot_frame){ .session_id = channel->id,
+                                       .ordinal = channel->state->timeline_ordinal,
+                                       .place = ss__state_cursor(channel->state),
+                                       .delta = delta,
+                                       .running = channel->running };
+}
+
 /* Fills @frame from the state; the list is the caller's to free. @since: of a delta, which has what
- * changed after that event, removals included; NULL: everything that is there. */
+ * changed after that event, removals included; NULL: everything that is there. SS_E_SNAPSHOT_SIZE:
+ * the payloads alone have more than @bytes_max. */
 static int collect(struct ss_shard *shard, const struct ss_channel *channel, const uint64_t *since,
-                   struct ss_snapshot_frame *frame, struct ss_snapshot_entity **ret_list)
+                   size_t bytes_max, struct ss_snapshot_frame *frame,
+                   struct ss_snapshot_entity **ret_list)
 {
     const struct ss_state *state = channel->state;
     struct ss_snapshot_entity *list = malloc((state->entities.count + 1) * sizeof *list);
@@ -44,49 +79,53 @@ static int collect(struct ss_shard *shard, const struct ss_channel *channel, con
     }
     int err = 0;
     size_t count = 0;
+    size_t bytes = 0;
     size_t at = 0;
     for (struct ss_entity_slot *slot;
          err == 0 && (slot = ss__map_next(&state->entities, &at)) != NULL;) {
-        if (since == NULL ? slot->payload == NULL
-                          : slot->last_ordinal <= *since && !ss__overlay_has(state, slot)) {
-            continue;
-        }
-        struct ss_snapshot_entity *entity = &list[count++];
-        *entity = (struct ss_snapshot_entity){ .kind = slot->kind->name,
-                                               .id = slot->id,
-                                               .created_ordinal = slot->created_ordinal,
-                                               .last_ordinal = slot->last_ordinal,
-                                               .tombstone = slot->payload == NULL };
-        if (slot->payload != NULL) {
-            entity->type = slot->unreadable ? NULL : slot->kind->type;
-            err = ss__overlay_payload(shard, state, slot, &entity->payload,
-                                      &entity->appended_field, &entity->appended_bytes);
-        }
+        int shown = ss__snapshot_entity(shard, state, slot, since, &list[count]);
+        bytes += shown > 0 ? list[count].payload.len : 0;
+        count += shown > 0;
+        err = shown < 0 ? shown : bytes > bytes_max ? SS_E_SNAPSHOT_SIZE : 0;
     }
     if (err != 0) {
         free(list);
         return err;
     }
-    qsort(list, count, sizeof *list, compare_entities);
-    *frame = (struct ss_snapshot_frame){ .session_id = channel->id,
-                                         .ordinal = state->timeline_ordinal,
-                                         .place = ss__state_cursor(state),
-                                         .delta = since != NULL,
-                                         .running = channel->running,
-                                         .entities = list,
-                                         .count = count };
+    qsort(list, count, sizeof *list, ss__snapshot_compare);
+    *frame = ss__snapshot_head(channel, since != NULL);
+    frame->entities = list;
+    frame->count = count;
     *ret_list = list;
     return 0;
 }
 
-static void report_left_out(struct ss_shard *shard, const struct ss_channel *channel, size_t count)
+void ss__snapshot_report(struct ss_shard *shard, const struct ss_channel *channel, size_t left_out)
 {
-    if (count > 0) {
+    if (left_out > 0) {
         char id[SS_SESSION_ID_BYTES_MAX + 3];
         ss__log(SS_LOG_WARN, "entities have payloads that cannot be shown",
                 "shard=%u session=%s entities=%zu", shard->options.index,
-                ss__log_quote(id, sizeof id, channel->id), count);
+                ss__log_quote(id, sizeof id, channel->id), left_out);
     }
+}
+
+void ss__snapshot_fail(struct ss_shard *shard, const struct ss_channel *channel,
+                       struct ss_request *request, int err)
+{
+    char text[320];
+    if (err != SS_E_SNAPSHOT_SIZE) {
+        ss__request_fail(request, err, err == SS_E_BUSY ? "too many snapshots are sent in pages"
+                                                        : "the snapshot cannot be made");
+        return;
+    }
+    (void)snprintf(text, sizeof text,
+                   "the snapshot of %u entities, %zu bytes in memory, does not fit into one frame "
+                   "of at most %u bytes (--snapshot-frame): subscribe with pageBytes, on a "
+                   "websocket of sessionstream.v2.json or sessionstream.v2.protobuf, to get it in "
+                   "pages", channel->state->live_count, channel->state->bytes,
+                   shard->options.snapshot_frame_bytes);
+    ss__request_fail(request, err, text);
 }
 
 /* The cached one shows the session as it is. */
@@ -127,57 +166,85 @@ static void hand_out(struct ss_request *request, const struct ss_snapshot_cache 
     request->live = cache->live;
 }
 
-static struct ss_buf *encode_document(struct ss_shard *shard,
-                                      const struct ss_snapshot_frame *frame,
-                                      size_t *ret_left_out)
+static int encode_document(struct ss_shard *shard, const struct ss_snapshot_frame *frame,
+                           size_t bytes_max, struct ss_buf **ret_buf, size_t *ret_left_out)
 {
     ss__bytes_clear(&shard->scratch);
-    int err = ss__snapshot_json(shard->options.transport, frame, &shard->scratch, ret_left_out);
-    return err != 0 || shard->scratch.err != 0
-               ? NULL
-               : ss__buf_copy(shard->scratch.data, shard->scratch.len);
+    int err = ss__snapshot_json(shard->options.transport, frame, bytes_max, &shard->scratch,
+                                ret_left_out);
+    if (err == 0) {
+        *ret_buf = ss__buf_copy(shard->scratch.data, shard->scratch.len);
+        err = *ret_buf == NULL ? SS_E_NOMEM : 0;
+    }
+    return err == SS_E_TOOBIG ? SS_E_SNAPSHOT_SIZE : err;
 }
 
-/* Encodes the state into @cache. The time counts towards the batch's, as that of handlers does. */
-static int renew(struct ss_shard *shard, const struct ss_channel *channel, bool document,
-                 uint8_t encoding, struct ss_snapshot_cache *cache)
+static int encode_frame(struct ss_shard *shard, const struct ss_snapshot_frame *frame,
+                        uint8_t encoding, size_t bytes_max, struct ss_buf **ret_buf,
+                        size_t *ret_left_out)
+{
+    size_t count;
+    struct ss_buf *buf = ss__frame_snapshot_page(shard->options.transport,
+                                                 (enum ss_encoding)encoding, frame, bytes_max,
+                                                 &shard->scratch, &count, ret_left_out);
+    if (buf == NULL) {
+        return SS_E_NOMEM;
+    }
+    if (count < frame->count || buf->len > bytes_max) {
+        ss__buf_unref(buf);
+        return SS_E_SNAPSHOT_SIZE;
+    }
+    *ret_buf = buf;
+    return 0;
+}
+
+/* The state, or what changed @since, as one buffer. The time counts towards the batch's, as that of
+ * handlers does. */
+static int encode(struct ss_shard *shard, const struct ss_channel *channel, const uint64_t *since,
+                  unsigned encoding, size_t bytes_max, struct ss_buf **ret_buf)
 {
     uint64_t begin_ns = ss__clock_monotonic_ns(shard->options.clock);
     struct ss_snapshot_frame frame;
     struct ss_snapshot_entity *list;
     size_t left_out = 0;
-    int err = collect(shard, channel, NULL, &frame, &list);
-    if (err != 0) {
-        return err;
+    int err = SS_FAULT("shard.snapshot");
+    if (err == 0) {
+        err = collect(shard, channel, since, bytes_max, &frame, &list);
     }
-    struct ss_buf *buf =
-        document ? encode_document(shard, &frame, &left_out)
-                 : ss__frame_snapshot(shard->options.transport, (enum ss_encoding)encoding,
-                                      &frame, &shard->scratch, &left_out);
-    free(list);
+    if (err == 0) {
+        err = encoding == SS_STATS_DOCUMENT
+                  ? encode_document(shard, &frame, bytes_max, ret_buf, &left_out)
+                  : encode_frame(shard, &frame, (uint8_t)encoding, bytes_max, ret_buf, &left_out);
+        free(list);
+    }
     shard->handler_ns += ss__clock_monotonic_ns(shard->options.clock) - begin_ns;
-    if (buf == NULL) {
-        return SS_E_NOMEM;
+    if (err == 0) {
+        ss__snapshot_report(shard, channel, left_out);
+        ss__count(&ss__stats(shard)->snapshots[encoding], 1);
     }
-    report_left_out(shard, channel, left_out);
-    ss__count(&ss__stats(shard)->snapshots[document ? SS_STATS_DOCUMENT : encoding], 1);
-    struct ss_place now = ss__state_place(channel->state);
-    ss__state_keep_snapshot(shard, channel->state, cache, buf, now.ordinal);
-    cache->live = (uint32_t)now.live;
-    cache->running = frame.running;
-    return 0;
+    return err;
 }
 
-static int answer(struct ss_shard *shard, const struct ss_channel *channel, bool document,
+static int answer(struct ss_shard *shard, const struct ss_channel *channel, unsigned encoding,
                   bool reuse, struct ss_snapshot_cache *cache, struct ss_request *request)
 {
+    size_t bytes_max =
+        request->page_bytes != 0 ? request->page_bytes : shard->options.snapshot_frame_bytes;
+    if (reuse && cache->buf->len > bytes_max) {
+        return SS_E_SNAPSHOT_SIZE;
+    }
     if (reuse) {
         ss__count(&ss__stats(shard)->snapshot_hits, 1);
     } else {
-        int err = renew(shard, channel, document, request->encoding, cache);
+        struct ss_buf *buf;
+        int err = encode(shard, channel, NULL, encoding, bytes_max, &buf);
         if (err != 0) {
             return err;
         }
+        struct ss_place now = ss__state_place(channel->state);
+        ss__state_keep_snapshot(shard, channel->state, cache, buf, now.ordinal);
+        cache->live = (uint32_t)now.live;
+        cache->running = channel->running;
     }
     hand_out(request, cache, reuse);
     return 0;
@@ -188,7 +255,7 @@ int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
 {
     request->place = ss__state_cursor(channel->state);
     request->running = channel->running;
-    return answer(shard, channel, false, reusable(shard, channel, request->encoding),
+    return answer(shard, channel, request->encoding, reusable(shard, channel, request->encoding),
                   &channel->state->snapshots[request->encoding], request);
 }
 
@@ -201,31 +268,21 @@ bool ss__snapshot_has_delta(const struct ss_channel *channel, const struct ss_re
 int ss__snapshot_delta(struct ss_shard *shard, struct ss_channel *channel,
                        struct ss_request *request)
 {
-    uint64_t begin_ns = ss__clock_monotonic_ns(shard->options.clock);
-    struct ss_snapshot_frame frame;
-    struct ss_snapshot_entity *list;
-    size_t left_out = 0;
-    int err = collect(shard, channel, &request->resume.ordinal, &frame, &list);
+    size_t bytes_max =
+        request->page_bytes != 0 ? request->page_bytes : shard->options.snapshot_frame_bytes;
+    struct ss_buf *buf;
+    int err = encode(shard, channel, &request->resume.ordinal, request->encoding, bytes_max, &buf);
     if (err != 0) {
         return err;
     }
-    ss__buf_unref(request->snapshot);
-    request->snapshot = ss__frame_snapshot(shard->options.transport,
-                                           (enum ss_encoding)request->encoding, &frame,
-                                           &shard->scratch, &left_out);
-    free(list);
-    shard->handler_ns += ss__clock_monotonic_ns(shard->options.clock) - begin_ns;
-    if (request->snapshot == NULL) {
-        return SS_E_NOMEM;
-    }
-    report_left_out(shard, channel, left_out);
-    ss__count(&ss__stats(shard)->snapshots[request->encoding], 1);
     struct ss_place now = ss__state_place(channel->state);
+    ss__buf_unref(request->snapshot);
+    request->snapshot = buf;
     request->snapshot_shared = false;
     request->ordinal = now.ordinal;
     request->live = now.live;
-    request->place = frame.place;
-    request->running = frame.running;
+    request->place = ss__state_cursor(channel->state);
+    request->running = channel->running;
     return 0;
 }
 
@@ -233,5 +290,5 @@ int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
                           struct ss_request *request)
 {
     struct ss_snapshot_cache *cache = &channel->state->document;
-    return answer(shard, channel, true, is_of_now(channel, cache), cache, request);
+    return answer(shard, channel, SS_STATS_DOCUMENT, is_of_now(channel, cache), cache, request);
 }

@@ -4,12 +4,34 @@
 
 #include "message/message.h"
 #include "shard/session.h"
+#include "wire/server_frame.h"
 
 /* A snapshot this young may be answered again, with the frames after it from the ring. */
 #define SS_SNAPSHOT_REUSE_NS 100000000u
 
+/* The entity of a slot, its strings borrowed from state and batch. @since: see
+ * ss__snapshot_delta; NULL: of a whole snapshot. 1; 0: it is not shown; SS_E_NOMEM. */
+int ss__snapshot_entity(struct ss_shard *shard, const struct ss_state *state,
+                        const struct ss_entity_slot *slot, const uint64_t *since,
+                        struct ss_snapshot_entity *entity);
+
+/* What a snapshot of now says beside its entities. */
+struct ss_snapshot_frame ss__snapshot_head(const struct ss_channel *channel, bool delta);
+
+/* The contract's order of struct ss_snapshot_entity: created, last, kind, id. For qsort. */
+int ss__snapshot_compare(const void *left, const void *right);
+
+/* Logs payloads that had no JSON form. */
+void ss__snapshot_report(struct ss_shard *shard, const struct ss_channel *channel,
+                         size_t left_out);
+
+/* Gives the request the error of one of the functions here, in words. */
+void ss__snapshot_fail(struct ss_shard *shard, const struct ss_channel *channel,
+                       struct ss_request *request, int err);
+
 /* Sets request->snapshot (websocket message) and the places of the answer, from the cache when the
- * ring reaches back to it, else encoded now. The state is whole. SS_E_NOMEM. */
+ * ring reaches back to it, else encoded now. The state is whole. SS_E_NOMEM, SS_E_SNAPSHOT_SIZE
+ * (larger than the request's page or, without pages, than options.snapshot_frame_bytes). */
 int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
                         struct ss_request *request);
 
@@ -22,7 +44,7 @@ int ss__snapshot_delta(struct ss_shard *shard, struct ss_channel *channel,
                        struct ss_request *request);
 
 /* Sets request->snapshot to the SnapshotFrame document as JSON, always of now: encoded once per
- * position of the session. SS_E_NOMEM. */
+ * position of the session. SS_E_NOMEM, SS_E_SNAPSHOT_SIZE. */
 int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
                           struct ss_request *request);
 

@@ -8,7 +8,8 @@
 /* Field numbers of transport.proto. */
 enum { FRAME_SUBSCRIBE = 1, FRAME_UNSUBSCRIBE = 2, FRAME_PING = 3, FRAME_PONG = 4,
        FRAME_SUBMIT = 16 };
-enum { SUBSCRIBE_SESSION_ID = 1, SUBSCRIBE_SINCE = 2, SUBSCRIBE_RESUME = 16, SUBSCRIBE_DELTA = 17 };
+enum { SUBSCRIBE_SESSION_ID = 1, SUBSCRIBE_SINCE = 2, SUBSCRIBE_RESUME = 16, SUBSCRIBE_DELTA = 17,
+       SUBSCRIBE_PAGE_BYTES = 20 };
 enum { SUBMIT_REQUEST_ID = 1, SUBMIT_SESSION_ID = 2, SUBMIT_NAME = 3, SUBMIT_PAYLOAD = 4 };
 enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
 
@@ -38,6 +39,8 @@ static void read_subscribe(const struct ss_pb_field *field, struct ss_client_fra
         frame->resume = field->bytes;
     } else if (field->number == SUBSCRIBE_DELTA && field->wire == SS_PB_VARINT) {
         frame->delta = field->value != 0;
+    } else if (field->number == SUBSCRIBE_PAGE_BYTES && field->wire == SS_PB_VARINT) {
+        frame->page_bytes = (uint32_t)field->value;
     }
 }
 

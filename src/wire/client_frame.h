@@ -14,7 +14,7 @@
 
 enum ss_client_frame_kind {
     SS_CLIENT_FRAME_NONE,           /* no arm set: protocol_error "unknown client frame" */
-    SS_CLIENT_FRAME_SUBSCRIBE,      /* session_id, since, resume, delta */
+    SS_CLIENT_FRAME_SUBSCRIBE,      /* session_id, since, resume, delta, page_bytes */
     SS_CLIENT_FRAME_UNSUBSCRIBE,    /* session_id */
     SS_CLIENT_FRAME_PING,           /* nonce */
     SS_CLIENT_FRAME_PONG,           /* nonce */
@@ -31,6 +31,7 @@ struct ss_client_frame {
     uint64_t since;
     struct ss_str resume;           /* a cursor's text, unread; empty: none */
     bool delta;
+    uint32_t page_bytes;            /* of a snapshot in pages; 0: in one frame */
     bool has_payload;
     struct ss_str payload_type_url;
     struct ss_str payload;          /* packed; not yet checked against its type */

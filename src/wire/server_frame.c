@@ -423,28 +423,57 @@ static void entity_json(const struct ss_transport *transport, bool v2,
     ss__bytes_byte(out, '}');
 }
 
-static void snapshot_json(const struct ss_transport *transport, bool v2,
-                          const struct ss_snapshot_frame *frame, struct ss_bytes *out,
-                          size_t *left_out)
+/* Entities as far as they fit, at least one; returns how many. */
+static size_t entities_json(const struct ss_transport *transport, bool v2,
+                            const struct ss_snapshot_frame *frame, size_t bytes_max,
+                            struct ss_bytes *out, size_t *left_out)
 {
+    size_t count = 0;
+    json_key(out, "entities");
+    for (; count < frame->count && out->err == 0; count++) {
+        size_t before = out->len;
+        size_t left_out_before = *left_out;
+        ss__bytes_byte(out, count == 0 ? '[' : ',');
+        entity_json(transport, v2, &frame->entities[count], out, left_out);
+        if (count > 0 && out->len > bytes_max && out->err == 0) {
+            out->len = before;
+            *left_out = left_out_before;
+            break;
+        }
+    }
+    ss__bytes_byte(out, ']');
+    return count;
+}
+
+static bool is_last(const struct ss_snapshot_frame *frame, size_t count)
+{
+    return frame->page == 0 || (frame->last_page && count == frame->count);
+}
+
+static size_t snapshot_json(const struct ss_transport *transport, bool v2,
+                            const struct ss_snapshot_frame *frame, size_t bytes_max,
+                            struct ss_bytes *out, size_t *left_out)
+{
+    size_t count = 0;
     ss__bytes_byte(out, '{');
     json_str(out, "sessionId", frame->session_id);
     json_u64(out, "snapshotOrdinal", frame->ordinal);
     if (frame->count > 0 && out->err == 0) {
-        json_key(out, "entities");
-        for (size_t i = 0; i < frame->count; i++) {
-            ss__bytes_byte(out, i == 0 ? '[' : ',');
-            entity_json(transport, v2, &frame->entities[i], out, left_out);
-        }
-        ss__bytes_byte(out, ']');
+        count = entities_json(transport, v2, frame, bytes_max, out, left_out);
     }
     if (v2) {
+        bool last = is_last(frame, count);
         json_u64(out, "epoch", frame->place.epoch);
-        json_cursor(out, &frame->place);
+        if (last) {
+            json_cursor(out, &frame->place);
+        }
         json_true(out, "delta", frame->delta);
         json_true(out, "running", frame->running);
+        json_u32(out, "page", frame->page);
+        json_true(out, "lastPage", frame->page > 0 && last);
     }
     ss__bytes_byte(out, '}');
+    return count;
 }
 
 static size_t entity_size(const struct ss_snapshot_entity *entity)
@@ -465,14 +494,20 @@ static size_t entity_size(const struct ss_snapshot_entity *entity)
     return size;
 }
 
-static void snapshot_pb(const struct ss_snapshot_frame *frame, struct ss_bytes *out)
+static size_t snapshot_pb(const struct ss_snapshot_frame *frame, size_t bytes_max,
+                          struct ss_bytes *out)
 {
+    size_t count = 0;
     pb_str(out, 1, frame->session_id);
     pb_u64(out, 2, frame->ordinal);
-    for (size_t i = 0; i < frame->count; i++) {
-        const struct ss_snapshot_entity *entity = &frame->entities[i];
+    for (; count < frame->count && out->err == 0; count++) {
+        const struct ss_snapshot_entity *entity = &frame->entities[count];
+        size_t size = entity_size(entity);
+        if (count > 0 && (out->len > bytes_max || size > bytes_max - out->len)) {
+            break;
+        }
         ss__pb_tag(out, 3, SS_PB_LEN);
-        ss__bytes_varint(out, entity_size(entity));
+        ss__bytes_varint(out, size);
         pb_str(out, 1, entity->kind);
         pb_str(out, 2, entity->id);
         pb_u64(out, 3, entity->created_ordinal);
@@ -487,38 +522,59 @@ static void snapshot_pb(const struct ss_snapshot_frame *frame, struct ss_bytes *
     if (frame->place.epoch != 0) {
         ss__pb_fixed64(out, 16, frame->place.epoch);
     }
-    pb_cursor(out, 17, &frame->place);
+    if (is_last(frame, count)) {
+        pb_cursor(out, 17, &frame->place);
+    }
     pb_u64(out, 18, frame->delta);
     pb_u64(out, 19, frame->running);
+    pb_u64(out, 20, frame->page);
+    pb_u64(out, 21, frame->page > 0 && is_last(frame, count));
     pb_wrap(out, FRAME_SNAPSHOT);
+    return count;
+}
+
+struct ss_buf *ss__frame_snapshot_page(const struct ss_transport *transport,
+                                       enum ss_encoding encoding,
+                                       const struct ss_snapshot_frame *frame, size_t bytes_max,
+                                       struct ss_bytes *scratch, size_t *ret_count,
+                                       size_t *ret_left_out)
+{
+    size_t left_out = 0;
+    size_t count;
+    ss__bytes_clear(scratch);
+    if (ss__encoding_is_json(encoding)) {
+        ss__bytes_text(scratch, "{\"snapshot\":");
+        count = snapshot_json(transport, encoding == SS_ENCODING_V2_JSON, frame, bytes_max,
+                              scratch, &left_out);
+        ss__bytes_byte(scratch, '}');
+    } else {
+        count = snapshot_pb(frame, bytes_max, scratch);
+    }
+    if (ret_left_out != NULL) {
+        *ret_left_out = left_out;
+    }
+    *ret_count = count;
+    return make_message(encoding, scratch);
 }
 
 struct ss_buf *ss__frame_snapshot(const struct ss_transport *transport, enum ss_encoding encoding,
                                   const struct ss_snapshot_frame *frame, struct ss_bytes *scratch,
                                   size_t *ret_left_out)
 {
-    size_t left_out = 0;
-    ss__bytes_clear(scratch);
-    if (ss__encoding_is_json(encoding)) {
-        ss__bytes_text(scratch, "{\"snapshot\":");
-        snapshot_json(transport, encoding == SS_ENCODING_V2_JSON, frame, scratch, &left_out);
-        ss__bytes_byte(scratch, '}');
-    } else {
-        snapshot_pb(frame, scratch);
-    }
-    if (ret_left_out != NULL) {
-        *ret_left_out = left_out;
-    }
-    return make_message(encoding, scratch);
+    size_t count;
+    return ss__frame_snapshot_page(transport, encoding, frame, SIZE_MAX, scratch, &count,
+                                   ret_left_out);
 }
 
 int ss__snapshot_json(const struct ss_transport *transport, const struct ss_snapshot_frame *frame,
-                      struct ss_bytes *out, size_t *ret_left_out)
+                      size_t bytes_max, struct ss_bytes *out, size_t *ret_left_out)
 {
     size_t left_out = 0;
-    snapshot_json(transport, true, frame, out, &left_out);
+    size_t before = out->len;
+    size_t count = snapshot_json(transport, true, frame, bytes_max, out, &left_out);
     if (ret_left_out != NULL) {
         *ret_left_out = left_out;
     }
-    return out->err;
+    bool fits = count == frame->count && out->len - before <= bytes_max;
+    return out->err != 0 ? out->err : fits ? 0 : SS_E_TOOBIG;
 }

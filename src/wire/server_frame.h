@@ -87,6 +87,8 @@ struct ss_snapshot_frame {
     bool running;
     const struct ss_snapshot_entity *entities;
     size_t count;
+    uint32_t page;                  /* 0: the snapshot is one frame */
+    bool last_page;                 /* nothing follows the entities given */
 };
 
 struct ss_buf *ss__frame_hello(const struct ss_transport *transport, enum ss_encoding encoding,
@@ -123,10 +125,19 @@ struct ss_buf *ss__frame_snapshot(const struct ss_transport *transport, enum ss_
                                   const struct ss_snapshot_frame *frame, struct ss_bytes *scratch,
                                   size_t *ret_left_out);
 
+/* One page: as many of the entities as fit into @bytes_max, at least one if there are any. It is
+ * the last page if all were taken and frame->last_page says so; only then it has the cursor.
+ * *ret_count: how many were taken. */
+struct ss_buf *ss__frame_snapshot_page(const struct ss_transport *transport,
+                                       enum ss_encoding encoding,
+                                       const struct ss_snapshot_frame *frame, size_t bytes_max,
+                                       struct ss_bytes *scratch, size_t *ret_count,
+                                       size_t *ret_left_out);
+
 /* Appends the SnapshotFrame document itself (v2 fields included) for HTTP. Errors: SS_E_NOMEM,
- * SS_E_TOOBIG. */
+ * SS_E_TOOBIG (over @bytes_max, or so near that it stopped). */
 int ss__snapshot_json(const struct ss_transport *transport, const struct ss_snapshot_frame *frame,
-                      struct ss_bytes *out, size_t *ret_left_out);
+                      size_t bytes_max, struct ss_bytes *out, size_t *ret_left_out);
 
 /* The body behind the websocket header of a buffer made here. */
 struct ss_str ss__ws_payload(const struct ss_buf *buf);

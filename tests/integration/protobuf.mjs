@@ -82,7 +82,8 @@ export const serverFrame = {
     1: ['hello', { 1: ['connectionId', 'text'] }],
     2: ['snapshot', { 1: ['sessionId', 'text'], 2: ['snapshotOrdinal', 'u64'],
                       3: ['entities', entity, 'repeated'], 16: ['epoch', 'u64'],
-                      17: ['cursor', 'text'], 18: ['delta', 'bool'], 19: ['running', 'bool'] }],
+                      17: ['cursor', 'text'], 18: ['delta', 'bool'], 19: ['running', 'bool'],
+                      20: ['page', 'u64'], 21: ['lastPage', 'bool'] }],
     3: ['subscribed', subscribed],
     4: ['unsubscribed', { 1: ['sessionId', 'text'] }],
     5: ['uiEvent', { 1: ['sessionId', 'text'], 2: ['eventOrdinal', 'u64'], 3: ['name', 'text'],
@@ -139,10 +140,11 @@ export const decodeServerFrame = (data) => decode(serverFrame, data);
 
 // ---- client frames ----
 
-export const subscribeFrame = (sessionId, { resume = '', delta = false } = {}) =>
+export const subscribeFrame = (sessionId, { resume = '', delta = false, pageBytes = 0 } = {}) =>
     lengthField(1, Buffer.concat([lengthField(1, sessionId),
                                   ...(resume === '' ? [] : [lengthField(16, resume)]),
-                                  ...(delta ? [varintField(17, 1)] : [])]));
+                                  ...(delta ? [varintField(17, 1)] : []),
+                                  ...(pageBytes > 0 ? [varintField(20, pageBytes)] : [])]));
 
 export const pingFrame = (text) => lengthField(3, lengthField(1, text));
 

@@ -49,6 +49,7 @@ SS_TEST(options, the_defaults_are_those_of_the_header_and_are_accepted)
     ss_check(options.client_queue_bytes == SS_CLIENT_QUEUE_BYTES_MAX);
     ss_check(options.slow_client_rounds == SS_SLOW_CLIENT_ROUNDS);
     ss_check(options.client_frame_bytes == SS_CLIENT_FRAME_BYTES_MAX);
+    ss_check(options.snapshot_frame_bytes == SS_SNAPSHOT_FRAME_BYTES_MAX);
     ss_check(options.connections_max == SS_CONNECTIONS_MAX);
     ss_check(options.subscriptions_max == SS_SUBSCRIPTIONS_MAX);
     ss_check(options.handshake_timeout_ms == 10000 && options.ping_interval_ms == 25000);
@@ -87,6 +88,7 @@ static const struct field fields[] = {
     { FIELD(client_queue_bytes), 64 * KIB, 1024 * MIB },
     { FIELD(slow_client_rounds), 0, 200 },
     { FIELD(client_frame_bytes), 1 * KIB, 64 * MIB },
+    { FIELD(snapshot_frame_bytes), 64 * KIB, 64 * MIB },
     { FIELD(connections_max), 1, 1000000 },
     { FIELD(subscriptions_max), 1, 65535 },
     { FIELD(handshake_timeout_ms), 1, 600000 },

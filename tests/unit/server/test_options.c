@@ -91,6 +91,7 @@ SS_TEST(options, defaults_are_those_of_the_engine)
     ss_check(engine.session_cache_bytes == expected.session_cache_bytes);
     ss_check(engine.client_queue_bytes == expected.client_queue_bytes);
     ss_check(engine.slow_client_rounds == expected.slow_client_rounds);
+    ss_check(engine.snapshot_frame_bytes == expected.snapshot_frame_bytes);
     ss_check(engine.client_frame_bytes == expected.client_frame_bytes);
     ss_check(engine.connections_max == expected.connections_max);
     ss_check(engine.subscriptions_max == expected.subscriptions_max);

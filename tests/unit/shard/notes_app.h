@@ -47,6 +47,7 @@ struct fixture {
     uint64_t map_bytes;
     uint64_t log_file_bytes;          /* 0: 64 MiB */
     uint64_t cache_bytes;        /* 0: 1 GiB */
+    uint32_t snapshot_frame_bytes;    /* 0: 16 MiB */
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
     struct ss_pool *pool;        /* NULL: sessions are read on this thread */
@@ -236,6 +237,10 @@ static inline void fixture_open(struct fixture *fixture)
                                         .session_cache_bytes = fixture->cache_bytes != 0
                                                                    ? fixture->cache_bytes
                                                                    : UINT64_C(1) << 30,
+                                        .snapshot_frame_bytes =
+                                            fixture->snapshot_frame_bytes != 0
+                                                ? fixture->snapshot_frame_bytes
+                                                : SS_SNAPSHOT_FRAME_BYTES_MAX,
                                         .ui_policy = fixture->ui_policy,
                                         .timeline_policy = fixture->timeline_policy,
                                         .stop_timeout_ms = 1000 };

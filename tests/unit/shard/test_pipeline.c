@@ -268,6 +268,7 @@ SS_TEST(pipeline, i7_a_full_session_refuses_more_and_stays_readable)
     unsigned fitted = 0;
     fixture_init(&f);
     f.map_bytes = UINT64_C(512) << 20;
+    f.snapshot_frame_bytes = 128u << 20;
     ss__shard_close(f.shard);
     fixture_restart(&f);
     f.raw_timeline = put_big;

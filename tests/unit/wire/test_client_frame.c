@@ -72,7 +72,10 @@ SS_TEST(client_frame, a_subscribe_may_resume)
     fixture_init(&f);
     ss_check(decode(&f, ss_str("{\"subscribe\":{\"sessionId\":\"s\",\"resume\":\"1:2\","
                                "\"delta\":true}}"), &frame) == 0);
-    ss_check(ss_str_equal(frame.resume, ss_str("1:2")) && frame.delta);
+    ss_check(ss_str_equal(frame.resume, ss_str("1:2")) && frame.delta && frame.page_bytes == 0);
+    ss_check(decode(&f, ss_str("{\"subscribe\":{\"sessionId\":\"s\",\"pageBytes\":4294967295}}"),
+                    &frame) == 0);
+    ss_check(frame.page_bytes == UINT32_MAX);
     ss_check(decode(&f, ss_str("{\"subscribe\":{\"sessionId\":\"s\"}}"), &frame) == 0);
     ss_check(frame.resume.len == 0 && !frame.delta);
     ss_check(decode(&f, ss_str("{\"subscribe\":{\"sessionId\":\"s\",\"resume\":7}}"), &frame) ==

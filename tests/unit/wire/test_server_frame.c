@@ -217,10 +217,98 @@ SS_TEST(server_frame, the_additions_are_those_of_the_schema)
     struct ss_append_frame append = { s, place, 1, s, s, s, 300, false, s };
     struct ss_snapshot_entity entity = { .kind = s, .id = s, .appended_field = s,
                                          .appended_bytes = 300 };
-    struct ss_snapshot_frame snapshot = { s, 1, place, true, true, &entity, 1 };
+    struct ss_snapshot_frame snapshot = { s, 1, place, true, true, &entity, 1,
+                                           300, true };
     check_parsable(ss__frame_subscribed(&transport, binary, &subscribed, &scratch));
     check_parsable(ss__frame_activity(&transport, binary, s, true, &scratch));
     check_parsable(ss__frame_append(&transport, binary, &append, &scratch));
     check_parsable(ss__frame_snapshot(&transport, binary, &snapshot, &scratch, NULL));
+    end();
+}
+
+/* @count small entities. */
+static void fill(struct ss_snapshot_entity *entities, size_t count)
+{
+    static const char ids[] = "abcdefgh";
+    for (size_t i = 0; i < count; i++) {
+        entities[i] = (struct ss_snapshot_entity){ .kind = ss_str("K"),
+                                                   .id = ss_str_of(&ids[i], 1),
+                                                   .created_ordinal = i + 1,
+                                                   .last_ordinal = i + 1 };
+    }
+}
+
+SS_TEST(server_frame, a_page_has_what_fits_and_the_last_one_the_cursor)
+{
+    begin();
+    struct ss_snapshot_entity entities[3];
+    size_t count;
+    fill(entities, 3);
+    struct ss_snapshot_frame frame = { .session_id = ss_str("s"), .ordinal = 7,
+                                       .place = { 9, 7, 0, 0 }, .entities = entities, .count = 3,
+                                       .page = 1, .last_page = true };
+    expect(ss__frame_snapshot_page(&transport, SS_ENCODING_V2_JSON, &frame, 200, &scratch, &count,
+                                   NULL),
+           "{\"snapshot\":{\"sessionId\":\"s\",\"snapshotOrdinal\":\"7\",\"entities\":["
+           "{\"kind\":\"K\",\"id\":\"a\",\"createdOrdinal\":\"1\",\"lastEventOrdinal\":\"1\"},"
+           "{\"kind\":\"K\",\"id\":\"b\",\"createdOrdinal\":\"2\",\"lastEventOrdinal\":\"2\"}],"
+           "\"epoch\":\"9\",\"page\":1}}");
+    ss_check(count == 2);
+    frame.entities += count;
+    frame.count -= count;
+    frame.page = 2;
+    expect(ss__frame_snapshot_page(&transport, SS_ENCODING_V2_JSON, &frame, 200, &scratch, &count,
+                                   NULL),
+           "{\"snapshot\":{\"sessionId\":\"s\",\"snapshotOrdinal\":\"7\",\"entities\":["
+           "{\"kind\":\"K\",\"id\":\"c\",\"createdOrdinal\":\"3\",\"lastEventOrdinal\":\"3\"}],"
+           "\"epoch\":\"9\",\"cursor\":\"9:7\",\"page\":2,\"lastPage\":true}}");
+    ss_check(count == 1);
+    end();
+}
+
+SS_TEST(server_frame, a_page_has_at_least_one_entity_and_no_end_while_others_follow)
+{
+    static const enum ss_encoding encodings[] = { SS_ENCODING_V2_JSON, SS_ENCODING_V2_PROTOBUF };
+    begin();
+    struct ss_snapshot_entity entities[8];
+    fill(entities, 8);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t bytes = 0; bytes < 700; bytes++) {
+            struct ss_snapshot_frame frame = { .session_id = ss_str("s"), .ordinal = 7,
+                                               .place = { 9, 7, 0, 0 }, .entities = entities,
+                                               .count = 8, .page = 1, .last_page = true };
+            size_t count;
+            struct ss_buf *buf = ss__frame_snapshot_page(&transport, encodings[i], &frame, bytes,
+                                                         &scratch, &count, NULL);
+            ss_check(buf != NULL && count >= 1 && count <= 8);
+            struct ss_str body = ss__ws_payload(buf);
+            ss_check((memmem(body.data, body.len, "9:7", 3) != NULL) == (count == 8));
+            ss_check(count == 1 || body.len <= bytes + 100);    /* what stands behind the entities */
+            ss__buf_unref(buf);
+            frame.last_page = false;
+            buf = ss__frame_snapshot_page(&transport, encodings[i], &frame, bytes, &scratch,
+                                          &count, NULL);
+            body = ss__ws_payload(buf);
+            ss_check(memmem(body.data, body.len, "9:7", 3) == NULL);
+            ss__buf_unref(buf);
+        }
+    }
+    end();
+}
+
+SS_TEST(server_frame, a_document_that_is_too_large_is_an_error)
+{
+    begin();
+    struct ss_snapshot_entity entities[8];
+    fill(entities, 8);
+    struct ss_snapshot_frame frame = { .session_id = ss_str("s"), .entities = entities,
+                                       .count = 8 };
+    ss__bytes_clear(&scratch);
+    ss_check(ss__snapshot_json(&transport, &frame, SIZE_MAX, &scratch, NULL) == 0);
+    size_t len = scratch.len;
+    ss__bytes_clear(&scratch);
+    ss_check(ss__snapshot_json(&transport, &frame, len, &scratch, NULL) == 0);
+    ss__bytes_clear(&scratch);
+    ss_check(ss__snapshot_json(&transport, &frame, len - 1, &scratch, NULL) == SS_E_TOOBIG);
     end();
 }
