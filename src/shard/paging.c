@@ -130,12 +130,25 @@ static int next_page(struct ss_shard *shard, struct ss_request *request)
     return 0;
 }
 
+/* Where the frames after the last page lead; unknown, it is where the pages are, as a client may
+ * come back from there. */
+static void find_end(struct ss_shard *shard, const struct ss_channel *channel,
+                     struct ss_request *request)
+{
+    struct ss_cursor now;
+    uint64_t run;
+    bool known = ss__session_cursor(shard, channel, &now, &run) == 0;
+    request->place = known ? now : frozen_of(request)->head.place;
+    request->running = channel->running;
+}
+
 static void send_page(struct ss_shard *shard, struct ss_channel *channel,
                       struct ss_request *request)
 {
     struct ss_effect *effect =
         request->more ? NULL : ss__effect_add(shard, SS_EFFECT_SUBSCRIBED);
     if (effect != NULL) {
+        find_end(shard, channel, request);
         effect->channel = channel;
         effect->request = request;
         return;
@@ -169,11 +182,11 @@ void ss__paging_turn(struct ss_shard *shard, struct ss_channel *channel,
 }
 
 bool ss__paging_is_outdated(struct ss_shard *shard, const struct ss_channel *channel,
-                            const struct ss_interest *interest, const struct ss_request *request)
+                            const struct ss_interest *interest, struct ss_request *request)
 {
     struct ss_cursor now;
     uint64_t run;
-    const struct ss_cursor *place = &request->place;
+    const struct ss_cursor *place = &frozen_of(request)->head.place;
     if (channel->ring == NULL || interest->mark.resyncs != request->resyncs ||
         ss__session_cursor(shard, channel, &now, &run) != 0) {
         return true;

@@ -30,8 +30,7 @@ void ss__paging_turn(struct ss_shard *shard, struct ss_channel *channel,
 
 /* True if the frames after the snapshot are not all that is missing. */
 bool ss__paging_is_outdated(struct ss_shard *shard, const struct ss_channel *channel,
-                            const struct ss_interest *interest,
-                            const struct ss_request *request);
+                            const struct ss_interest *interest, struct ss_request *request);
 
 /* The request needs no page any more; harmless without any. */
 void ss__paging_end(struct ss_shard *shard, struct ss_request *request);

@@ -141,7 +141,7 @@ SS_TEST(paging, i3_pages_show_one_place_and_the_frames_after_it_follow_the_last)
     request = read_rest(&f, request, &notes);
     ss_check(notes == NOTES && request->page > 4 && request->pages == NULL && !request->missed);
     ss_check(!has(request, "bbb") && has(request, "\"id\":\"n298\""));
-    ss_check(request->ordinal == NOTES && request->place.ordinal == NOTES);
+    ss_check(request->ordinal == NOTES && request->place.ordinal == NOTES + 4);
     ss_check(request->frames_count == 4);
     ss_check(number_in(request->frames[0], "eventOrdinal") == NOTES + 1);
     ss_check(number_in(request->frames[3], "eventOrdinal") == NOTES + 4);
