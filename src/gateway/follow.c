@@ -1,6 +1,7 @@
 #include "gateway/follow.h"
 
 #include <sessionstream/error.h>
+#include <sessionstream/limits.h>
 
 #include "core/contract.h"
 #include "gateway/answer.h"
@@ -12,6 +13,8 @@
 
 /* When to look again for room for a page. */
 #define PAGE_PAUSE_MS 20
+
+_Static_assert(SS_PAGES_IN_FLIGHT == 1, "a subscription waits for one page at a time");
 
 static struct ss_request *make_request(const struct ss_conn *conn, uint16_t tag,
                                        const struct ss_follow_wish *wish)

@@ -37,3 +37,24 @@ SS_TEST(snapshot_budget, refuses_what_exceeds_it_but_never_a_lone_one)
     ss__buf_unref(tiny);
     ss__snapshot_budget_deinit(&budget);
 }
+
+SS_TEST(snapshot_budget, a_page_finds_the_room_that_was_kept_for_it)
+{
+    struct ss_snapshot_budget budget;
+    ss__snapshot_budget_init(&budget, 100);
+    struct ss_buf *first = ss__buf_new(60);
+    struct ss_buf *page = ss__buf_new(40);
+    ss_check(ss__snapshot_budget_hold(&budget, first) == 0);
+    ss_check(!ss__snapshot_budget_reserve(&budget, 41) && budget.bytes == 60);
+    ss_check(ss__snapshot_budget_reserve(&budget, 40) && budget.bytes == 100);
+    ss_check(ss__snapshot_budget_hold(&budget, page) == SS_E_BUSY);    /* it is taken */
+    ss__snapshot_budget_unreserve(&budget, 40);
+    ss_check(ss__snapshot_budget_hold_page(&budget, page) == 0 && budget.bytes == 100);
+    ss__snapshot_budget_release(&budget, first);
+    ss__snapshot_budget_release(&budget, page);
+    ss_check(budget.bytes == 0 && ss__snapshot_budget_reserve(&budget, 500));
+    ss__snapshot_budget_unreserve(&budget, 500);
+    ss__buf_unref(first);
+    ss__buf_unref(page);
+    ss__snapshot_budget_deinit(&budget);
+}
