@@ -372,6 +372,30 @@ SS_TEST(paging, says_when_frames_were_missed_or_what_it_shows_is_over)
     fixture_deinit(&f);
 }
 
+SS_TEST(paging, a_session_that_is_deleted_in_the_middle_is_shown_anew)
+{
+    struct fixture f;
+    unsigned notes;
+    for (int lives_again = 0; lives_again < 2; lives_again++) {
+        open_large(&f);
+        post_paged(&f, 7, PAGE, NULL);
+        step_all(&f);
+        struct ss_request *request = take_reply(&f);
+        struct ss_str none = { NULL, 0 };
+        post(&f, ss__request_new(SS_REQUEST_DELETE, ss_str("s"), none, none));
+        step_all(&f);
+        if (lives_again) {
+            put_note(&f, "s", 0, 'b');
+            step_all(&f);
+        }
+        request = read_rest(&f, request, &notes);
+        ss_check(notes == NOTES && request->missed && request->frames_count == 0);
+        ss__msg_free(&request->base);
+        check_nothing_left(&f);
+        fixture_deinit(&f);
+    }
+}
+
 SS_TEST(paging, more_frames_are_kept_while_it_lasts)
 {
     struct fixture f;
