@@ -50,7 +50,7 @@ int ss__snapshot_entity(struct ss_shard *shard, const struct ss_state *state,
     if (slot->payload == NULL) {
         return 1;
     }
-    entity->type = slot->kind->type;
+    entity->type = slot->unreadable ? NULL : slot->kind->type;
     int err = ss__overlay_payload(shard, state, slot, &entity->payload, &entity->appended_field,
                                   &entity->appended_bytes);
     return err != 0 ? err : 1;
