@@ -56,8 +56,8 @@ void ss__effects_init(struct ss_effects *effects);
 /* Appends an effect from the batch arena; NULL when out of memory. */
 struct ss_effect *ss__effect_add(struct ss_shard *shard, enum ss_effect_kind kind);
 
-/* True if the open batch has a frame, the answer of a subscribe or anything else for the followers of
- * the channel: what its ring and snapshots were then must last until it is released. */
+/* True if the open batch has a frame, the answer of a subscribe or anything else for the followers
+ * of the channel: what its ring and snapshots were then must last until it is released. */
 bool ss__effects_concern(const struct ss_shard *shard, const struct ss_channel *channel);
 
 /* Sends the answer of a request after the commit. Without memory it goes now, as an error. */
