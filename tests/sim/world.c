@@ -109,6 +109,7 @@ static void open_shard(struct world *world, uint32_t index)
         .clock = &world->clock,
         .durability_interval_ms = 50,
         .session_cache_bytes = world->plan.cache_bytes,
+        .snapshot_frame_bytes = SS_SNAPSHOT_FRAME_BYTES_MAX,
         .ui_policy = world->plan.ui_policy,
         .timeline_policy = world->plan.timeline_policy,
         .stop_timeout_ms = 1000,
