@@ -94,6 +94,9 @@
 /* Events of a session that are not in its timeline and are known by name. */
 #define SS_FAILED_ORDINALS_MAX 16
 
+/* Sessions of a shard that are in memory for nothing but their events that are only in the log. */
+#define SS_SESSIONS_HELD_MAX (128u << 10)
+
 /* Shards and gateways. */
 #define SS_SHARDS_MAX 256
 #define SS_GATEWAYS_MAX 16
@@ -273,6 +276,10 @@
     X(PROJECTIONS_MAX, "projections",                                                             \
       "Timeline projections of an application, and as many UI projections",                       \
       "Each runs for every event.")                                                               \
+    X(SESSIONS_HELD_MAX, "sessions",                                                              \
+      "Of one shard: evicted, with events that are only in the log; beyond, the oldest are flushed, " \
+      "and beyond twice as many the shard waits for that",                                        \
+      "Memory of sessions that are not used: about 600 bytes each.")                              \
     X(SHARDS_MAX, "shards",                                                                       \
       "One data directory",                                                                       \
       "A thread and a store each.")                                                               \

@@ -9,6 +9,7 @@
 #include <sessionstream/export.h>
 #include <sessionstream/handler.h>
 #include <sessionstream/limits.h>
+#include <sessionstream/metadata.h>
 #include <sessionstream/projection.h>
 #include <sessionstream/registry.h>
 #include <sessionstream/sessions.h>

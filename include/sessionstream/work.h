@@ -42,8 +42,8 @@ struct ss_work_ops {
  * works of the session), SS_E_NOMEM. */
 SS_API int ss_work(struct ss_context *context, const struct ss_work_ops *ops, void *arg);
 
-/* Inside run: whether on_cancel will be called whatever run does, so that it may give up. False
- * anywhere else. Any thread. */
+/* Inside run: whether on_cancel will be called whatever run does, so that it may give up. Inside a
+ * metadata factory: whether the engine stops. False anywhere else. Any thread. */
 SS_API bool ss_work_canceled(void);
 
 /* ---- publishing from other threads ---- */

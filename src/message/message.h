@@ -8,6 +8,7 @@
  * SPARE            pool             shard     shard/spare.c            -
  * LISTED           reader pool      shard     shard/listing.c          -
  * WORKED           work pool        shard     shard/work.c             -
+ * METADATA         work pool        shard     shard/metadata.c         -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -41,6 +42,7 @@ enum ss_msg_kind {
     SS_MSG_SPARE,
     SS_MSG_LISTED,
     SS_MSG_WORKED,
+    SS_MSG_METADATA,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,

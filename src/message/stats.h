@@ -36,6 +36,7 @@
 
 #define SS_SHARD_GAUGES(X)                                                                    \
     X(sessions, "sessions_in_memory", "Sessions in memory")                                  \
+    X(held, "sessions_held", "Evicted sessions with events that are only in the log")        \
     X(followed, "sessions_followed", "Sessions with at least one follower")                  \
     X(tasks, "tasks", "Waiting tasks")                                                       \
     X(works, "works", "Blocking works that run or wait for a thread")                        \

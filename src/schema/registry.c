@@ -237,6 +237,24 @@ int ss_register_session_hooks(struct ss_registry *registry, const struct ss_sess
     return 0;
 }
 
+int ss_register_session_metadata(struct ss_registry *registry, const struct ss_metadata_ops *ops,
+                                 void *ctx)
+{
+    int err = ss__registry_check_open(registry);
+    if (err != 0) {
+        return err;
+    }
+    if (ops == NULL || ops->create == NULL) {
+        return ss__fail(&registry->failure, SS_E_INVAL, "session metadata has no create");
+    }
+    if (registry->metadata.create != NULL) {
+        return ss__fail(&registry->failure, SS_E_EXISTS, "session metadata is already registered");
+    }
+    registry->metadata = *ops;
+    registry->metadata_ctx = ctx;
+    return 0;
+}
+
 static int check_asset_path(struct ss_registry *registry, const char *path)
 {
     static const char *const taken[] = { "/v1/", "/healthz", "/readyz", "/metrics" };

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include <sessionstream/metadata.h>
 #include <sessionstream/registry.h>
 
 #include "core/failure.h"
@@ -69,6 +70,8 @@ struct ss_registry {
     struct ss_session_hooks hooks;
     void *hooks_ctx;
     bool has_hooks;
+    struct ss_metadata_ops metadata;  /* create NULL: none */
+    void *metadata_ctx;
     struct ss_asset *assets;
     bool frozen;
     const struct ss_registry_watch *watch;    /* borrowed; NULL but in tools */

@@ -8,6 +8,7 @@
 #include "shard/close.h"
 #include "shard/dispatch.h"
 #include "shard/flusher.h"
+#include "shard/metadata.h"
 #include "shard/parked.h"
 #include "shard/recovered.h"
 #include "shard/retry.h"
@@ -20,8 +21,8 @@
 #define BACKGROUND_MAX 4
 /* More than a batch can bring into memory. */
 #define EVICT_LOOKS_MAX (4 * SS_BATCH_MESSAGES_MAX)
-#define REST_TAILS 32
-#define REST_CHECKPOINTS 32
+#define REST_SESSIONS 32        /* in one go, so that whoever comes waits for no more */
+#define REST_SESSIONS_END 512   /* nobody comes any more */
 #define REST_EVERY_MS 20
 #define OUTBOX_RETRY_MS 1
 
@@ -276,11 +277,19 @@ static bool pinned(const struct ss_shard *shard, const struct ss_channel *channe
            channel->batch == shard->batch;
 }
 
+static bool is_set_aside(const struct ss_state *state)
+{
+    return state->stored != NULL && ss__store_row(state->stored)->quarantined;
+}
+
 /* Least recently used first, until the states fit their budget. Those with changes are written
- * first and go in a later batch; one that cannot be written stays. */
+ * first and go in a later batch; beyond a quarter over the budget they go at once, and are made
+ * again from their events when somebody asks for them. One whose events cannot be read stays. */
 static void evict(struct ss_shard *shard)
 {
     uint64_t limit = shard->options.session_cache_bytes;
+    bool awaited = !ss__list_empty(&shard->retries) || !ss__list_empty(&shard->closes);
+    uint64_t limit_unwritten = awaited ? UINT64_MAX : limit + limit / 4;
     unsigned looks = EVICT_LOOKS_MAX;
     struct ss_list *link = shard->recent.next;
     while (shard->state_bytes > limit && link != &shard->recent && looks-- > 0) {
@@ -290,13 +299,15 @@ static void evict(struct ss_shard *shard)
         if (pinned(shard, channel)) {
             continue;
         }
-        if (state->dirty_count > 0 && ss__store_writable(shard->store) == 0) {
+        if (state->dirty_count > 0 && ss__store_writable(shard->store) == 0 &&
+            (shard->state_bytes <= limit_unwritten || is_set_aside(state))) {
             ss__checkpoint_want(shard, state);
             shard->flush_wanted = true;
             limit += ss__state_bytes(state);
         } else {
             ss__state_free(shard, state);
             ss__count(&ss__stats(shard)->sessions_evicted, 1);
+            ss__metadata_release(shard, channel);
             ss__channel_release(shard, channel);
         }
     }
@@ -317,7 +328,8 @@ static void finish(struct ss_shard *shard, unsigned count)
     shard->batch++;    /* nothing points to the channels of this one any more */
     forget_empty(shard);
     forget_idle(shard);
-    ss__gauge_set(&ss__stats(shard)->state_bytes, shard->state_bytes);
+    ss__gauge_set(&stats->state_bytes, shard->state_bytes);
+    ss__gauge_set(&stats->held, ss__store_held(shard->store));
 }
 
 bool ss__batch_run(struct ss_shard *shard)
@@ -339,14 +351,15 @@ bool ss__batch_run(struct ss_shard *shard)
            (!ss__list_empty(&shard->background) && shard->phase == SS_SHARD_RUNNING);
 }
 
-static void want_rest(struct ss_shard *shard)
+static void want_rest(struct ss_shard *shard, unsigned most)
 {
     unsigned wanted = 0;
-    for (struct ss_list *link = shard->recent.next;
-         link != &shard->recent && wanted < REST_CHECKPOINTS; link = link->next) {
-        struct ss_state *state = ss__container_of(link, struct ss_state, recent);
-        if (state->dirty_count > 0 && state->stored != NULL &&
-            !ss__store_row(state->stored)->quarantined) {
+    unsigned looks = EVICT_LOOKS_MAX;
+    for (struct ss_list *link = shard->unwritten.next;
+         link != &shard->unwritten && wanted < most && looks-- > 0;
+         link = link->next) {
+        struct ss_state *state = ss__container_of(link, struct ss_state, unwritten);
+        if (state->stored != NULL && !is_set_aside(state)) {
             ss__checkpoint_want(shard, state);
             wanted++;
         }
@@ -360,8 +373,9 @@ bool ss__batch_rest(struct ss_shard *shard)
     }
     begin(shard);
     (void)ss__batch_commit(shard);    /* an error has been logged and counted */
-    want_rest(shard);
-    bool more = ss__flusher_rest(shard, REST_TAILS);
+    unsigned most = shard->phase == SS_SHARD_ENDED ? REST_SESSIONS_END : REST_SESSIONS;
+    want_rest(shard, most);
+    bool more = ss__flusher_rest(shard, most);
     finish(shard, 0);
     return more;
 }

@@ -4,6 +4,7 @@
 
 #include "shard/session.h"
 #include "shard/live.h"
+#include "shard/metadata.h"
 #include "shard/paging.h"
 #include "shard/shard_state.h"
 #include "wire/encoding.h"
@@ -54,6 +55,7 @@ void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel)
         return;
     }
     ss__list_remove(&channel->idle);
+    ss__metadata_free(shard, channel);
     (void)ss__map_remove(&shard->channels, channel->hash, channel);
     ss__gauge_set(&ss__stats(shard)->sessions, shard->channels.count);
     ss__ring_free(channel->ring);

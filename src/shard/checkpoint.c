@@ -88,6 +88,7 @@ static void move_to_staged(struct ss_state *state)
         slot->staged = true;
     }
     state->dirty_count = 0;
+    ss__list_remove(&state->unwritten);
 }
 
 /* Where a projection stands, and which of the sorted rows are its. */
@@ -175,18 +176,12 @@ static struct ss_entity_slot *take_staged(struct ss_state *state)
     return slot;
 }
 
-static void make_dirty(struct ss_state *state, struct ss_entity_slot *slot)
-{
-    ss__list_push_back(&state->dirty, &slot->dirty);
-    state->dirty_count++;
-}
-
 static void written(struct ss_shard *shard, struct ss_state *state)
 {
     for (struct ss_entity_slot *slot; (slot = take_staged(state)) != NULL;) {
         if (slot->payload == NULL && state->channel->loading) {
             /* The read under way may bring back the entity, which the slot prevents. */
-            make_dirty(state, slot);
+            ss__state_dirty(shard, state, slot);
         } else if (slot->payload == NULL) {
             ss__state_forget_slot(shard, state, slot);
         }
@@ -196,7 +191,7 @@ static void written(struct ss_shard *shard, struct ss_state *state)
 static void not_written(struct ss_shard *shard, struct ss_state *state)
 {
     for (struct ss_entity_slot *slot; (slot = take_staged(state)) != NULL;) {
-        make_dirty(state, slot);
+        ss__state_dirty(shard, state, slot);
     }
     ss__checkpoint_want(shard, state);
 }

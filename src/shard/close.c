@@ -6,6 +6,7 @@
 #include "shard/checkpoint.h"
 #include "shard/effect.h"
 #include "shard/live.h"
+#include "shard/metadata.h"
 #include "shard/parked.h"
 #include "shard/shard_state.h"
 #include "shard/timeline_cursor.h"
@@ -38,6 +39,7 @@ static bool is_written(const struct ss_shard *shard, const struct ss_state *stat
 static void drop(struct ss_shard *shard, struct ss_channel *channel)
 {
     ss__state_free(shard, channel->state);
+    ss__metadata_release(shard, channel);
     ss__channel_release_later(shard, channel);
 }
 

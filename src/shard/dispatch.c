@@ -13,6 +13,7 @@
 #include "shard/flusher.h"
 #include "shard/listing.h"
 #include "shard/load.h"
+#include "shard/metadata.h"
 #include "shard/paging.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
@@ -167,12 +168,24 @@ bool ss__has_share(struct ss_shard *shard, struct ss_channel *channel)
     return channel->batch_messages < SS_BATCH_SESSION_MESSAGES_MAX;
 }
 
+/* What the application keeps with the session first: a hook of the load may ask for it. */
+static enum ss_load_result load(struct ss_shard *shard, struct ss_channel *channel,
+                                struct ss_request *request, int *ret_err)
+{
+    enum ss_load_result result =
+        channel->loading ? SS_LOAD_READY : ss__metadata_get(shard, channel, request, ret_err);
+    return result != SS_LOAD_READY
+               ? result
+               : ss__load(shard, channel, wants_whole(request), request, ret_err);
+}
+
 void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
                        struct ss_request *request)
 {
     int err;
     if (request->err != 0) {
-        ss__effect_answer(shard, request);    /* withdrawn while it waited */
+        ss__effect_answer(shard, request);    /* withdrawn, or failed, while it waited */
+        ss__channel_release_later(shard, channel);
         return;
     }
     channel->batch_messages++;
@@ -193,7 +206,7 @@ void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
         ss__close_session(shard, channel, request);
         return;
     }
-    switch (ss__load(shard, channel, wants_whole(request), request, &err)) {
+    switch (load(shard, channel, request, &err)) {
     case SS_LOAD_READY:
         handle(shard, channel, request);
         break;
@@ -284,10 +297,14 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
     case SS_MSG_WORKED:
         ss__work_done(shard, msg);
         break;
+    case SS_MSG_METADATA:
+        ss__metadata_done(shard, msg);
+        break;
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {
             shard->phase = SS_SHARD_DRAINING;
             ss__works_cancel_all(shard, SS_E_STOPPING);
+            atomic_store(&shard->stopping, SS_E_STOPPING);
         }
         ss__msg_free(msg);
         break;

@@ -4,59 +4,40 @@
 
 #include "core/contract.h"
 #include "core/log.h"
-#include "message/message.h"
-#include "runtime/pool.h"
 #include "shard/checkpoint.h"
 #include "shard/close.h"
+#include "shard/job.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 
-struct flush_done {
-    struct ss_msg base;
+struct flush_job {
+    struct ss_job base;    /* comes back as SS_MSG_FLUSHED */
     struct ss_flush *flush;
     uint64_t begin_ns;
 };
 
-struct flush_job {
-    struct ss_pool_job base;
-    struct ss_inbox *inbox;
-    struct flush_done *done;    /* made beforehand, so that the answer cannot fail */
-};
-
-static void run_job(struct ss_pool_job *base)
+static void run(struct ss_job *job)
 {
-    struct flush_job *job = ss__container_of(base, struct flush_job, base);
-    ss__store_flush_run(job->done->flush);
-    /* The shard waits for its jobs before it closes the inbox, so this is always taken. */
-    SS_INSIST(ss__inbox_post(job->inbox, &job->done->base.node, SS_POST_INSIDE) == 0);
-    ss__inbox_unref(job->inbox);
-    free(job);
+    ss__store_flush_run(ss__container_of(job, struct flush_job, base)->flush);
 }
 
 static bool post_job(struct ss_shard *shard, struct ss_flush *flush)
 {
-    if (shard->options.pool == NULL || shard->phase == SS_SHARD_ENDED) {
+    /* Whoever fills memory with new sessions waits for the disk. */
+    if (shard->options.pool == NULL || shard->phase == SS_SHARD_ENDED ||
+        ss__store_crowded(shard->store)) {
         return false;
     }
-    struct flush_job *job = calloc(1, sizeof *job);
-    struct flush_done *done = ss__msg_new(SS_MSG_FLUSHED, sizeof *done);
-    if (job == NULL || done == NULL) {
+    struct flush_job *job = ss__job_new(SS_MSG_FLUSHED, sizeof *job, run);
+    if (job == NULL) {
+        return false;
+    }
+    job->flush = flush;
+    job->begin_ns = ss__clock_monotonic_ns(shard->options.clock);
+    if (ss__job_post(shard, shard->options.pool, &job->base) != 0) {
         free(job);
-        free(done);
         return false;
     }
-    done->flush = flush;
-    done->begin_ns = ss__clock_monotonic_ns(shard->options.clock);
-    *job = (struct flush_job){ .base.run = run_job,
-                               .inbox = ss__inbox_ref(shard->inbox),
-                               .done = done };
-    if (ss__pool_post(shard->options.pool, &job->base) != 0) {
-        ss__inbox_unref(job->inbox);
-        free(job);
-        free(done);
-        return false;
-    }
-    shard->jobs++;
     return true;
 }
 
@@ -115,16 +96,15 @@ bool ss__flusher_rest(struct ss_shard *shard, unsigned tails_max)
 void ss__flusher_done(struct ss_shard *shard, struct ss_msg *msg)
 {
     SS_REQUIRE(shard->flushed == NULL);
-    shard->flushed = msg;
-    shard->jobs--;
+    shard->flushed = ss__job_back(shard, msg);
 }
 
 void ss__flusher_settle(struct ss_shard *shard)
 {
-    struct flush_done *done = (struct flush_done *)(void *)shard->flushed;
-    if (done != NULL) {
+    if (shard->flushed != NULL) {
+        struct flush_job *job = ss__container_of(shard->flushed, struct flush_job, base);
         shard->flushed = NULL;
-        (void)ended(shard, ss__store_flush_settle(shard->store, done->flush), done->begin_ns);
-        ss__msg_free(&done->base);
+        (void)ended(shard, ss__store_flush_settle(shard->store, job->flush), job->begin_ns);
+        free(job);
     }
 }

@@ -7,6 +7,7 @@
 #include "core/fault.h"
 #include "shard/context.h"
 #include "shard/dispatch.h"
+#include "shard/job.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/recovered.h"
@@ -18,15 +19,9 @@
 #define REPLAY_INLINE_MAX 128
 
 struct load_job {
-    struct ss_pool_job base;
+    struct ss_job base;          /* comes back as SS_MSG_LOADED */
     struct ss_store *store;
-    struct ss_inbox *inbox;
     struct ss_image_request *request;
-    struct load_done *done;      /* made beforehand, so that the answer cannot fail */
-};
-
-struct load_done {
-    struct ss_msg base;
     struct ss_channel *channel;  /* pinned by channel->loading */
     uint32_t state;              /* channel->states at the start: the read is for that one */
     bool replayed;               /* it had its events then */
@@ -199,49 +194,37 @@ static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool 
     return err;
 }
 
-static void run_job(struct ss_pool_job *base)
+static void run(struct ss_job *base)
 {
     struct load_job *job = ss__container_of(base, struct load_job, base);
-    struct load_done *done = job->done;
-    done->err = ss__store_read_image(job->store, job->request, &done->image);
+    job->err = ss__store_read_image(job->store, job->request, &job->image);
     ss__store_image_request_free(job->request);
-    /* The shard waits for its jobs before it closes the inbox, so this is always taken. */
-    SS_INSIST(ss__inbox_post(job->inbox, &done->base.node, SS_POST_INSIDE) == 0);
-    ss__inbox_unref(job->inbox);
-    free(job);
 }
 
 static int start_job(struct ss_shard *shard, struct ss_channel *channel)
 {
-    struct load_job *job = calloc(1, sizeof *job);
-    struct load_done *done = ss__msg_new(SS_MSG_LOADED, sizeof *done);
-    int err = job == NULL || done == NULL ? SS_E_NOMEM : 0;
-    if (err == 0) {
-        err = ss__store_image_request(shard->store, channel->state->stored, true, &job->request);
+    struct load_job *job = ss__job_new(SS_MSG_LOADED, sizeof *job, run);
+    if (job == NULL) {
+        return SS_E_NOMEM;
     }
+    int err =
+        ss__store_image_request(shard->store, channel->state->stored, true, &job->request);
     if (err == 0) {
         ss__store_image_go_on(job->request, channel->retrying);
-        done->channel = channel;
-        done->state = channel->states;
-        done->replayed = channel->state->replayed;
-        *job = (struct load_job){ .base.run = run_job,
-                                  .store = shard->store,
-                                  .inbox = ss__inbox_ref(shard->inbox),
-                                  .request = job->request,
-                                  .done = done };
-        err = ss__pool_post(shard->options.pool, &job->base);
+        job->store = shard->store;
+        job->channel = channel;
+        job->state = channel->states;
+        job->replayed = channel->state->replayed;
+        err = ss__job_post(shard, shard->options.pool, &job->base);
         if (err != 0) {
-            ss__inbox_unref(job->inbox);
             ss__store_image_request_free(job->request);
         }
     }
     if (err != 0) {
         free(job);
-        free(done);
         return err;
     }
     channel->loading = true;
-    shard->jobs++;
     return 0;
 }
 
@@ -352,14 +335,13 @@ static void release_waiting(struct ss_shard *shard, struct ss_channel *channel, 
 
 void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
 {
-    struct load_done *done = (struct load_done *)(void *)msg;
+    struct load_job *done = ss__container_of(ss__job_back(shard, msg), struct load_job, base);
     struct ss_channel *channel = done->channel;
     /* A failed commit may have dropped the state: those who wait load it again. */
     bool wanted = channel->state != NULL && channel->states == done->state;
     int err = wanted ? done->err : 0;
     err = err != 0 ? err : SS_FAULT("shard.load");
     channel->loading = false;
-    shard->jobs--;
     if (err == 0 && wanted && channel->state->replayed && !done->replayed) {
         /* A task could not wait for this read: what it has read may be of a later moment. */
         err = read_inline(shard, channel, true);
@@ -382,9 +364,8 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
 
 void ss__load_drop(struct ss_shard *shard, struct ss_msg *msg)
 {
-    struct load_done *done = (struct load_done *)(void *)msg;
+    struct load_job *done = ss__container_of(ss__job_back(shard, msg), struct load_job, base);
     done->channel->loading = false;
-    shard->jobs--;
     if (done->err == 0) {
         ss__image_deinit(&done->image);
     }

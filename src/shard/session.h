@@ -52,6 +52,7 @@ struct ss_channel {
     bool loading : 1;
     bool running : 1;                  /* said by the application; goes out with the next event */
     bool running_told : 1;             /* what followers were told last */
+    bool has_metadata : 1;             /* of the application: see shard/metadata.h */
     char memory[];
 };
 
@@ -94,6 +95,10 @@ struct ss_timeline_state {
     bool retrying;                     /* its replay tries failed events again */
 };
 
+/* What a session in memory takes beside its state: channel, the handle of the store, places in
+ * their maps. */
+#define SS_STATE_BESIDE_BYTES (sizeof(struct ss_channel) + 600)
+
 struct ss_state {
     struct ss_channel *channel;
     struct ss_store_session *stored;   /* NULL until the first event */
@@ -119,6 +124,7 @@ struct ss_state {
     struct ss_list due;                /* in shard->due if a checkpoint is wanted */
     struct ss_list flushing;           /* in shard->flushing while one is written */
     struct ss_list recent;             /* in shard->recent, newest last, or in shard->empty */
+    struct ss_list unwritten;          /* in shard->unwritten while dirty_count > 0 */
     struct ss_snapshot_cache snapshots[SS_MESSAGE_ENCODINGS];
     struct ss_snapshot_cache document;
     uint32_t timelines_count;
@@ -161,7 +167,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state);
 static inline bool ss__state_is_empty(const struct ss_state *state)
 {
     return state->stored == NULL && state->ordinal == 0 && state->live == NULL &&
-           !state->touched && !state->channel->loading;
+           !state->touched && !state->channel->loading && !state->channel->has_metadata;
 }
 
 /* Puts a snapshot into one of the state's caches; takes the reference. */
@@ -196,6 +202,9 @@ void ss__state_apply(struct ss_shard *shard, struct ss_state *state,
 /* Undoes the first step; not after the second. */
 void ss__state_discard(struct ss_shard *shard, struct ss_state *state,
                        const struct ss_entity_change *change);
+
+/* Lists the slot, which is in no list, as changed since the last checkpoint. */
+void ss__state_dirty(struct ss_shard *shard, struct ss_state *state, struct ss_entity_slot *slot);
 
 /* Takes a slot out of memory that the store could tell again: unchanged, or deleted there too. */
 void ss__state_forget_slot(struct ss_shard *shard, struct ss_state *state,

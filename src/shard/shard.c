@@ -13,6 +13,7 @@
 #include "shard/flusher.h"
 #include "shard/listing.h"
 #include "shard/load.h"
+#include "shard/metadata.h"
 #include "shard/paging.h"
 #include "shard/recovered.h"
 #include "shard/retry.h"
@@ -138,8 +139,10 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
 {
     shard->options = *options;
     ss__map_init(&shard->channels, channel_matches);
+    ss__map_init(&shard->metadata, ss__metadata_matches);
     ss__list_init(&shard->recent);
     ss__list_init(&shard->empty);
+    ss__list_init(&shard->unwritten);
     ss__list_init(&shard->ready);
     ss__rings_init(&shard->rings, SS_RINGS_BYTES_MAX);
     ss__list_init(&shard->background);
@@ -315,6 +318,8 @@ static void await_jobs(struct ss_shard *shard)
             (void)ss__dispatch(shard, msg);
         } else if (msg->kind == SS_MSG_WORKED) {
             ss__work_drop(shard, msg);
+        } else if (msg->kind == SS_MSG_METADATA) {
+            ss__metadata_drop(shard, msg);
         } else {
             ss__msg_free(msg);
         }
@@ -332,6 +337,7 @@ void ss__shard_close(struct ss_shard *shard)
                       (uint64_t)shard->options.stop_timeout_ms * 500000;    /* half of it */
     ss__tasks_cancel_all(shard, SS_E_STOPPING);
     ss__works_cancel_all(shard, SS_E_STOPPING);
+    atomic_store(&shard->stopping, SS_E_STOPPING);
     (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
     await_jobs(shard);
     while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
@@ -362,13 +368,16 @@ static void free_channels(struct ss_shard *shard)
         if (channel->state != NULL) {
             ss__state_free(shard, channel->state);
         }
+        ss__metadata_free(shard, channel);
         ss__retry_give_up(shard, channel);
         ss__list_remove(&channel->idle);    /* which the next one may join */
         ss__ring_free(channel->ring);
+        ss__list_remove(&channel->idle);    /* the next one may be listed behind it */
         free(channel->interests);
         free(channel);
     }
     ss__map_deinit(&shard->channels);
+    ss__map_deinit(&shard->metadata);
 }
 
 static void free_inbox(struct ss_shard *shard)
@@ -391,6 +400,7 @@ void ss__shard_free(struct ss_shard *shard)
     if (shard->store != NULL) {
         ss__store_abort(shard->store);
         ss__works_cancel_all(shard, SS_E_STOPPING);
+        atomic_store(&shard->stopping, SS_E_STOPPING);
         await_jobs(shard);
     }
     free_channels(shard);

@@ -2,6 +2,8 @@
 #ifndef SS_SHARD_SHARD_STATE_H
 #define SS_SHARD_SHARD_STATE_H
 
+#include <stdatomic.h>
+
 #include "core/arena.h"
 #include "core/bytes.h"
 #include "runtime/loop.h"
@@ -38,6 +40,7 @@ struct ss_shard {
     struct ss_map channels;
     struct ss_list recent;                 /* states, least recently used first */
     struct ss_list empty;                  /* states of sessions without events: soon forgotten */
+    struct ss_list unwritten;              /* states with changes, longest waiting first */
     struct ss_rings rings;
     uint64_t live_run;                     /* the newest: see shard/live.h */
     size_t state_bytes;
@@ -47,6 +50,8 @@ struct ss_shard {
     uint32_t jobs;                         /* under way in the pools */
     struct ss_list works;                  /* of the application: staged or under way */
     uint32_t works_count;
+    struct ss_map metadata;                /* of the application, by session id */
+    atomic_int stopping;                   /* 0, or SS_E_STOPPING: the pool reads it */
 
     struct ss_timers timers;               /* waiting tasks */
     struct ss_list ready;                  /* channels with parked requests that may run */
@@ -74,7 +79,7 @@ struct ss_shard {
     struct ss_list flushing;               /* states whose checkpoint is being written */
     struct ss_arena flush_arena;           /* what it borrows */
     struct ss_retired *flush_payloads;
-    struct ss_msg *flushed;                /* a flush that the pool has run; settled next */
+    struct ss_job *flushed;                /* a flush that the pool has run; settled next */
 
     uint64_t interval_due_ns;              /* interval mode: next sync; 0: nothing waits for it */
     uint64_t active_ns;                    /* when the last message was handled */

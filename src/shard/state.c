@@ -45,13 +45,14 @@ struct ss_state *ss__state_new(struct ss_shard *shard, struct ss_channel *channe
     }
     state->channel = channel;
     state->timelines_count = timelines;
-    state->bytes = bytes;
+    state->bytes = bytes + SS_STATE_BESIDE_BYTES + channel->id.len;
     ss__map_init(&state->entities, slot_matches);
     ss__list_init(&state->dirty);
     ss__list_init(&state->touched_link);
     ss__list_init(&state->staged);
     ss__list_init(&state->due);
     ss__list_init(&state->flushing);
+    ss__list_init(&state->unwritten);
     ss__list_push_back(&shard->recent, &state->recent);
     shard->state_bytes += state->bytes;
     shard->states_count++;
@@ -115,6 +116,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
     ss__list_remove(&state->due);
     ss__list_remove(&state->flushing);
     ss__list_remove(&state->recent);
+    ss__list_remove(&state->unwritten);
     shard->state_bytes -= state->bytes;
     shard->states_count--;
     if (state->stored != NULL) {
@@ -239,15 +241,22 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
     return 0;
 }
 
-static void mark_dirty(struct ss_state *state, struct ss_entity_slot *slot)
+void ss__state_dirty(struct ss_shard *shard, struct ss_state *state, struct ss_entity_slot *slot)
+{
+    ss__list_push_back(&state->dirty, &slot->dirty);
+    if (state->dirty_count++ == 0) {
+        ss__list_push_back(&shard->unwritten, &state->unwritten);
+    }
+}
+
+static void mark_dirty(struct ss_shard *shard, struct ss_state *state, struct ss_entity_slot *slot)
 {
     if (slot->staged) {
         ss__list_remove(&slot->dirty);    /* the checkpoint under way has an older version */
         slot->staged = false;
     }
     if (ss__list_empty(&slot->dirty)) {
-        ss__list_push_back(&state->dirty, &slot->dirty);
-        state->dirty_count++;
+        ss__state_dirty(shard, state, slot);
     }
 }
 
@@ -314,7 +323,7 @@ void ss__state_apply(struct ss_shard *shard, struct ss_state *state,
     }
     slot->last_ordinal = ordinal;
     slot->time_us = time_us;
-    mark_dirty(state, slot);
+    mark_dirty(shard, state, slot);
 }
 
 int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state)

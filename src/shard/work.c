@@ -6,22 +6,41 @@
 #include "core/contract.h"
 #include "shard/context.h"
 #include "shard/dispatch.h"
+#include "shard/job.h"
 #include "shard/load.h"
 #include "shard/shard_state.h"
 
 struct ss_work {
-    struct ss_msg base;            /* first: comes back as SS_MSG_WORKED */
-    struct ss_pool_job job;
+    struct ss_job base;            /* comes back as SS_MSG_WORKED */
     struct ss_list link;           /* in shard->works */
     struct ss_channel *channel;    /* pinned as by a task */
-    struct ss_inbox *inbox;
     const struct ss_work_ops *ops;
     void *arg;
     bool posted;                   /* belongs to the pool until it comes back */
     atomic_int reason;             /* to cancel it; 0: none */
 };
 
-static _Thread_local struct ss_work *running;
+static _Thread_local const atomic_int *running;    /* its reason to be cancelled */
+
+bool ss_work_canceled(void)
+{
+    return running != NULL && atomic_load_explicit(running, memory_order_relaxed) != 0;
+}
+
+void ss__work_flag(const atomic_int *reason)
+{
+    running = reason;
+}
+
+static void run(struct ss_job *job)
+{
+    struct ss_work *work = ss__container_of(job, struct ss_work, base);
+    ss__work_flag(&work->reason);
+    if (!ss_work_canceled()) {
+        work->ops->run(work->arg);
+    }
+    ss__work_flag(NULL);
+}
 
 int ss_work(struct ss_context *context, const struct ss_work_ops *ops, void *arg)
 {
@@ -34,7 +53,7 @@ int ss_work(struct ss_context *context, const struct ss_work_ops *ops, void *arg
                         "a shard may have %d works under way and a session %d tasks and works",
                         SS_SHARD_WORKS_MAX, SS_SESSION_TASKS_MAX);
     }
-    struct ss_work *work = ss__msg_new(SS_MSG_WORKED, sizeof *work);
+    struct ss_work *work = ss__job_new(SS_MSG_WORKED, sizeof *work, run);
     struct ss_effect *effect = work == NULL ? NULL : ss__effect_add(shard, SS_EFFECT_WORK);
     if (effect == NULL) {
         free(work);
@@ -49,25 +68,6 @@ int ss_work(struct ss_context *context, const struct ss_work_ops *ops, void *arg
     channel->tasks_count++;
     effect->work = work;
     return 0;
-}
-
-bool ss_work_canceled(void)
-{
-    return running != NULL && atomic_load_explicit(&running->reason, memory_order_relaxed) != 0;
-}
-
-static void run_job(struct ss_pool_job *job)
-{
-    struct ss_work *work = ss__container_of(job, struct ss_work, job);
-    struct ss_inbox *inbox = work->inbox;
-    running = work;
-    if (!ss_work_canceled()) {
-        work->ops->run(work->arg);
-    }
-    running = NULL;
-    /* The shard waits for its jobs before it closes the inbox, so this is always taken. */
-    SS_INSIST(ss__inbox_post(inbox, &work->base.node, SS_POST_INSIDE) == 0);
-    ss__inbox_unref(inbox);
 }
 
 static void detach(struct ss_shard *shard, struct ss_work *work)
@@ -99,15 +99,8 @@ void ss__work_release(struct ss_shard *shard, struct ss_work *work)
         cancel_now(shard, work, SS_E_STOPPING);
         return;
     }
-    work->inbox = ss__inbox_ref(shard->inbox);
-    work->job.run = run_job;
     work->posted = true;
-    shard->jobs++;
-    if (shard->options.work_pool == NULL) {
-        run_job(&work->job);
-    } else {
-        ss__pool_post_counted(shard->options.work_pool, &work->job);
-    }
+    ss__job_post_counted(shard, shard->options.work_pool, &work->base);
 }
 
 /* Works of the open batch are left to their effects, which name them. */
@@ -135,10 +128,9 @@ void ss__works_cancel_all(struct ss_shard *shard, int reason)
 
 void ss__work_done(struct ss_shard *shard, struct ss_msg *msg)
 {
-    struct ss_work *work = (struct ss_work *)(void *)msg;
+    struct ss_work *work = ss__container_of(ss__job_back(shard, msg), struct ss_work, base);
     struct ss_channel *channel = work->channel;
     int reason = atomic_load(&work->reason);
-    shard->jobs--;
     (void)ss__has_share(shard, channel);    /* the batch holds the channel from here on */
     channel->batch_messages++;
     if (reason == 0) {
@@ -164,8 +156,7 @@ void ss__work_done(struct ss_shard *shard, struct ss_msg *msg)
 
 void ss__work_drop(struct ss_shard *shard, struct ss_msg *msg)
 {
-    struct ss_work *work = (struct ss_work *)(void *)msg;
+    struct ss_work *work = ss__container_of(ss__job_back(shard, msg), struct ss_work, base);
     int reason = atomic_load(&work->reason);
-    shard->jobs--;
     cancel_now(shard, work, reason != 0 ? reason : SS_E_STOPPING);
 }

@@ -5,6 +5,8 @@
 #ifndef SS_SHARD_WORK_H
 #define SS_SHARD_WORK_H
 
+#include <stdatomic.h>
+
 #include <sessionstream/work.h>
 
 #include "message/message.h"
@@ -30,5 +32,9 @@ void ss__work_done(struct ss_shard *shard, struct ss_msg *msg);
 
 /* The same when the shard has ended. */
 void ss__work_drop(struct ss_shard *shard, struct ss_msg *msg);
+
+/* On a thread of the pool: what ss_work_canceled looks at there until the next call, not 0 meaning
+ * yes. NULL: nothing. */
+void ss__work_flag(const atomic_int *reason);
 
 #endif

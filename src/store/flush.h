@@ -71,7 +71,7 @@ int ss__flush_segments(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_ite
 /* Writes how far the log reaches, inside a write transaction. */
 int ss__flush_put_log(const struct ss_env *env, MDB_txn *txn, const struct ss_meta_log *log);
 
-/* Whether the log is longer than its window. */
+/* Whether the log is longer than its window, or of more sessions than memory should hold. */
 bool ss__log_over_window(const struct ss_store *store);
 
 #endif

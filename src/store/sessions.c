@@ -149,6 +149,12 @@ void ss__session_change(struct ss_store *store, struct ss_store_session *session
     }
 }
 
+uint64_t ss__store_held(const struct ss_store *store)
+{
+    /* One whose creation was undone may be in use and in no map. */
+    return store->by_sid.count > store->used ? store->by_sid.count - store->used : 0;
+}
+
 int ss__session_make_room(struct ss_store_session *session)
 {
     if (session->now.tail_count == session->tail_slots) {
@@ -286,7 +292,7 @@ int ss__store_get_session(struct ss_store *store, struct ss_str id,
             return SS_E_NOMEM;
         }
     }
-    session->refs++;
+    store->used += session->refs++ == 0;
     *ret_session = session;
     return 0;
 }
@@ -309,6 +315,7 @@ int ss__store_stage_session(struct ss_store *store, struct ss_str id, uint64_t n
     }
     store->next_sid++;
     session->refs = 1;
+    store->used++;
     session->created = true;
     ss__session_change(store, session);
     *ret_session = session;
@@ -318,7 +325,7 @@ int ss__store_stage_session(struct ss_store *store, struct ss_str id, uint64_t n
 void ss__store_put_session(struct ss_store *store, struct ss_store_session *session)
 {
     SS_REQUIRE(session->refs > 0);
-    session->refs--;
+    store->used -= --session->refs == 0;
     ss__session_release(store, session);
 }
 

@@ -22,6 +22,7 @@ void ss__store_options_init(struct ss_store_options *options)
         .log_window_bytes = UINT64_C(512) << 20,
         .log_window_bytes_max = UINT64_C(2) << 30,
         .log_file_bytes = UINT64_C(64) << 20,
+        .sessions_held_max = SS_SESSIONS_HELD_MAX,
         .min_free_bytes = UINT64_C(256) << 20,
         .clock = &ss__system_clock,
     };

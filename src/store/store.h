@@ -58,6 +58,8 @@ struct ss_store_options {
     uint64_t log_window_bytes;        /* unflushed records older than this are flushed */
     uint64_t log_window_bytes_max;    /* the window grows to this while over half is unflushed */
     uint64_t log_file_bytes;          /* of one file of the log, once it has grown: 64 MiB */
+    uint64_t sessions_held_max;       /* that nobody uses, kept in memory for their unflushed
+                                         events; beyond, the oldest are flushed */
     uint64_t min_free_bytes;          /* publishes are refused below this much free disk */
     struct ss_clock *clock;           /* borrowed */
 };
@@ -250,6 +252,12 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
 
 /* Whether enough waits in the log for a flush to be worth it. */
 bool ss__store_flush_due(const struct ss_store *store);
+
+/* Evicted sessions that are in memory for their unflushed events. */
+uint64_t ss__store_held(const struct ss_store *store);
+
+/* Whether these are so many that nothing should be added before a flush has made them fewer. */
+bool ss__store_crowded(const struct ss_store *store);
 
 /* False while a flush is under way, for a while after one that failed, and for ever after a failed
  * sync. */

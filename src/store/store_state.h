@@ -85,6 +85,7 @@ struct ss_store {
     uint64_t flush_retry_ns;         /* not before, after one that failed; 0: at any time */
     struct ss_map by_sid;
     struct ss_map by_id;
+    uint32_t used;                   /* handles that somebody has got */
     struct ss_list changed;          /* sessions of the open batch */
     struct ss_list full;             /* those whose tail is a segment */
     uint64_t full_bytes;             /* of these tails */

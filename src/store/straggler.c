@@ -5,6 +5,8 @@
 
 #define STRAGGLERS_MAX 32u
 #define STRAGGLER_BYTES_MAX (256u << 10)
+#define CROWD_STRAGGLERS_MAX 2048u    /* more than a batch of the shard adds */
+#define CROWD_BYTES_MAX (8u << 20)
 #define RECORDS_MAX 16384u    /* looked at in one flush */
 
 /* Bytes of the log from the walker on. */
@@ -23,9 +25,23 @@ static uint64_t bytes_ahead(const struct ss_store *store)
     return bytes;
 }
 
+/* Sessions of few events each fill memory sooner than the window. */
+static bool many_held(const struct ss_store *store)
+{
+    return ss__store_held(store) > store->options.sessions_held_max;
+}
+
+bool ss__store_crowded(const struct ss_store *store)
+{
+    return ss__store_held(store) > 2 * store->options.sessions_held_max;
+}
+
 /* The window is wide while most of it is unflushed: then there is nothing cheap to give up. */
 bool ss__log_over_window(const struct ss_store *store)
 {
+    if (many_held(store)) {
+        return true;
+    }
     uint64_t bytes = bytes_ahead(store);
     return bytes > (store->unflushed_bytes * 2 > bytes ? store->options.log_window_bytes_max
                                                        : store->options.log_window_bytes);
@@ -48,7 +64,9 @@ struct search {
     struct ss_store *store;
     struct ss_flush *flush;
     unsigned forced;
+    unsigned stragglers_max;
     uint64_t bytes;
+    uint64_t bytes_max;
 };
 
 /* 1: the walker may pass the record; 0: it stays. */
@@ -61,8 +79,8 @@ static int settle_record(struct search *search, const struct ss_log_record *reco
     }
     bool forced = search->forced > 0;
     if (!forced &&
-        (!ss__log_over_window(store) || search->flush->stragglers >= STRAGGLERS_MAX ||
-         search->bytes >= STRAGGLER_BYTES_MAX)) {
+        (!ss__log_over_window(store) || search->flush->stragglers >= search->stragglers_max ||
+         search->bytes >= search->bytes_max)) {
         return 0;
     }
     search->bytes += session->now.tail_bytes;
@@ -114,7 +132,12 @@ static void enter(struct ss_log_walker *walker, const struct ss_log_file *file)
 
 int ss__flush_add_stragglers(struct ss_store *store, struct ss_flush *flush, unsigned forced)
 {
-    struct search search = { .store = store, .flush = flush, .forced = forced };
+    bool many = many_held(store);
+    struct search search = { .store = store,
+                             .flush = flush,
+                             .forced = forced,
+                             .stragglers_max = many ? CROWD_STRAGGLERS_MAX : STRAGGLERS_MAX,
+                             .bytes_max = many ? CROWD_BYTES_MAX : STRAGGLER_BYTES_MAX };
     struct ss_log *log = &store->log;
     uint64_t left = RECORDS_MAX;
     int more = forced > 0 || ss__log_over_window(store) ? 1 : 0;

@@ -11,7 +11,7 @@ const DEADLINE_MS = Number(process.env.SS_TEST_DEADLINE_MS ?? 60000);
 const PORT_FIRST = 20000;    // below the ports the kernel hands out itself (32768)
 const PORT_COUNT = 12000;
 
-const WebSocket = await import('ws').then((module) => module.default, () => {
+export const WebSocket = await import('ws').then((module) => module.default, () => {
     console.log('skipped: run `npm install` in tests/integration');
     process.exit(EXIT_SKIPPED);
 });

@@ -154,4 +154,42 @@ async function waits() {
     await second.stop();
 }
 
-await main({ runs, retries, cancels, forgets, survives, waits });
+// Killed again and again, in whatever state: every job ends, none twice, and the board knows.
+async function survivesAnyMoment() {
+    const flags = options({ step_ms: 40, retry_ms: 30, attempts: 3 });
+    const names = Array.from({ length: 8 }, (_, i) => `job-any-${i}`);
+    let daemon = await Daemon.start({ flags });
+    for (const [i, name] of names.entries()) {
+        const client = await follow(daemon.port, name);
+        command(client, name, 'StartJob', { steps: 4, failStep: 2, failures: 2 });
+        await client.nextOf('accepted');
+        for (let frames = 0; frames < 3 * i; frames++) {    // a little later each time
+            await client.nextOf('uiEvent');
+        }
+        await daemon.kill();
+        daemon = await Daemon.start({ dir: daemon.dir, flags });
+    }
+    for (const name of names) {
+        const client = await follow(daemon.port, name);
+        if (ofKind(client.snapshot.entities, 'Job')[0].state !== 'STATE_DONE') {
+            await until(client, 'STATE_DONE');
+        }
+        const all = await entities(daemon.port, name);
+        const lines = ofKind(all, 'LogLine').map(({ text }) => text);
+        check(`${name} has done each step once`, [1, 2, 3, 4].every((step) => lines.filter(
+            (text) => text === `step ${step} of 4 is done`).length === 1), lines);
+        check(`${name} failed twice`, lines.filter((text) => text.endsWith('failed')).length === 2,
+              lines);
+    }
+    const watcher = await follow(daemon.port, board);
+    const shown = new Map(ofKind(watcher.snapshot.entities, 'Board').map(
+        (entry) => [entry.sessionId, entry.state]));
+    while (names.some((name) => shown.get(name) !== 'STATE_DONE')) {
+        const { payload } = (await watcher.nextOf('uiEvent')).uiEvent;
+        shown.set(payload.sessionId, payload.state);
+    }
+    check('the board shows all of them as done', shown.size === names.length, [...shown]);
+    await daemon.stop();
+}
+
+await main({ runs, retries, cancels, forgets, survives, waits, survivesAnyMoment });

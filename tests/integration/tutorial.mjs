@@ -11,10 +11,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 
-import WebSocket from 'ws';
-
-import { check, checkSame, daemonFile, freePort, main, makeDirectory, request, runProgram,
-         within } from './harness.mjs';
+import { WebSocket, check, checkSame, daemonFile, freePort, main, makeDirectory, request,
+         runProgram, within } from './harness.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const text = fs.readFileSync(path.join(root, 'docs/tutorial.md'), 'utf8');

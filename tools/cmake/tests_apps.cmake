@@ -14,13 +14,15 @@ endforeach()
 # The job runner uses more of the library than the fake has, so it runs on a real shard.
 ss_add_test(apps_test_jobs ${CMAKE_SOURCE_DIR}/tests/unit/apps/test_jobs.c LIBS ss_app_jobs ss_engine)
 
-# The chat page in a browser; skipped (77) without chromium or without npm install in its folder.
+# The pages in a browser; skipped (77) without chromium or without npm install in its folder.
 find_program(NODE node)
 if(NODE AND TARGET sessionstreamd)
-  add_test(NAME browser_chat
-    COMMAND ${NODE} ${CMAKE_SOURCE_DIR}/tests/integration/browser/run.mjs
-            --daemon $<TARGET_FILE:sessionstreamd> --out ${CMAKE_BINARY_DIR}/screenshots)
-  set_tests_properties(browser_chat PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+  foreach(app chat jobs)
+    add_test(NAME browser_${app}
+      COMMAND ${NODE} ${CMAKE_SOURCE_DIR}/tests/integration/browser/run.mjs --app ${app}
+              --daemon $<TARGET_FILE:sessionstreamd> --out ${CMAKE_BINARY_DIR}/screenshots)
+    set_tests_properties(browser_${app} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77)
+  endforeach()
 endif()
 if(NODE)
   add_test(NAME browser_timeline COMMAND ${NODE} --test

@@ -14,6 +14,7 @@
 static const ProtobufCMessageDescriptor *const generated[] = {
     DESCRIPTOR(start_job_command), DESCRIPTOR(cancel_job_command),
     DESCRIPTOR(retry_step_command), DESCRIPTOR(report_job_command),
+    DESCRIPTOR(tell_board_command),
     DESCRIPTOR(job_accepted_event), DESCRIPTOR(step_started_event),
     DESCRIPTOR(step_done_event), DESCRIPTOR(step_failed_event),
     DESCRIPTOR(job_ended_event), DESCRIPTOR(log_written_event),
@@ -34,6 +35,7 @@ static const struct entry commands[] = {
     { "CancelJob", SS_JOBS_PACKAGE "CancelJobCommand", ss__jobs_cancel },
     { "RetryStep", SS_JOBS_PACKAGE "RetryStepCommand", ss__jobs_retry },
     { "ReportJob", SS_JOBS_PACKAGE "ReportJobCommand", ss__jobs_report },
+    { "TellBoard", SS_JOBS_PACKAGE "TellBoardCommand", ss__jobs_tell_board },
 };
 
 static const struct entry events[] = {

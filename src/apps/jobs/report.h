@@ -8,4 +8,8 @@
  * left out, and the next one brings it up to date. */
 void ss__jobs_send_report(struct ss_context *context);
 
+/* On the board: asks the jobs that it shows as running what has become of them. Reports of those
+ * that ended may have been lost with the process. */
+void ss__jobs_ask_running(struct ss_context *context);
+
 #endif

@@ -195,9 +195,13 @@ static int begin_attempt(struct ss_context *context, const struct ss_jobs_option
     started.step = step;
     started.attempt = number;
     add(batch, "StepStarted", &started.base);
+    const SS_JOBS(JobEntity) *job = ss__jobs_job(ss_context_view(context));
+    bool running = job != NULL && job->state == SS_JOBS_RUNNING;
     ss_set_running(context, true);
     int err = publish(context, batch);
-    if (err == 0) {
+    if (err != 0) {
+        ss_set_running(context, running);
+    } else {
         err = begin_work(context, options, step, number);
     }
     if (err == 0) {
@@ -336,12 +340,17 @@ void ss__jobs_recover(struct ss_context *context, bool was_running, void *ctx)
         job == NULL ? NULL : ss__jobs_step(ss_context_view(context), job->step);
     struct batch batch = { .count = 0 };
     (void)was_running;
+    if (ss_str_equal(ss_context_session_id(context), ss_str(SS_JOBS_BOARD))) {
+        ss__jobs_ask_running(context);
+        return;
+    }
     if (job == NULL || job->state != SS_JOBS_RUNNING || step == NULL) {
         return;
     }
     ss_set_running(context, true);
     add_line(&batch, context, "step %u: the server came back", job->step);
     (void)publish(context, &batch);    /* the work matters more than its log */
+    ss__jobs_send_report(context);     /* the newest one may be lost */
     if (step->state == SS_JOBS_WAITING) {
         (void)wait_for_retry(context, ctx, step);    /* out of memory: at the next start */
     } else {

@@ -25,6 +25,9 @@ int ss__jobs_retry(struct ss_context *context, const struct ss_command *command,
 /* ReportJob, on the board. Errors: SS_E_INVAL. */
 int ss__jobs_report(struct ss_context *context, const struct ss_command *command, void *ctx);
 
+/* TellBoard, from the board: the job reports to it. */
+int ss__jobs_tell_board(struct ss_context *context, const struct ss_command *command, void *ctx);
+
 /* Goes on where the last process stopped. */
 void ss__jobs_recover(struct ss_context *context, bool was_running, void *ctx);
 

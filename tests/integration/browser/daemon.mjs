@@ -34,9 +34,10 @@ export async function freePort() {
 export class Daemon {
   #child = null;
 
-  constructor(path, port, appOptions) {
+  constructor(path, port, appOptions, app = "chat") {
     this.path = path;
     this.port = port;
+    this.app = app;
     this.appOptions = appOptions;
     this.data = mkdtempSync(join(tmpdir(), "sessionstream-browser-"));
     this.log = "";
@@ -47,7 +48,7 @@ export class Daemon {
   }
 
   async start() {
-    const flags = ["--listen", `127.0.0.1:${this.port}`, "--data", this.data, "--app", "chat"];
+    const flags = ["--listen", `127.0.0.1:${this.port}`, "--data", this.data, "--app", this.app];
     for (const option of this.appOptions) flags.push("--app-option", option);
     const child = spawn(this.path, flags, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;

@@ -1,6 +1,6 @@
-// The chat page in a real browser against a real server.
+// The pages of the built-in applications in a real browser against a real server.
 //
-//   node run.mjs --daemon build/bin/sessionstreamd [--out DIR] [--only NAME]
+//   node run.mjs --daemon build/bin/sessionstreamd [--app jobs] [--out DIR] [--only NAME]
 //
 // Exits 0 if every scenario passed, 1 if one failed, 77 if there is no browser to test with.
 // Screenshots are left in DIR.
@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { Daemon, freePort } from "./daemon.mjs";
+import { jobScenarios } from "./jobs_scenarios.mjs";
 import { scenarios } from "./scenarios.mjs";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -18,14 +19,20 @@ const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run
 const SKIPPED = 77;
 const STEP_TIMEOUT_MS = 15000;
 
-// Slow enough to act in the middle of an answer.
-const APP_OPTIONS = ["chunk_ms=60", "chunk_bytes=4"];
+// Slow enough to act in the middle.
+const APPS = {
+  chat: { scenarios, options: ["chunk_ms=60", "chunk_bytes=4"], parameter: "session" },
+  jobs: { scenarios: jobScenarios, options: ["step_ms=800", "retry_ms=600000"], parameter: "job" },
+};
 
 const { values: flags } = parseArgs({ options: {
   daemon: { type: "string" },
   out: { type: "string", default: "screenshots" },
   only: { type: "string" },
+  app: { type: "string", default: "chat" },
 } });
+
+const app = APPS[flags.app];
 
 async function loadBrowser() {
   if (!existsSync(CHROMIUM)) return `no browser at ${CHROMIUM}; install chromium`;
@@ -51,7 +58,7 @@ function recordFrames(page, number, frames) {
 }
 
 async function runScenario(browser, scenario) {
-  const daemon = new Daemon(flags.daemon, await freePort(), APP_OPTIONS);
+  const daemon = new Daemon(flags.daemon, await freePort(), app.options, flags.app);
   const problems = [];
   const contexts = [];
   const frames = [];
@@ -66,7 +73,7 @@ async function runScenario(browser, scenario) {
       const expected = /WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text());
       if (message.type() === "error" && !expected) problems.push(`console: ${message.text()}`);
     });
-    await page.goto(`${daemon.origin}/?session=${session}${query}`);
+    await page.goto(`${daemon.origin}/?${app.parameter}=${session}${query}`);
     return page;
   };
   const shot = (page, name) => page.screenshot({ path: join(flags.out, `${name}.png`) });
@@ -98,7 +105,7 @@ if (!flags.daemon) {
 mkdirSync(flags.out, { recursive: true });
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
 let failed = 0;
-for (const scenario of scenarios.filter(({ name }) => !flags.only || name === flags.only)) {
+for (const scenario of app.scenarios.filter(({ name }) => !flags.only || name === flags.only)) {
   const began = Date.now();
   try {
     await runScenario(browser, scenario);

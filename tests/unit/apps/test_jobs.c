@@ -51,7 +51,8 @@ static void open_shard(struct fixture *f)
                                         .gateways = &f->gateway,
                                         .gateways_count = 1,
                                         .clock = &fake_clock,
-                                        .session_cache_bytes = UINT64_C(1) << 30 };
+                                        .session_cache_bytes = UINT64_C(1) << 30,
+                                        .snapshot_frame_bytes = SS_SNAPSHOT_FRAME_BYTES_MAX };
     ss__store_options_init(&options.store);
     options.store.dir = f->dir;
     options.store.map_bytes = UINT64_C(64) << 20;
@@ -222,6 +223,95 @@ SS_TEST(jobs, refuse_what_makes_no_sense)
     start(&f, "j", 1, 0, 0);
     start(&f, "j", 1, 0, 0);
     ss_check(f.err == SS_E_EXISTS);
+    fixture_deinit(&f);
+}
+
+static void report(struct fixture *f, const char *session, SS_JOBS(State) state, uint32_t done,
+                   char *title)
+{
+    SS_JOBS(BoardEntity) entry = SESSIONSTREAM__EXAMPLES__JOBS__V1__BOARD_ENTITY__INIT;
+    SS_JOBS(ReportJobCommand) command = SESSIONSTREAM__EXAMPLES__JOBS__V1__REPORT_JOB_COMMAND__INIT;
+    char id[64];
+    (void)snprintf(id, sizeof id, "%s", session);
+    entry.session_id = id;
+    entry.title = title;
+    entry.state = state;
+    entry.steps = 3;
+    entry.steps_done = done;
+    command.entry = &entry;
+    post(f, SS_JOBS_BOARD, "ReportJob", &command.base);
+}
+
+SS_TEST(jobs, the_board_takes_what_a_job_could_be_and_nothing_else)
+{
+    char title[] = "Import";
+    static char wide[SS_JOBS_TITLE_BYTES_MAX + 2];
+    struct fixture f;
+    fixture_init(&f);
+    memset(wide, 'x', sizeof wide - 1);
+    report(&f, "j", SS_JOBS_RUNNING, 1, title);
+    ss_check(f.err == 0);
+    report(&f, "j", SS_JOBS_RUNNING, 4, title);
+    ss_check(f.err == SS_E_INVAL);
+    report(&f, "j", SS_JOBS_CANCELED + 1, 1, title);
+    ss_check(f.err == SS_E_INVAL);
+    report(&f, "j", SS_JOBS_RUNNING, 1, wide);
+    ss_check(f.err == SS_E_INVAL);
+    report(&f, "", SS_JOBS_RUNNING, 1, title);
+    ss_check(f.err == SS_E_INVAL);
+    ss_check(count(entities(&f, SS_JOBS_BOARD), "\"kind\"") == 1);
+    fixture_deinit(&f);
+}
+
+/* The last report of a job that ended has nobody who would repeat it. */
+SS_TEST(jobs, the_board_asks_for_reports_that_a_crash_has_lost)
+{
+    char title[] = "Import";
+    struct fixture f;
+    fixture_init(&f);
+    start(&f, "j", 3, 0, 0);
+    report(&f, "j", SS_JOBS_RUNNING, 2, title);    /* as if the last one had not come */
+    report(&f, "gone", SS_JOBS_RUNNING, 2, title);
+    ss_check(count(entities(&f, SS_JOBS_BOARD), "STATE_RUNNING") == 2);
+    ss__shard_free(f.shard);    /* nothing is closed */
+    open_shard(&f);
+    step_all(&f);
+    (void)entities(&f, SS_JOBS_BOARD);
+    step_all(&f);
+    const char *board = entities(&f, SS_JOBS_BOARD);
+    ss_check_msg(count(board, "STATE_DONE") == 1 && count(board, "\"stepsDone\":3") == 1, "%s",
+                 board);
+    ss_check(count(entities(&f, "gone"), "\"kind\"") == 0);
+    fixture_deinit(&f);
+}
+
+SS_TEST(jobs, a_job_that_goes_on_after_a_crash_is_on_the_board)
+{
+    char title[] = "Import";
+    struct fixture f;
+    fixture_init(&f);
+    start(&f, "j", 1, 1, 1);
+    report(&f, "j", SS_JOBS_FAILED, 0, title);    /* what the board had heard is wrong */
+    ss__shard_free(f.shard);
+    open_shard(&f);
+    step_all(&f);
+    ss_check(count(entities(&f, SS_JOBS_BOARD), "STATE_RUNNING") == 1);
+    fixture_deinit(&f);
+}
+
+SS_TEST(jobs, a_step_is_retried_once_however_often_it_is_asked_for)
+{
+    struct fixture f;
+    fixture_init(&f);
+    start(&f, "j", 1, 1, 1);
+    retry(&f, "j", 1);
+    ss_check(f.err == 0 && count(entities(&f, "j"), "STATE_DONE") == 2);
+    retry(&f, "j", 1);
+    ss_check(f.err == SS_E_NOTFOUND);
+    now_ns += UINT64_C(6000000000);    /* the timer of the first attempt */
+    step_all(&f);
+    ss_check(strstr(entities(&f, "j"), "\"attempt\":2") != NULL);
+    ss_check(count(entities(&f, "j"), "is done") == 1);
     fixture_deinit(&f);
 }
 

@@ -176,6 +176,33 @@ SS_TEST(registry, there_is_one_set_of_hooks)
     ss_registry_free(registry);
 }
 
+static int create_metadata(struct ss_metadata_call *call, struct ss_str session_id, void *ctx,
+                           void **ret_metadata)
+{
+    (void)call;
+    (void)session_id;
+    (void)ctx;
+    (void)ret_metadata;
+    return 0;
+}
+
+SS_TEST(registry, there_is_one_metadata_factory)
+{
+    static const struct ss_metadata_ops none = { NULL, NULL };
+    static const struct ss_metadata_ops ops = { create_metadata, NULL };
+    struct ss_registry *registry = open_registry();
+    check_refused(registry, ss_register_session_metadata(registry, NULL, NULL), SS_E_INVAL,
+                  "session metadata", "create");
+    check_refused(registry, ss_register_session_metadata(registry, &none, NULL), SS_E_INVAL,
+                  "session metadata", "create");
+    ss_check(registry->metadata.create == NULL);
+    ss_check(ss_register_session_metadata(registry, &ops, registry) == 0);
+    ss_check(registry->metadata.create == create_metadata && registry->metadata_ctx == registry);
+    check_refused(registry, ss_register_session_metadata(registry, &ops, NULL), SS_E_EXISTS,
+                  "session metadata", "already registered");
+    ss_registry_free(registry);
+}
+
 SS_TEST(registry, assets_have_paths_of_their_own)
 {
     static const uint8_t page[] = "<p>";
@@ -222,6 +249,7 @@ SS_TEST(registry, nothing_changes_once_frozen)
         ss_register_ui_projection(registry, "ui", project_ui, NULL),
         ss_register_timeline_projection(registry, "main", 1, project_timeline, NULL),
         ss_register_session_hooks(registry, &hooks, NULL),
+        ss_register_session_metadata(registry, NULL, NULL),
         ss_register_asset(registry, "/a", "text/html", page, 3),
         ss__registry_freeze(registry),
     };

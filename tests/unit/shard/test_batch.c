@@ -175,6 +175,33 @@ SS_TEST(batch, a_session_that_cannot_be_written_does_not_keep_others_in_memory)
     fixture_deinit(&f);
 }
 
+SS_TEST(batch, changes_leave_memory_unwritten_when_it_is_well_over_its_budget)
+{
+    static char text[4096];
+    struct fixture f;
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    post_put(&f, "other", "a", "1");
+    step_all(&f);
+    f.shard->options.session_cache_bytes = f.shard->state_bytes * 9 / 10;
+    step_all(&f);
+    ss_check(state_of(&f, "s") != NULL && !ss__list_empty(&state_of(&f, "s")->due));
+    f.shard->options.session_cache_bytes = f.shard->state_bytes / 2;
+    post_put(&f, "other", "a", "2");
+    f.shard->due_rows = 0;
+    f.shard->flush_wanted = false;    /* as if the disk were slow */
+    step_all(&f);
+    ss_check(state_of(&f, "s") == NULL && atomic_load(&f.stats->flushes) == 0);
+    ss_check(ss__list_empty(&f.shard->due));
+    post_put(&f, "s", "a", "2");
+    post_subscribe(&f, "s", 7, 1);
+    step_all(&f);
+    ss_check(f.done_ordinal == 2);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    ss_check_msg(strstr(text, "\"text\":\"1+2\"") != NULL, "%s", text);
+    fixture_deinit(&f);
+}
+
 SS_TEST(batch, nor_does_it_keep_an_idle_shard_from_writing_them)
 {
     struct fixture f;

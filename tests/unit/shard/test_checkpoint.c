@@ -139,12 +139,11 @@ SS_TEST(checkpoint, has_what_changed_after_it_was_wanted)
     static char text[1 << 16];
     struct fixture f;
     fixture_init(&f);
-    ss__shard_free(f.shard);
-    f.cache_bytes = 1;
-    fixture_open(&f);
     put_one(&f, "s", "a", "1");
     put_one(&f, "s", "b", "1");
     put_one(&f, "other", "a", "1");
+    f.shard->options.session_cache_bytes = f.shard->state_bytes - 1;
+    step_all(&f);
     ss_check(!ss__list_empty(&state_of(&f, "s")->due) && state_of(&f, "s")->dirty_count == 2);
     put_one(&f, "s", "a", "2");
     ss_check(ss__list_empty(&state_of(&f, "s")->due) && state_of(&f, "s")->dirty_count == 0);
@@ -154,7 +153,6 @@ SS_TEST(checkpoint, has_what_changed_after_it_was_wanted)
     ss_check(!ss__list_empty(&state_of(&f, "s")->due));
     put_one(&f, "other", "a", "3");
     ss_check(f.shard->states_count == 1);
-    f.cache_bytes = 0;
     fixture_restart(&f);
     snapshot_of(&f, "s", text, sizeof text);
     ss_check_msg(strstr(text, "\"text\":\"1+2\"") != NULL, "%s", text);

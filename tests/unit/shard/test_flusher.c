@@ -5,6 +5,7 @@
 #include "notes_app.h"
 
 #include "shard/flusher.h"
+#include "store/store_state.h"
 
 static void open_with_pool(struct fixture *f, struct ss_pool **ret_pool)
 {
@@ -233,5 +234,23 @@ SS_TEST(flusher, at_rest_moves_everything)
     struct ss_store_stats stats;
     ss__store_stats(f.shard->store, &stats);
     ss_check(stats.unflushed_bytes == 0 && atomic_load(&f.stats->flush_errors) == 0);
+    close_with_pool(&f, pool);
+}
+
+/* Whoever brings new sessions faster than the disk takes them waits for it. */
+SS_TEST(flusher, runs_on_the_shard_when_evicted_sessions_would_fill_memory)
+{
+    struct fixture f;
+    struct ss_pool *pool;
+    open_with_pool(&f, &pool);
+    put(&f, "s", "a", "1");
+    await_flush(&f);
+    ss__state_free(f.shard, state_of(&f, "s"));    /* as an eviction does */
+    ss_check(ss__store_held(f.shard->store) == 1);
+    f.shard->store->options.sessions_held_max = 0;
+    (void)ss__shard_step(f.shard);
+    ss_check(f.shard->jobs == 0 && !ss__store_flushing(f.shard->store));
+    ss_check(ss__store_held(f.shard->store) == 0);
+    ss_check(atomic_load(&f.stats->held) == 0 && atomic_load(&f.stats->flushes) > 0);
     close_with_pool(&f, pool);
 }

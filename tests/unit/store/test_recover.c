@@ -1,8 +1,9 @@
+/* What is found again after a crash: events, sessions, and what damage does to them. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "core/hash.h"
+#include "damage.h"
 #include "store_fixture.h"
 #include "store/store_state.h"
 
@@ -187,32 +188,6 @@ SS_TEST(recover, acknowledged_events_survive_kill_9)
 
 /* ---- damage stays where a check finds it, however often the store is opened ---- */
 
-/* Writes another session number or ordinal to the @index-th record. @sealed: its checksum fits. */
-static void forge(struct fixture *f, unsigned index, uint64_t sid, uint64_t ordinal, bool sealed)
-{
-    uint8_t bytes[512];
-    struct ss_log log;
-    struct ss_log_record record;
-    const struct ss_log_known known = { .synced = true };
-    uint64_t position = fixture_position(f, index);
-    ss_check(ss__log_open(&log, f->shard_dir, 0, f->options.directory_id, 0, true, NULL) == 0);
-    const struct ss_log_visitor visitor = { fixture_on_record, fixture_on_gap, fixture_on_torn };
-    static struct fixture_log found;
-    found = (struct fixture_log){ 0 };
-    ss_check(ss__log_walk(&log, &known, &visitor, &found) == 0);
-    ss_check(ss__log_read(&log, position, &record) == 0 && record.kind == SS_LOG_EVENT);
-    ss_check(record.len <= sizeof bytes);
-    memcpy(bytes, ss__log_bytes_from(&log, position).data, record.len);
-    ss__put_le64(bytes + 16, sid);
-    ss__put_le64(bytes + 24, ordinal);
-    if (sealed) {
-        ss__put_le64(bytes + record.len - 8,
-                     ss__checksum_seeded(log.seed, bytes, record.len - 8));
-    }
-    ss__log_close(&log);
-    fixture_write_log(f, position, bytes, record.len);
-}
-
 SS_TEST(recover, damaged_records_of_no_session_stay_and_hold_up_nobody)
 {
     struct fixture f;
@@ -221,7 +196,7 @@ SS_TEST(recover, damaged_records_of_no_session_stay_and_hold_up_nobody)
     fixture_publish(&f, "lost", 1, 50, 1);
     fixture_publish(&f, "before", 1, 50, 1);
     fixture_close(&f);
-    forge(&f, 5, 999, 1, true);
+    fixture_forge(&f, 5, 999, 1, true);
     uint64_t incarnation = f.report.incarnation;
     for (unsigned opened = 1; opened <= 3; opened++) {
         fixture_reopen(&f);
@@ -240,16 +215,6 @@ SS_TEST(recover, damaged_records_of_no_session_stay_and_hold_up_nobody)
     fixture_end(&f);
 }
 
-static void open_fails(struct fixture *f, int code, const char *part)
-{
-    struct ss_failure failure = { 0 };
-    struct ss_store *store;
-    struct ss_store_report report;
-    int err = ss__store_open(&f->options, &store, &report, &failure);
-    ss_check_msg(err == code, "%s", ss_error_name(err));
-    ss_check_msg(strstr(failure.text, part) != NULL, "%s", failure.text);
-}
-
 SS_TEST(recover, lost_session_number_never_writes_over_a_session)
 {
     struct fixture f;
@@ -258,7 +223,7 @@ SS_TEST(recover, lost_session_number_never_writes_over_a_session)
     fixture_flush_due(&f);
     fixture_close(&f);
     fixture_plant(&f, SS_DB_META, ss_str(META_SID), (struct ss_str){ 0 });
-    open_fails(&f, SS_E_CORRUPT, "session number");
+    fixture_open_fails(&f, SS_E_CORRUPT, "session number");
     fixture_end(&f);
 }
 
@@ -334,7 +299,7 @@ SS_TEST(recover, event_lost_to_a_damaged_session_number_changes_every_epoch_once
     uint64_t epoch_b = fixture_row_of(&f, "b").epoch;
     uint64_t incarnation = f.report.incarnation;
     fixture_crash(&f);
-    forge(&f, 8, 1, 2, false);
+    fixture_forge(&f, 8, 1, 2, false);
     fixture_reopen(&f);
     ss_check(f.report.damaged_records == 1 && f.report.incarnation == incarnation + 1);
     struct ss_session_row b = fixture_row_of(&f, "b");
@@ -349,7 +314,7 @@ SS_TEST(recover, event_lost_to_a_damaged_session_number_changes_every_epoch_once
         fixture_verify(&f, "b", 4, 50);
     }
     fixture_close(&f);
-    forge(&f, 7, 66, 1, false);
+    fixture_forge(&f, 7, 66, 1, false);
     fixture_reopen(&f);
     ss_check(f.report.incarnation == incarnation + 2);
     fixture_end(&f);
@@ -363,7 +328,7 @@ SS_TEST(recover, damaged_record_sets_only_the_session_aside_whose_next_event_it_
     fixture_publish(&f, "b", 2, 50, 1);
     fixture_publish(&f, "c", 5, 50, 5);
     fixture_crash(&f);
-    forge(&f, 4, 1, 2, false);
+    fixture_forge(&f, 4, 1, 2, false);
     fixture_reopen(&f);
     ss_check(fixture_row_of(&f, "a").quarantined && !fixture_row_of(&f, "b").quarantined);
     ss_check(!fixture_row_of(&f, "c").quarantined);
@@ -390,305 +355,7 @@ SS_TEST(recover, damaged_row_of_a_running_session_does_not_stop_the_others)
     fixture_end(&f);
 }
 
-/* ---- the end of the log ---- */
-
-static uint64_t batch_of(struct fixture *f, unsigned record)
-{
-    uint64_t position = fixture_position(f, record);
-    ss_check(position % SS_LOG_BLOCK_BYTES == SS_LOG_BATCH_HEAD_BYTES);
-    return position - SS_LOG_BATCH_HEAD_BYTES;
-}
-
-static void torn_at(uint64_t at)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_publish(&f, "b", 1, 50, 1);
-    struct ss_session_row a = fixture_row_of(&f, "a");
-    uint64_t incarnation = f.report.incarnation;
-    fixture_crash(&f);
-    fixture_flip_log(&f, batch_of(&f, 4) + at);
-    for (unsigned opened = 0; opened < 5; opened++) {
-        fixture_reopen(&f);
-        ss_check(f.report.damaged_records == 0 && f.report.incarnation == incarnation + 1);
-        ss_check(f.report.sessions == 1 && f.report.recovered_records == 3);
-        ss_check(fixture_row_of(&f, "a").epoch != a.epoch);
-        struct ss_store_session *none;
-        ss_check(ss__store_get_session(f.store, ss_str("b"), &none) == SS_E_NOTFOUND);
-        fixture_verify(&f, "a", 3, 50);
-        fixture_crash(&f);
-    }
-    fixture_check_clean(&f);
-    fixture_reopen(&f);
-    fixture_publish(&f, "b", 2, 50, 1);
-    fixture_crash(&f);
-    fixture_reopen(&f);
-    fixture_verify(&f, "b", 2, 50);
-    ss_check(f.report.damaged_records == 0 && f.report.incarnation == incarnation + 1);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, torn_last_batch_is_dropped_and_every_epoch_changes_once)
-{
-    torn_at(20);     /* its head */
-    torn_at(60);     /* the new session */
-    torn_at(140);    /* the event */
-}
-
-SS_TEST(recover, last_batch_a_flush_has_seen_is_damage_and_no_torn_end)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_publish(&f, "b", 3, 50, 1);
-    ss_check(ss__store_flush(f.store, 1) > 0);
-    fixture_crash(&f);
-    fixture_flip_record(&f, 7, 60);
-    fixture_reopen(&f);
-    ss_check(f.report.damaged_records == 1 && fixture_row_of(&f, "b").quarantined);
-    fixture_verify(&f, "a", 3, 50);
-    fixture_crash(&f);
-    fixture_reopen(&f);
-    ss_check(f.report.damaged_records == 1 && fixture_row_of(&f, "b").quarantined);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, batches_missing_at_the_end_are_reported_and_their_numbers_not_used_again)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_flush_all(&f);
-    fixture_publish(&f, "b", 3, 50, 1);
-    fixture_flush_due(&f);
-    uint64_t next = f.store->log.next_batch;
-    fixture_crash(&f);
-    uint8_t zeros[1024] = { 0 };
-    fixture_write_log(&f, batch_of(&f, 6), zeros, 512);
-    fixture_write_log(&f, ss__log_position(1, 512 * 6), zeros, 512);
-    ss_check(fixture_check(&f).findings >= 1 && strstr(f.finding, "missing") != NULL);
-    uint64_t incarnation = f.report.incarnation;
-    for (unsigned opened = 0; opened < 3; opened++) {
-        fixture_reopen(&f);
-        ss_check(f.store->log.next_batch == next && f.report.incarnation == incarnation + 1);
-        ss_check((f.report.damaged_records > 0) == (opened == 0));
-        fixture_verify(&f, "a", 3, 50);
-        fixture_crash(&f);
-    }
-    fixture_end(&f);
-}
-
-SS_TEST(recover, unreadable_batch_in_the_middle_is_a_gap_reported_each_time_but_counted_once)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_publish(&f, "b", 3, 50, 1);
-    fixture_publish(&f, "c", 1, 50, 1);
-    uint64_t incarnation = f.report.incarnation;
-    fixture_crash(&f);
-    fixture_flip_log(&f, batch_of(&f, 6) + 20);    /* the second event of b */
-    for (unsigned opened = 0; opened < 5; opened++) {
-        fixture_reopen(&f);
-        ss_check(f.report.damaged_records == 2 && f.report.incarnation == incarnation + 1);
-        ss_check(fixture_row_of(&f, "b").quarantined);    /* its third event does not follow */
-        ss_check(!fixture_row_of(&f, "a").quarantined);
-        fixture_verify(&f, "a", 3, 50);
-        fixture_verify(&f, "c", 1, 50);
-        fixture_flush_all(&f);
-        ss_check(fixture_count_files(&f, "log-") == 2);    /* evidence stays */
-        fixture_crash(&f);
-        ss_check(fixture_check(&f).findings >= 2 && strstr(f.finding, "log-00000001") != NULL);
-    }
-    fixture_end(&f);
-}
-
-/* Two damages at one place must not cancel out. */
-SS_TEST(recover, record_without_a_length_hides_the_rest_of_its_batch_and_changes_the_epochs)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 3, 50, 3);
-    fixture_publish(&f, "b", 3, 50, 1);
-    uint64_t incarnation = f.report.incarnation;
-    fixture_crash(&f);
-    fixture_flip_record(&f, 2, 3);
-    fixture_reopen(&f);
-    ss_check(f.report.damaged_records == 2 && f.report.incarnation == incarnation + 1);
-    fixture_verify(&f, "b", 3, 50);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, missing_file_is_refused_with_the_remedy)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 50, 60000, 1);
-    ss_check(f.store->log.count >= 3);
-    fixture_crash(&f);
-    fixture_delete_log(&f, 2);
-    open_fails(&f, SS_E_CORRUPT, "file of it is missing");
-    open_fails(&f, SS_E_CORRUPT, "ssctl store check");
-    ss_check(fixture_check(&f).findings >= 1 && strstr(f.finding, "missing") != NULL);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, all_files_missing_is_refused_too)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 1, 50, 1);
-    fixture_crash(&f);
-    fixture_delete_log(&f, 1);
-    open_fails(&f, SS_E_CORRUPT, "file of it is missing");
-    fixture_end(&f);
-}
-
-SS_TEST(recover, damaged_first_block_is_reported_and_its_events_are_read)
-{
-    for (uint64_t serial = 1; serial <= 2; serial++) {
-        struct fixture f;
-        fixture_open(&f);
-        fixture_publish(&f, "a", 25, 60000, 1);
-        ss_check(ss__log_current(&f.store->log)->head.serial == 2);
-        uint64_t incarnation = f.report.incarnation;
-        fixture_crash(&f);
-        fixture_flip_log(&f, ss__log_position(serial, 40));
-        for (unsigned opened = 0; opened < 2; opened++) {
-            fixture_reopen(&f);
-            ss_check(f.report.damaged_records >= 1 && f.report.incarnation == incarnation + 1);
-            fixture_verify(&f, "a", 25, 60000);
-            fixture_crash(&f);
-            ss_check(fixture_check(&f).findings >= 1);
-            ss_check(strstr(f.finding, "first block") != NULL);
-        }
-        fixture_reopen(&f);
-        fixture_flush_all(&f);
-        fixture_verify(&f, "a", 25, 60000);
-        fixture_end(&f);
-    }
-}
-
-static void first_unreadable_is_the_end(enum ss_durability durability, uint64_t at)
-{
-    struct fixture f;
-    fixture_init(&f);
-    f.options.durability = durability;
-    fixture_reopen(&f);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_publish(&f, "b", 3, 50, 1);
-    uint64_t incarnation = f.report.incarnation;
-    fixture_crash(&f);
-    fixture_flip_log(&f, batch_of(&f, 3) + at);    /* the third event of a */
-    fixture_reopen(&f);
-    ss_check(f.report.damaged_records == 0 && f.report.incarnation > incarnation);
-    struct ss_store_session *none;
-    ss_check(ss__store_get_session(f.store, ss_str("b"), &none) == SS_E_NOTFOUND);
-    fixture_verify(&f, "a", 2, 50);
-    fixture_publish(&f, "a", 1, 50, 1);
-    fixture_crash(&f);
-    fixture_check_clean(&f);
-    fixture_reopen(&f);
-    fixture_verify(&f, "a", 3, 50);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, without_syncs_the_first_unreadable_batch_is_the_end)
-{
-    first_unreadable_is_the_end(SS_DURABILITY_NONE, 20);
-    first_unreadable_is_the_end(SS_DURABILITY_INTERVAL, 20);
-    first_unreadable_is_the_end(SS_DURABILITY_NONE, 60);
-}
-
-SS_TEST(recover, end_is_judged_by_the_mode_it_was_written_in_also_when_a_start_failed)
-{
-    struct fixture f;
-    fixture_init(&f);
-    f.options.durability = SS_DURABILITY_NONE;
-    fixture_reopen(&f);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_crash(&f);
-    fixture_flip_log(&f, batch_of(&f, 2) + 20);    /* the second event */
-    f.options.durability = SS_DURABILITY_FSYNC;
-    ss__fault_arm("log.create", 1, 1, ENOSPC);
-    open_fails(&f, SS_E_STOREFULL, "cannot be opened");
-    ss__fault_reset();
-    fixture_reopen(&f);
-    ss_check(f.report.damaged_records == 0);
-    fixture_verify(&f, "a", 1, 50);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_publish(&f, "b", 1, 50, 1);
-    fixture_crash(&f);
-    fixture_flip_log(&f, batch_of(&f, 3) + 20);    /* from here on every batch was synced */
-    fixture_reopen(&f);
-    ss_check(f.report.damaged_records == 2 && fixture_row_of(&f, "a").quarantined);
-    fixture_verify(&f, "b", 1, 50);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, start_that_ended_before_the_first_flush_is_repeated)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 3, 50, 1);
-    fixture_crash(&f);
-    fixture_plant(&f, SS_DB_META, ss_str(META_LOG), (struct ss_str){ 0 });
-    fixture_reopen(&f);
-    fixture_verify(&f, "a", 3, 50);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, done_five_times_in_a_row_it_gives_the_same)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 70, 50, 7);
-    fixture_publish(&f, "b", 3, 50, 1);
-    fixture_flush_due(&f);
-    fixture_publish(&f, "c", 3, 50, 2);
-    uint64_t epoch = fixture_row_of(&f, "b").epoch;
-    uint64_t unflushed = fixture_stats(&f).unflushed_bytes;
-    for (unsigned i = 0; i < 5; i++) {
-        fixture_crash(&f);
-        fixture_check_clean(&f);
-        fixture_reopen(&f);    /* and killed again before the first batch */
-        ss_check(f.report.recovered_records == 6 && f.report.sessions == 3);
-        ss_check(f.report.damaged_records == 0 && fixture_row_of(&f, "b").epoch == epoch);
-        ss_check(fixture_stats(&f).unflushed_bytes == unflushed);
-        fixture_verify(&f, "a", 70, 50);
-        fixture_verify(&f, "b", 3, 50);
-        fixture_verify(&f, "c", 3, 50);
-    }
-    fixture_flush_all(&f);
-    ss_check(fixture_count_files(&f, "log-") == 1);
-    fixture_close(&f);
-    fixture_check_clean(&f);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, events_of_an_earlier_life_of_a_file_never_come_back)
-{
-    struct fixture f;
-    fixture_open(&f);
-    for (unsigned i = 0; i < 40; i++) {
-        fixture_publish(&f, i % 2 == 0 ? "a" : "b", 1, 60000, 1);
-        fixture_flush_all(&f);
-    }
-    ss_check(fixture_count_files(&f, "spare-") > 0);
-    for (unsigned i = 0; i < 6; i++) {
-        fixture_publish(&f, "c", 1, 50, 1);
-        fixture_crash(&f);
-        fixture_check_clean(&f);
-        fixture_reopen(&f);
-        ss_check(f.report.damaged_records == 0 && f.report.sessions == 3);
-        ss_check(f.report.recovered_records == i + 1);
-        fixture_verify(&f, "a", 20, 60000);
-        fixture_verify(&f, "b", 20, 60000);
-        fixture_verify(&f, "c", i + 1, 50);
-    }
-    fixture_end(&f);
-}
+/* ---- sessions that are only in the log ---- */
 
 SS_TEST(recover, session_that_is_only_in_the_log_keeps_its_number_and_is_moved_by_a_flush)
 {
@@ -738,54 +405,4 @@ SS_TEST(recover, new_session_whose_record_is_damaged_loses_its_events_and_no_oth
     fixture_reopen(&f);
     fixture_verify(&f, "c", 2, 50);
     fixture_end(&f);
-}
-
-/* A file that is kept outlives the one behind it, which had said where it ends. */
-static void torn_end_stays_dropped(enum ss_durability durability)
-{
-    struct fixture f;
-    fixture_init(&f);
-    f.options.durability = durability;
-    fixture_reopen(&f);
-    fixture_publish(&f, "hurt", 3, 50, 1);
-    fixture_publish(&f, "well", 1, 50, 1);
-    struct ss_store_session *well = fixture_session(&f, "well");
-    struct ss_store_session *other = fixture_session(&f, "other");
-    fixture_stage(&f, well, 1, 50);
-    fixture_stage(&f, other, 1, 50);
-    ss_check(ss__store_commit(f.store) == 0);
-    ss__store_put_session(f.store, well);
-    ss__store_put_session(f.store, other);
-    fixture_crash(&f);
-    struct fixture_log log;
-    fixture_read_log(&f, &log);
-    fixture_flip_log(&f, log.positions[log.count - 1] + 60);    /* the last one: torn */
-    if (durability == SS_DURABILITY_FSYNC) {
-        fixture_flip_record(&f, 2, 60);    /* evidence for which the file is kept */
-    } else {
-        forge(&f, 2, 999, 1, true);
-    }
-    fixture_reopen(&f);
-    uint64_t incarnation = f.report.incarnation;
-    ss_check(f.report.damaged_records >= 1 && fixture_row_of(&f, "well").ordinal == 1);
-    for (unsigned i = 0; i < 60; i++) {
-        fixture_publish(&f, "busy", 1, 60000, 1);
-        fixture_flush_all(&f);
-    }
-    ss_check(f.store->log.count == 2 && f.store->log.files[0]->head.serial == 1);
-    for (unsigned opened = 0; opened < 2; opened++) {
-        fixture_close(&f);
-        fixture_reopen(&f);
-        ss_check(fixture_row_of(&f, "well").ordinal == 1);
-        ss_check(f.report.incarnation == incarnation);
-    }
-    fixture_publish(&f, "well", 1, 50, 1);
-    fixture_verify(&f, "well", 2, 50);
-    fixture_end(&f);
-}
-
-SS_TEST(recover, torn_end_of_a_kept_file_stays_dropped_when_the_next_file_is_gone)
-{
-    torn_end_stays_dropped(SS_DURABILITY_FSYNC);
-    torn_end_stays_dropped(SS_DURABILITY_NONE);
 }

@@ -188,3 +188,24 @@ SS_TEST(straggler, failed_flush_moves_the_search_back)
     verify_slow(&f, 10, 100);
     fixture_end(&f);
 }
+
+SS_TEST(straggler, sessions_that_nobody_uses_are_flushed_before_they_fill_memory)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.options.sessions_held_max = 100;
+    fixture_reopen(&f);
+    publish_slow(&f, 100, 100);
+    ss_check(ss__store_held(f.store) == 100 && !ss__log_over_window(f.store));
+    struct ss_store_session *used = fixture_session(&f, "slow-0");
+    ss_check(ss__store_held(f.store) == 99);
+    ss__store_put_session(f.store, used);
+    publish_slow(&f, 200, 100);
+    ss_check(ss__log_over_window(f.store) && ss__store_flush_due(f.store));
+    ss_check(!ss__store_crowded(f.store));
+    publish_slow(&f, 201, 100);
+    ss_check(ss__store_held(f.store) == 201 && ss__store_crowded(f.store));
+    ss_check(stragglers(&f, 0) == 201 && ss__store_held(f.store) == 0);
+    ss_check(!ss__log_over_window(f.store));
+    fixture_end(&f);
+}

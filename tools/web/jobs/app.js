@@ -8,11 +8,11 @@ const WORDS = { STATE_RUNNING: "running", STATE_WAITING: "waiting", STATE_DONE: 
                 STATE_FAILED: "failed", STATE_CANCELED: "cancelled" };
 
 const byId = (id) => document.getElementById(id);
-const board = new Map();     // session id -> Board entity
+const board = new Map();     // session id -> { entry, created }
 let job = newJob("");
 
 function newJob(id) {
-  return { id, job: null, steps: new Map(), log: new Map(), percent: new Map() };
+  return { id, known: false, job: null, steps: new Map(), log: new Map(), percent: new Map() };
 }
 
 function element(tag, className, text = "") {
@@ -22,88 +22,156 @@ function element(tag, className, text = "") {
   return made;
 }
 
-function badge(state) {
+function say(span, text) {
+  if (span.textContent !== text) span.textContent = text;
+}
+
+function showBadge(span, state) {
   const word = WORDS[state] ?? "";
-  const made = element("span", "badge", word);
-  made.dataset.state = word;
-  return made;
+  span.dataset.state = word;
+  say(span, word);
+}
+
+// Makes the children of a list those of the items. An element stays with the key of its item, so
+// that a click or the focus on it is not lost when something else changes.
+function showList(list, items, keyOf, make, fill) {
+  const old = new Map([...list.children].map((row) => [row.dataset.key, row]));
+  let before = list.firstElementChild;
+  for (const item of items) {
+    const key = String(keyOf(item));
+    let row = old.get(key);
+    old.delete(key);
+    if (row === undefined) {
+      row = make(item);
+      row.dataset.key = key;
+    }
+    fill(row, item);
+    if (row === before) before = before.nextElementSibling;
+    else list.insertBefore(row, before);
+  }
+  for (const row of old.values()) row.remove();
 }
 
 // ---- the board ----
 
+function makeRow() {
+  const link = element("a", "row");
+  link.append(element("span", "row-title"), element("span", "row-steps"), element("span", "badge"));
+  return link;
+}
+
+function fillRow(link, { entry }) {
+  const [title, steps, state] = link.children;
+  link.href = `?job=${encodeURIComponent(entry.sessionId)}`;
+  link.ariaCurrent = entry.sessionId === job.id ? "true" : null;
+  say(title, entry.title ?? "");
+  say(steps, `${entry.stepsDone ?? 0}/${entry.steps ?? 0}`);
+  showBadge(state, entry.state);
+}
+
+// The newest job first.
 function showBoard() {
-  const rows = [...board.values()].reverse().map((entry) => {
-    const link = element("a", "row");
-    link.href = `?job=${encodeURIComponent(entry.sessionId)}`;
-    link.ariaCurrent = entry.sessionId === job.id ? "true" : null;
-    link.append(element("span", "row-title", entry.title),
-                element("span", "row-steps", `${entry.stepsDone ?? 0}/${entry.steps ?? 0}`),
-                badge(entry.state));
-    return link;
+  const items = [...board.values()].sort((a, b) => b.created - a.created);
+  showList(byId("board"), items, ({ entry }) => entry.sessionId, makeRow, fillRow);
+  byId("board").hidden = items.length === 0;
+  byId("board-empty").hidden = items.length > 0;
+}
+
+// Many jobs report at once: they are shown together.
+let boardWaits = false;
+function showBoardSoon() {
+  if (boardWaits) return;
+  boardWaits = true;
+  requestAnimationFrame(() => {
+    boardWaits = false;
+    showBoard();
   });
-  byId("board").replaceChildren(...rows);
-  byId("board-empty").hidden = rows.length > 0;
 }
 
 const onBoard = {
   snapshot({ entities = [] }) {
     board.clear();
-    for (const { kind, id, payload } of entities) {
-      if (kind === "Board") board.set(id, payload);
+    for (const { kind, id, payload, createdOrdinal } of entities) {
+      if (kind === "Board") board.set(id, { entry: payload, created: Number(createdOrdinal) });
     }
     showBoard();
   },
-  event({ name, payload }) {
+  event({ name, payload, eventOrdinal }) {
     if (name !== "BoardChanged") return;
-    board.set(payload.sessionId, payload);
-    showBoard();
+    const created = board.get(payload.sessionId)?.created ?? Number(eventOrdinal);
+    board.set(payload.sessionId, { entry: payload, created });
+    showBoardSoon();
   },
 };
 
 // ---- one job ----
 
-function showStep(step) {
-  const percent = step.state === "STATE_DONE" ? 100 : (job.percent.get(step.number) ?? 0);
+function makeStep({ number }) {
   const row = element("li", "step");
   const bar = element("progress", "bar");
+  const retry = element("button", "quiet", "Retry now");
   bar.max = 100;
-  bar.value = percent;
-  bar.ariaLabel = `Step ${step.number}`;
-  const words = step.attempt > 1 ? `Step ${step.number}, attempt ${step.attempt}`
-                                 : `Step ${step.number}`;
-  row.append(element("span", "step-name", words), badge(step.state), bar);
-  if (step.state === "STATE_FAILED" || step.state === "STATE_WAITING") {
-    const retry = element("button", "quiet", "Retry now");
-    retry.addEventListener("click", () => command("RetryStep", { step: step.number }));
-    row.append(retry);
-  }
+  bar.ariaLabel = `Step ${number}`;
+  retry.addEventListener("click", () => command("RetryStep", { step: number }));
+  row.append(element("span", "step-name"), element("span", "badge"), bar, retry);
   return row;
 }
 
-function showLine(line) {
+const timeOf = (ms) => new Date(Number(ms)).toLocaleTimeString();
+
+function fillStep(row, step) {
+  const [name, state, bar, retry] = row.children;
+  const attempt = step.attempt > 1 ? `, attempt ${step.attempt}` : "";
+  const again = step.state === "STATE_WAITING" ? `, again at ${timeOf(step.retryAtMs)}` : "";
+  say(name, `Step ${step.number} of ${job.job.steps}${attempt}${again}`);
+  showBadge(state, step.state);
+  row.dataset.state = state.dataset.state;
+  bar.value = step.state === "STATE_DONE" ? 100 : (job.percent.get(step.number) ?? 0);
+  retry.hidden = step.state !== "STATE_FAILED" && step.state !== "STATE_WAITING";
+}
+
+function makeLine(line) {
   const row = element("li", "line");
-  const time = new Date(Number(line.timeMs));
-  row.append(element("time", "line-time", time.toLocaleTimeString()),
+  row.append(element("time", "line-time", timeOf(line.timeMs)),
              element("span", "line-text", line.text));
   return row;
+}
+
+// Shows the newest line, unless somebody reads older ones.
+function showLog(lines) {
+  const log = byId("log");
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 4;
+  showList(log, lines, ({ number }) => number, makeLine, () => {});
+  if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
 function showJob() {
   byId("job").hidden = job.job === null;
   byId("job-empty").hidden = job.job !== null;
-  if (job.job === null) return;
-  const byNumber = (a, b) => a.number - b.number;
-  byId("job-title").textContent = job.job.title;
-  byId("job-state").replaceChildren(badge(job.job.state));
+  if (job.job === null) {
+    say(byId("job-empty"), job.known ? "There is no such job." : "Start a job, or choose one.");
+    return;
+  }
+  const sorted = (map) => [...map.values()].sort((a, b) => a.number - b.number);
+  say(byId("job-title"), job.job.title);
+  showBadge(byId("job-state"), job.job.state);
   byId("cancel").hidden = job.job.state !== "STATE_RUNNING";
-  byId("steps").replaceChildren(...[...job.steps.values()].sort(byNumber).map(showStep));
-  byId("log").replaceChildren(...[...job.log.values()].sort(byNumber).map(showLine));
-  byId("log").scrollTop = byId("log").scrollHeight;
+  showList(byId("steps"), sorted(job.steps), ({ number }) => number, makeStep, fillStep);
+  showLog(sorted(job.log));
+}
+
+// Lines and steps of two jobs have the same numbers.
+function clearLists() {
+  byId("steps").replaceChildren();
+  byId("log").replaceChildren();
 }
 
 const onJob = {
   snapshot({ sessionId, entities = [] }) {
+    if (sessionId !== job.id) return;
     job = newJob(sessionId);
+    job.known = true;
+    clearLists();
     for (const { kind, payload } of entities) {
       if (kind === "Job") job.job = payload;
       if (kind === "Step") job.steps.set(payload.number, payload);
@@ -126,13 +194,17 @@ const onJob = {
 
 // ---- commands ----
 
+function showTrouble(text) {
+  say(byId("trouble"), text);
+}
+
 async function command(name, payload, sessionId = job.id) {
-  byId("trouble").textContent = "";
+  showTrouble("");
   try {
     await link.submit(sessionId, name, `${PACKAGE}${name}Command`, payload);
     return true;
   } catch (error) {
-    byId("trouble").textContent = error.message;
+    showTrouble(error.message);
     return false;
   }
 }
@@ -145,21 +217,32 @@ byId("start").addEventListener("submit", async (event) => {
   const sessionId = `job-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
   const payload = { title: form.get("title"), steps: Number(form.get("steps")) };
   if (form.get("fails")) Object.assign(payload, { failStep: 2, failures: 2 });
-  if (await command("StartJob", payload, sessionId)) open(sessionId);
+  if (await command("StartJob", payload, sessionId)) openJob(sessionId);
 });
 
 // ---- which job ----
 
-function open(sessionId) {
+function openJob(sessionId) {
   history.pushState(null, "", `?job=${encodeURIComponent(sessionId)}`);
   showUrl();
+  bringIntoView();
+}
+
+// On a narrow screen the job is below the board.
+function bringIntoView() {
+  if (matchMedia("(max-width: 50rem)").matches) {
+    document.querySelector("section.job").scrollIntoView({ block: "start" });
+  }
 }
 
 function showUrl() {
-  const id = new URLSearchParams(location.search).get("job") ?? "";
+  const asked = new URLSearchParams(location.search).get("job") ?? "";
+  const id = asked === BOARD ? "" : asked;
   if (id !== job.id) {
     if (job.id !== "") link.unfollow(job.id);
     job = newJob(id);
+    showTrouble("");
+    clearLists();
     if (id !== "") link.follow(id, onJob);
   }
   showBoard();
@@ -172,12 +255,13 @@ byId("board").addEventListener("click", (event) => {
   event.preventDefault();
   history.pushState(null, "", row.href);
   showUrl();
+  bringIntoView();
 });
 addEventListener("popstate", showUrl);
 
 const link = new Link((state) => {
   byId("link").dataset.state = state;
   byId("link").textContent = { connecting: "Connecting", live: "Live", lost: "Reconnecting" }[state];
-});
+}, showTrouble);
 link.follow(BOARD, onBoard);
 showUrl();

@@ -13,9 +13,10 @@ export class Link {
   #answers = new Map();     // request id -> { resolve, reject }
   #requests = 0;
 
-  // onState("connecting" | "live" | "lost")
-  constructor(onState) {
+  // onState("connecting" | "live" | "lost"); onError(text): a session cannot be followed
+  constructor(onState, onError) {
     this.onState = onState;
+    this.onError = onError;
     this.#connect();
   }
 
@@ -72,6 +73,21 @@ export class Link {
     return true;
   }
 
+  // A subscribe was refused, for a while or for good.
+  #refused({ sessionId, code, message }) {
+    const session = this.#sessions.get(sessionId);
+    if (!session || code !== "overloaded") {
+      this.onError(message);
+      return;
+    }
+    const socket = this.#socket;
+    setTimeout(() => {
+      if (this.#socket === socket && this.#sessions.get(sessionId) === session) {
+        this.#subscribe(sessionId);
+      }
+    }, BACKOFF_MAX_MS);
+  }
+
   #subscribe(sessionId) {
     const { cursor } = this.#sessions.get(sessionId);
     this.#send({ subscribe: cursor === "" ? { sessionId } : { sessionId, resume: cursor } });
@@ -81,6 +97,7 @@ export class Link {
     if (frame.ping) this.#send({ pong: { nonce: frame.ping.nonce ?? "" } });
     const answer = frame.accepted ?? frame.error;
     const asked = answer && this.#answers.get(answer.requestId);
+    if (frame.error && !asked) this.#refused(frame.error);
     if (asked) {
       this.#answers.delete(answer.requestId);
       if (frame.accepted) asked.resolve();
