@@ -46,6 +46,7 @@ struct ss_engine_options {
     uint32_t dead_timeout_ms;           /* 60,000: nothing received for so long closes */
     enum ss_projection_policy ui_policy;          /* SS_POLICY_FAIL; not SS_POLICY_HALT */
     enum ss_projection_policy timeline_policy;    /* SS_POLICY_FAIL */
+    uint32_t idempotency_ttl_ms;        /* 86,400,000: how long results of keyed commands are kept */
     uint32_t stop_timeout_ms;           /* 4,000: what ss_engine_stop waits for clients and flushes */
 };
 
@@ -84,6 +85,7 @@ struct ss_result {
     int err;                /* 0, or why; SS_E_COMMIT: the outcome is unknown */
     const char *message;    /* for a person; "" on success; valid during the call */
     uint64_t ordinal;       /* highest ordinal published, 0 if none */
+    bool replayed;          /* by an earlier command with the same idempotency key */
 };
 
 /* Called once per accepted call, on the shard thread after the commit; must not block. */
@@ -96,6 +98,14 @@ typedef void ss_done_fn(const struct ss_result *result, void *ctx);
 SS_API int ss_engine_submit(struct ss_engine *engine, struct ss_str session_id,
                             const char *command, const ProtobufCMessage *payload,
                             ss_done_fn *done, void *ctx);
+
+/* The same with an idempotency key, 1 to SS_IDEMPOTENCY_KEY_BYTES_MAX bytes of UTF-8 without NUL: of
+ * the commands of a session with one key the handler runs for the first, and the others get its
+ * result, for idempotency_ttl_ms and across restarts (docs/commands.md). @done may get SS_E_CONFLICT:
+ * the key was used for another command or payload. Also SS_E_INVAL: no such key is possible. */
+SS_API int ss_engine_submit_keyed(struct ss_engine *engine, struct ss_str session_id,
+                                  const char *command, const ProtobufCMessage *payload,
+                                  struct ss_str key, ss_done_fn *done, void *ctx);
 
 /* Publishes an event past any handler. As ss_engine_submit, with SS_E_UNKNOWN_EVENT. */
 SS_API int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id,

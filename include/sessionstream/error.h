@@ -60,7 +60,8 @@ extern "C" {
     X(TIMELINE_HALTED, -10041, "timeline_halted",    "the timeline stopped at a failed event")   \
     X(DELETED,         -10042, "session_deleted",    "the session was deleted")                  \
     X(IN_USE,          -10043, "session_in_use",     "the session is in use")                    \
-    X(SNAPSHOT_SIZE,   -10044, "snapshot_too_large", "the snapshot is too large for one frame")
+    X(SNAPSHOT_SIZE,   -10044, "snapshot_too_large", "the snapshot is too large for one frame")  \
+    X(CONFLICT,        -10045, "conflict",           "something else is there already")
 
 enum ss_error {
     SS_OK = 0,

@@ -8,6 +8,7 @@
 #define SS_NAME_BYTES_MAX 64
 #define SS_ENTITY_ID_BYTES_MAX 255
 #define SS_REQUEST_ID_BYTES_MAX 128
+#define SS_IDEMPOTENCY_KEY_BYTES_MAX 255
 
 /* Payloads and frames; defaults, configurable. */
 #define SS_PAYLOAD_BYTES_MAX (1u << 20)
@@ -90,6 +91,12 @@
 
 /* Timeline projections of a registry; it may have as many UI projections. */
 #define SS_PROJECTIONS_MAX 8
+
+/* Results of keyed commands that are kept, of one session and of a shard. */
+#define SS_SESSION_KEYS_MAX 1024
+#define SS_SESSION_KEYS_BYTES_MAX (512u << 10)
+#define SS_SHARD_KEYS_MAX 100000
+#define SS_SHARD_KEYS_BYTES_MAX (64u << 20)
 
 /* Events of a session that are not in its timeline and are known by name. */
 #define SS_FAILED_ORDINALS_MAX 16
@@ -270,6 +277,21 @@
     X(APPENDED_BYTES_MAX, "bytes",                                                                \
       "Appended to entities of a session without being stored",                                   \
       "Memory that no event accounts for.")                                                       \
+    X(IDEMPOTENCY_KEY_BYTES_MAX, "bytes",                                                         \
+      "The idempotency key of a command",                                                         \
+      "It is kept in memory with the result.")                                                    \
+    X(SESSION_KEYS_MAX, "results",                                                                \
+      "Of keyed commands, kept for one session; the oldest go",                                   \
+      "One session does not push out those of others.")                                           \
+    X(SESSION_KEYS_BYTES_MAX, "bytes",                                                            \
+      "Memory of the results of keyed commands of one session",                                   \
+      "One session does not push out those of others.")                                           \
+    X(SHARD_KEYS_MAX, "results",                                                                  \
+      "Of keyed commands, kept for all sessions of a shard; the oldest go",                       \
+      "They are in memory, so that a look-up never waits for the disk.")                          \
+    X(SHARD_KEYS_BYTES_MAX, "bytes",                                                              \
+      "Memory of the results of keyed commands of a shard",                                       \
+      "They are in memory, so that a look-up never waits for the disk.")                          \
     X(FAILED_ORDINALS_MAX, "ordinals",                                                            \
       "Failed events of a session that are named, the oldest; more are counted",                  \
       "They stand in the row of the session.")                                                    \

@@ -108,6 +108,7 @@ static struct ss_store_options store_options(const struct ss_engine *engine, con
         store.log_window_bytes_max = store.log_window_bytes;
     }
     store.min_free_bytes = engine->options.min_free_bytes;
+    store.command_ttl_ms = engine->options.idempotency_ttl_ms;
     store.clock = &ss__system_clock;
     return store;
 }
@@ -360,11 +361,12 @@ static int post_request(struct ss_engine *engine, struct ss_request *request)
     return err;
 }
 
-static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_str session_id,
-                const struct ss_name *name, struct ss_str payload, ss_done_fn *done, void *ctx)
+static int post_keyed(struct ss_engine *engine, enum ss_request_kind kind,
+                      struct ss_str session_id, const struct ss_name *name, struct ss_str payload,
+                      struct ss_str key, ss_done_fn *done, void *ctx)
 {
     struct ss_str none = { NULL, 0 };
-    struct ss_request *request = ss__request_new(kind, session_id, none, payload);
+    struct ss_request *request = ss__request_new_keyed(kind, session_id, none, payload, key);
     if (request == NULL) {
         return SS_E_NOMEM;
     }
@@ -372,6 +374,12 @@ static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_s
     request->done = done;
     request->ctx = ctx;
     return post_request(engine, request);
+}
+
+static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_str session_id,
+                const struct ss_name *name, struct ss_str payload, ss_done_fn *done, void *ctx)
+{
+    return post_keyed(engine, kind, session_id, name, payload, ss_str(NULL), done, ctx);
 }
 
 const struct ss_router *ss__engine_router(const struct ss_engine *engine)
@@ -391,7 +399,8 @@ static int check_session_id(const struct ss_engine *engine, struct ss_str id)
 
 static int pack_and_post(struct ss_engine *engine, enum ss_request_kind kind,
                          struct ss_str session_id, const struct ss_name *name,
-                         const ProtobufCMessage *payload, ss_done_fn *done, void *ctx)
+                         const ProtobufCMessage *payload, struct ss_str key, ss_done_fn *done,
+                         void *ctx)
 {
     if (payload == NULL) {
         return SS_E_PAYLOAD;
@@ -411,7 +420,7 @@ static int pack_and_post(struct ss_engine *engine, enum ss_request_kind kind,
     struct ss_str bytes = ss_str_of(packed, protobuf_c_message_pack(payload, packed));
     int err = ss__validate(name->type, bytes, NULL);
     if (err == 0) {
-        err = post(engine, kind, session_id, name, bytes, done, ctx);
+        err = post_keyed(engine, kind, session_id, name, bytes, key, done, ctx);
     }
     if (packed != small) {
         free(packed);
@@ -419,8 +428,8 @@ static int pack_and_post(struct ss_engine *engine, enum ss_request_kind kind,
     return err;
 }
 
-int ss_engine_submit(struct ss_engine *engine, struct ss_str session_id, const char *command,
-                     const ProtobufCMessage *payload, ss_done_fn *done, void *ctx)
+static int submit(struct ss_engine *engine, struct ss_str session_id, const char *command,
+                  const ProtobufCMessage *payload, struct ss_str key, ss_done_fn *done, void *ctx)
 {
     int err = check_session_id(engine, session_id);
     if (err != 0) {
@@ -429,8 +438,23 @@ int ss_engine_submit(struct ss_engine *engine, struct ss_str session_id, const c
     const struct ss_name *name =
         ss__registry_find(engine->registry, SS_SPACE_COMMAND, ss_str(command));
     return name == NULL ? SS_E_UNKNOWN_COMMAND
-                        : pack_and_post(engine, SS_REQUEST_SUBMIT, session_id, name, payload, done,
-                                        ctx);
+                        : pack_and_post(engine, SS_REQUEST_SUBMIT, session_id, name, payload, key,
+                                        done, ctx);
+}
+
+int ss_engine_submit(struct ss_engine *engine, struct ss_str session_id, const char *command,
+                     const ProtobufCMessage *payload, ss_done_fn *done, void *ctx)
+{
+    return submit(engine, session_id, command, payload, ss_str(NULL), done, ctx);
+}
+
+int ss_engine_submit_keyed(struct ss_engine *engine, struct ss_str session_id,
+                           const char *command, const ProtobufCMessage *payload,
+                           struct ss_str key, ss_done_fn *done, void *ctx)
+{
+    return ss__request_key_valid(key)
+               ? submit(engine, session_id, command, payload, key, done, ctx)
+               : SS_E_INVAL;
 }
 
 int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id, const char *event,
@@ -443,7 +467,7 @@ int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id, const 
     const struct ss_name *name = ss__registry_find(engine->registry, SS_SPACE_EVENT, ss_str(event));
     return name == NULL ? SS_E_UNKNOWN_EVENT
                         : pack_and_post(engine, SS_REQUEST_PUBLISH, session_id, name, payload,
-                                        done, ctx);
+                                        ss_str(NULL), done, ctx);
 }
 
 int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,

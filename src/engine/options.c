@@ -27,6 +27,7 @@ void ss_engine_options_init(struct ss_engine_options *options)
         .handshake_timeout_ms = 10000,
         .ping_interval_ms = 25000,
         .dead_timeout_ms = 60000,
+        .idempotency_ttl_ms = 86400000,
         .stop_timeout_ms = 4000,
     };
 }
@@ -64,6 +65,7 @@ static int check_ranges(const struct ss_engine_options *options, struct ss_failu
         { "handshake_timeout_ms", options->handshake_timeout_ms, 1, 10 * MINUTE_MS },
         { "ping_interval_ms", options->ping_interval_ms, 1, 60 * MINUTE_MS },
         { "dead_timeout_ms", options->dead_timeout_ms, 2, 120 * MINUTE_MS },
+        { "idempotency_ttl_ms", options->idempotency_ttl_ms, 1000, 43200 * MINUTE_MS },
         { "stop_timeout_ms", options->stop_timeout_ms, 0, 10 * MINUTE_MS },
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {

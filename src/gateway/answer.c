@@ -80,9 +80,12 @@ void ss__answer_pong(struct ss_conn *conn, struct ss_str nonce)
                                        scratch_of(conn)));
 }
 
-void ss__answer_accepted(struct ss_conn *conn, struct ss_str request_id, struct ss_str session_id,
-                         uint64_t ordinal)
+void ss__answer_accepted(struct ss_conn *conn, const struct ss_request *request)
 {
-    ss__conn_send(conn, ss__frame_accepted(transport_of(conn), encoding_of(conn), request_id,
-                                           session_id, ordinal, scratch_of(conn)));
+    struct ss_accepted_frame frame = { .request_id = request->request_id,
+                                       .session_id = request->session_id,
+                                       .ordinal = request->ordinal,
+                                       .replayed = request->replayed };
+    ss__conn_send(conn, ss__frame_accepted(transport_of(conn), encoding_of(conn), &frame,
+                                           scratch_of(conn)));
 }

@@ -20,7 +20,6 @@ void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame
 void ss__answer_subscribed(struct ss_conn *conn, const struct ss_request *request);
 void ss__answer_unsubscribed(struct ss_conn *conn, struct ss_str session_id);
 void ss__answer_pong(struct ss_conn *conn, struct ss_str nonce);
-void ss__answer_accepted(struct ss_conn *conn, struct ss_str request_id, struct ss_str session_id,
-                         uint64_t ordinal);
+void ss__answer_accepted(struct ss_conn *conn, const struct ss_request *request);
 
 #endif

@@ -13,11 +13,12 @@
 static void answer_submit(struct ss_conn *conn, const struct ss_request *request)
 {
     if (request->err == 0) {
-        ss__answer_accepted(conn, request->request_id, request->session_id, request->ordinal);
+        ss__answer_accepted(conn, request);
         return;
     }
     struct ss_error_frame error = { .session_id = request->session_id,
-                                    .request_id = request->request_id };
+                                    .request_id = request->request_id,
+                                    .replayed = request->replayed };
     if (request->text != NULL && request->text->len > 0) {
         error.message = ss_str_of(request->text->data, request->text->len - 1);
     }

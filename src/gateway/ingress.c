@@ -58,6 +58,7 @@ static int check_submit(const struct ss_conn *conn, const struct ss_client_frame
                         frame->request_id.len, SS_REQUEST_ID_BYTES_MAX);
     }
     int err = ss__requests_check_session(frame->session_id, failure);
+    err = err != 0 || frame->key.len == 0 ? err : ss__requests_check_key(frame->key, failure);
     if (err != 0) {
         return err;
     }
@@ -97,8 +98,9 @@ static void submit(struct ss_conn *conn, const struct ss_client_frame *frame)
     const struct ss_name *command = NULL;
     int err = check_submit(conn, frame, &command, &failure);
     if (err == 0) {
-        struct ss_request *request = ss__request_new(SS_REQUEST_SUBMIT, frame->session_id,
-                                                     frame->request_id, frame->payload);
+        struct ss_request *request = ss__request_new_keyed(SS_REQUEST_SUBMIT, frame->session_id,
+                                                           frame->request_id, frame->payload,
+                                                           frame->key);
         err = SS_E_NOMEM;
         if (request != NULL) {
             uint64_t number;

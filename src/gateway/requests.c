@@ -80,6 +80,15 @@ int ss__requests_check_session(struct ss_str session_id, struct ss_failure *fail
     return 0;
 }
 
+int ss__requests_check_key(struct ss_str key, struct ss_failure *failure)
+{
+    return ss__request_key_valid(key)
+               ? 0
+               : ss__fail(failure, SS_E_INVAL, "an idempotency key is 1 to %d bytes of UTF-8 "
+                          "without NUL, this one has %zu bytes", SS_IDEMPOTENCY_KEY_BYTES_MAX,
+                          key.len);
+}
+
 bool ss__requests_relieve(struct ss_gateway *gateway)
 {
     for (unsigned i = 0; i < RELIEVED_MAX && !ss__list_empty(&gateway->pressed); i++) {

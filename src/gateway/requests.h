@@ -23,6 +23,9 @@ void ss__requests_answered(struct ss_conn *conn, struct ss_request *request);
 /* 1 to SS_SESSION_ID_BYTES_MAX bytes of UTF-8 without NUL. SS_E_SESSION_ID. */
 int ss__requests_check_session(struct ss_str session_id, struct ss_failure *failure);
 
+/* Whether a client's idempotency key can be taken. SS_E_INVAL. */
+int ss__requests_check_key(struct ss_str key, struct ss_failure *failure);
+
 /* Connections that wait for a relieved inbox and may go on become resumable. Returns true while
  * others wait. */
 bool ss__requests_relieve(struct ss_gateway *gateway);

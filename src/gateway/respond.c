@@ -60,12 +60,20 @@ static void respond_problem(struct ss_conn *conn, struct ss_http_problem *proble
 void ss__respond_error(struct ss_conn *conn, int err, struct ss_str detail,
                        struct ss_str session_id)
 {
+    ss__respond_error_with(conn, err, detail, session_id, NULL);
+}
+
+void ss__respond_error_with(struct ss_conn *conn, int err, struct ss_str detail,
+                            struct ss_str session_id, const struct ss_http_extra *extra)
+{
     ss__count_error(conn->gateway->options.stats->errors, err);
     struct ss_http_problem problem = {
         .status = ss__http_status_of(err),
         .code = ss_error_wire_name(err),
         .detail = detail.len > 0 ? detail : ss_str(ss_error_text(err)),
         .session_id = session_id,
+        .extra = extra,
+        .extra_count = extra != NULL,
     };
     respond_problem(conn, &problem);
 }

@@ -25,6 +25,10 @@ void ss__respond_snapshot(struct ss_conn *conn, struct ss_buf *snapshot,
 void ss__respond_error(struct ss_conn *conn, int err, struct ss_str detail,
                        struct ss_str session_id);
 
+/* The same with one more field. */
+void ss__respond_error_with(struct ss_conn *conn, int err, struct ss_str detail,
+                            struct ss_str session_id, const struct ss_http_extra *extra);
+
 /* A problem document with a status of HTTP's own (404, 405, 408 ...). @allow: value of Allow, or
  * NULL. */
 void ss__respond_status(struct ss_conn *conn, unsigned status, int err, const char *detail,

@@ -111,10 +111,12 @@ static void respond_failure(struct ss_conn *conn, int err, const struct ss_failu
 
 /* @timelines: of a retry. */
 static void post_session(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
-                         const struct ss_name *command, struct ss_str payload, uint32_t timelines)
+                         const struct ss_name *command, struct ss_str payload, struct ss_str key,
+                         uint32_t timelines)
 {
     struct ss_failure failure = { .text = "" };
-    struct ss_request *request = ss__request_new(kind, session_id, ss_str(NULL), payload);
+    struct ss_request *request =
+        ss__request_new_keyed(kind, session_id, ss_str(NULL), payload, key);
     int err = SS_E_NOMEM;
     if (request != NULL) {
         request->name = command;
@@ -131,15 +133,35 @@ static void post_session(struct ss_conn *conn, enum ss_request_kind kind, struct
 static void pass_on(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
                     const struct ss_name *command, struct ss_str payload)
 {
-    post_session(conn, kind, session_id, command, payload, 0);
+    post_session(conn, kind, session_id, command, payload, ss_str(NULL), 0);
+}
+
+/* The value of Idempotency-Key as it is; empty: there is none. */
+static int read_key(const struct ss_http_request *request, struct ss_str *ret_key,
+                    struct ss_failure *failure)
+{
+    size_t at = 0;
+    struct ss_str key = { NULL, 0 };
+    struct ss_str second;
+    if (!ss__http_field_next(request, "Idempotency-Key", &at, &key)) {
+        *ret_key = key;
+        return 0;
+    }
+    if (ss__http_field_next(request, "Idempotency-Key", &at, &second)) {
+        return ss__fail(failure, SS_E_INVAL, "Idempotency-Key is there more than once");
+    }
+    *ret_key = key;
+    return ss__requests_check_key(key, failure);
 }
 
 static int read_command(struct ss_conn *conn, const struct ss_http_request *request,
-                        const struct ss_name **ret_command, struct ss_failure *failure)
+                        const struct ss_name **ret_command, struct ss_str *ret_key,
+                        struct ss_failure *failure)
 {
     struct ss_gateway *gateway = conn->gateway;
     const struct ss_name *command = NULL;
     int err = ss__requests_check_session(request->segments[2], failure);
+    err = err != 0 ? err : read_key(request, ret_key, failure);
     if (err == 0) {
         err = ss__ingress_find_command(gateway, request->segments[4], &command, failure);
     }
@@ -164,13 +186,14 @@ static void post_command(struct ss_conn *conn, const struct ss_http_request *req
 {
     struct ss_failure failure = { .text = "" };
     const struct ss_name *command = NULL;
-    int err = read_command(conn, request, &command, &failure);
+    struct ss_str key = { NULL, 0 };
+    int err = read_command(conn, request, &command, &key, &failure);
     if (err != 0) {
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
     }
-    pass_on(conn, SS_REQUEST_SUBMIT, request->segments[2], command,
-            ss__bytes_view(&conn->gateway->scratch));
+    post_session(conn, SS_REQUEST_SUBMIT, request->segments[2], command,
+                 ss__bytes_view(&conn->gateway->scratch), key, 0);
 }
 
 static bool is_delete(const struct ss_http_request *request)
@@ -230,7 +253,8 @@ static void post_retry(struct ss_conn *conn, const struct ss_http_request *reque
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
     }
-    post_session(conn, SS_REQUEST_RETRY, request->segments[2], NULL, ss_str(NULL), timelines);
+    post_session(conn, SS_REQUEST_RETRY, request->segments[2], NULL, ss_str(NULL), ss_str(NULL),
+                 timelines);
 }
 
 static void write_number(struct ss_bytes *out, const char *member, uint64_t number)
@@ -288,6 +312,8 @@ static void respond_cursors(struct ss_conn *conn, const struct ss_request *reque
     respond_text(conn, APPLICATION_JSON, ss__bytes_view(out));
 }
 
+static const struct ss_http_extra replayed_field = { "Idempotency-Replayed", { "true", 4 } };
+
 void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
 {
     struct ss_bytes *scratch = &conn->gateway->scratch;
@@ -296,7 +322,8 @@ void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
         if (request->text != NULL && request->text->len > 0) {
             text = ss_str_of(request->text->data, request->text->len - 1);
         }
-        ss__respond_error(conn, request->err, text, request->session_id);
+        ss__respond_error_with(conn, request->err, text, request->session_id,
+                               request->replayed ? &replayed_field : NULL);
         return;
     }
     if (request->request == SS_REQUEST_SNAPSHOT) {
@@ -321,7 +348,11 @@ void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
         ss__respond_error(conn, scratch->err, ss_str(NULL), request->session_id);
         return;
     }
-    respond_text(conn, APPLICATION_JSON, ss__bytes_view(scratch));
+    struct ss_http_response response = { .status = 200, .content_type = APPLICATION_JSON,
+                                         .extra = &replayed_field,
+                                         .extra_count = request->replayed,
+                                         .body = ss__bytes_view(scratch) };
+    ss__respond(conn, &response);
 }
 
 /* ---- websocket ---- */

@@ -60,6 +60,7 @@ unsigned ss__http_status_of(int err)
         return 404;
     case SS_E_EXISTS:
     case SS_E_IN_USE:
+    case SS_E_CONFLICT:
         return 409;
     case SS_E_DELETED:
         return 410;

@@ -5,6 +5,7 @@
 
 #include "core/contract.h"
 #include "core/map.h"
+#include "core/utf8.h"
 #include "message/listing.h"
 
 static struct ss_str place(char **at, struct ss_str text)
@@ -45,10 +46,24 @@ struct ss_str ss__resume_reason_text(enum ss_resume_reason reason)
     return ss_str(NULL);
 }
 
+bool ss__request_key_valid(struct ss_str key)
+{
+    return key.len > 0 && key.len <= SS_IDEMPOTENCY_KEY_BYTES_MAX &&
+           ss__utf8_valid(key.data, key.len) && memchr(key.data, '\0', key.len) == NULL;
+}
+
 struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str session_id,
                                    struct ss_str request_id, struct ss_str payload)
 {
-    size_t bytes = sizeof(struct ss_request) + session_id.len + request_id.len + payload.len;
+    return ss__request_new_keyed(kind, session_id, request_id, payload, ss_str(NULL));
+}
+
+struct ss_request *ss__request_new_keyed(enum ss_request_kind kind, struct ss_str session_id,
+                                         struct ss_str request_id, struct ss_str payload,
+                                         struct ss_str key)
+{
+    size_t bytes = sizeof(struct ss_request) + session_id.len + request_id.len + payload.len +
+                   key.len;
     struct ss_request *request = malloc(bytes);
     if (request == NULL) {
         return NULL;
@@ -64,6 +79,7 @@ struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str sess
     request->session_hash = ss__map_hash(session_id);
     request->request_id = place(&at, request_id);
     request->payload = place(&at, payload);
+    request->key = place(&at, key);
     return request;
 }
 

@@ -118,6 +118,7 @@ struct ss_request {
     struct ss_str request_id;            /* of the client, for its answer */
     const void *name;                    /* struct ss_name: command or event, from the registry */
     struct ss_str payload;               /* packed and validated */
+    struct ss_str key;                   /* SUBMIT: for idempotency; empty: none */
     struct ss_session_handle handle;     /* SUBSCRIBE: where frames go */
     uint8_t encoding;                    /* SUBSCRIBE: enum ss_encoding */
     bool resuming;                       /* SUBSCRIBE: with a cursor */
@@ -138,6 +139,7 @@ struct ss_request {
     int err;
     uint64_t ordinal;                    /* highest published; SUBSCRIBE: the frames are after it */
     struct ss_cursor place;              /* SUBSCRIBE: where snapshot or cursor and frames lead */
+    bool replayed;                       /* SUBMIT: the result of an earlier one with its key */
     bool recovered;                      /* SUBSCRIBE: no snapshot is needed */
     bool running;                        /* SUBSCRIBE: the session is at work */
     uint8_t reason;                      /* SUBSCRIBE: enum ss_resume_reason */
@@ -196,6 +198,14 @@ struct ss_str ss__resume_reason_text(enum ss_resume_reason reason);
  * fields are zero and the connection is SS_GATEWAY_NONE. Any thread. */
 struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str session_id,
                                    struct ss_str request_id, struct ss_str payload);
+
+/* The same with an idempotency key. */
+struct ss_request *ss__request_new_keyed(enum ss_request_kind kind, struct ss_str session_id,
+                                         struct ss_str request_id, struct ss_str payload,
+                                         struct ss_str key);
+
+/* Whether a key can be taken: 1 to SS_IDEMPOTENCY_KEY_BYTES_MAX bytes of UTF-8 without NUL. */
+bool ss__request_key_valid(struct ss_str key);
 
 /* Gives a request its error; @text may be NULL. Keeps the first error. */
 void ss__request_fail(struct ss_request *request, int err, const char *text);

@@ -26,7 +26,10 @@
     X(slow_handlers, "slow_handlers_total", "Handler calls over 5 ms")                       \
     X(sessions_loaded, "sessions_loaded_total", "Sessions loaded from the store")            \
     X(sessions_evicted, "sessions_evicted_total", "Idle sessions dropped from memory")       \
-    X(overflows, "gateway_overflows_total", "Sessions whose frames were dropped for a resync")
+    X(overflows, "gateway_overflows_total", "Sessions whose frames were dropped for a resync") \
+    X(replays, "idempotent_replays_total", "Keyed commands answered with an earlier result") \
+    X(keys_evicted, "idempotency_keys_evicted_total",                                        \
+      "Results of keyed commands dropped before their time, over a limit")
 
 /* By encoding. */
 #define SS_SHARD_ENCODED(X)                                                                   \
@@ -42,7 +45,9 @@
     X(works, "works", "Blocking works that run or wait for a thread")                        \
     X(frozen_bytes, "snapshot_pages_bytes", "Memory of snapshots that are being sent in pages") \
     X(state_bytes, "session_state_bytes", "Memory held by session states")                   \
-    X(store_failed, "store_failed", "1 when the store refuses commits until restart")
+    X(store_failed, "store_failed", "1 when the store refuses commits until restart") \
+    X(keys, "idempotency_keys", "Results of keyed commands that are kept")                   \
+    X(keys_bytes, "idempotency_keys_bytes", "Memory they take")
 
 #define SS_GATEWAY_COUNTERS(X)                                                                \
     X(accepted, "connections_total", "Connections accepted")                                 \

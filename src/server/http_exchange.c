@@ -11,7 +11,7 @@
 #define HEAD_BYTES_MAX 65536
 
 void ss__http_request_write(struct ss_bytes *out, const char *method, struct ss_str target,
-                            const struct ss_url *url, struct ss_str body)
+                            const struct ss_url *url, const char *key, struct ss_str body)
 {
     ss__bytes_text(out, method);
     ss__bytes_byte(out, ' ');
@@ -20,6 +20,11 @@ void ss__http_request_write(struct ss_bytes *out, const char *method, struct ss_
     ss__bytes_text(out, url->authority);
     ss__bytes_text(out, "\r\nUser-Agent: ssctl\r\nAccept: application/json\r\n"
                         "Connection: close\r\n");
+    if (key != NULL) {
+        ss__bytes_text(out, "Idempotency-Key: ");
+        ss__bytes_text(out, key);
+        ss__bytes_text(out, "\r\n");
+    }
     if (body.data != NULL) {
         ss__bytes_text(out, "Content-Type: application/json\r\nContent-Length: ");
         ss__bytes_u64(out, body.len);

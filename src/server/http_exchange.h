@@ -19,9 +19,10 @@ struct ss_http_answer {
     struct ss_str body;
 };
 
-/* Appends a request with Connection: close. @body with NULL data: none, else JSON. */
+/* Appends a request with Connection: close. @body with NULL data: none, else JSON. @key: of
+ * Idempotency-Key, NULL for none; no control characters. */
 void ss__http_request_write(struct ss_bytes *out, const char *method, struct ss_str target,
-                            const struct ss_url *url, struct ss_str body);
+                            const struct ss_url *url, const char *key, struct ss_str body);
 
 /* Reads an answer from its first byte on. 1 when it is complete (slices point into @in), 0 when
  * more bytes are needed, SS_E_PROTO if it is malformed or cut. Without Content-Length the body

@@ -262,7 +262,7 @@ void ss__option_print_markdown(struct ss_bytes *out)
                    "key of the YAML\nfile of `--config` (`log_level`). `--app-option` is a mapping "
                    "there, `app_options`, and `--config`\nis no key. A flag wins over its "
                    "variable, the variable over the file, the file over the default.\nSizes take "
-                   "KiB, MiB, GiB and TiB, times ms and s.\n\n"
+                   "KiB, MiB, GiB and TiB, times ms, s and h.\n\n"
                    "| flag | meaning | default | accepted |\n"
                    "| --- | --- | --- | --- |\n");
     for (int i = 0; i < SS_OPTION_COUNT; i++) {

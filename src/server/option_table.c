@@ -91,6 +91,10 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
     [SS_OPTION_STOP_TIMEOUT] = { "stop-timeout", SS_OPTION_KIND_DURATION, "TIME", "4s", 100,
                                  10 * MINUTE_MS, FIELD(engine.stop_timeout_ms),
                                  .help = "What stopping waits for clients and flushes." },
+    [SS_OPTION_IDEMPOTENCY_TTL] = { "idempotency-ttl", SS_OPTION_KIND_DURATION, "TIME", "24h",
+                                    1000, 43200 * MINUTE_MS, FIELD(engine.idempotency_ttl_ms),
+                                    .help = "How long the result of a command with an "
+                                            "idempotency key is kept for retries." },
     [SS_OPTION_UI_POLICY] = { "ui-policy", SS_OPTION_KIND_POLICY, "POLICY", "fail",
                               SS_POLICY_FAIL, SS_POLICY_ADVANCE, FIELD(engine.ui_policy),
                               .help = "What follows when the UI projection fails. fail: the "

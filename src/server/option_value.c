@@ -62,7 +62,8 @@ static const struct unit size_units[] = {
     { "", 1 }, { NULL, 0 },
 };
 
-static const struct unit time_units[] = { { "s", 1000 }, { "ms", 1 }, { NULL, 0 } };
+static const struct unit time_units[] = { { "h", 3600000 }, { "s", 1000 }, { "ms", 1 },
+                                          { NULL, 0 } };
 
 static int read_with_unit(struct ss_str text, const struct unit *units, uint64_t *ret_value)
 {
@@ -129,7 +130,7 @@ int ss__option_parse_duration(struct ss_str text, uint64_t min_ms, uint64_t max_
         ss__option_format_duration(min_ms, low);
         ss__option_format_duration(max_ms, high);
         return ss__fail(failure, SS_E_CONFIG,
-                        "\"%.*s\" is not a time from %s to %s, such as 250ms or 10s",
+                        "\"%.*s\" is not a time from %s to %s, such as 250ms, 10s or 1h",
                         shown(text), text.data, low, high);
     }
     *ret_ms = ms;

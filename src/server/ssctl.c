@@ -10,9 +10,9 @@
 #define ARGUMENTS_MAX 3
 
 static const struct ss_ctl_command commands[] = {
-    { "submit", "SESSION COMMAND JSON", 3, " url ",
+    { "submit", "SESSION COMMAND JSON", 3, " url idempotency-key ",
       "Sends a command and prints the result. JSON is the payload object of the command's type;\n"
-      "'-' reads it from standard input.\n",
+      "'-' reads it from standard input. With a key it runs once, however often it is sent.\n",
       ss__ctl_submit },
     { "snapshot", "SESSION", 1, " url ", "Prints the session's entities as JSON.\n",
       ss__ctl_snapshot },
@@ -66,6 +66,7 @@ static const struct flag_help flags[] = {
     { "after", "ID", "only sessions behind this id" },
     { "limit", "N", "at most so many sessions, up to 1000 [default 100]" },
     { "projection", "NAME", "only the timeline projection of this name" },
+    { "idempotency-key", "KEY", "runs the command unless one with this key has run" },
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -88,7 +89,7 @@ static void print_command_help(FILE *out, const struct ss_ctl_command *command)
         if (takes_flag(command, ss_str(flags[i].name))) {
             char left[32];
             (void)snprintf(left, sizeof left, "--%s %s", flags[i].name, flags[i].placeholder);
-            fprintf(out, "  %-18s %s\n", left, flags[i].help);
+            fprintf(out, "  %-22s %s\n", left, flags[i].help);
         }
     }
 }
@@ -231,6 +232,12 @@ static int read_flags(const struct ss_ctl_command *command, const struct parsed 
     ctl->after = parsed->flag_values[5];
     ctl->limit = parsed->flag_values[6];
     ctl->projection = parsed->flag_values[7];
+    ctl->key = parsed->flag_values[8];
+    for (const char *at = ctl->key; at != NULL && *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7F) {
+            return refuse(ctl->err, "--idempotency-key", "no control characters");
+        }
+    }
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct ss_ctl {
     const char *after;
     const char *limit;
     const char *projection;     /* session retry; NULL: all */
+    const char *key;            /* submit: for idempotency */
     FILE *out;
     FILE *err;
 };

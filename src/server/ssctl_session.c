@@ -57,7 +57,7 @@ static int exchange(const struct ss_ctl *ctl, const char *method, struct ss_str 
     struct ss_bytes in;
     ss__bytes_init(&request, 0);
     ss__bytes_init(&in, 0);
-    ss__http_request_write(&request, method, target, &ctl->url, body);
+    ss__http_request_write(&request, method, target, &ctl->url, ctl->key, body);
     int err = request.err;
     if (err != 0) {
         (void)ss__fail(&failure, err, "out of memory");

@@ -153,7 +153,7 @@ static void drop_touched(struct ss_shard *shard)
 
 static int commit(struct ss_shard *shard)
 {
-    if (ss__store_staged_bytes(shard->store) == 0) {
+    if (ss__store_staged_bytes(shard->store) == 0 && shard->spoiled == 0) {
         settle_touched(shard);
         return 0;
     }

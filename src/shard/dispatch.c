@@ -11,6 +11,7 @@
 #include "shard/delete.h"
 #include "shard/effect.h"
 #include "shard/flusher.h"
+#include "shard/keyed.h"
 #include "shard/listing.h"
 #include "shard/load.h"
 #include "shard/metadata.h"
@@ -43,12 +44,18 @@ void ss__handler_took(struct ss_shard *shard, const struct ss_channel *channel, 
 static void submit(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
     const struct ss_name *name = request->name;
-    struct ss_context context;
-    ss__context_init(&context, shard, channel);
     struct ss_command command = { .session_id = channel->id, .name = name->name,
                                   .payload = ss__unpack(shard, name->type, request->payload),
                                   .packed = request->payload };
     ss__count(&ss__stats(shard)->commands, 1);
+    struct ss_keyed keyed;
+    bool has_key = request->key.len > 0 && command.payload != NULL;
+    if (has_key && ss__keyed_begin(shard, channel, request, &command, &keyed)) {
+        ss__effect_answer(shard, request);
+        return;
+    }
+    struct ss_context context;
+    ss__context_init(&context, shard, channel);
     int err = SS_E_NOMEM;
     if (command.payload != NULL) {
         uint64_t begin = ss__clock_monotonic_ns(shard->options.clock);
@@ -61,6 +68,9 @@ static void submit(struct ss_shard *shard, struct ss_channel *channel, struct ss
         ss__count(&ss__stats(shard)->command_errors, 1);
         ss__request_fail(request, err,
                          context.failure.code == err ? context.failure.text : ss_error_text(err));
+    }
+    if (has_key) {
+        ss__keyed_end(shard, channel, request, &keyed);
     }
     ss__effect_answer(shard, request);
 }

@@ -85,7 +85,7 @@ void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
         struct ss_result result = { request->err,
                                     request->text == NULL ? ss_error_text(request->err)
                                                           : (const char *)request->text->data,
-                                    request->ordinal };
+                                    request->ordinal, request->replayed };
         if (request->err == 0) {
             result.message = "";
         }
@@ -299,11 +299,13 @@ static void fail_request(struct ss_shard *shard, struct ss_request *request, int
         return;
     }
     bool published = !is_read(request) && request->ordinal != 0;
-    if (request->err == 0 || published) {
-        /* An error of its own says nothing of what it published before, and that is gone. */
+    if (request->err == 0 || published || request->key.len > 0) {
+        /* An error of its own says nothing of what it published before, and that is gone. The
+         * result of a keyed command is not kept, so a retry may get another. */
         ss__buf_unref(request->text);
         request->text = NULL;
         request->err = 0;
+        request->replayed = false;
         request->ordinal = 0;
         ss__request_fail(request, err, ss_error_text(err));
     }

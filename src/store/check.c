@@ -29,6 +29,9 @@ int ss__check_each(struct ss_check *check, enum ss_db db, ss_check_row_fn *visit
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val value;
+    if (check->env.dbi[db] == 0) {
+        return 0;    /* there is none yet */
+    }
     int err = ss__err_from_lmdb(mdb_cursor_open(check->txn, check->env.dbi[db], &cursor));
     if (err != 0) {
         return err;
@@ -98,6 +101,10 @@ static int check_meta(struct ss_check *check, const struct ss_directory *directo
                         shard.index, shard.count);
     }
     check_meta_log(check);
+    err = get(check, SS_DB_META, META_COMMAND, strlen(META_COMMAND), &value);
+    if (err == 0 && ss__meta_sid_decode(value, &check->commands_through) != 0) {
+        ss__check_found(check, "meta", 0, "the extent of the command results is damaged");
+    }
     err = get(check, SS_DB_META, META_SID, strlen(META_SID), &value);
     check->next_sid = 1;
     if (err == 0 && ss__meta_sid_decode(value, &check->next_sid) != 0) {
@@ -183,6 +190,7 @@ static int check_databases(struct ss_check *check, const struct ss_directory *di
         { SS_DB_TYPES, visit_type },        { SS_DB_CATALOG, visit_catalog },
         { SS_DB_SESSION, visit_session },   { SS_DB_RUNNING, visit_running },
         { SS_DB_SEGMENT, ss__check_segment }, { SS_DB_ENTITY, ss__check_entity },
+        { SS_DB_COMMAND, ss__check_command },
     };
     int err = check_meta(check, directory);
     err = err != 0 ? err : ss__trash_load(&check->env, check->txn, &check->trash);

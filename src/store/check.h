@@ -17,6 +17,7 @@ struct ss_check_summary {
     uint64_t events;         /* in segments and unflushed in the log */
     uint64_t entities;
     uint64_t segments;
+    uint64_t commands;       /* results of keyed commands, in the table and in the log only */
     uint64_t log_records;
     uint64_t bytes;          /* of keys and values read */
     uint64_t findings;

@@ -132,6 +132,10 @@ static int on_record(void *ctx, struct ss_log_file *file, uint64_t position,
     if (record->kind == SS_LOG_DELETE) {
         return check_delete(check, position, record);
     }
+    if (record->kind == SS_LOG_COMMAND) {
+        check->summary->commands += position > check->commands_through ? 1 : 0;
+        return 0;
+    }
     return record->kind == SS_LOG_SESSION ? check_birth(check, record)
                                           : check_event(check, position, record);
 }

@@ -4,6 +4,7 @@
 
 #include "store/bytes_order.h"
 #include "store/check_state.h"
+#include "store/command_value.h"
 #include "store/record.h"
 
 static bool starts_with(MDB_val key, const uint8_t *prefix, size_t len)
@@ -132,6 +133,25 @@ int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value)
     if (entity.type_id == 0 || entity.type_id > check->types) {
         ss__check_found(check, "entity", sid, "%.*s %.*s: unknown type %u", (int)kind.len,
                         kind.data, (int)id.len, id.data, entity.type_id);
+    }
+    return 0;
+}
+
+int ss__check_command(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    struct ss_command_value command;
+    uint64_t position = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+    if (ss__command_row_decode(ss__str_of_val(key), ss__str_of_val(value), &command) != 0) {
+        ss__check_found(check, "command", position, "checksum or shape is wrong");
+        return 0;
+    }
+    check->summary->commands++;
+    if (position > check->commands_through) {
+        ss__check_found(check, "command", position, "is behind the newest row ever written");
+    }
+    if (command.sid >= check->next_sid && command.sid != 0) {
+        ss__check_found(check, "command", position, "session number %llu was never handed out",
+                        (unsigned long long)command.sid);
     }
     return 0;
 }

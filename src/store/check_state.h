@@ -15,6 +15,7 @@ struct ss_check {
     uint32_t shard;
     uint32_t types;              /* ids 1 to this are known */
     uint64_t next_sid;
+    uint64_t commands_through;   /* log position: LMDB has had results up to here */
     struct ss_log_known log_before;
     struct ss_trash trash;
     struct ss_map tails;         /* sessions met in the log, by sid */
@@ -41,6 +42,9 @@ int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row
 /* One row of segment and entity. */
 int ss__check_segment(struct ss_check *check, MDB_val key, MDB_val value);
 int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value);
+
+/* One row of command. */
+int ss__check_command(struct ss_check *check, MDB_val key, MDB_val value);
 
 /* All files of the log. */
 int ss__check_log(struct ss_check *check, const char *dir, uint64_t directory_id,

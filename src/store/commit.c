@@ -3,6 +3,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "store/command.h"
 #include "store/record.h"
 #include "store/store_state.h"
 
@@ -86,6 +87,18 @@ int ss__stage_end(struct ss_store *store, struct ss_store_session *session, uint
     return 0;
 }
 
+int ss__stage_result(struct ss_store *store, const struct ss_command_value *value,
+                     uint64_t *ret_position)
+{
+    uint8_t *at = extend_batch(store, ss__log_command_bytes(value), ret_position);
+    if (at == NULL) {
+        return SS_E_NOMEM;
+    }
+    ss__log_command_encode(at, store->log.seed, store->log.next_batch, value);
+    store->batch_records++;
+    return 0;
+}
+
 size_t ss__store_staged_bytes(const struct ss_store *store)
 {
     return store->batch.len;
@@ -127,12 +140,14 @@ static void settle(struct ss_store *store)
         }
         if (session->deleting) {
             session->deleting = false;
+            ss__store_forget_commands(store, session->id);
             store->sessions--;
             ss__session_dead(store, session);
         }
         ss__session_judge_tail(store, session);
         ss__session_release(store, session);
     }
+    ss__commands_settle(store);
     store->stats.events += store->batch_events;
     forget_batch(store);
 }
@@ -155,6 +170,7 @@ void ss__store_abort(struct ss_store *store)
         }
         ss__session_release(store, session);
     }
+    ss__commands_abort(store);
     if (!store->flushing) {
         ss__checkpoints_forget(store);    /* their sessions may be gone */
     }
@@ -179,6 +195,7 @@ static void move_batch(struct ss_store *store)
         session->born += session->created ? distance : 0;
         session->deleted_at += session->deleting ? distance : 0;
     }
+    ss__commands_move(store, distance);
 }
 
 static int pad_batch(struct ss_store *store)

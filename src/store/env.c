@@ -20,7 +20,8 @@
 #define FREE_DBI 0    /* LMDB's own list of free pages: transaction -> count, page numbers */
 
 static const char *const db_names[SS_DB_COUNT] = { "meta",   "catalog", "session", "segment",
-                                                   "entity", "types",   "running", "trash" };
+                                                   "entity", "types",   "running", "trash",
+                                                   "command" };
 
 int ss__err_from_lmdb(int code)
 {
@@ -92,8 +93,8 @@ static int open_databases(struct ss_env *env, bool read_only)
     }
     for (int i = 0; i < SS_DB_COUNT && code == 0; i++) {
         code = mdb_dbi_open(txn, db_names[i], read_only ? 0 : MDB_CREATE, &env->dbi[i]);
-        if (code == MDB_NOTFOUND && i == SS_DB_TRASH) {
-            code = 0;    /* nothing was ever deleted in it */
+        if (code == MDB_NOTFOUND && i >= SS_DB_TRASH) {
+            code = 0;    /* last used by a program that did not know it: its number is 0 */
         }
     }
     if (code != 0) {

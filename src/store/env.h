@@ -23,10 +23,11 @@ enum ss_db {
     SS_DB_TYPES,
     SS_DB_RUNNING,
     SS_DB_TRASH,
+    SS_DB_COMMAND,
     SS_DB_COUNT,
 };
 
-/* Room for the databases to come: producers, commands, checkpoints, errors. */
+/* Room for the databases to come: producers, checkpoints, errors. */
 #define SS_DB_MAX 16
 
 struct ss_env {

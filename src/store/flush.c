@@ -187,6 +187,7 @@ static int give_up(struct ss_store *store, struct ss_flush *flush, int err)
     store->stats.flush_errors++;
     store->flush_retry_ns = ss__clock_monotonic_ns(store->options.clock) + RETRY_NS;
     store->walker = store->walker_saved;
+    (void)ss__commands_flushed(store, flush, err);    /* an error: they stay in the log */
     if (err == SS_E_STOREFULL) {
         ss__space_refuse(store);
     }
@@ -198,8 +199,8 @@ static bool nothing_to_do(const struct ss_store *store, unsigned forced)
 {
     return store->checkpoints == NULL && ss__list_empty(&store->full) &&
            ss__list_empty(&store->dead) && !store->trash_left &&
-           ss__list_empty(&store->born) && (forced == 0 || store->unflushed_bytes == 0) &&
-           !ss__log_over_window(store);
+           ss__list_empty(&store->born) && !ss__commands_waiting(store) &&
+           (forced == 0 || store->unflushed_bytes == 0) && !ss__log_over_window(store);
 }
 
 static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forced)
@@ -209,6 +210,7 @@ static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forc
     err = err != 0 ? err : add_dead(store, flush);
     err = err != 0 ? err : add_checkpoints(store, flush);
     err = err != 0 ? err : add_born(store, flush);
+    err = err != 0 ? err : ss__commands_plan(store, flush);
     err = err != 0 ? err : add_full_tails(store, flush);
     err = err != 0 ? err : ss__flush_add_stragglers(store, flush, forced);
     if (store->next_sid > store->stored_next_sid) {
@@ -245,7 +247,8 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
     bool looked = store->walker.serial != store->walker_saved.serial ||
                   store->walker.offset != store->walker_saved.offset ||
                   store->walker.index != store->walker_saved.index;
-    if (flush->first == NULL && !store->trash_left) {
+    if (flush->first == NULL && !store->trash_left &&
+        !ss__command_flush_works(&flush->commands)) {
         free_flush(store, flush);
         *ret_flush = NULL;
         return looked;
@@ -376,6 +379,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     if (err != 0) {
         return give_up(store, flush, err);
     }
+    moved += ss__commands_flushed(store, flush, 0);
     store->stored_next_sid = flush->next_sid != 0 ? flush->next_sid : store->stored_next_sid;
     store->trash_left = flush->trash_left;
     moved += flush->trash_removed > 0;
@@ -405,6 +409,7 @@ int ss__store_flush(struct ss_store *store, unsigned tails_max)
 bool ss__store_flush_due(const struct ss_store *store)
 {
     return store->full_bytes >= FLUSH_BYTES || store->born_count >= FLUSH_BORN ||
+           ss__commands_due(store) ||
            ss__log_over_window(store);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/arena.h"
 #include "core/bytes.h"
+#include "store/command_flush.h"
 #include "store/store_state.h"
 
 /* What is moved of one session. */
@@ -45,6 +46,7 @@ struct ss_flush {
     struct ss_bytes scratch;             /* a segment being built */
     uint64_t next_sid;                   /* to be reserved; 0: enough are */
     struct ss_meta_log log;
+    struct ss_command_flush commands;
     unsigned stragglers;
     uint64_t oldest_serial;              /* of the files of the log */
     unsigned trash_removed;

@@ -11,6 +11,7 @@
  *     types     type id u32                struct ss_type_value
  *     running   sid                        version u8
  *     trash     see trash.h
+ *     command   log position u64           see command_value.h
  *
  * A checksum is 8 bytes of XXH3 of all before it, seeded with the key: a value that stands under
  * another key than its own does not decode.
@@ -143,6 +144,7 @@ int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type);
 #define META_RUN "run"        /* struct ss_meta_run, at open and close */
 #define META_SID "sid"        /* u64: no session in LMDB has this sid or a greater one */
 #define META_LOG "log"        /* struct ss_meta_log, with every flush */
+#define META_COMMAND "command"    /* u64, as META_SID: position of the newest row ever put */
 
 #define SS_META_BYTES_MAX 40u
 

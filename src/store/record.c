@@ -132,6 +132,23 @@ void ss__log_delete_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t
     seal(out, SS_LOG_DELETE_BYTES, seed);
 }
 
+void ss__log_command_encode(uint8_t *out, uint64_t seed, uint64_t batch,
+                            const struct ss_command_value *value)
+{
+    size_t len = ss__log_command_bytes(value);
+    encode_head(out, len, SS_LOG_COMMAND, 0, batch, value->sid);
+    ss__command_body_encode(out + SS_LOG_RECORD_HEAD_BYTES, value);
+    seal(out, len, seed);
+}
+
+static int decode_command(const uint8_t *in, struct ss_log_record *record)
+{
+    record->command.sid = record->sid;
+    return ss__command_body_decode(ss_str_of(in + SS_LOG_RECORD_HEAD_BYTES,
+                                             record->len - SS_LOG_COMMAND_FIXED_BYTES),
+                                   &record->command);
+}
+
 static int decode_event(const uint8_t *in, struct ss_log_record *record)
 {
     struct ss_record *event = &record->event;
@@ -188,6 +205,7 @@ int ss__log_record_decode(struct ss_str bytes, uint64_t seed, struct ss_log_reco
             err = record.kind == SS_LOG_EVENT     ? decode_event(in, &record)
                   : record.kind == SS_LOG_SESSION ? decode_session(in, &record)
                   : record.kind == SS_LOG_DELETE  ? decode_delete(in, &record)
+                  : record.kind == SS_LOG_COMMAND ? decode_command(in, &record)
                                                   : SS_E_CORRUPT;
             bool sound = in[5] == SS_LOG_RECORD_VERSION &&
                          ss__get_le64(in + len - CHECKSUM_BYTES) ==

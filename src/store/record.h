@@ -6,7 +6,8 @@
  *     4  u8   kind              24      an event: u64 ordinal, u64 time in µs, u32 type id,
  *     5  u8   version (1)               u32 header bytes, header, payload;
  *     6  u16  flags                     a new session: u64 time in µs, id;
- *     8  u64  batch number            a deletion: u64 time in µs
+ *     8  u64  batch number              a deletion: u64 time in µs;
+ *                                       the result of a keyed command: command_value.h
  *                               -8 u64  XXH3 of all before, seeded per directory and shard
  *
  * The batch number tells a record from what an earlier life of its file left behind.
@@ -27,6 +28,7 @@
 #include <sessionstream/types.h>
 
 #include "core/bytes.h"
+#include "store/command_value.h"
 #include "store/store.h"
 
 #define SS_LOG_RECORD_VERSION 1
@@ -34,6 +36,7 @@
 #define SS_LOG_EVENT_FIXED_BYTES 56u      /* 48 before the header section, 8 of checksum */
 #define SS_LOG_SESSION_FIXED_BYTES 40u    /* 32 before the id, 8 of checksum */
 #define SS_LOG_DELETE_BYTES 40u
+#define SS_LOG_COMMAND_FIXED_BYTES 32u    /* without the body */
 #define SS_SEGMENT_ENTRY_FIXED_BYTES 22u
 #define SS_HEADER_BYTES_MAX 4096u
 
@@ -64,7 +67,12 @@ int ss__header_find(struct ss_str section, uint8_t tag, struct ss_str *ret_value
 /* 0 if the section is well-formed and within the limit, else SS_E_CORRUPT. */
 int ss__header_check(struct ss_str section);
 
-enum ss_log_kind { SS_LOG_EVENT = 1, SS_LOG_SESSION = 2, SS_LOG_DELETE = 3 };
+enum ss_log_kind {
+    SS_LOG_EVENT = 1,
+    SS_LOG_SESSION = 2,
+    SS_LOG_DELETE = 3,
+    SS_LOG_COMMAND = 4,
+};
 
 /* What one record of the log says. */
 struct ss_log_record {
@@ -76,6 +84,7 @@ struct ss_log_record {
     uint64_t created_us;        /* of SS_LOG_SESSION */
     uint64_t deleted_us;        /* of SS_LOG_DELETE */
     struct ss_str id;
+    struct ss_command_value command;    /* of SS_LOG_COMMAND */
 };
 
 static inline size_t ss__log_event_bytes(const struct ss_record *record)
@@ -86,6 +95,11 @@ static inline size_t ss__log_event_bytes(const struct ss_record *record)
 static inline size_t ss__log_session_bytes(struct ss_str id)
 {
     return SS_LOG_SESSION_FIXED_BYTES + id.len;
+}
+
+static inline size_t ss__log_command_bytes(const struct ss_command_value *value)
+{
+    return SS_LOG_COMMAND_FIXED_BYTES + ss__command_body_bytes(value);
 }
 
 static inline size_t ss__segment_entry_bytes(const struct ss_record *record)
@@ -102,6 +116,10 @@ void ss__log_session_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_
 /* The same, SS_LOG_DELETE_BYTES long. */
 void ss__log_delete_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t sid,
                            uint64_t deleted_us);
+
+/* The same, ss__log_command_bytes long. */
+void ss__log_command_encode(uint8_t *out, uint64_t seed, uint64_t batch,
+                            const struct ss_command_value *value);
 
 /* Verifies and splits the record at the start of @bytes, which it borrows. On SS_E_CORRUPT
  * @ret_record holds what the bytes say as far as they go: sid 0 when not even that can be read,

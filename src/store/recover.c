@@ -2,6 +2,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/command.h"
 #include "store/log_walk.h"
 #include "store/record.h"
 #include "store/store_state.h"
@@ -73,6 +74,7 @@ static void end_life(struct recovery *recovery, struct ss_log_file *file, uint64
     if (!session->deleted) {
         session->deleted = true;
         session->deleted_at = position;
+        ss__store_forget_commands(recovery->store, session->id);
         ss__session_dead(recovery->store, session);
         file->live++;
     }
@@ -211,6 +213,9 @@ static int on_record(void *ctx, struct ss_log_file *file, uint64_t position,
     }
     if (!damaged && record->kind == SS_LOG_DELETE) {
         return take_delete(recovery, file, position, record);
+    }
+    if (!damaged && record->kind == SS_LOG_COMMAND) {
+        return ss__commands_take(recovery->store, file, position, &record->command);
     }
     struct ss_store_session *session = NULL;
     int err = record->sid == 0
@@ -368,6 +373,7 @@ int ss__recover(struct ss_store *store, struct ss_store_report *report,
                         err == SS_E_CORRUPT ? "a file of it is missing" : ss_error_text(err));
     }
     judge_timelines(store, report);
+    ss__commands_bound(store);
     settle_handles(store);
     report->recovery_us = (ss__clock_monotonic_ns(store->options.clock) - begin_ns) / 1000;
     return 0;

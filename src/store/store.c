@@ -24,6 +24,7 @@ void ss__store_options_init(struct ss_store_options *options)
         .log_file_bytes = UINT64_C(64) << 20,
         .sessions_held_max = SS_SESSIONS_HELD_MAX,
         .min_free_bytes = UINT64_C(256) << 20,
+        .command_ttl_ms = 86400000,
         .clock = &ss__system_clock,
     };
 }
@@ -308,6 +309,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     ss__list_init(&store->full);
     ss__list_init(&store->born);
     ss__list_init(&store->dead);
+    ss__commands_init(&store->commands);
     ss__bytes_init(&store->batch, 0);
     ss__arena_init(&store->arena, ARENA_CHUNK_BYTES);
     ss__arena_init(&store->types_arena, 4096);
@@ -323,6 +325,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     err = err != 0 ? err : open_meta(store, &report, failure);
     err = err != 0 ? err : check_numbers(store, failure);
     err = err != 0 ? err : ss__types_load(store);
+    err = err != 0 ? err : ss__commands_load(store);
     err = err != 0 ? err : ss__recover(store, &report, failure);
     err = err != 0 ? err : judge_damage(store, &report);
     err = err != 0 ? err : count_sessions(store);
@@ -369,6 +372,7 @@ void ss__store_close(struct ss_store *store)
     ss__env_close(&store->env);
     ss__log_close(&store->log);
     ss__sessions_free(store);
+    ss__commands_free(&store->commands);
     ss__arena_deinit(&store->arena);
     ss__arena_deinit(&store->types_arena);
     ss__bytes_deinit(&store->scratch);

@@ -6,6 +6,7 @@
 #include "core/bytes.h"
 #include "core/list.h"
 #include "core/map.h"
+#include "store/commands.h"
 #include "store/env.h"
 #include "store/layout.h"
 #include "store/log_walk.h"
@@ -94,6 +95,7 @@ struct ss_store {
     struct ss_list dead;             /* deleted sessions that LMDB still knows, or soon would */
     uint32_t dead_count;
     bool trash_left;                 /* what some have left is to be taken out */
+    struct ss_commands commands;
     struct ss_arena arena;           /* staged checkpoints */
     struct ss_bytes batch;           /* staged records, as they go to the log */
     uint64_t batch_base;             /* log position of its first byte, if there is room for it */
@@ -189,6 +191,10 @@ void ss__timelines_replace(struct ss_store_session *session, struct ss_timeline_
 
 /* Stages the record that tells of a new session. SS_E_NOMEM. */
 int ss__stage_birth(struct ss_store *store, struct ss_store_session *session);
+
+/* Stages the record of a result; *ret_position: where it will be. SS_E_NOMEM. */
+int ss__stage_result(struct ss_store *store, const struct ss_command_value *value,
+                     uint64_t *ret_position);
 
 /* Stages the record that tells of the end of a session. SS_E_NOMEM. */
 int ss__stage_end(struct ss_store *store, struct ss_store_session *session, uint64_t now_us);

@@ -10,7 +10,8 @@ enum { FRAME_SUBSCRIBE = 1, FRAME_UNSUBSCRIBE = 2, FRAME_PING = 3, FRAME_PONG = 
        FRAME_SUBMIT = 16 };
 enum { SUBSCRIBE_SESSION_ID = 1, SUBSCRIBE_SINCE = 2, SUBSCRIBE_RESUME = 16, SUBSCRIBE_DELTA = 17,
        SUBSCRIBE_PAGE_BYTES = 20 };
-enum { SUBMIT_REQUEST_ID = 1, SUBMIT_SESSION_ID = 2, SUBMIT_NAME = 3, SUBMIT_PAYLOAD = 4 };
+enum { SUBMIT_REQUEST_ID = 1, SUBMIT_SESSION_ID = 2, SUBMIT_NAME = 3, SUBMIT_PAYLOAD = 4,
+       SUBMIT_KEY = 20 };
 enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
 
 static void read_any(struct ss_str packed, struct ss_client_frame *frame)
@@ -71,6 +72,8 @@ static void read_member(const struct ss_pb_field *field, struct ss_client_frame 
             frame->name = field->bytes;
         } else if (field->number == SUBMIT_PAYLOAD && text) {
             read_any(field->bytes, frame);
+        } else if (field->number == SUBMIT_KEY && text) {
+            frame->key = field->bytes;
         }
         break;
     case SS_CLIENT_FRAME_NONE:

@@ -18,7 +18,7 @@ enum ss_client_frame_kind {
     SS_CLIENT_FRAME_UNSUBSCRIBE,    /* session_id */
     SS_CLIENT_FRAME_PING,           /* nonce */
     SS_CLIENT_FRAME_PONG,           /* nonce */
-    SS_CLIENT_FRAME_SUBMIT          /* request_id, session_id, name, payload */
+    SS_CLIENT_FRAME_SUBMIT          /* request_id, session_id, name, payload, key */
 };
 
 /* Fields of other kinds are empty. Strings are valid UTF-8, perhaps empty, lengths unjudged. */
@@ -28,6 +28,7 @@ struct ss_client_frame {
     struct ss_str nonce;
     struct ss_str request_id;
     struct ss_str name;
+    struct ss_str key;              /* for idempotency; empty: none */
     uint64_t since;
     struct ss_str resume;           /* a cursor's text, unread; empty: none */
     bool delta;

@@ -259,19 +259,20 @@ struct ss_buf *ss__frame_error(const struct ss_transport *transport, enum ss_enc
                                       { 2, "message", frame->message, 0, false },
                                       { 3, "sessionId", frame->session_id, 0, false },
                                       { 4, "detail", frame->detail, 0, false },
-                                      { 16, "requestId", frame->request_id, 0, false } };
-    return small_frame(encoding, FRAME_ERROR, "error", members, 5, scratch);
+                                      { 16, "requestId", frame->request_id, 0, false },
+                                      { 20, "replayed", { NULL, 0 }, 0, frame->replayed } };
+    return small_frame(encoding, FRAME_ERROR, "error", members, 6, scratch);
 }
 
 struct ss_buf *ss__frame_accepted(const struct ss_transport *transport, enum ss_encoding encoding,
-                                  struct ss_str request_id, struct ss_str session_id,
-                                  uint64_t ordinal, struct ss_bytes *scratch)
+                                  const struct ss_accepted_frame *frame, struct ss_bytes *scratch)
 {
     (void)transport;
-    const struct member members[] = { { 1, "requestId", request_id, 0, false },
-                                      { 2, "sessionId", session_id, 0, false },
-                                      { 3, "ordinal", { NULL, 0 }, ordinal, false } };
-    return small_frame(encoding, FRAME_ACCEPTED, "accepted", members, 3, scratch);
+    const struct member members[] = { { 1, "requestId", frame->request_id, 0, false },
+                                      { 2, "sessionId", frame->session_id, 0, false },
+                                      { 3, "ordinal", { NULL, 0 }, frame->ordinal, false },
+                                      { 20, "replayed", { NULL, 0 }, 0, frame->replayed } };
+    return small_frame(encoding, FRAME_ACCEPTED, "accepted", members, 4, scratch);
 }
 
 struct ss_buf *ss__frame_activity(const struct ss_transport *transport, enum ss_encoding encoding,

@@ -29,6 +29,15 @@ struct ss_error_frame {
     struct ss_str session_id;
     struct ss_str detail;
     struct ss_str request_id;
+    bool replayed;
+};
+
+/* @replayed is written when set: only a client that sent an idempotency key gets it. */
+struct ss_accepted_frame {
+    struct ss_str request_id;
+    struct ss_str session_id;
+    uint64_t ordinal;
+    bool replayed;
 };
 
 /* Without @additions exactly the contract's fields. */
@@ -105,8 +114,7 @@ struct ss_buf *ss__frame_pong(const struct ss_transport *transport, enum ss_enco
 struct ss_buf *ss__frame_error(const struct ss_transport *transport, enum ss_encoding encoding,
                                const struct ss_error_frame *frame, struct ss_bytes *scratch);
 struct ss_buf *ss__frame_accepted(const struct ss_transport *transport, enum ss_encoding encoding,
-                                  struct ss_str request_id, struct ss_str session_id,
-                                  uint64_t ordinal, struct ss_bytes *scratch);
+                                  const struct ss_accepted_frame *frame, struct ss_bytes *scratch);
 
 /* Only for V2. */
 struct ss_buf *ss__frame_activity(const struct ss_transport *transport, enum ss_encoding encoding,

@@ -113,6 +113,24 @@ static int catalog_again(struct ss_str in, struct ss_bytes *out)
     return err;
 }
 
+static int command_again(struct ss_str in, struct ss_bytes *out)
+{
+    struct ss_command_value command;
+    const uint8_t key[8] = { 0, 0, 0, 1, 0, 0, 2, 0 };
+    const uint8_t other[8] = { 0, 0, 0, 1, 0, 0, 4, 0 };
+    struct ss_str key_bytes = ss_str_of(key, sizeof key);
+    struct ss_str value = sealed(in, ss__key_seed(key_bytes));
+    int err = ss__command_row_decode(key_bytes, value, &command);
+    if (err == 0) {
+        ss_check(ss__command_row_bytes(&command) == in.len);
+        ss__command_row_encode(room(out, in.len), key_bytes, &command);
+        ss_check(ss__command_row_decode(ss_str_of(other, sizeof other), value, &command) ==
+                 SS_E_CORRUPT);
+    }
+    free_sealed(value);
+    return err;
+}
+
 static int type_again(struct ss_str in, struct ss_bytes *out)
 {
     struct ss_type_value type;
@@ -227,6 +245,11 @@ static void check_log_record(struct ss_str in)
         if (record.kind == SS_LOG_EVENT) {
             ss_check(ss__log_event_bytes(&record.event) == in.len);
             ss__log_event_encode(again, 7, record.batch, record.sid, &record.event);
+        } else if (record.kind == SS_LOG_COMMAND) {
+            ss_check(ss__log_command_bytes(&record.command) == in.len);
+            ss__log_command_encode(again, 7, record.batch, &record.command);
+            ss__put_le16(again + 6, ss__get_le16(value + 6));    /* flags mean nothing here */
+            ss__put_le64(again + in.len - 8, ss__checksum_seeded(7, again, in.len - 8));
         } else {
             ss_check(ss__log_session_bytes(record.id) == in.len);
             ss__log_session_encode(again, 7, record.batch, record.sid, record.created_us,
@@ -295,15 +318,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len == 0) {
         return 0;
     }
-    unsigned choice = data[0] % (DECODERS + 2u);
+    unsigned choice = data[0] % (DECODERS + 3u);
     struct ss_str in = ss_str_of(data + 1, len - 1);
     if (choice < DECODERS) {
         check_again(decoders[choice], in);
     } else if (choice == DECODERS) {
         check_log_record(in);
         check_log_heads(in);
-    } else {
+    } else if (choice == DECODERS + 1) {
         check_segment(in);
+    } else {
+        check_again(command_again, in);
     }
     return 0;
 }

@@ -269,9 +269,10 @@ export const stopInference = { '@type': `${chatTypes}StopInferenceCommand` };
 
 // ---- HTTP and raw sockets ----
 
-export function request(port, method, urlPath, body) {
+export function request(port, method, urlPath, body, headers = {}) {
     const answer = new Promise((resolve, reject) => {
-        const req = http.request({ host: '127.0.0.1', port, method, path: urlPath, agent: false },
+        const req = http.request({ host: '127.0.0.1', port, method, path: urlPath, agent: false,
+                                   headers },
                                  (res) => {
             const parts = [];
             res.on('data', (part) => parts.push(part));

@@ -106,6 +106,7 @@ struct answer {
     int calls;
     int err;
     uint64_t ordinal;
+    bool replayed;
     char message[128];
 };
 
@@ -115,6 +116,7 @@ static inline void on_done(const struct ss_result *result, void *ctx)
     answer->calls++;
     answer->err = result->err;
     answer->ordinal = result->ordinal;
+    answer->replayed = result->replayed;
     (void)snprintf(answer->message, sizeof answer->message, "%s", result->message);
     (void)sem_post(&answer->given);
 }

@@ -550,3 +550,51 @@ SS_TEST(engine, no_update_of_many_publishing_threads_is_lost)
     }
     fixture_end(&fixture);
 }
+
+static struct answer submit_keyed(struct fixture *fixture, const char *command, const char *key)
+{
+    struct answer answer;
+    answer_init(&answer);
+    ss_check(ss_engine_submit_keyed(fixture->engine, ss_str("s"), command, note(), ss_str(key),
+                                    on_done, &answer) == 0);
+    wait_for(&answer);
+    return answer;
+}
+
+SS_TEST(engine, a_command_with_a_key_runs_once_over_a_restart)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    make(&fixture);
+    start(&fixture);
+    struct answer first = submit_keyed(&fixture, "Put", "k");
+    ss_check(first.err == 0 && first.ordinal == 1 && !first.replayed);
+    ss_check(submit_keyed(&fixture, "Put", "k").replayed);
+    ss_check(submit_keyed(&fixture, "Broken", "k").err == SS_E_CONFLICT);
+    ss_engine_stop(fixture.engine);
+    ss_engine_free(fixture.engine);
+    ss_registry_free(fixture.registry);
+    fixture.registry = new_registry();
+    make(&fixture);
+    start(&fixture);
+    struct answer again = submit_keyed(&fixture, "Put", "k");
+    ss_check(again.err == 0 && again.ordinal == 1 && again.replayed);
+    fixture_end(&fixture);
+}
+
+SS_TEST(engine, keys_are_checked)
+{
+    static char longest[SS_IDEMPOTENCY_KEY_BYTES_MAX + 1];
+    struct fixture fixture;
+    const struct ss_str keys[] = { ss_str(""), ss_str("\xC3"), ss_str_of("a\0b", 3),
+                                   ss_str_of(longest, sizeof longest) };
+    fixture_init(&fixture);
+    make(&fixture);
+    start(&fixture);
+    memset(longest, 'x', sizeof longest);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        ss_check(ss_engine_submit_keyed(fixture.engine, ss_str("s"), "Put", note(), keys[i],
+                                        not_done, NULL) == SS_E_INVAL);
+    }
+    fixture_end(&fixture);
+}

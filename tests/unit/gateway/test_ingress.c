@@ -313,3 +313,40 @@ SS_TEST(ingress, messages_cut_at_every_byte_arrive_whole)
     ws_test_close(&client);
     fixture_close(&fixture);
 }
+
+SS_TEST(ingress, an_idempotency_key_goes_along_and_a_replay_is_marked)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    char key[SS_IDEMPOTENCY_KEY_BYTES_MAX + 2];
+    char text[1024];
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "sessionstream.v2.json");
+    ws_test_send_text(&client, "{\"submit\":{\"requestId\":\"r1\",\"sessionId\":\"s\","
+                               "\"name\":\"Note\",\"idempotencyKey\":\"k\"," NOTE "}}");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    ss_check(ss_str_equal(request->key, ss_str("k")));
+    request->ordinal = 9;
+    request->replayed = true;
+    fixture_reply(&fixture, request);
+    ws_test_expect(&client, "{\"accepted\":{\"requestId\":\"r1\",\"sessionId\":\"s\","
+                            "\"ordinal\":\"9\",\"replayed\":true}}");
+    ws_test_send_text(&client, "{\"submit\":{\"sessionId\":\"s\",\"name\":\"Note\","
+                               "\"idempotencyKey\":\"k\"," NOTE "}}");
+    request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    ss__request_fail(request, SS_E_HANDLER, "no");
+    request->replayed = true;
+    fixture_reply(&fixture, request);
+    ws_test_expect(&client, "{\"error\":{\"code\":\"handler_failed\",\"message\":\"no\","
+                            "\"sessionId\":\"s\",\"replayed\":true}}");
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = '\0';
+    (void)snprintf(text, sizeof text, "{\"submit\":{\"sessionId\":\"s\",\"name\":\"Note\","
+                   "\"idempotencyKey\":\"%s\"," NOTE "}}", key);
+    ws_test_send_text(&client, text);
+    ws_test_expect_part(&client, "{\"error\":{\"code\":\"invalid_argument\",\"message\":\"an "
+                                 "idempotency key is 1 to 255 bytes");
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}

@@ -467,3 +467,72 @@ SS_TEST(routes, what_is_done_to_a_whole_session)
     ws_test_close(&client);
     fixture_close(&fixture);
 }
+
+static void post_keyed(struct ws_test_client *client, const char *fields)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof text, "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
+                   "%sContent-Length: 2\r\n\r\n{}", fields);
+    send_text(client, text);
+}
+
+SS_TEST(routes, an_idempotency_key_goes_along_and_a_replay_is_marked)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ss_bytes response;
+    fixture_open(&fixture);
+    ss__bytes_init(&response, 0);
+    ws_test_connect(&client, fixture.port, 0);
+    post_keyed(&client, "idempotency-key:  \"k 1\" \r\n");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    ss_check(ss_str_equal(request->key, ss_str("\"k 1\"")));
+    fixture_reply(&fixture, request);
+    ss_check(ws_test_http_response(&client, false, &response) == 200);
+    ss_check(strstr((const char *)response.data, "Idempotency-") == NULL);
+    post_keyed(&client, "Idempotency-Key: k\r\n");
+    request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    request->replayed = true;
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 200, "\r\nIdempotency-Replayed: true\r\n");
+    post_keyed(&client, "Idempotency-Key: k\r\n");
+    request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    request->replayed = true;
+    ss__request_fail(request, SS_E_HANDLER, "no");
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 422, "\r\nIdempotency-Replayed: true\r\n");
+    post_keyed(&client, "Idempotency-Key: k\r\n");
+    request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
+    ss__request_fail(request, SS_E_CONFLICT, "another payload");
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 409, "\"code\":\"conflict\"");
+    ss__bytes_deinit(&response);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, idempotency_keys_that_cannot_be_are_refused_here)
+{
+    static const char *const fields[] = {
+        "Idempotency-Key:\r\n",
+        "Idempotency-Key: a\r\nIdempotency-Key: a\r\n",
+        "Idempotency-Key: \xff\r\n",
+        NULL,
+    };
+    struct fixture fixture;
+    struct ws_test_client client;
+    char key[SS_IDEMPOTENCY_KEY_BYTES_MAX + 2];
+    char field[512];
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = '\0';
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        (void)snprintf(field, sizeof field, "Idempotency-Key: %s\r\n", key);
+        post_keyed(&client, fields[i] != NULL ? fields[i] : field);
+        ws_test_expect_http(&client, 400, "\"code\":\"invalid_argument\"");
+    }
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}

@@ -83,3 +83,25 @@ SS_TEST(message, uninterested_names_session_and_handle)
     ss_check(msg->base.node.bytes >= sizeof *msg + 3);
     ss__msg_free(&msg->base);
 }
+
+SS_TEST(message, a_request_may_have_a_key)
+{
+    char key[] = "order-1";
+    struct ss_request *request = ss__request_new_keyed(
+        SS_REQUEST_SUBMIT, ss_str("s"), ss_str(NULL), ss_str("p"), ss_str(key));
+    ss_check(request != NULL && request->memory_bytes == sizeof *request + 1 + 1 + 7);
+    memset(key, 'x', sizeof key - 1);
+    ss_check(ss_str_equal(request->key, ss_str("order-1")));
+    ss_check(ss_str_equal(request->payload, ss_str("p")) && !request->replayed);
+    ss__msg_free(&request->base);
+}
+
+SS_TEST(message, keys_are_short_utf8_without_nul)
+{
+    char key[257];
+    memset(key, 'k', sizeof key);
+    ss_check(ss__request_key_valid(ss_str_of(key, 255)));
+    ss_check(!ss__request_key_valid(ss_str_of(key, 256)));
+    ss_check(ss__request_key_valid(ss_str("\xc3\xa4")) && !ss__request_key_valid(ss_str("\xc3")));
+    ss_check(!ss__request_key_valid(ss_str("")) && !ss__request_key_valid(ss_str_of("a\0b", 3)));
+}

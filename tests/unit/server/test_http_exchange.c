@@ -22,16 +22,21 @@ SS_TEST(http_exchange, a_request_has_what_the_server_needs)
     struct ss_bytes out;
     ss__bytes_init(&out, 0);
     ss_check(ss__url_parse("http://[::1]:81", &url, NULL) == 0);
-    ss__http_request_write(&out, "POST", ss_str("/v1/x"), &url, ss_str("{}"));
+    ss__http_request_write(&out, "POST", ss_str("/v1/x"), &url, NULL, ss_str("{}"));
     ss__bytes_byte(&out, 0);
     const char *text = (const char *)out.data;
     ss_check(strncmp(text, "POST /v1/x HTTP/1.1\r\nHost: [::1]:81\r\n", 37) == 0);
     ss_check(strstr(text, "Connection: close\r\n") != NULL);
     ss_check(strstr(text, "Content-Length: 2\r\n\r\n{}") != NULL);
     ss__bytes_clear(&out);
-    ss__http_request_write(&out, "GET", ss_str("/"), &url, (struct ss_str){ 0 });
+    ss__http_request_write(&out, "GET", ss_str("/"), &url, NULL, (struct ss_str){ 0 });
     ss__bytes_byte(&out, 0);
     ss_check(strstr((const char *)out.data, "Content-") == NULL);
+    ss_check(strstr((const char *)out.data, "Idempotency-") == NULL);
+    ss__bytes_clear(&out);
+    ss__http_request_write(&out, "POST", ss_str("/"), &url, "k 1", ss_str("{}"));
+    ss__bytes_byte(&out, 0);
+    ss_check(strstr((const char *)out.data, "\r\nIdempotency-Key: k 1\r\n") != NULL);
     ss__bytes_deinit(&out);
 }
 
@@ -99,7 +104,7 @@ SS_TEST(http_exchange, request_and_answer_cross_a_socket)
     fake_server_start(&server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", &url);
     ss__bytes_init(&request, 0);
     ss__bytes_init(&in, 0);
-    ss__http_request_write(&request, "GET", ss_str("/a"), &url, (struct ss_str){ 0 });
+    ss__http_request_write(&request, "GET", ss_str("/a"), &url, NULL, (struct ss_str){ 0 });
     int err = ss__http_exchange(&url, ss__bytes_view(&request), 10000, &in, &answer, &failure);
     ss_check_msg(err == 0, "%s", failure.text);
     ss_check(answer.status == 200 && ss_str_equal(answer.body, ss_str("ok")));

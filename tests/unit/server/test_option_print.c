@@ -39,7 +39,7 @@ SS_TEST(option_print, help_shows_default_and_range)
     const char *text = print_to_text(&out);
     ss_check(strstr(text, "[default auto; auto, or 1 to 256]") != NULL);
     ss_check(strstr(text, "[default 512MiB; 1MiB to 64GiB]") != NULL);
-    ss_check(strstr(text, "[default 25s; 100ms to 3600s]") != NULL);
+    ss_check(strstr(text, "[default 25s; 100ms to 1h]") != NULL);
     ss__bytes_deinit(&out);
 }
 

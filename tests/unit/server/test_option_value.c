@@ -70,6 +70,8 @@ SS_TEST(option_value, duration_needs_a_unit)
     ss_check(ss__option_parse_duration(ss_str("0ms"), 1, 60000, &ms, NULL) == SS_E_CONFIG);
     ss_check(ss__option_parse_duration(ss_str("1m"), 1, 60000, &ms, NULL) == SS_E_CONFIG);
     ss_check(ms == 10000);
+    ss_check(ss__option_parse_duration(ss_str("24h"), 1, 90000000, &ms, NULL) == 0);
+    ss_check(ms == 86400000);
 }
 
 static bool address_is(const char *text, const char *host, uint16_t port)

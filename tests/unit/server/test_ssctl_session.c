@@ -133,3 +133,17 @@ SS_TEST(ssctl_session, close_posts_and_says_when_the_session_stays)
     ss_check(strstr(exchange.run.err, "session_in_use: it works") != NULL);
     ctl_run_deinit(&exchange.run);
 }
+
+SS_TEST(ssctl_session, submit_passes_its_key_on)
+{
+    struct exchange exchange;
+    run_exchange(&exchange, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"ordinal\":\"3\"}",
+                 CTL_ARGS("submit", "s", "Start", "{}", "--idempotency-key", "order 1"));
+    ss_check(exchange.run.status == SS_CTL_OK);
+    ss_check(strstr(exchange.server.request, "\r\nIdempotency-Key: order 1\r\n") != NULL);
+    ctl_run_deinit(&exchange.run);
+    run_exchange(&exchange, "",
+                 CTL_ARGS("submit", "s", "Start", "{}", "--idempotency-key", "a\r\nHost: b"));
+    ss_check(exchange.run.status == SS_CTL_USAGE && exchange.server.request[0] == '\0');
+    ctl_run_deinit(&exchange.run);
+}

@@ -194,3 +194,16 @@ SS_TEST(client_frame, hostile_protobuf_is_rejected)
     ss__bytes_deinit(&outer);
     fixture_deinit(&f);
 }
+
+SS_TEST(client_frame, a_submit_may_have_an_idempotency_key)
+{
+    struct fixture f;
+    struct ss_client_frame frame;
+    fixture_init(&f);
+    ss_check(decode(&f, ss_str("{\"submit\":{\"sessionId\":\"s\",\"name\":\"N\","
+                               "\"idempotencyKey\":\"k-1\"}}"), &frame) == 0);
+    ss_check(frame.kind == SS_CLIENT_FRAME_SUBMIT && ss_str_equal(frame.key, ss_str("k-1")));
+    ss_check(decode(&f, ss_str("{\"submit\":{\"sessionId\":\"s\"}}"), &frame) == 0);
+    ss_check(frame.key.len == 0);
+    fixture_deinit(&f);
+}

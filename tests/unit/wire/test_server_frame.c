@@ -56,8 +56,14 @@ SS_TEST(server_frame, small_frames_are_those_of_the_contract)
     expect(ss__frame_error(&transport, v1, &error, &scratch),
            "{\"error\":{\"code\":\"protocol_error\",\"message\":\"load snapshot for \\\"s\\\": db "
            "down\"}}");
-    expect(ss__frame_accepted(&transport, v1, ss_str("r"), s, 6, &scratch),
+    struct ss_accepted_frame accepted = { .request_id = ss_str("r"), .session_id = s,
+                                          .ordinal = 6 };
+    expect(ss__frame_accepted(&transport, v1, &accepted, &scratch),
            "{\"accepted\":{\"requestId\":\"r\",\"sessionId\":\"s-1\",\"ordinal\":\"6\"}}");
+    accepted.replayed = true;
+    expect(ss__frame_accepted(&transport, v1, &accepted, &scratch),
+           "{\"accepted\":{\"requestId\":\"r\",\"sessionId\":\"s-1\",\"ordinal\":\"6\",\"replayed\":"
+           "true}}");
     end();
 }
 
