@@ -112,6 +112,16 @@ SS_API int ss_engine_publish(struct ss_engine *engine, struct ss_str session_id,
                              const char *event, const ProtobufCMessage *payload,
                              ss_done_fn *done, void *ctx);
 
+/* Puts an event at its ordinal of a session: behind the newest it is appended like a published one,
+ * with the time it is given (0: now); where there is one already the two have to have the same name
+ * and the same payload by meaning, and then nothing happens. @done gets the ordinal, or
+ * SS_E_CONFLICT (another event is there: the message names both), SS_E_INVAL (a gap: the message
+ * names the ordinal that is next), and what a publish may give. @payload is packed, and validated
+ * here. As ss_engine_publish, with SS_E_INVAL (ordinal 0). */
+SS_API int ss_engine_import(struct ss_engine *engine, struct ss_str session_id, uint64_t ordinal,
+                            uint64_t time_us, const char *event, struct ss_str payload,
+                            ss_done_fn *done, void *ctx);
+
 /* Calls @done with err 0 after everything posted to the session before has been handled and, in
  * fsync mode, committed. As ss_engine_submit. */
 SS_API int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_done_fn *done,

@@ -92,6 +92,10 @@
 /* Timeline projections of a registry; it may have as many UI projections. */
 #define SS_PROJECTIONS_MAX 8
 
+/* One import. */
+#define SS_IMPORT_EVENTS_MAX 1000
+#define SS_IMPORT_BYTES_MAX (4u << 20)
+
 /* Results of keyed commands that are kept, of one session and of a shard. */
 #define SS_SESSION_KEYS_MAX 1024
 #define SS_SESSION_KEYS_BYTES_MAX (512u << 10)
@@ -277,6 +281,12 @@
     X(APPENDED_BYTES_MAX, "bytes",                                                                \
       "Appended to entities of a session without being stored",                                   \
       "Memory that no event accounts for.")                                                       \
+    X(IMPORT_EVENTS_MAX, "events",                                                                \
+      "One import, which is committed as a whole",                                                \
+      "A batch stays bounded.")                                                                   \
+    X(IMPORT_BYTES_MAX, "bytes",                                                                  \
+      "Payloads of one import",                                                                   \
+      "A batch stays bounded.")                                                                   \
     X(IDEMPOTENCY_KEY_BYTES_MAX, "bytes",                                                         \
       "The idempotency key of a command",                                                         \
       "It is kept in memory with the result.")                                                    \

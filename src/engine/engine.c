@@ -397,6 +397,21 @@ static int check_session_id(const struct ss_engine *engine, struct ss_str id)
     return good ? 0 : SS_E_SESSION_ID;
 }
 
+const struct ss_registry *ss__engine_registry(const struct ss_engine *engine)
+{
+    return engine->registry;
+}
+
+int ss__engine_check_session(const struct ss_engine *engine, struct ss_str id)
+{
+    return check_session_id(engine, id);
+}
+
+int ss__engine_post(struct ss_engine *engine, struct ss_request *request)
+{
+    return post_request(engine, request);
+}
+
 static int pack_and_post(struct ss_engine *engine, enum ss_request_kind kind,
                          struct ss_str session_id, const struct ss_name *name,
                          const ProtobufCMessage *payload, struct ss_str key, ss_done_fn *done,

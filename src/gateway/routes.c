@@ -4,6 +4,7 @@
 
 #include "core/utf8.h"
 #include "gateway/answer.h"
+#include "gateway/import.h"
 #include "gateway/ingress.h"
 #include "gateway/requests.h"
 #include "gateway/respond.h"
@@ -474,6 +475,12 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
     } else if (command) {
         if (request->method == SS_HTTP_POST) {
             post_command(conn, request);
+        } else {
+            refuse_method(conn, "POST");
+        }
+    } else if (is_session_path(request, 4, "import")) {
+        if (request->method == SS_HTTP_POST) {
+            ss__import_post(conn, request);
         } else {
             refuse_method(conn, "POST");
         }

@@ -6,6 +6,7 @@
 #include "core/contract.h"
 #include "core/map.h"
 #include "core/utf8.h"
+#include "message/import.h"
 #include "message/listing.h"
 
 static struct ss_str place(char **at, struct ss_str text)
@@ -83,6 +84,18 @@ struct ss_request *ss__request_new_keyed(enum ss_request_kind kind, struct ss_st
     return request;
 }
 
+struct ss_request *ss__request_new_import(struct ss_str session_id, struct ss_import *import)
+{
+    struct ss_str none = { NULL, 0 };
+    struct ss_request *request = ss__request_new(SS_REQUEST_IMPORT, session_id, none, none);
+    if (request != NULL) {
+        request->import = import;
+        request->memory_bytes += ss__import_bytes(import);
+        request->base.node.bytes = (uint32_t)request->memory_bytes;
+    }
+    return request;
+}
+
 void ss__request_fail(struct ss_request *request, int err, const char *text)
 {
     if (request->err != 0) {
@@ -125,6 +138,7 @@ static void release_request(struct ss_request *request)
     free(request->frames);
     free(request->cursors);
     free(request->retry);
+    ss__import_free(request->import);
 }
 
 void ss__msg_free(struct ss_msg *msg)

@@ -9,6 +9,7 @@
  * LISTED           reader pool      shard     shard/listing.c          -
  * WORKED           work pool        shard     shard/work.c             -
  * METADATA         work pool        shard     shard/metadata.c         -
+ * IMPORT_READ      reader pool      shard     shard/import.c           -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -43,6 +44,7 @@ enum ss_msg_kind {
     SS_MSG_LISTED,
     SS_MSG_WORKED,
     SS_MSG_METADATA,
+    SS_MSG_IMPORT_READ,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,
@@ -82,6 +84,7 @@ enum ss_request_kind {
     SS_REQUEST_SUBMIT,       /* run a command */
     SS_REQUEST_PUBLISH,      /* publish an event past any handler */
     SS_REQUEST_PUBLISH_NAMED,    /* the same, see shard/publisher.c */
+    SS_REQUEST_IMPORT,       /* events with their ordinals: append, or compare with what is there */
     SS_REQUEST_BARRIER,
     SS_REQUEST_SUBSCRIBE,    /* answer: a snapshot or none, frames after it; then FRAMEs follow */
     SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */
@@ -93,6 +96,7 @@ enum ss_request_kind {
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
 };
 
+struct ss_import;
 struct ss_retry;    /* shard/retry.h; one block of memory */
 
 /* What the pages of a snapshot are made of. Any thread gives a reference back. */
@@ -132,6 +136,7 @@ struct ss_request {
     uint64_t since;                      /* SUBSCRIBE: echoed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
     uint32_t timelines;                  /* RETRY: bit per index of a projection; 0: all */
+    struct ss_import *import;            /* IMPORT: see message/import.h; the request's */
     struct ss_retry *retry;              /* RETRY: how far it is; the request's */
     uint32_t state;                      /* CLOSE: the state that is being written */
 
@@ -203,6 +208,9 @@ struct ss_request *ss__request_new(enum ss_request_kind kind, struct ss_str sess
 struct ss_request *ss__request_new_keyed(enum ss_request_kind kind, struct ss_str session_id,
                                          struct ss_str request_id, struct ss_str payload,
                                          struct ss_str key);
+
+/* A request that takes @import, and counts its memory; NULL when out of memory: not taken. */
+struct ss_request *ss__request_new_import(struct ss_str session_id, struct ss_import *import);
 
 /* Whether a key can be taken: 1 to SS_IDEMPOTENCY_KEY_BYTES_MAX bytes of UTF-8 without NUL. */
 bool ss__request_key_valid(struct ss_str key);

@@ -40,6 +40,11 @@ static const struct ss_ctl_command commands[] = {
       "Deletes a session with everything it has and prints the ordinal of its newest event. Those\n"
       "who follow it are told. It cannot be undone.\n",
       ss__ctl_session_delete },
+    { "session import", "SESSION FILE", 2, " url ",
+      "Puts events at their ordinals, one line of JSON each: {\"ordinal\", \"time\", \"event\",\n"
+      "\"payload\"}. Those that are there already must be the same, so it may be run again; '-'\n"
+      "reads standard input.\n",
+      ss__ctl_session_import },
     { "store check", "DIR", 1, " ",
       "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
       "2: it cannot be opened.\n",
@@ -262,12 +267,12 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
         return parsed.words.count == 0
                    ? refuse(err, "no command",
                             "one of submit, snapshot, tail, session list, session cursors, "
-                            "session retry, session close, session delete, store check, "
-                            "store restored")
+                            "session retry, session close, session delete, session import, "
+                            "store check, store restored")
                    : refuse(err, parsed.words.items[0],
                             "unknown command; there are submit, snapshot, tail, session list, "
                             "session cursors, session retry, session close, session delete, "
-                            "store check, store restored");
+                            "session import, store check, store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

@@ -46,6 +46,7 @@ int ss__ctl_submit(const struct ss_ctl *ctl);
 int ss__ctl_snapshot(const struct ss_ctl *ctl);
 int ss__ctl_session_cursors(const struct ss_ctl *ctl);
 int ss__ctl_session_retry(const struct ss_ctl *ctl);
+int ss__ctl_session_import(const struct ss_ctl *ctl);
 int ss__ctl_tail(const struct ss_ctl *ctl);
 int ss__ctl_session_list(const struct ss_ctl *ctl);
 int ss__ctl_session_delete(const struct ss_ctl *ctl);
@@ -60,6 +61,13 @@ int ss__ctl_store_restored(const struct ss_ctl *ctl);
 /* Appends the commands and their flags as tables of docs/reference.md. */
 struct ss_bytes;
 void ss__ctl_print_markdown(struct ss_bytes *out);
+
+/* Appends "/v1/sessions/ID/". */
+void ss__ctl_session_path(struct ss_bytes *out, const char *session_id);
+
+/* Prints what the server said instead of a result. Returns SS_CTL_FAILED. */
+struct ss_http_answer;
+int ss__ctl_fail_answer(const struct ss_ctl *ctl, const struct ss_http_answer *answer);
 
 /* Writes "ssctl: CODE: DETAIL" and returns SS_CTL_FAILED. */
 int ss__ctl_fail(const struct ss_ctl *ctl, const struct ss_failure *failure);

@@ -8,9 +8,8 @@
 
 #include <sessionstream/limits.h>
 
-/* Prints what the server said instead of a result, from a problem document (RFC 9457) or from
- * whatever a proxy sent. */
-static int fail_answer(const struct ss_ctl *ctl, const struct ss_http_answer *answer)
+/* From a problem document (RFC 9457) or from whatever a proxy sent. */
+int ss__ctl_fail_answer(const struct ss_ctl *ctl, const struct ss_http_answer *answer)
 {
     struct ss_bytes code;
     struct ss_bytes detail;
@@ -35,7 +34,7 @@ static int fail_answer(const struct ss_ctl *ctl, const struct ss_http_answer *an
 static int print_answer(const struct ss_ctl *ctl, const struct ss_http_answer *answer)
 {
     if (answer->status >= 300) {
-        return fail_answer(ctl, answer);
+        return ss__ctl_fail_answer(ctl, answer);
     }
     struct ss_str body = answer->body;
     bool ended = body.len > 0 && body.data[body.len - 1] == '\n';
@@ -71,8 +70,7 @@ static int exchange(const struct ss_ctl *ctl, const char *method, struct ss_str 
     return status;
 }
 
-/* "/v1/sessions/ID/" */
-static void write_session_path(struct ss_bytes *out, const char *session_id)
+void ss__ctl_session_path(struct ss_bytes *out, const char *session_id)
 {
     ss__bytes_text(out, "/v1/sessions/");
     ss__url_segment(out, ss_str(session_id));
@@ -86,7 +84,7 @@ int ss__ctl_submit(const struct ss_ctl *ctl)
     struct ss_bytes payload;
     ss__bytes_init(&target, 0);
     ss__bytes_init(&payload, SS_PAYLOAD_BYTES_MAX * 4ull);    /* JSON is wider */
-    write_session_path(&target, ctl->args[0]);
+    ss__ctl_session_path(&target, ctl->args[0]);
     ss__bytes_text(&target, "commands/");
     ss__url_segment(&target, ss_str(ctl->args[1]));
     int err = 0;
@@ -124,7 +122,7 @@ static int ask_session(const struct ss_ctl *ctl, const char *method, const char 
 {
     struct ss_bytes target;
     ss__bytes_init(&target, 0);
-    write_session_path(&target, ctl->args[0]);
+    ss__ctl_session_path(&target, ctl->args[0]);
     ss__bytes_text(&target, what);
     write_parameter(&target, "projection", ctl->projection);
     int status = exchange(ctl, method, ss__bytes_view(&target), (struct ss_str){ 0 });

@@ -11,6 +11,7 @@
 #include "shard/delete.h"
 #include "shard/effect.h"
 #include "shard/flusher.h"
+#include "shard/import.h"
 #include "shard/keyed.h"
 #include "shard/listing.h"
 #include "shard/load.h"
@@ -142,6 +143,9 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         } else {
             ss__effect_answer(shard, request);
         }
+        break;
+    case SS_REQUEST_IMPORT:
+        ss__import(shard, channel, request);
         break;
     case SS_REQUEST_SUBSCRIBE:
         subscribe(shard, channel, request);
@@ -303,6 +307,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
         break;
     case SS_MSG_LISTED:
         ss__listing_done(shard, msg);
+        break;
+    case SS_MSG_IMPORT_READ:
+        ss__import_done(shard, msg);
         break;
     case SS_MSG_WORKED:
         ss__work_done(shard, msg);

@@ -277,7 +277,8 @@ static void apply(struct ss_shard *shard, struct ss_state *state, const struct e
 }
 
 static int stage_frames(struct ss_shard *shard, struct ss_channel *channel,
-                        const struct emitted *frames, struct ss_place before)
+                        const struct emitted *frames, uint64_t time_us,
+                        struct ss_place before)
 {
     uint8_t encodings = ss__channel_encodings(channel);
     if (encodings == 0) {
@@ -285,7 +286,7 @@ static int stage_frames(struct ss_shard *shard, struct ss_channel *channel,
     }
     struct ss_ui_frame frame = { .session_id = channel->id,
                                  .place = ss__state_cursor(channel->state),
-                                 .time_us = (int64_t)shard->now_us };
+                                 .time_us = (int64_t)time_us };
     for (const struct emitted *at = frames; at != NULL; at = at->next) {
         frame.last = at->next == NULL;
         frame.name = at->name->name;
@@ -427,7 +428,9 @@ static int finish(struct ss_shard *shard, struct ss_channel *channel, const stru
     if (verdict->moved) {
         state->timeline_ordinal = event->ordinal;
     }
-    int err = verdict->shown ? stage_frames(shard, channel, made->frames, before) : 0;
+    int err = verdict->shown
+                  ? stage_frames(shard, channel, made->frames, event->time_us, before)
+                  : 0;
     if (err != 0) {
         return ss__fail(failure, err, "%s", ss_error_text(err));
     }
@@ -499,6 +502,13 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
                          const struct ss_name *name, struct ss_str packed, uint64_t *ret_ordinal,
                          struct ss_failure *failure)
 {
+    return ss__pipeline_append(shard, channel, name, packed, shard->now_us, ret_ordinal, failure);
+}
+
+int ss__pipeline_append(struct ss_shard *shard, struct ss_channel *channel,
+                        const struct ss_name *name, struct ss_str packed, uint64_t time_us,
+                        uint64_t *ret_ordinal, struct ss_failure *failure)
+{
     int err = ss__store_writable(shard->store);
     if (err == 0) {
         err = ensure_stored(shard, channel);
@@ -514,7 +524,7 @@ int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
     struct ss_event event = { .session_id = channel->id,
                               .name = name->name,
                               .ordinal = channel->state->ordinal + 1,
-                              .time_us = shard->now_us,
+                              .time_us = time_us,
                               .packed = packed,
                               .inside = &inside };
     struct made made;

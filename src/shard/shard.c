@@ -11,6 +11,7 @@
 #include "shard/close.h"
 #include "shard/dispatch.h"
 #include "shard/flusher.h"
+#include "shard/import.h"
 #include "shard/listing.h"
 #include "shard/load.h"
 #include "shard/metadata.h"
@@ -316,6 +317,8 @@ static void await_jobs(struct ss_shard *shard)
             ss__listing_drop(shard, msg);
         } else if (msg->kind == SS_MSG_FLUSHED || msg->kind == SS_MSG_SPARE) {
             (void)ss__dispatch(shard, msg);
+        } else if (msg->kind == SS_MSG_IMPORT_READ) {
+            ss__import_drop(shard, msg);
         } else if (msg->kind == SS_MSG_WORKED) {
             ss__work_drop(shard, msg);
         } else if (msg->kind == SS_MSG_METADATA) {

@@ -9,6 +9,8 @@
 
 struct ss_image_request {
     struct ss_session_row row;
+    uint64_t first;          /* a range: only these events; 0: all after the timeline */
+    uint64_t last;
     bool entities;
     uint32_t anew;           /* bit per timeline: what is on disk does not count */
     uint32_t go_on;          /* bit per timeline: a halt does not count */
@@ -105,6 +107,17 @@ int ss__store_image_request(const struct ss_store *store, const struct ss_store_
     copy_tail(store, session, now, request);
     *ret_request = request;
     return 0;
+}
+
+int ss__store_range_request(const struct ss_store *store, const struct ss_store_session *session,
+                            uint64_t first, uint64_t last, struct ss_image_request **ret_request)
+{
+    int err = ss__store_image_request(store, session, false, ret_request);
+    if (err == 0) {
+        (*ret_request)->first = first;
+        (*ret_request)->last = last;
+    }
+    return err;
 }
 
 void ss__store_image_request_free(struct ss_image_request *request)
@@ -275,6 +288,13 @@ static int read_entities(struct reading *reading)
     return err;
 }
 
+/* The next one wanted. */
+static bool is_wanted(const struct reading *reading, uint64_t ordinal)
+{
+    return ordinal > reading->ordinal &&
+           (reading->request->last == 0 || ordinal <= reading->request->last);
+}
+
 static int take_record(struct reading *reading, struct ss_record record)
 {
     void *list = reading->records;
@@ -302,7 +322,7 @@ static int take_segment(struct reading *reading, MDB_val key, MDB_val value)
         struct ss_record record = { 0 };
         err = ss__segment_entry_next(segment.entries, &at, &record);
         record.ordinal = segment.first + i;
-        if (err == 0 && record.ordinal > reading->ordinal) {
+        if (err == 0 && is_wanted(reading, record.ordinal)) {
             err = record.ordinal == reading->ordinal + 1 ? take_record(reading, record)
                                                          : SS_E_CORRUPT;
         }
@@ -337,7 +357,8 @@ static int read_segments(struct reading *reading)
         }
         code = back;
     }
-    while (code == 0 && err == 0 && has_prefix(key, key_bytes, 8)) {
+    while (code == 0 && err == 0 && has_prefix(key, key_bytes, 8) &&
+           is_wanted(reading, reading->ordinal + 1)) {
         err = take_segment(reading, key, value);
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
@@ -355,7 +376,7 @@ static int read_tail(struct reading *reading)
         struct ss_str rest = ss_str_of(request->tail + at, request->tail_bytes - at);
         err = ss__log_record_decode(rest, request->seed, &record);
         at += record.len;
-        if (err == 0 && record.event.ordinal > reading->ordinal) {
+        if (err == 0 && is_wanted(reading, record.event.ordinal)) {
             bool next = record.sid == request->row.sid &&
                         record.event.ordinal == reading->ordinal + 1;
             err = next ? take_record(reading, record.event) : SS_E_CORRUPT;
@@ -379,7 +400,9 @@ static void free_reading(struct reading *reading)
 
 static int read_all(struct reading *reading)
 {
-    int err = read_timelines(reading);
+    bool range = reading->request->first != 0;
+    int err = range ? 0 : read_timelines(reading);
+    reading->ordinal = range ? reading->request->first - 1 : reading->ordinal;
     err = err == 0 && reading->request->entities ? read_entities(reading) : err;
     err = err != 0 ? err : read_segments(reading);
     return err != 0 ? err : read_tail(reading);
@@ -405,7 +428,8 @@ static int read_image(struct ss_store *store, const struct ss_image_request *req
             ss__env_read_end(&store->env, reading.txn);
         }
     }
-    if (err == 0 && reading.ordinal < request->row.ordinal) {
+    uint64_t newest = request->last != 0 ? request->last : request->row.ordinal;
+    if (err == 0 && reading.ordinal < newest) {
         err = SS_E_CORRUPT;    /* events that were acknowledged are missing */
     }
     if (err != 0) {

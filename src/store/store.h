@@ -319,6 +319,11 @@ void ss__store_image_request_free(struct ss_image_request *request);
 /* A halted projection needs no events after its halt, unless it is to go on: bit per index. */
 void ss__store_image_go_on(struct ss_image_request *request, uint32_t projections);
 
+/* The same for the events from @first to @last, which are committed and retained, and nothing else:
+ * the image has no entities. */
+int ss__store_range_request(const struct ss_store *store, const struct ss_store_session *session,
+                            uint64_t first, uint64_t last, struct ss_image_request **ret_request);
+
 /* A session as of one read transaction, in memory of its own. */
 struct ss_image {
     struct ss_session_row row;

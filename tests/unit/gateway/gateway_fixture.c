@@ -28,6 +28,7 @@ static void make_registry(struct fixture *fixture)
                                  handle_nothing, NULL) == 0);
     ss_check(ss_register_command(fixture->registry, "Other", "sessionstream.v1.PongFrame",
                                  handle_nothing, NULL) == 0);
+    ss_check(ss_register_event(fixture->registry, "Noted", "sessionstream.v1.PingFrame") == 0);
     ss_check(ss_register_asset(fixture->registry, "/", "text/html; charset=utf-8", page,
                                sizeof page - 1) == 0);
     ss_check(ss_register_asset(fixture->registry, "/manual/", "text/html; charset=utf-8", page,

@@ -258,3 +258,47 @@ SS_TEST(image, session_that_is_only_in_the_log_is_read_before_and_after_a_crash)
     ss__store_image_request_free(request);
     fixture_end(&f);
 }
+
+/* Events @first to @last as they were published, and nothing else. */
+static void verify_range(struct fixture *f, const char *id, uint64_t first, uint64_t last,
+                         size_t len)
+{
+    struct ss_store_session *session = fixture_session(f, id);
+    struct ss_image_request *request;
+    struct ss_image image;
+    ss_check(ss__store_range_request(f->store, session, first, last, &request) == 0);
+    int err = ss__store_read_image(f->store, request, &image);
+    ss_check_msg(err == 0, "%s", ss_error_name(err));
+    ss_check(image.records_count == last - first + 1 && image.entities_count == 0);
+    for (size_t i = 0; i < image.records_count; i++) {
+        ss_check(image.records[i].ordinal == first + i);
+        ss_check(ss_str_equal(image.records[i].payload,
+                              fixture_payload(ss_str(id), first + i, len)));
+    }
+    ss__image_deinit(&image);
+    ss__store_image_request_free(request);
+    ss__store_put_session(f->store, session);
+}
+
+SS_TEST(image, a_range_is_read_from_segments_and_log)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_publish(&f, "b", 200, 50, 50);
+    fixture_publish(&f, "c", 3, 50, 3);
+    for (int flushed = 0; flushed < 3; flushed++) {
+        for (uint64_t first = 1; first <= 200; first += 33) {
+            for (uint64_t last = first; last <= 200; last += 63) {
+                verify_range(&f, "b", first, last, 50);
+            }
+        }
+        verify_range(&f, "b", 1, 200, 50);
+        if (flushed == 0) {
+            fixture_flush_due(&f);    /* whole segments only */
+        } else {
+            fixture_flush_all(&f);
+        }
+    }
+    fixture_end(&f);
+}

@@ -1,0 +1,127 @@
+#include "gateway_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message/import.h"
+#include "ss_test.h"
+
+static void post(struct ws_test_client *client, const char *path, const char *body)
+{
+    size_t cap = strlen(body) + 512;
+    char *text = malloc(cap);
+    ss_check(text != NULL);
+    (void)snprintf(text, cap, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n%s", path,
+                   strlen(body), body);
+    ws_test_send_raw(client, text, strlen(text));
+    free(text);
+}
+
+static void open_with_event(struct fixture *fixture, struct ws_test_client *client)
+{
+    fixture_prepare(fixture);
+    fixture_start(fixture);
+    ws_test_connect(client, fixture->port, 0);
+}
+
+SS_TEST(import, one_event_or_a_list_of_them_reaches_the_shard)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_with_event(&fixture, &client);
+    post(&client, "/v1/sessions/a%20b/import",
+         "{\"payload\":{\"nonce\":\"x\"},\"event\":\"Noted\",\"ordinal\":\"7\","
+         "\"time\":\"1970-01-01T00:00:01.5Z\"}");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_IMPORT, "a b");
+    const struct ss_import *import = request->import;
+    const struct ss_name *name = import->events[0].name;
+    ss_check(import->first == 7 && import->count == 1 && import->events[0].time_us == 1500000);
+    ss_check(ss_str_equal(name->name, ss_str("Noted")));
+    ss_check(ss_str_equal(ss__import_payload(import, 0), ss_str("\x0a\x01x")));
+    request->ordinal = 7;
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 200, "{\"sessionId\":\"a b\",\"ordinal\":\"7\"}");
+    post(&client, "/v1/sessions/s/import",
+         " [ {\"ordinal\":1,\"event\":\"Noted\",\"time\":\"1700000000000000\"} ,\n"
+         "{\"ordinal\":\"2\",\"event\":\"Noted\",\"payload\":{},\"time\":12}] ");
+    request = fixture_take_request(&fixture, SS_REQUEST_IMPORT, "s");
+    import = request->import;
+    ss_check(import->count == 2 && import->events[0].time_us == 1700000000000000);
+    ss_check(import->events[1].time_us == 12 && ss__import_payload(import, 1).len == 0);
+    ss__request_fail(request, SS_E_CONFLICT, "another event");
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 409, "\"detail\":\"another event\",\"code\":\"conflict\"");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(import, what_cannot_be_right_is_refused_with_its_place)
+{
+    static const char *const table[][2] = {
+        { "", "" },
+        { "[]", "there is no event" },
+        { "7", "(line 1:1): an event is an object" },
+        { "{\"ordinal\":1}", "(line 1:1): an event needs ordinal and event" },
+        { "{\"event\":\"Noted\"}", "needs ordinal" },
+        { "{\"ordinal\":1,\"ordinal\":1,\"event\":\"Noted\"}", "(line 1:14): the member is there "
+                                                               "twice" },
+        { "{\"ordinal\":1,\"event\":\"Noted\",\"more\":1}", "an event has the members" },
+        { "{\"ordinal\":1.5,\"event\":\"Noted\"}", "ordinal: not a whole number" },
+        { "{\"ordinal\":-1,\"event\":\"Noted\"}", "ordinal: not a whole number" },
+        { "{\"ordinal\":\"\",\"event\":\"Noted\"}", "ordinal: not a whole number" },
+        { "{\"ordinal\":\"18446744073709551616\",\"event\":\"Noted\"}", "not a whole number" },
+        { "{\"ordinal\":1,\"event\":\"Noted\",\"time\":\"yesterday\"}", "time: neither" },
+        { "{\"ordinal\":1,\"event\":\"Noted\",\"time\":\"1969-12-31T00:00:00Z\"}", "time: neither" },
+        { "{\"ordinal\":1,\"event\":3}", "event: not the name" },
+        { "{\"ordinal\":1,\"event\":\"Noted\"} x", "(line 1:" },
+        { "{\"ordinal\":1,\"event\":\"Noted\"", "(line 1:" },
+        { "[{\"ordinal\":1,\"event\":\"Noted\"},", "(line 1:" },
+        { "[[]]", "an event is an object" },
+        { "{\"ordinal\":1,\"event\":\"Noted\",\"payload\":{\"nope\":1}}",
+          "ordinal 1, event \\\"Noted\\\": " },
+        { "{\"ordinal\":0,\"event\":\"Noted\"}", "ordinals begin with 1" },
+        { "[{\"ordinal\":1,\"event\":\"Noted\"},{\"ordinal\":3,\"event\":\"Noted\"}]",
+          "ordinal 3 follows ordinal 1" },
+        { "{\"ordinal\":1,\"event\":\"Noted\",\"payload\":{\"nonce\":\"a\\u0000b\"}}",
+          "\"code\":\"invalid_payload\"" },
+    };
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_with_event(&fixture, &client);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        post(&client, "/v1/sessions/s/import", table[i][0]);
+        ws_test_expect_http(&client, 400, table[i][1]);
+    }
+    post(&client, "/v1/sessions/s/import", "{\"ordinal\":1,\"event\":\"Nope\"}");
+    ws_test_expect_http(&client, 404, "\"code\":\"unknown_event\"");
+    post(&client, "/v1/sessions/%ff/import", "{\"ordinal\":1,\"event\":\"Noted\"}");
+    ws_test_expect_http(&client, 400, "\"code\":\"invalid_session_id\"");
+    const char get[] = "GET /v1/sessions/s/import HTTP/1.1\r\nHost: h\r\n\r\n";
+    ws_test_send_raw(&client, get, sizeof get - 1);
+    ws_test_expect_http(&client, 405, "Allow: POST\r\n");
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(import, more_events_than_one_import_takes_are_refused)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ss_bytes body;
+    open_with_event(&fixture, &client);
+    ss__bytes_init(&body, 0);
+    for (unsigned i = 1; i <= SS_IMPORT_EVENTS_MAX + 1; i++) {
+        char event[64];
+        (void)snprintf(event, sizeof event, "%c{\"ordinal\":%u,\"event\":\"Noted\"}",
+                       i == 1 ? '[' : ',', i);
+        ss__bytes_text(&body, event);
+    }
+    ss__bytes_append(&body, "]", 2);
+    post(&client, "/v1/sessions/s/import", (const char *)body.data);
+    ws_test_expect_http(&client, 429, "\"code\":\"limit_exceeded\"");
+    ss__bytes_deinit(&body);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
