@@ -108,6 +108,16 @@
 /* Sessions of a shard that are in memory for nothing but their events that are only in the log. */
 #define SS_SESSIONS_HELD_MAX (128u << 10)
 
+/* Error records of a shard. */
+#define SS_ERROR_RECORDS_MAX 256
+#define SS_ERROR_TEXT_BYTES_MAX 512
+#define SS_ERROR_RAW_BYTES_MAX 1024
+#define SS_ERROR_METADATA_MAX 4
+#define SS_ERROR_METADATA_BYTES_MAX 255
+
+/* Of an application. */
+#define SS_OBSERVERS_MAX 4
+
 /* Shards and gateways. */
 #define SS_SHARDS_MAX 256
 #define SS_GATEWAYS_MAX 16
@@ -312,6 +322,24 @@
       "Of one shard: evicted, with events that are only in the log; beyond, the oldest are flushed, " \
       "and beyond twice as many the shard waits for that",                                        \
       "Memory of sessions that are not used: about 600 bytes each.")                              \
+    X(ERROR_RECORDS_MAX, "records",                                                               \
+      "Kept by a shard, in memory and in its store; the newest",                                  \
+      "They tell what went wrong lately; the log tells all.")                                     \
+    X(ERROR_TEXT_BYTES_MAX, "bytes",                                                              \
+      "The sentence of an error record",                                                          \
+      "The records of a shard stay small.")                                                       \
+    X(ERROR_RAW_BYTES_MAX, "bytes",                                                               \
+      "Of bytes that cannot be read, in their error record",                                      \
+      "Enough to see what they are.")                                                             \
+    X(ERROR_METADATA_MAX, "pairs",                                                                \
+      "Metadata of an error record",                                                              \
+      "The records of a shard stay small.")                                                       \
+    X(ERROR_METADATA_BYTES_MAX, "bytes",                                                          \
+      "A name or value of them",                                                                  \
+      "The records of a shard stay small.")                                                       \
+    X(OBSERVERS_MAX, "observers",                                                                 \
+      "One application",                                                                          \
+      "Each is called for each record.")                                                          \
     X(SHARDS_MAX, "shards",                                                                       \
       "One data directory",                                                                       \
       "A thread and a store each.")                                                               \

@@ -6,10 +6,12 @@
 #include <sessionstream/durability.h>
 #include <sessionstream/engine.h>
 #include <sessionstream/error.h>
+#include <sessionstream/error_records.h>
 #include <sessionstream/export.h>
 #include <sessionstream/handler.h>
 #include <sessionstream/limits.h>
 #include <sessionstream/metadata.h>
+#include <sessionstream/observer.h>
 #include <sessionstream/projection.h>
 #include <sessionstream/registry.h>
 #include <sessionstream/sessions.h>

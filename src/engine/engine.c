@@ -14,6 +14,7 @@
 #include "gateway/gateway.h"
 #include "message/router.h"
 #include "message/stats.h"
+#include "message/trace.h"
 #include "schema/registry.h"
 #include "schema/validate.h"
 #include "shard/shard.h"
@@ -44,6 +45,9 @@ struct ss_engine {
     struct ss_shard_stats *shard_stats;
     struct ss_gateway_stats *gateway_stats;
     struct ss_stats_table stats_table;
+    struct ss_trace *shard_traces[SS_SHARDS_MAX];         /* NULL: no debug ring */
+    struct ss_trace *gateway_traces[SS_GATEWAYS_MAX];
+    atomic_uint_fast64_t trace_numbers;
     atomic_bool ready;
     uint64_t sessions_found;
     uint64_t recovery_us;
@@ -113,12 +117,26 @@ static struct ss_store_options store_options(const struct ss_engine *engine, con
     return store;
 }
 
+/* A debug ring for a thread, if they are wanted. */
+static int make_trace(struct ss_engine *engine, struct ss_trace **ret_trace)
+{
+    if (engine->options.debug_ring == 0) {
+        return 0;
+    }
+    *ret_trace = ss__trace_new(engine->options.debug_ring, &engine->trace_numbers);
+    return *ret_trace != NULL ? 0 : ss__fail(&engine->failure, SS_E_NOMEM, "out of memory");
+}
+
 static int open_shard(struct ss_engine *engine, uint32_t index)
 {
     char path[SHARD_PATH_BYTES];
     int err = ss__directory_shard_path(engine->directory, index, path, sizeof path);
     if (err != 0) {
         return ss__fail(&engine->failure, err, "the path of the data directory is too long");
+    }
+    err = make_trace(engine, &engine->shard_traces[index]);
+    if (err != 0) {
+        return err;
     }
     struct ss_shard_options options = {
         .index = index,
@@ -132,6 +150,7 @@ static int open_shard(struct ss_engine *engine, uint32_t index)
         .gateways_count = engine->gateways_count,
         .clock = &ss__system_clock,
         .store = store_options(engine, path, index),
+        .trace = engine->shard_traces[index],
         .durability_interval_ms = engine->options.durability_interval_ms,
         .session_cache_bytes = engine->options.session_cache_bytes,
         .snapshot_frame_bytes = engine->options.snapshot_frame_bytes,
@@ -152,12 +171,17 @@ static int open_shard(struct ss_engine *engine, uint32_t index)
 
 static int open_gateway(struct ss_engine *engine, uint32_t index)
 {
+    int err = make_trace(engine, &engine->gateway_traces[index]);
+    if (err != 0) {
+        return err;
+    }
     struct ss_gateway_options options = {
         .index = index,
         .router = &engine->router,
         .registry = engine->registry,
         .transport = &engine->transport,
         .stats = &engine->gateway_stats[index],
+        .trace = engine->gateway_traces[index],
         .stats_table = &engine->stats_table,
         .listen_host = engine->listen_host,
         /* The first one may pick a port; the others share it. */
@@ -174,7 +198,7 @@ static int open_gateway(struct ss_engine *engine, uint32_t index)
         .dead_timeout_ms = engine->options.dead_timeout_ms,
         .stop_timeout_ms = engine->options.stop_timeout_ms,
     };
-    int err = ss__gateway_new(&options, &engine->gateways[index], &engine->failure);
+    err = ss__gateway_new(&options, &engine->gateways[index], &engine->failure);
     if (err == 0) {
         engine->gateway_inboxes[index] = ss__gateway_inbox(engine->gateways[index]);
     }
@@ -245,11 +269,15 @@ static void close_all(struct ss_engine *engine)
 {
     for (uint32_t i = 0; i < SS_GATEWAYS_MAX; i++) {
         ss__gateway_free(engine->gateways[i]);
+        free(engine->gateway_traces[i]);
+        engine->gateway_traces[i] = NULL;
         engine->gateways[i] = NULL;
         engine->gateway_inboxes[i] = NULL;
     }
     for (uint32_t i = 0; i < SS_SHARDS_MAX; i++) {
         ss__shard_free(engine->shards[i]);
+        free(engine->shard_traces[i]);
+        engine->shard_traces[i] = NULL;
         engine->shards[i] = NULL;
         engine->router.shards[i] = NULL;
     }

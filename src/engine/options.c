@@ -66,6 +66,7 @@ static int check_ranges(const struct ss_engine_options *options, struct ss_failu
         { "ping_interval_ms", options->ping_interval_ms, 1, 60 * MINUTE_MS },
         { "dead_timeout_ms", options->dead_timeout_ms, 2, 120 * MINUTE_MS },
         { "idempotency_ttl_ms", options->idempotency_ttl_ms, 1000, 43200 * MINUTE_MS },
+        { "debug_ring", options->debug_ring, 0, 1u << 20 },
         { "stop_timeout_ms", options->stop_timeout_ms, 0, 10 * MINUTE_MS },
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {

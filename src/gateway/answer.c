@@ -3,8 +3,7 @@
 #include <sessionstream/error.h>
 
 #include "core/hash.h"
-
-#define HELLO_RANDOM_BYTES 16
+#include "gateway/observe.h"
 
 static const struct ss_transport *transport_of(const struct ss_conn *conn)
 {
@@ -23,19 +22,17 @@ static struct ss_bytes *scratch_of(struct ss_conn *conn)
 
 int ss__answer_hello(struct ss_conn *conn)
 {
-    static const char digits[] = "0123456789abcdef";
-    uint8_t random[HELLO_RANDOM_BYTES];
-    int err = ss__random_bytes(random, sizeof random);
+    char id[SS_CONN_ID_TEXT_BYTES];
+    int err = ss__random_bytes(conn->in.id, sizeof conn->in.id);
     if (err != 0) {
         return err;
     }
-    char id[5 + 2 * HELLO_RANDOM_BYTES] = "conn-";
-    for (size_t i = 0; i < sizeof random; i++) {
-        id[5 + 2 * i] = digits[random[i] >> 4];
-        id[6 + 2 * i] = digits[random[i] & 15];
+    conn->was_websocket = true;
+    if (ss__observed(conn->gateway)) {
+        ss__observe(conn, SS_TRANSPORT_CONNECTED, ss_str(NULL), 0, ss_str(NULL));
     }
     ss__conn_send(conn, ss__frame_hello(transport_of(conn), encoding_of(conn),
-                                        ss_str_of(id, sizeof id), scratch_of(conn)));
+                                        ss__conn_id_text(conn, id), scratch_of(conn)));
     return 0;
 }
 
@@ -49,6 +46,9 @@ void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame
         filled.message = ss_str(ss_error_text(err));
     }
     ss__count_error(conn->gateway->options.stats->errors, err);
+    if (ss__observed(conn->gateway) && err != SS_E_BADFRAME) {
+        ss__observe(conn, SS_TRANSPORT_PROTOCOL_ERROR, filled.session_id, err, filled.message);
+    }
     ss__conn_send(conn, ss__frame_error(transport_of(conn), encoding_of(conn), &filled,
                                         scratch_of(conn)));
 }

@@ -11,6 +11,7 @@
 #include <sessionstream/limits.h>
 
 #include "core/contract.h"
+#include "gateway/observe.h"
 #include "gateway/subscriptions.h"
 
 /* Slices of one write. */
@@ -82,6 +83,17 @@ int ss__conn_new(struct ss_gateway *gateway, int fd, struct ss_conn **ret_conn)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);    /* slower without */
     *ret_conn = conn;
     return 0;
+}
+
+struct ss_str ss__conn_id_text(const struct ss_conn *conn, char out[SS_CONN_ID_TEXT_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    memcpy(out, "conn-", 5);
+    for (size_t i = 0; i < SS_CONN_ID_BYTES; i++) {
+        out[5 + 2 * i] = digits[conn->in.id[i] >> 4];
+        out[6 + 2 * i] = digits[conn->in.id[i] & 15];
+    }
+    return ss_str_of(out, SS_CONN_ID_TEXT_BYTES);
 }
 
 static void mark_dirty(struct ss_conn *conn)
@@ -190,6 +202,9 @@ static void account_written(struct ss_conn *conn, size_t bytes)
     conn->written += bytes;
     struct ss_send_entry entry;
     while (ss__send_queue_wrote(&conn->queue, &bytes, &entry)) {
+        if (ss__observed(conn->gateway) && conn->was_websocket) {
+            ss__observe_frame(conn, SS_TRANSPORT_SERVER_FRAME_WRITTEN, entry.buf);
+        }
         release_entry(conn, &entry);
     }
 }
@@ -215,6 +230,14 @@ static void wait_writable(struct ss_conn *conn)
     conn->queue.pinned = 1;
 }
 
+static void note_unwritten(struct ss_conn *conn)
+{
+    if (ss__observed(conn->gateway) && conn->was_websocket) {
+        ss__observe(conn, SS_TRANSPORT_SERVER_FRAME_WRITE_ERROR, ss_str(NULL), SS_E_IO,
+                    ss_str(NULL));
+    }
+}
+
 static void write_queued(struct ss_conn *conn)
 {
     while (conn->queue.count > 0 && !conn->blocked && !conn->failed) {
@@ -225,6 +248,7 @@ static void write_queued(struct ss_conn *conn)
         if (wrote == UV_EAGAIN) {
             wait_writable(conn);
         } else if (wrote < 0) {
+            note_unwritten(conn);
             ss__conn_fail(conn);
         } else {
             account_written(conn, (size_t)wrote);
@@ -283,6 +307,7 @@ static void on_written(uv_write_t *write, int status)
     conn->blocked = false;
     conn->queue.pinned = 0;
     if (status != 0) {
+        note_unwritten(conn);
         ss__conn_close(conn);
         return;
     }
@@ -308,6 +333,9 @@ void ss__conn_flush_all(struct ss_gateway *gateway)
 
 static bool push(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind, uint32_t tag)
 {
+    if (ss__observed(conn->gateway) && conn->was_websocket) {
+        ss__observe_frame(conn, SS_TRANSPORT_SERVER_FRAME_QUEUED, buf);
+    }
     if (conn->queue.count == 0) {
         conn->progress_ms = ss__gateway_now_ms(conn->gateway);
     }
@@ -333,6 +361,10 @@ static void send_answer(struct ss_conn *conn, struct ss_buf *buf)
 {
     if (!ss__conn_is_open(conn) || buf == NULL) {
         if (buf == NULL) {
+            if (ss__observed(conn->gateway) && conn->was_websocket) {
+                ss__observe(conn, SS_TRANSPORT_SERVER_FRAME_MARSHAL_ERROR, ss_str(NULL),
+                            SS_E_NOMEM, ss_str(NULL));
+            }
             ss__conn_fail(conn);
         }
         ss__buf_unref(buf);
@@ -473,6 +505,9 @@ static void leave_protocol(struct ss_conn *conn)
     if (conn->state == SS_CONN_HTTP) {
         ss__http_parser_deinit(&conn->in.http);
     } else if (conn->state == SS_CONN_WEBSOCKET) {
+        if (ss__observed(gateway)) {
+            ss__observe(conn, SS_TRANSPORT_DISCONNECTED, ss_str(NULL), 0, ss_str(NULL));
+        }
         ss__ws_deinit(&conn->in.ws, &gateway->decoders);
         struct ss_gateway_stats *stats = gateway->options.stats;
         ss__gauge_set(&stats->websockets,

@@ -5,6 +5,7 @@
 #include "core/contract.h"
 #include "gateway/answer.h"
 #include "gateway/conn.h"
+#include "gateway/errors.h"
 #include "gateway/follow.h"
 #include "gateway/requests.h"
 #include "gateway/routes.h"
@@ -35,6 +36,8 @@ static bool reply(struct ss_gateway *gateway, struct ss_request *request)
     }
     if (request->request == SS_REQUEST_LIST) {
         ss__sessions_listed(conn, request);
+    } else if (request->request == SS_REQUEST_ERRORS) {
+        ss__errors_listed(conn, request);
     } else if (request->request == SS_REQUEST_SUBSCRIBE) {
         return ss__follow_answer(gateway, conn, request);
     } else if (conn == NULL) {

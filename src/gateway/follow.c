@@ -5,6 +5,7 @@
 
 #include "core/contract.h"
 #include "gateway/answer.h"
+#include "gateway/observe.h"
 #include "gateway/requests.h"
 #include "gateway/subscriptions.h"
 
@@ -52,6 +53,10 @@ static int ask(struct ss_conn *conn, uint16_t tag, struct ss_request *request, b
     subscription->session->known = true;
     subscription->number = number;
     subscription->internal = internal;
+    if (ss__observed(conn->gateway)) {
+        ss__observe(conn, SS_TRANSPORT_SNAPSHOT_LOAD_STARTED,
+                    ss__followed_id(subscription->session), 0, ss_str(NULL));
+    }
     return 0;
 }
 
@@ -106,6 +111,9 @@ void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id,
         }
     }
     ss__subscriptions_drop_page(conn, tag);
+    if (ss__observed(gateway)) {
+        ss__observe_subscribe(conn, SS_TRANSPORT_SUBSCRIPTION_REGISTERED, session_id, wish->since);
+    }
     struct ss_request *request = make_request(conn, tag, wish);
     int err = ss__conn_has_snapshot(conn, key_of(session)) ? defer(conn, tag, request)
                                                            : ask(conn, tag, request, false);
@@ -119,6 +127,9 @@ void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id,
 
 void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id)
 {
+    if (ss__observed(conn->gateway)) {
+        ss__observe(conn, SS_TRANSPORT_UNSUBSCRIBE_RECEIVED, session_id, 0, ss_str(NULL));
+    }
     const struct ss_followed *session = ss__followers_find(
         &conn->gateway->followers, session_id, ss__map_hash(session_id));
     uint32_t tag = session == NULL ? SS_NO_TAG : ss__subscriptions_find(conn, session);
@@ -126,6 +137,9 @@ void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id)
         ss__subscriptions_remove(conn, (uint16_t)tag);
     }
     ss__answer_unsubscribed(conn, session_id);
+    if (ss__observed(conn->gateway)) {
+        ss__observe(conn, SS_TRANSPORT_UNSUBSCRIBED, session_id, 0, ss_str(NULL));
+    }
 }
 
 /* It cannot be brought up to date, now or later: it ends, and the client hears why. */
@@ -169,6 +183,10 @@ static void overflow(struct ss_conn *conn, uint16_t tag)
 {
     struct ss_gateway *gateway = conn->gateway;
     ss__count(&gateway->options.stats->slow_clients, 1);
+    if (ss__observed(gateway)) {
+        ss__observe(conn, SS_TRANSPORT_SERVER_FRAME_QUEUE_FULL,
+                    ss__followed_id(conn->subscriptions[tag].session), SS_E_SLOW, ss_str(NULL));
+    }
     (void)ss__conn_drop_frames(conn);
     for (uint32_t i = 0; i < conn->subscriptions_cap; i++) {
         bool dropped = (gateway->dropped[i / 8] >> (i % 8) & 1) != 0 || i == tag;
@@ -186,6 +204,8 @@ static void send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag)
     if (!ss__conn_send_frame(conn, ss__buf_ref(buf), tag)) {
         ss__buf_unref(buf);
         overflow(conn, tag);
+    } else if (ss__observed(conn->gateway)) {
+        ss__observe_frame(conn, SS_TRANSPORT_UI_EVENT_SENT, buf);
     }
 }
 
@@ -315,6 +335,11 @@ void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *fra
 {
     const struct ss_followed *session = ss__followers_get(&gateway->followers, frame->handle);
     gateway->deliveries += session == NULL ? 0 : session->count;
+    if (ss__observed(gateway)) {
+        ss__observe_fanout(gateway, session == NULL || session->count == 0
+                                        ? SS_TRANSPORT_FANOUT_NO_TARGETS
+                                        : SS_TRANSPORT_FANOUT_STARTED, session, frame->ordinal);
+    }
     for (uint32_t i = 0; session != NULL && i < session->count; i++) {
         const struct ss_follower *follower = &ss__followed_by(session)[i];
         struct ss_conn *conn = gateway->conns.slots[follower->connection].conn;
@@ -328,6 +353,9 @@ void ss__follow_frame(struct ss_gateway *gateway, const struct ss_msg_frame *fra
             continue;
         }
         send_frame(conn, buf, follower->subscription);
+    }
+    if (ss__observed(gateway) && session != NULL && session->count > 0) {
+        ss__observe_fanout(gateway, SS_TRANSPORT_FANOUT_COMPLETED, session, frame->ordinal);
     }
 }
 
@@ -399,6 +427,13 @@ static void send_answer(struct ss_conn *conn, uint16_t tag, const struct ss_requ
         ss__subscriptions_set_stale(conn, tag, false);
         ss__conn_send_snapshot(conn, ss__buf_ref(request->snapshot),
                                key_of(subscription->session));
+        if (ss__observed(conn->gateway)) {
+            ss__observe_frame(conn, SS_TRANSPORT_SNAPSHOT_SENT, request->snapshot);
+        }
+    }
+    if (frames && request->frames_count > 0 && ss__observed(conn->gateway)) {
+        ss__observe(conn, SS_TRANSPORT_HYDRATION_BUFFER_FLUSHED,
+                    ss__followed_id(subscription->session), 0, ss_str(NULL));
     }
     if (frames) {
         subscription->ordinal = request->ordinal;
@@ -418,6 +453,9 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
         answer_failed(conn, tag, err, ss_str(NULL));
         return;
     }
+    if (ss__observed(gateway) && !request->recovered) {
+        ss__observe_frame(conn, SS_TRANSPORT_SNAPSHOT_LOADED, request->snapshot);
+    }
     bool internal = subscription->internal;
     subscription->number = 0;
     subscription->internal = false;
@@ -426,10 +464,17 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
     if (request->missed) {
         ss__subscriptions_set_stale(conn, tag, true);
     }
+    if (ss__observed(gateway) && !was_live) {
+        ss__observe(conn, SS_TRANSPORT_SUBSCRIPTION_LIVE, request->session_id, 0, ss_str(NULL));
+    }
     if (internal) {
         ss__count(&gateway->options.stats->resyncs, 1);
     } else {
         ss__answer_subscribed(conn, request);
+        if (ss__observed(gateway)) {
+            ss__observe_subscribe(conn, SS_TRANSPORT_SUBSCRIBED, request->session_id,
+                                  request->since);
+        }
     }
     if (conn->stale_count > 0) {
         ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));

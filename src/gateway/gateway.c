@@ -230,6 +230,7 @@ int ss__gateway_new(const struct ss_gateway_options *options, struct ss_gateway 
         return ss__fail(failure, SS_E_NOMEM, "out of memory for a gateway");
     }
     gateway->options = *options;
+    gateway->observed = options->registry->observes_transport || options->trace != NULL;
     gateway->listener.fd = gateway->listener.reserve_fd = -1;
     init_state(gateway);
     int err = make_parts(gateway);

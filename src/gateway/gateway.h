@@ -27,6 +27,7 @@ struct ss_gateway_options {
     uint32_t index;                          /* place among the gateways, from 0 */
     const struct ss_router *router;
     const struct ss_registry *registry;      /* frozen */
+    struct ss_trace *trace;                  /* borrowed; NULL: no debug ring */
     const struct ss_transport *transport;
     struct ss_gateway_stats *stats;          /* written by this gateway only */
     const struct ss_stats_table *stats_table;

@@ -5,6 +5,7 @@
 
 #include "gateway/answer.h"
 #include "gateway/follow.h"
+#include "gateway/observe.h"
 #include "gateway/requests.h"
 #include "schema/validate.h"
 #include "wire/client_frame.h"
@@ -173,6 +174,10 @@ static void subscribe(struct ss_conn *conn, const struct ss_client_frame *frame)
         ss__answer_error(conn, err, &error);
         return;
     }
+    if (ss__observed(conn->gateway)) {
+        ss__observe_subscribe(conn, SS_TRANSPORT_SUBSCRIBE_RECEIVED, frame->session_id,
+                              frame->since);
+    }
     ss__follow_subscribe(conn, frame->session_id, &wish);
 }
 
@@ -210,13 +215,23 @@ void ss__ingress_message(struct ss_conn *conn, bool binary, struct ss_str bytes)
     struct ss_client_frame frame;
     ss__count(&gateway->options.stats->frames_in, 1);
     ss__arena_reset(&gateway->arena);
+    if (ss__observed(gateway)) {
+        ss__observe_read(conn, bytes);
+    }
     int err = ss__client_frame_decode(gateway->options.transport,
                                       (enum ss_encoding)conn->encoding, binary, bytes,
                                       &gateway->arena, &frame, &failure);
     if (err != 0) {
+        if (ss__observed(gateway)) {
+            ss__observe(conn, SS_TRANSPORT_CLIENT_FRAME_DECODE_ERROR, ss_str(NULL), err,
+                        ss_str(failure.text));
+        }
         struct ss_error_frame error = { .message = ss_str(failure.text) };
         ss__answer_error(conn, err, &error);
         return;
+    }
+    if (ss__observed(gateway)) {
+        ss__observe_decoded(conn, &frame, bytes.len);
     }
     dispatch(conn, &frame);
 }

@@ -4,6 +4,7 @@
 
 #include "core/contract.h"
 #include "gateway/ingress.h"
+#include "gateway/observe.h"
 #include "gateway/respond.h"
 #include "gateway/routes.h"
 
@@ -57,6 +58,9 @@ static size_t feed_websocket(struct ss_conn *conn, const uint8_t *data, size_t l
     size_t consumed = len;
     int err = ss__ws_feed(&conn->in.ws, &gateway->decoders, data, len, &callbacks, &reading,
                           &consumed);
+    if (err != 0 && ss__observed(gateway)) {
+        ss__observe(conn, SS_TRANSPORT_READ_ERROR, ss_str(NULL), err, ss_str(NULL));
+    }
     if (err != 0 || reading.over) {
         ss__conn_finish(conn, SS_RESPOND_PATIENCE_MS);
         return len;
@@ -139,6 +143,9 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         if (len == UV_EOF) {
             on_end(conn);
         } else {
+            if (ss__observed(gateway) && conn->state == SS_CONN_WEBSOCKET) {
+                ss__observe(conn, SS_TRANSPORT_READ_ERROR, ss_str(NULL), SS_E_IO, ss_str(NULL));
+            }
             ss__conn_close(conn);
         }
     } else if (len > 0) {

@@ -4,8 +4,11 @@
 
 #include "core/utf8.h"
 #include "gateway/answer.h"
+#include "gateway/debug.h"
+#include "gateway/errors.h"
 #include "gateway/import.h"
 #include "gateway/ingress.h"
+#include "gateway/observe.h"
 #include "gateway/requests.h"
 #include "gateway/respond.h"
 #include "gateway/sessions.h"
@@ -315,7 +318,7 @@ static void respond_cursors(struct ss_conn *conn, const struct ss_request *reque
 
 static const struct ss_http_extra replayed_field = { "Idempotency-Replayed", { "true", 4 } };
 
-void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
+void ss__routes_answer(struct ss_conn *conn, struct ss_request *request)
 {
     struct ss_bytes *scratch = &conn->gateway->scratch;
     if (request->err != 0) {
@@ -333,6 +336,10 @@ void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request)
         } else {
             ss__respond_snapshot(conn, request->snapshot, request->session_id);
         }
+        return;
+    }
+    if (request->debug != NULL) {
+        ss__debug_answered(conn, request);
         return;
     }
     if (request->cursors != NULL) {
@@ -383,6 +390,10 @@ static void upgrade(struct ss_conn *conn, const struct ss_http_request *request)
     if (err != 0 || gateway->text.err != 0) {
         ss__count(&stats->handshakes_refused, 1);
         ss__count_error(stats->errors, err != 0 ? err : SS_E_NOMEM);
+        if (ss__observed(gateway)) {
+            ss__observe(conn, SS_TRANSPORT_UPGRADE_ERROR, ss_str(NULL),
+                        err != 0 ? err : SS_E_NOMEM, ss_str(NULL));
+        }
         ss__respond_last(conn, &gateway->text);
         return;
     }
@@ -429,6 +440,12 @@ static bool is_whole_session_path(const struct ss_http_request *request)
            ss_str_equal(request->segments[1], ss_str("sessions"));
 }
 
+static bool is_debug_path(const struct ss_http_request *request)
+{
+    return request->segment_count == 3 && ss_str_equal(request->segments[0], ss_str("debug")) &&
+           ss_str_equal(request->segments[1], ss_str("sessions"));
+}
+
 static void refuse_method(struct ss_conn *conn, const char *allow)
 {
     ss__count(&conn->gateway->options.stats->handshakes_refused, 1);
@@ -466,6 +483,9 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
     bool cursors = is_session_path(request, 4, "cursors");
     enum ss_request_kind kind = SS_REQUEST_RETRY;
     bool action = is_action(request, &kind);
+    bool session_errors = is_session_path(request, 4, "errors");
+    bool errors = is_path(request, "/v1/errors") || session_errors;
+    bool debug = is_debug_path(request);
     bool health = is_path(request, "/healthz");
     bool ready = is_path(request, "/readyz");
     bool metrics = is_path(request, "/metrics");
@@ -490,8 +510,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         pass_session(conn, request, kind);
     } else if (action) {
         refuse_method(conn, "POST");
-    } else if (asset == NULL && !snapshot && !cursors && !list && !health && !ready &&
-               !metrics) {
+    } else if (asset == NULL && !snapshot && !cursors && !list && !errors && !debug && !health &&
+               !ready && !metrics) {
         if (is_read(request) && lacks_slash(conn, request)) {
             respond_moved(conn);
             return;
@@ -505,6 +525,10 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         get_snapshot(conn, request);
     } else if (list) {
         ss__sessions_list(conn, request);
+    } else if (debug) {
+        ss__debug_get(conn, request);
+    } else if (errors) {
+        ss__errors_list(conn, request, session_errors ? request->segments[2] : ss_str(NULL));
     } else if (cursors) {
         pass_session(conn, request, SS_REQUEST_CURSORS);
     } else if (health) {

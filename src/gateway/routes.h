@@ -6,6 +6,9 @@
  *                                              {"sessionId":"...","ordinal":"..."}
  *   GET  /v1/sessions/{id}/snapshot            the SnapshotFrame document
  *   DELETE /v1/sessions/{id}                   the session ends; POST .../close: leaves memory
+ *   GET  /v1/sessions/{id}/errors, /v1/errors?session=&kind=&limit=
+ *                                              error records, the oldest first
+ *   GET  /debug/sessions/{id}?after=N          the session as it is, and recent records of it
  *   GET  /healthz, /readyz, /metrics
  *   GET  any path with a websocket handshake   101, then frames
  *
@@ -24,6 +27,6 @@ void ss__routes_request(struct ss_conn *conn, const struct ss_http_request *requ
 void ss__routes_malformed(struct ss_conn *conn, int err);
 
 /* The shard's answer to what was passed on. */
-void ss__routes_answer(struct ss_conn *conn, const struct ss_request *request);
+void ss__routes_answer(struct ss_conn *conn, struct ss_request *request);
 
 #endif

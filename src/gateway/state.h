@@ -64,6 +64,8 @@ struct ss_gateway {
     uint64_t deliveries;              /* frames times followers in this turn */
     uint64_t stop_due_ms;             /* second step: when patience ends */
     uint64_t random;                  /* jitter */
+    uint64_t observed_count;          /* transport records made so far */
+    bool observed;                    /* somebody wants them */
     bool reading_stopped;
     bool closing;
     uint8_t *read_buffer;             /* SS_READ_BYTES */

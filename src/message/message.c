@@ -6,6 +6,7 @@
 #include "core/contract.h"
 #include "core/map.h"
 #include "core/utf8.h"
+#include "message/error_listing.h"
 #include "message/import.h"
 #include "message/listing.h"
 
@@ -127,6 +128,7 @@ struct ss_msg_uninterested *ss__uninterested_new(size_t bytes, uint16_t gateway,
 static void release_request(struct ss_request *request)
 {
     ss__listing_unref(request->listing);
+    ss__error_listing_unref(request->errors);
     ss__buf_unref(request->text);
     ss__buf_unref(request->snapshot);
     if (request->pages != NULL) {
@@ -139,6 +141,7 @@ static void release_request(struct ss_request *request)
     free(request->cursors);
     free(request->retry);
     ss__import_free(request->import);
+    free(request->debug);
 }
 
 void ss__msg_free(struct ss_msg *msg)

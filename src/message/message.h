@@ -89,6 +89,8 @@ enum ss_request_kind {
     SS_REQUEST_SUBSCRIBE,    /* answer: a snapshot or none, frames after it; then FRAMEs follow */
     SS_REQUEST_SNAPSHOT,     /* answer: the SnapshotFrame document as JSON */
     SS_REQUEST_LIST,         /* to every shard; answer: its part of the listing */
+    SS_REQUEST_DEBUG,        /* answer: how the session is; loads nothing */
+    SS_REQUEST_ERRORS,       /* to one or every shard; answer: its error records */
     SS_REQUEST_CURSORS,      /* answer: where the timelines stand */
     SS_REQUEST_RETRY,        /* try failed events again */
     SS_REQUEST_DELETE,       /* the session ends */
@@ -135,6 +137,8 @@ struct ss_request {
     struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
+    struct ss_error_listing *errors;     /* ERRORS: see message/error_listing.h; a reference */
+    struct ss_debug_view *debug;         /* DEBUG: see message/debug_view.h; the request's */
     uint32_t timelines;                  /* RETRY: bit per index of a projection; 0: all */
     struct ss_import *import;            /* IMPORT: see message/import.h; the request's */
     struct ss_retry *retry;              /* RETRY: how far it is; the request's */

@@ -29,7 +29,9 @@
     X(overflows, "gateway_overflows_total", "Sessions whose frames were dropped for a resync") \
     X(replays, "idempotent_replays_total", "Keyed commands answered with an earlier result") \
     X(keys_evicted, "idempotency_keys_evicted_total",                                        \
-      "Results of keyed commands dropped before their time, over a limit")
+      "Results of keyed commands dropped before their time, over a limit")                   \
+    X(error_records, "error_records_total", "Error records kept")                            \
+    X(error_records_lost, "error_records_lost_total", "Error records that could not be kept")
 
 /* By encoding. */
 #define SS_SHARD_ENCODED(X)                                                                   \

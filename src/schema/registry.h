@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include <sessionstream/metadata.h>
+#include <sessionstream/observer.h>
 #include <sessionstream/registry.h>
 
 #include "core/failure.h"
@@ -74,6 +75,10 @@ struct ss_registry {
     void *metadata_ctx;
     struct ss_asset *assets;
     bool frozen;
+    struct ss_observer observers[SS_OBSERVERS_MAX];
+    uint32_t observers_count;
+    bool observes_pipeline;           /* some observer does */
+    bool observes_transport;
     const struct ss_registry_watch *watch;    /* borrowed; NULL but in tools */
     struct ss_failure failure;
 };

@@ -1,5 +1,7 @@
 #include "server/json_members.h"
 
+#include <string.h>
+
 #include "schema/json_reader.h"
 
 /* Moves to the value of member @name. */
@@ -44,6 +46,35 @@ bool ss__json_member(struct ss_str json, const char *name, struct ss_str *ret_va
         return false;
     }
     *ret_value = ss_str_of(json.data + token.at, (size_t)(reader.at - reader.begin) - token.at);
+    return true;
+}
+
+bool ss__json_element(struct ss_str json, size_t *at, struct ss_str *ret_element)
+{
+    struct ss_json_reader reader;
+    struct ss_json_token token;
+    size_t begin = *at;
+    if (begin == 0) {
+        ss__json_reader_init(&reader, json);
+        if (ss__json_next(&reader, &token) != SS_JSON_ARRAY) {
+            return false;
+        }
+        begin = (size_t)(reader.at - reader.begin);
+    }
+    while (begin < json.len && memchr(" \t\r\n,", json.data[begin], 5) != NULL) {
+        begin++;
+    }
+    if (begin >= json.len || json.data[begin] == ']') {
+        return false;
+    }
+    struct ss_str rest = ss_str_of(json.data + begin, json.len - begin);
+    ss__json_reader_init(&reader, rest);
+    if (ss__json_next(&reader, &token) == SS_JSON_ERROR || !ss__json_skip(&reader, &token)) {
+        return false;
+    }
+    size_t len = (size_t)(reader.at - reader.begin);
+    *ret_element = ss_str_of(rest.data, len);
+    *at = begin + len;
     return true;
 }
 

@@ -57,6 +57,11 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
     [SS_OPTION_SESSION_CACHE] = { "session-cache", SS_OPTION_KIND_BYTES, "SIZE", "1GiB", 1 * MIB,
                                   16 * TIB, FIELD(engine.session_cache_bytes),
                                   .help = "Memory per shard for sessions that are idle." },
+    [SS_OPTION_DEBUG_RING] = { "debug-ring", SS_OPTION_KIND_NUMBER, "N", "0", 0, 1u << 20,
+                               FIELD(engine.debug_ring),
+                               .help = "Recent records that each shard and gateway keeps for "
+                                       "/debug/sessions/ and ssctl trace; about 256 bytes each. "
+                                       "0: none." },
     [SS_OPTION_CLIENT_QUEUE] = { "client-queue", SS_OPTION_KIND_BYTES, "SIZE", "1MiB", 64 * KIB,
                                  1 * GIB, FIELD(engine.client_queue_bytes),
                                  .help = "Bytes waiting for a connection that reads slowly; "

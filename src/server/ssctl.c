@@ -45,6 +45,14 @@ static const struct ss_ctl_command commands[] = {
       "\"payload\"}. Those that are there already must be the same, so it may be run again; '-'\n"
       "reads standard input.\n",
       ss__ctl_session_import },
+    { "errors", "[SESSION]", 1, " url kind limit json ",
+      "Prints the error records that the server keeps, of one session or of all, oldest first.\n",
+      ss__ctl_errors },
+    { "trace", "SESSION", 1, " url follow json ",
+      "Prints recent records of a session, a line each: its events on their way through the\n"
+      "pipeline, and the stages of the connections that follow it. The server has to run with\n"
+      "--debug-ring.\n",
+      ss__ctl_trace },
     { "store check", "DIR", 1, " ",
       "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
       "2: it cannot be opened.\n",
@@ -69,9 +77,12 @@ static const struct flag_help flags[] = {
     { "no-reconnect", "", "end with status 1 when the connection is lost" },
     { "prefix", "TEXT", "only sessions whose id begins with it" },
     { "after", "ID", "only sessions behind this id" },
-    { "limit", "N", "at most so many sessions, up to 1000 [default 100]" },
+    { "limit", "N", "at most so many: sessions up to 1000 [default 100], the newest errors" },
     { "projection", "NAME", "only the timeline projection of this name" },
     { "idempotency-key", "KEY", "runs the command unless one with this key has run" },
+    { "kind", "KIND", "only decode, ordinal, ui-projection, timeline-projection, fanout or store" },
+    { "json", "", "print the JSON of the server instead of a table" },
+    { "follow", "", "go on with new records until interrupted" },
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -243,6 +254,9 @@ static int read_flags(const struct ss_ctl_command *command, const struct parsed 
             return refuse(ctl->err, "--idempotency-key", "no control characters");
         }
     }
+    ctl->kind = parsed->flag_values[9];
+    ctl->json = parsed->flag_values[10] != NULL;
+    ctl->follow = parsed->flag_values[11] != NULL;
     return 0;
 }
 
@@ -268,11 +282,12 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
                    ? refuse(err, "no command",
                             "one of submit, snapshot, tail, session list, session cursors, "
                             "session retry, session close, session delete, session import, "
+                            "errors, trace, "
                             "store check, store restored")
                    : refuse(err, parsed.words.items[0],
                             "unknown command; there are submit, snapshot, tail, session list, "
                             "session cursors, session retry, session close, session delete, "
-                            "session import, store check, store restored");
+                            "session import, errors, trace, store check, store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);
@@ -282,7 +297,9 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
     if (status != 0) {
         return status;
     }
-    if (parsed.words.count - used != command->argument_count) {
+    size_t given = parsed.words.count - used;
+    bool may_lack = command->arguments[0] == '[' && given == 0;
+    if (given != command->argument_count && !may_lack) {
         fprintf(err, "ssctl: %s takes %zu argument%s: %s\n", command->name,
                 command->argument_count, command->argument_count == 1 ? "" : "s",
                 command->arguments);

@@ -26,13 +26,16 @@ struct ss_ctl {
     const char *limit;
     const char *projection;     /* session retry; NULL: all */
     const char *key;            /* submit: for idempotency */
+    const char *kind;           /* errors; may be NULL */
+    bool follow;                /* trace */
+    bool json;                  /* errors, trace: print what the server sent */
     FILE *out;
     FILE *err;
 };
 
 struct ss_ctl_command {
     const char *name;           /* "store check" is two words */
-    const char *arguments;      /* "SESSION COMMAND JSON" */
+    const char *arguments;      /* "SESSION COMMAND JSON"; with "[SESSION]" none will do */
     size_t argument_count;
     const char *flags;          /* names of its own flags between spaces: " count since " */
     const char *help;
@@ -51,6 +54,16 @@ int ss__ctl_tail(const struct ss_ctl *ctl);
 int ss__ctl_session_list(const struct ss_ctl *ctl);
 int ss__ctl_session_delete(const struct ss_ctl *ctl);
 int ss__ctl_session_close(const struct ss_ctl *ctl);
+int ss__ctl_errors(const struct ss_ctl *ctl);
+
+/* With --follow it ends on SIGINT and SIGTERM, whose actions it changes, with SS_CTL_OK. */
+int ss__ctl_trace(const struct ss_ctl *ctl);
+
+/* GETs @target into @in, which *ret_body points into. SS_CTL_OK, or the exit status of an error
+ * that has been printed. */
+struct ss_bytes;
+int ss__ctl_get(const struct ss_ctl *ctl, struct ss_str target, struct ss_bytes *in,
+                struct ss_str *ret_body);
 
 /* Exit status 0: clean; 1: findings; 2: the store cannot be opened. */
 int ss__ctl_store_check(const struct ss_ctl *ctl);
@@ -59,7 +72,6 @@ int ss__ctl_store_check(const struct ss_ctl *ctl);
 int ss__ctl_store_restored(const struct ss_ctl *ctl);
 
 /* Appends the commands and their flags as tables of docs/reference.md. */
-struct ss_bytes;
 void ss__ctl_print_markdown(struct ss_bytes *out);
 
 /* Appends "/v1/sessions/ID/". */

@@ -47,26 +47,48 @@ static int print_answer(const struct ss_ctl *ctl, const struct ss_http_answer *a
     return SS_CTL_OK;
 }
 
-static int exchange(const struct ss_ctl *ctl, const char *method, struct ss_str target,
-                    struct ss_str body)
+/* SS_CTL_OK and an answer in @in, or the exit status of an error that has been printed. */
+static int ask(const struct ss_ctl *ctl, const char *method, struct ss_str target,
+               struct ss_str body, struct ss_bytes *in, struct ss_http_answer *ret_answer)
 {
     struct ss_failure failure = { 0 };
-    struct ss_http_answer answer;
     struct ss_bytes request;
-    struct ss_bytes in;
     ss__bytes_init(&request, 0);
-    ss__bytes_init(&in, 0);
     ss__http_request_write(&request, method, target, &ctl->url, ctl->key, body);
     int err = request.err;
     if (err != 0) {
         (void)ss__fail(&failure, err, "out of memory");
     } else {
         err = ss__http_exchange(&ctl->url, ss__bytes_view(&request), SS_CTL_ANSWER_TIMEOUT_MS,
-                                &in, &answer, &failure);
+                                in, ret_answer, &failure);
     }
-    int status = err != 0 ? ss__ctl_fail(ctl, &failure) : print_answer(ctl, &answer);
     ss__bytes_deinit(&request);
+    return err != 0 ? ss__ctl_fail(ctl, &failure) : SS_CTL_OK;
+}
+
+static int exchange(const struct ss_ctl *ctl, const char *method, struct ss_str target,
+                    struct ss_str body)
+{
+    struct ss_http_answer answer;
+    struct ss_bytes in;
+    ss__bytes_init(&in, 0);
+    int status = ask(ctl, method, target, body, &in, &answer);
+    status = status != SS_CTL_OK ? status : print_answer(ctl, &answer);
     ss__bytes_deinit(&in);
+    return status;
+}
+
+int ss__ctl_get(const struct ss_ctl *ctl, struct ss_str target, struct ss_bytes *in,
+                struct ss_str *ret_body)
+{
+    struct ss_http_answer answer;
+    int status = ask(ctl, "GET", target, (struct ss_str){ 0 }, in, &answer);
+    if (status == SS_CTL_OK && answer.status >= 300) {
+        return ss__ctl_fail_answer(ctl, &answer);
+    }
+    if (status == SS_CTL_OK) {
+        *ret_body = answer.body;
+    }
     return status;
 }
 

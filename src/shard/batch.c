@@ -7,6 +7,7 @@
 #include "shard/checkpoint.h"
 #include "shard/close.h"
 #include "shard/dispatch.h"
+#include "shard/errors.h"
 #include "shard/flusher.h"
 #include "shard/metadata.h"
 #include "shard/parked.h"
@@ -177,6 +178,7 @@ static int commit(struct ss_shard *shard)
     ss__count(&stats->commit_errors, 1);
     ss__log(SS_LOG_ERROR, "commit failed, its batch is undone", "shard=%u error=%s reason=\"%s\"",
             shard->options.index, ss_error_name(err), ss_error_text(err));
+    ss__errors_store(shard, NULL, err, "a commit failed, its batch is undone");
     return err;
 }
 

@@ -8,8 +8,10 @@
 #include "core/log.h"
 #include "shard/close.h"
 #include "shard/context.h"
+#include "shard/debug.h"
 #include "shard/delete.h"
 #include "shard/effect.h"
+#include "shard/errors.h"
 #include "shard/flusher.h"
 #include "shard/import.h"
 #include "shard/keyed.h"
@@ -163,6 +165,8 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
     case SS_REQUEST_LIST:
     case SS_REQUEST_DELETE:
     case SS_REQUEST_CLOSE:
+    case SS_REQUEST_ERRORS:
+    case SS_REQUEST_DEBUG:
     case SS_REQUEST_RECOVER:
         ss__effect_answer(shard, request);
         break;
@@ -238,6 +242,14 @@ bool ss__dispatch_request(struct ss_shard *shard, struct ss_request *request)
     ss__list_init(&request->link);
     if (request->request == SS_REQUEST_LIST) {
         ss__listing_start(shard, request);
+        return true;
+    }
+    if (request->request == SS_REQUEST_DEBUG) {
+        ss__debug_answer(shard, request);
+        return true;
+    }
+    if (request->request == SS_REQUEST_ERRORS) {
+        ss__errors_answer(shard, request);
         return true;
     }
     struct ss_channel *channel =

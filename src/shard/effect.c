@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "shard/delete.h"
+#include "shard/errors.h"
+#include "shard/observe.h"
 #include "shard/paging.h"
 #include "shard/parked.h"
 #include "shard/send.h"
@@ -116,6 +118,7 @@ static void deliver(struct ss_shard *shard, const struct ss_effect *effect,
                                      bufs };
     if (!ss__outbox_frame(outbox, &interest->mark, &frame)) {
         ss__count(&ss__stats(shard)->overflows, 1);
+        ss__errors_fanout(shard, effect->channel, interest->gateway);
     }
     if (lost) {
         ss__outbox_resync(outbox, &interest->mark, interest->handle);
@@ -236,6 +239,9 @@ void ss__effects_release(struct ss_shard *shard)
     ss__effects_init(&shard->effects);
     for (; effect != NULL; effect = effect->next) {
         switch (effect->kind) {
+        case SS_EFFECT_OBSERVED:
+            ss__observe_settled(shard, effect, 0);
+            break;
         case SS_EFFECT_FRAME:
             release_frame(shard, effect);
             release_bufs(effect);
@@ -322,6 +328,9 @@ void ss__effects_fail(struct ss_shard *shard, int err)
         release_bufs(effect);
         if (effect->kind == SS_EFFECT_DELETED) {
             ss__delete_undone(shard, effect);
+        }
+        if (effect->kind == SS_EFFECT_OBSERVED) {
+            ss__observe_settled(shard, effect, answer);
         }
         if (effect->kind == SS_EFFECT_ACTIVITY) {
             effect->channel->running_told = !effect->channel->running;    /* nobody was told */

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sessionstream/observer.h>
+
 #include "message/message.h"
 #include "shard/ring.h"
 
@@ -17,6 +19,7 @@ struct ss_task;
 struct ss_work;
 
 enum ss_effect_kind {
+    SS_EFFECT_OBSERVED,     /* a pipeline record is told: see shard/observe.h */
     SS_EFFECT_FRAME,        /* to the ring and all followers */
     SS_EFFECT_ANSWER,       /* a request goes back */
     SS_EFFECT_SUBSCRIBED,   /* the same, with ring frames added at release */
@@ -33,6 +36,7 @@ struct ss_effect {
     enum ss_effect_kind kind;
     struct ss_channel *channel;     /* FRAME, SUBSCRIBED, PAGES, ACTIVITY, DELETED */
     struct ss_request *request;     /* ANSWER, SUBSCRIBED, PAGES, SEND */
+    struct ss_pipeline_record *observed;    /* OBSERVED; in the batch arena */
     struct ss_task *task;           /* ARM */
     struct ss_work *work;           /* WORK */
     void *data;                     /* DELETED: what the application kept with the session */

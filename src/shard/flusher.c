@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "shard/checkpoint.h"
 #include "shard/close.h"
+#include "shard/errors.h"
 #include "shard/job.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
@@ -56,6 +57,7 @@ static int ended(struct ss_shard *shard, int result, uint64_t begin_ns)
                 "shard=%u error=%s reason=\"%s\"", shard->options.index, ss_error_name(result),
                 ss_error_text(result));
         ss__gauge_set(&stats->store_failed, ss__store_writable(shard->store) == SS_E_STOREIO);
+        ss__errors_store(shard, NULL, result, "a flush failed, the log keeps what it should move");
     }
     return result;
 }
@@ -79,8 +81,9 @@ static bool start(struct ss_shard *shard, unsigned tails_max)
 
 void ss__flusher_run(struct ss_shard *shard)
 {
+    ss__errors_show(shard);
     if ((shard->due_rows >= SS_FLUSH_ROWS_MIN || shard->flush_wanted ||
-         ss__store_flush_due(shard->store)) &&
+         ss__store_flush_due(shard->store) || ss__errors_due(shard)) &&
         ss__store_may_flush(shard->store)) {
         (void)start(shard, 0);    /* an error has been logged and counted */
     }

@@ -7,6 +7,7 @@
 #include "core/fault.h"
 #include "shard/context.h"
 #include "shard/dispatch.h"
+#include "shard/errors.h"
 #include "shard/job.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
@@ -259,8 +260,11 @@ static int load_missing(struct ss_shard *shard, struct ss_channel *channel, bool
 }
 
 /* Drops a state that could not be loaded, perhaps half-way. */
-static void give_up(struct ss_shard *shard, struct ss_channel *channel)
+static void give_up(struct ss_shard *shard, struct ss_channel *channel, int err)
 {
+    if (err != SS_E_PROJECTION) {    /* noted by the replay, which knows more */
+        ss__errors_store(shard, channel, err, "the session cannot be loaded");
+    }
     ss__retry_give_up(shard, channel);
     if (channel->state != NULL && !channel->state->touched) {
         ss__state_free(shard, channel->state);
@@ -291,7 +295,7 @@ enum ss_load_result ss__load(struct ss_shard *shard, struct ss_channel *channel,
     }
     if (err != 0) {
         if (fresh) {
-            give_up(shard, channel);
+            give_up(shard, channel, err);
         }
         *ret_err = err;
         return SS_LOAD_FAILED;
@@ -307,7 +311,7 @@ int ss__load_now(struct ss_shard *shard, struct ss_channel *channel)
         err = read_inline(shard, channel, false);
     }
     if (err != 0) {
-        give_up(shard, channel);
+        give_up(shard, channel, err);
     } else {
         run_load_hook(shard, channel);
     }
@@ -355,7 +359,7 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
         ss__image_deinit(&done->image);
     }
     if (err != 0) {
-        give_up(shard, channel);
+        give_up(shard, channel, err);
     }
     release_waiting(shard, channel, err);
     ss__channel_release_later(shard, channel);

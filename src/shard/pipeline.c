@@ -4,8 +4,10 @@
 
 #include "core/utf8.h"
 #include "shard/context.h"
+#include "shard/errors.h"
 #include "shard/live.h"
 #include "shard/overlay.h"
+#include "shard/pass.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
@@ -13,16 +15,6 @@
 #include "shard/unreadable.h"
 #include "shard/verdict.h"
 #include "store/outcome.h"
-
-/* What the projections of one event emitted, in order, in the batch arena. */
-struct emitted {
-    struct emitted *next;
-    const struct ss_name *name;
-    struct ss_str id;          /* entities */
-    struct ss_str payload;
-    bool has_payload;          /* entities: false is a tombstone */
-    struct ss_entity_change change;
-};
 
 struct ss_ui {
     struct ss_shard *shard;
@@ -35,15 +27,6 @@ struct ss_timeline {
     uint32_t index;            /* in the registry */
     struct emitted **last;
     struct ss_failure failure;
-};
-
-/* What all projections made of one event. */
-struct made {
-    struct emitted *frames;               /* of those that did not fail, one after the other */
-    struct emitted *changes;
-    struct ss_run_result result;
-    struct ss_failure ui_failure;         /* of the first that failed; else not set */
-    struct ss_failure timeline_failure;
 };
 
 static int append(struct ss_shard *shard, struct emitted ***last, const struct emitted *value)
@@ -173,10 +156,12 @@ static void run_uis(struct ss_shard *shard, const struct ss_event *event,
     *last = NULL;
     for (uint32_t i = 0; i < registry->uis_count; i++) {
         struct ss_ui ui = { .shard = shard, .last = last };
-        if (registry->uis[i].project(&ui, event, view, registry->uis[i].ctx) >= 0) {
+        int err = registry->uis[i].project(&ui, event, view, registry->uis[i].ctx);
+        if (err >= 0) {
             last = ui.last;
             continue;
         }
+        ss__pass_failed(shard, made, SS_ERROR_KIND_UI_PROJECTION, i, err, &ui.failure);
         *last = NULL;
         if (made->result.uis_failed == 0) {
             made->ui_failure = ui.failure;
@@ -186,18 +171,17 @@ static void run_uis(struct ss_shard *shard, const struct ss_event *event,
     (void)ss__context_use(context);
 }
 
-/* Runs one timeline projection; its changes begin at @timeline->last. The result says if it
- * failed. */
-static bool run_timeline(struct ss_shard *shard, struct ss_state *state, uint32_t index,
+/* Runs one timeline projection; its changes begin at @timeline->last. Below 0: it failed. */
+static int run_timeline(struct ss_shard *shard, struct ss_state *state, uint32_t index,
                          const struct ss_event *event, int *read_err,
                          struct ss_timeline *timeline)
 {
     const struct ss_timeline_projection *code = &shard->options.registry->timelines[index];
     struct ss_view view = { shard, state, read_err, index + 1 };
     const struct ss_context *context = ss__context_use(NULL);
-    bool failed = code->project(timeline, event, &view, code->ctx) < 0;
+    int result = code->project(timeline, event, &view, code->ctx);
     (void)ss__context_use(context);
-    return failed;
+    return result;
 }
 
 /* What the changes add to the state in memory, those that replace taken off. */
@@ -369,11 +353,14 @@ static int reserve_failed(struct ss_state *state, uint32_t missing)
     return err;
 }
 
-static void note_failed(struct ss_shard *shard, struct ss_channel *channel, uint64_t ordinal,
-                        const struct ss_verdict *verdict)
+static void note_failed(struct ss_shard *shard, struct ss_channel *channel,
+                        const struct pass *pass)
 {
     struct ss_state *state = channel->state;
+    const struct ss_verdict *verdict = &pass->verdict;
+    uint64_t ordinal = pass->event.ordinal;
     ss__count(&ss__stats(shard)->projection_errors, 1);
+    ss__pass_note(shard, pass);
     for (uint32_t i = 0; i < state->timelines_count; i++) {
         struct ss_timeline_state *timeline = &state->timelines[i];
         if ((verdict->halts >> i & 1) != 0) {
@@ -409,13 +396,15 @@ static int refuse(const struct ss_shard *shard, const struct ss_event *event,
                     cause->code != 0 ? cause->text : "the projection returned an error");
 }
 
-static int finish(struct ss_shard *shard, struct ss_channel *channel, const struct ss_event *event,
-                  const struct made *made, const struct ss_verdict *verdict,
+static int finish(struct ss_shard *shard, struct ss_channel *channel, struct pass *pass,
                   struct ss_place before, struct ss_failure *failure)
 {
     struct ss_state *state = channel->state;
+    const struct ss_event *event = &pass->event;
+    const struct made *made = &pass->made;
+    const struct ss_verdict *verdict = &pass->verdict;
     if ((verdict->flags & (SS_RECORD_UI_FAILED | SS_RECORD_TIMELINE_FAILED)) != 0) {
-        note_failed(shard, channel, event->ordinal, verdict);
+        note_failed(shard, channel, pass);
     }
     if (verdict->taken != 0) {
         apply(shard, state, made->changes, event->ordinal, event->time_us);
@@ -428,11 +417,12 @@ static int finish(struct ss_shard *shard, struct ss_channel *channel, const stru
     if (verdict->moved) {
         state->timeline_ordinal = event->ordinal;
     }
-    int err = verdict->shown
-                  ? stage_frames(shard, channel, made->frames, event->time_us, before)
-                  : 0;
-    if (err != 0) {
-        return ss__fail(failure, err, "%s", ss_error_text(err));
+    if (verdict->shown) {
+        pass->fanned_out = ss__channel_encodings(channel) != 0;
+        pass->fanout_err = stage_frames(shard, channel, made->frames, event->time_us, before);
+    }
+    if (pass->fanout_err != 0) {
+        return ss__fail(failure, pass->fanout_err, "%s", ss_error_text(pass->fanout_err));
     }
     return verdict->refused_by == SS_REFUSED_BY_NONE
                ? 0
@@ -446,17 +436,19 @@ static int project_timeline(struct ss_shard *shard, struct ss_state *state, uint
 {
     int err = 0;
     struct ss_timeline timeline = { .shard = shard, .index = index, .last = *last };
-    bool failed = run_timeline(shard, state, index, event, &err, &timeline);
-    if (err == 0 && !failed) {
+    int result = run_timeline(shard, state, index, event, &err, &timeline);
+    if (err == 0 && result >= 0) {
         err = check_room(shard, state, made->changes, &timeline.failure);
-        failed = err == SS_E_LIMIT;
-        err = failed ? 0 : err;
+        result = err == SS_E_LIMIT ? err : result;
+        err = err == SS_E_LIMIT ? 0 : err;
     }
-    if (!failed) {
+    if (result >= 0) {
         *last = timeline.last;
         return err;
     }
     **last = NULL;
+    ss__pass_failed(shard, made, SS_ERROR_KIND_TIMELINE_PROJECTION, index, result,
+                    &timeline.failure);
     if (made->result.failed == 0) {
         made->timeline_failure = timeline.failure;
     }
@@ -466,36 +458,92 @@ static int project_timeline(struct ss_shard *shard, struct ss_state *state, uint
 
 /* Runs all projections. An error means that the session could not be read, and that what they made
  * of it is worth nothing. */
-static int project(struct ss_shard *shard, struct ss_channel *channel,
-                   const struct ss_event *event, struct made *made, struct ss_verdict *ret_verdict)
+static int project(struct ss_shard *shard, struct ss_channel *channel, struct pass *pass)
 {
-    int err = 0;
     struct ss_state *state = channel->state;
-    struct ss_view view = { shard, state, &err, 0 };
+    const struct ss_event *event = &pass->event;
+    struct made *made = &pass->made;
+    struct ss_view view = { shard, state, &pass->view_err, 0 };
+    pass->projected = true;
     made->result = (struct ss_run_result){ .timelines = (1u << state->timelines_count) - 1 };
     run_uis(shard, event, &view, made);
     struct emitted **last = &made->changes;
     *last = NULL;
-    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
+    for (uint32_t i = 0; i < state->timelines_count && pass->view_err == 0; i++) {
         if (state->timelines[i].halted_at != 0) {
             made->result.halted |= 1u << i;
         } else {
-            err = project_timeline(shard, state, i, event, &last, made);
+            pass->view_err = project_timeline(shard, state, i, event, &last, made);
         }
     }
-    struct ss_verdict verdict =
+    pass->verdict =
         ss__verdict(&made->result, shard->options.ui_policy, shard->options.timeline_policy);
-    if (err == 0 && verdict.taken != 0) {
-        err = prepare(shard, state, made->changes);
+    if (pass->view_err != 0) {
+        return pass->view_err;
     }
-    if (err == 0 && verdict.missing != 0) {
-        err = reserve_failed(state, verdict.missing);
-        if (err != 0 && verdict.taken != 0) {
+    if (pass->verdict.taken != 0) {
+        pass->apply_err = prepare(shard, state, made->changes);
+    }
+    if (pass->apply_err == 0 && pass->verdict.missing != 0) {
+        pass->cursor_err = reserve_failed(state, pass->verdict.missing);
+        if (pass->cursor_err != 0 && pass->verdict.taken != 0) {
             discard(shard, state, made->changes, NULL);
         }
     }
-    *ret_verdict = verdict;
-    return err;
+    return pass->apply_err != 0 ? pass->apply_err : pass->cursor_err;
+}
+
+/* Whether the session may have another event. */
+static int admit(struct ss_shard *shard, struct ss_channel *channel, struct pass *pass)
+{
+    pass->append_err = ss__store_writable(shard->store);
+    if (pass->append_err == 0) {
+        pass->session_err = ensure_stored(shard, channel);
+    }
+    if (pass->append_err == 0 && pass->session_err == 0 &&
+        ss__store_row(channel->state->stored)->quarantined) {
+        pass->session_err = SS_E_CORRUPT;
+    }
+    return pass->append_err != 0 ? pass->append_err : pass->session_err;
+}
+
+static int stage(struct ss_shard *shard, struct ss_channel *channel, const struct ss_name *name,
+                 struct pass *pass)
+{
+    const struct ss_verdict *verdict = &pass->verdict;
+    struct ss_outcome_item item;
+    item.len = 0;
+    if ((verdict->flags & ~(uint32_t)SS_RECORD_ADVANCED) != 0) {
+        note_outcome(shard, &pass->made.result, verdict, &item);
+    }
+    pass->append_err = stage_record(shard, channel, name, &pass->event, verdict->flags,
+                                    ss__outcome_header(&item));
+    if (pass->append_err != 0 && verdict->taken != 0) {
+        discard(shard, channel->state, pass->made.changes, NULL);
+    }
+    return pass->append_err;
+}
+
+static int publish(struct ss_shard *shard, struct ss_channel *channel, const struct ss_name *name,
+                   struct pass *pass, uint64_t *ret_ordinal, struct ss_failure *failure)
+{
+    int err = admit(shard, channel, pass);
+    if (err != 0) {
+        ss__errors_store(shard, err == SS_E_CORRUPT ? channel : NULL, err, "events are refused");
+        return ss__fail(failure, err, "%s", ss_error_text(err));
+    }
+    struct ss_place before = ss__state_place(channel->state);
+    pass->view_ordinal = channel->state->timeline_ordinal;
+    pass->event.ordinal = channel->state->ordinal + 1;
+    err = project(shard, channel, pass);
+    err = err != 0 ? err : stage(shard, channel, name, pass);
+    if (err != 0) {
+        ss__errors_store(shard, channel, err, "an event could not be stored");
+        return ss__fail(failure, err, "%s", ss_error_text(err));
+    }
+    pass->appended = true;
+    *ret_ordinal = pass->event.ordinal;
+    return finish(shard, channel, pass, before, failure);
 }
 
 int ss__pipeline_publish(struct ss_shard *shard, struct ss_channel *channel,
@@ -509,44 +557,16 @@ int ss__pipeline_append(struct ss_shard *shard, struct ss_channel *channel,
                         const struct ss_name *name, struct ss_str packed, uint64_t time_us,
                         uint64_t *ret_ordinal, struct ss_failure *failure)
 {
-    int err = ss__store_writable(shard->store);
-    if (err == 0) {
-        err = ensure_stored(shard, channel);
-    }
-    if (err == 0 && ss__store_row(channel->state->stored)->quarantined) {
-        err = SS_E_CORRUPT;
-    }
-    if (err != 0) {
-        return ss__fail(failure, err, "%s", ss_error_text(err));
-    }
-    struct ss_place before = ss__state_place(channel->state);
+    struct pass pass;
     struct ss_event_private inside = { shard, name->type, NULL };
-    struct ss_event event = { .session_id = channel->id,
-                              .name = name->name,
-                              .ordinal = channel->state->ordinal + 1,
-                              .time_us = time_us,
-                              .packed = packed,
-                              .inside = &inside };
-    struct made made;
-    struct ss_verdict verdict;
-    err = project(shard, channel, &event, &made, &verdict);
-    if (err == 0) {
-        struct ss_outcome_item item;
-        item.len = 0;
-        if ((verdict.flags & ~(uint32_t)SS_RECORD_ADVANCED) != 0) {
-            note_outcome(shard, &made.result, &verdict, &item);
-        }
-        err = stage_record(shard, channel, name, &event, verdict.flags,
-                           ss__outcome_header(&item));
-        if (err != 0 && verdict.taken != 0) {
-            discard(shard, channel->state, made.changes, NULL);
-        }
+    ss__pass_begin(&pass, channel, name, &inside, SS_PIPELINE_LIVE);
+    pass.event.time_us = time_us;
+    pass.event.packed = packed;
+    int err = publish(shard, channel, name, &pass, ret_ordinal, failure);
+    if (shard->observed) {
+        ss__pass_tell(shard, channel, &pass);
     }
-    if (err != 0) {
-        return ss__fail(failure, err, "%s", ss_error_text(err));
-    }
-    *ret_ordinal = event.ordinal;
-    return finish(shard, channel, &event, &made, &verdict, before, failure);
+    return err;
 }
 
 /* ---- replay ---- */
@@ -601,7 +621,7 @@ static int fail_again(struct ss_shard *shard, struct ss_state *state,
 /* What a replay knows of one event and one timeline projection. */
 struct replay {
     const struct ss_record *record;
-    const struct ss_event *event;    /* NULL: this application cannot read it */
+    struct pass *pass;               /* of the event */
     uint32_t index;                  /* of the projection */
     enum ss_outcome outcome;
     bool taken;                      /* it was in the timeline */
@@ -620,6 +640,7 @@ static int lose(struct ss_shard *shard, struct ss_channel *channel, const struct
     if (err == 0) {
         (void)ss__store_type(shard->store, replay->record->type_id, &type);    /* for the log */
         ss__unreadable(shard, state, "event", type.name);
+        ss__errors_unreadable(shard, channel, replay->record->ordinal, type.name);
         ss__timeline_failed(timeline, replay->record->ordinal);
         replayed_to(state, timeline, replay->record->ordinal);
     }
@@ -640,52 +661,48 @@ static int replay_entities(struct ss_shard *shard, struct ss_channel *channel,
 {
     int err = 0;
     uint32_t index = replay->index;
-    const struct ss_event *event = replay->event;
+    struct pass *pass = replay->pass;
+    const struct ss_event *event = &pass->event;
     struct ss_state *state = channel->state;
     struct emitted *changes = NULL;
     struct ss_timeline timeline = { .shard = shard, .index = index, .last = &changes };
-    bool failed = run_timeline(shard, state, index, event, &err, &timeline);
+    int result = run_timeline(shard, state, index, event, &err, &timeline);
+    pass->projected = true;
+    pass->view_err = err;
     if (err == SS_E_TYPE) {
         return miss(shard, channel, replay);    /* it needs an entity that cannot be read */
     }
-    if (err == 0 && !failed && !replay->taken) {
+    if (err == 0 && result >= 0 && !replay->taken) {
         err = check_room(shard, state, changes, &timeline.failure);    /* judged by none yet */
-        failed = err == SS_E_LIMIT;
-        err = failed ? 0 : err;
+        result = err == SS_E_LIMIT ? err : result;
+        err = err == SS_E_LIMIT ? 0 : err;
+        pass->view_err = err;
     }
-    if (err == 0 && failed && replay->taken && (channel->retrying >> index & 1) != 0) {
-        err = SS_E_PROJECTION;
+    if (err == 0 && result < 0) {
+        ss__pass_failed(shard, &pass->made, SS_ERROR_KIND_TIMELINE_PROJECTION, index, result,
+                        &timeline.failure);
+        return replay->taken && (channel->retrying >> index & 1) != 0
+                   ? SS_E_PROJECTION
+                   : fail_again(shard, state, &state->timelines[index], event->ordinal,
+                                replay->outcome);
     }
-    if (err != 0 || failed) {
-        return err != 0 ? err
-                        : fail_again(shard, state, &state->timelines[index], event->ordinal,
-                                     replay->outcome);
+    if (err != 0) {
+        return err;
     }
-    err = prepare(shard, state, changes);
+    err = pass->apply_err = prepare(shard, state, changes);
     if (err == 0) {
         apply(shard, state, changes, event->ordinal, event->time_us);
         replayed_to(state, &state->timelines[index], event->ordinal);
+        ss__pass_add(pass, changes, index);
     }
     return err;
 }
 
-int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
-                        const struct ss_record *record)
+/* The event for one projection after the other. */
+static int replay_all(struct ss_shard *shard, struct ss_channel *channel,
+                      const struct ss_record *record, struct pass *pass, bool readable)
 {
     struct ss_state *state = channel->state;
-    const struct ss_name *name = record->type_id < shard->names_by_type_count
-                                     ? shard->names_by_type[record->type_id]
-                                     : NULL;
-    state->ordinal = record->ordinal;
-    uint32_t now = name == NULL ? 0 : shard->event_type_ids[name->index];
-    bool readable = ss__readable(name, now, record->type_id, record->payload);
-    struct ss_event_private inside = { shard, readable ? name->type : NULL, NULL };
-    struct ss_event event = { .session_id = channel->id,
-                              .name = readable ? name->name : (struct ss_str){ NULL, 0 },
-                              .ordinal = record->ordinal,
-                              .time_us = record->time_us,
-                              .packed = record->payload,
-                              .inside = &inside };
     int err = 0;
     for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
         struct ss_timeline_state *timeline = &state->timelines[i];
@@ -694,13 +711,38 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
         }
         enum ss_outcome outcome = ss__outcome_of(record, shard->timeline_ids[i]);
         bool taken = outcome == SS_OUTCOME_NONE && ss__verdict_was_taken(record->flags);
-        struct replay replay = { record, readable ? &event : NULL, i, outcome, taken };
+        struct replay replay = { record, pass, i, outcome, taken };
         if (!taken && !timeline->retrying) {
             err = pass_over(state, timeline, record->ordinal, outcome);
         } else {
             err = readable ? replay_entities(shard, channel, &replay)
                            : miss(shard, channel, &replay);
         }
+    }
+    return err;
+}
+
+int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
+                        const struct ss_record *record)
+{
+    const struct ss_name *name = record->type_id < shard->names_by_type_count
+                                     ? shard->names_by_type[record->type_id]
+                                     : NULL;
+    channel->state->ordinal = record->ordinal;
+    uint32_t now = name == NULL ? 0 : shard->event_type_ids[name->index];
+    bool readable = ss__readable(name, now, record->type_id, record->payload);
+    struct pass pass;
+    struct ss_event_private inside = { shard, readable ? name->type : NULL, NULL };
+    ss__pass_begin(&pass, channel, readable ? name : NULL, &inside, SS_PIPELINE_REBUILD);
+    pass.appended = true;
+    pass.view_ordinal = channel->state->timeline_ordinal;
+    pass.event.ordinal = record->ordinal;
+    pass.event.time_us = record->time_us;
+    pass.event.packed = record->payload;
+    int err = replay_all(shard, channel, record, &pass, readable);
+    ss__pass_note(shard, &pass);
+    if (shard->observed && pass.projected) {
+        ss__pass_tell(shard, channel, &pass);
     }
     return err;
 }

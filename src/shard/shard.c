@@ -21,6 +21,7 @@
 #include "shard/shard_state.h"
 #include "shard/task.h"
 #include "shard/work.h"
+#include "store/error_ring.h"
 
 #define ARENA_CHUNK_BYTES (256u << 10)
 #define DRAIN_LOOK_MS 1
@@ -163,6 +164,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     shard->active_ns = shard->now_ns;
     ss__timers_init(&shard->timers, shard->now_ns / 1000000);
     shard->batch = 1;
+    shard->observed = options->registry->observes_pipeline || options->trace != NULL;
 }
 
 int ss__shard_new(const struct ss_shard_options *options, struct ss_shard **ret_shard,
@@ -195,6 +197,8 @@ int ss__shard_new(const struct ss_shard_options *options, struct ss_shard **ret_
                            "recorded: %s", options->index, ss_error_text(err));
         }
     }
+    /* What recovery has found is new. */
+    shard->errors_shown = err == 0 ? ss__store_errors_stored(shard->store) : 0;
     if (err == 0 && options->registry->has_hooks) {
         err = ss__store_each_was_running(shard->store, queue_recover, shard);
     }

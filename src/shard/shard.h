@@ -38,6 +38,7 @@ struct ss_shard_options {
     uint32_t gateways_count;
     struct ss_clock *clock;                   /* borrowed */
     struct ss_store_options store;
+    struct ss_trace *trace;                   /* borrowed; NULL: no debug ring */
     uint32_t durability_interval_ms;
     uint64_t session_cache_bytes;             /* idle states beyond are evicted */
     uint32_t snapshot_frame_bytes;            /* largest snapshot that is not sent in pages */

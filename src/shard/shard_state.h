@@ -27,6 +27,9 @@ struct ss_shard {
     struct ss_loop loop;
     bool threaded;
     enum ss_shard_phase phase;
+    bool observed;                         /* somebody wants pipeline records */
+    uint64_t observed_count;               /* made so far */
+    uint64_t errors_shown;                 /* number of the next error record to be told */
 
     struct ss_store *store;
     struct ss_store_report report;
@@ -75,6 +78,7 @@ struct ss_shard {
     uint64_t due_rows;                     /* about as many entities */
     struct ss_list retries;                /* requests whose result is being written */
     struct ss_list closes;                 /* requests whose session is being written */
+    uint64_t errors_since_ns;              /* when the first error record began to wait */
     bool flush_wanted;                     /* memory is short: the next flush is due */
     struct ss_list flushing;               /* states whose checkpoint is being written */
     struct ss_arena flush_arena;           /* what it borrows */

@@ -9,6 +9,7 @@
 #include "store/check_state.h"
 #include "store/create.h"
 #include "store/directory.h"
+#include "store/error_value.h"
 
 void ss__check_found(struct ss_check *check, const char *db, uint64_t number, const char *format,
                      ...)
@@ -181,6 +182,16 @@ static int visit_running(struct ss_check *check, MDB_val key, MDB_val value)
     return 0;
 }
 
+static int visit_error(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    struct ss_error_record record;
+    uint64_t number = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+    if (number == 0 || ss__error_value_decode(number, ss__str_of_val(value), &record) != 0) {
+        ss__check_found(check, "error", number, "error record is damaged");
+    }
+    return 0;
+}
+
 static int check_databases(struct ss_check *check, const struct ss_directory *directory)
 {
     static const struct {
@@ -191,6 +202,7 @@ static int check_databases(struct ss_check *check, const struct ss_directory *di
         { SS_DB_SESSION, visit_session },   { SS_DB_RUNNING, visit_running },
         { SS_DB_SEGMENT, ss__check_segment }, { SS_DB_ENTITY, ss__check_entity },
         { SS_DB_COMMAND, ss__check_command },
+        { SS_DB_ERROR, visit_error },
     };
     int err = check_meta(check, directory);
     err = err != 0 ? err : ss__trash_load(&check->env, check->txn, &check->trash);

@@ -24,15 +24,16 @@ enum ss_db {
     SS_DB_RUNNING,
     SS_DB_TRASH,
     SS_DB_COMMAND,
+    SS_DB_ERROR,
     SS_DB_COUNT,
 };
 
-/* Room for the databases to come: producers, checkpoints, errors. */
+/* Room for the databases to come: producers, checkpoints. */
 #define SS_DB_MAX 16
 
 struct ss_env {
     MDB_env *env;
-    MDB_dbi dbi[SS_DB_COUNT];
+    MDB_dbi dbi[SS_DB_COUNT];    /* 0: read-only, and the store of an older program has none */
     uint64_t map_bytes;
     uint64_t page_bytes;
     /* Owner's reader, renewed once per batch. */

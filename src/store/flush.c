@@ -175,6 +175,7 @@ static void free_flush(struct ss_store *store, struct ss_flush *flush)
     }
     nobody_leaves(store);
     ss__checkpoints_forget(store);
+    ss__flush_drop_errors(flush);
     ss__arena_deinit(&flush->arena);
     ss__bytes_deinit(&flush->scratch);
     free(flush);
@@ -200,7 +201,8 @@ static bool nothing_to_do(const struct ss_store *store, unsigned forced)
     return store->checkpoints == NULL && ss__list_empty(&store->full) &&
            ss__list_empty(&store->dead) && !store->trash_left &&
            ss__list_empty(&store->born) && !ss__commands_waiting(store) &&
-           (forced == 0 || store->unflushed_bytes == 0) && !ss__log_over_window(store);
+           (forced == 0 || store->unflushed_bytes == 0) && !ss__log_over_window(store) &&
+           !ss__store_errors_wait(store);
 }
 
 static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forced)
@@ -209,6 +211,7 @@ static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forc
     int err = ss__store_sync(store);
     err = err != 0 ? err : add_dead(store, flush);
     err = err != 0 ? err : add_checkpoints(store, flush);
+    err = err != 0 ? err : ss__flush_add_errors(store, flush);
     err = err != 0 ? err : add_born(store, flush);
     err = err != 0 ? err : ss__commands_plan(store, flush);
     err = err != 0 ? err : add_full_tails(store, flush);
@@ -247,7 +250,7 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
     bool looked = store->walker.serial != store->walker_saved.serial ||
                   store->walker.offset != store->walker_saved.offset ||
                   store->walker.index != store->walker_saved.index;
-    if (flush->first == NULL && !store->trash_left &&
+    if (flush->first == NULL && !store->trash_left && flush->errors.first == 0 &&
         !ss__command_flush_works(&flush->commands)) {
         free_flush(store, flush);
         *ret_flush = NULL;
@@ -273,6 +276,18 @@ static void set_aside(struct ss_store *store, const struct ss_flush_item *item)
                 "shard=%u place=%s number=%llu session=%s", store->options.shard_index,
                 item->damaged, (unsigned long long)number,
                 ss__log_quote(id, sizeof id, session->id));
+        struct ss_error_record record = {
+            .kind = SS_ERROR_KIND_DECODE,
+            .code = SS_E_CORRUPT,
+            .session_id = session->id,
+            .text = ss_str("a stored event is damaged, its session is set aside"),
+            .metadata_count = 1,
+            .metadata = { { ss_str("place"), ss_str(item->damaged) } },
+        };
+        if (strcmp(item->damaged, "log") == 0) {
+            record.raw = item->tail[item->damaged_number];    /* as much as is kept of it */
+        }
+        (void)ss__store_note_error(store, &record);    /* the log has it in any case */
     }
 }
 
@@ -366,7 +381,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     SS_REQUIRE(store->batch.len == 0);
     ss__env_reader_stale(&store->env);
     int err = judge(store, flush);
-    int moved = 0;
+    int moved = flush->errors.first != 0;
     for (struct ss_flush_item *item = flush->first; item != NULL; item = item->next) {
         if (item->damaged != NULL) {
             set_aside(store, item);
@@ -380,6 +395,9 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
         return give_up(store, flush, err);
     }
     moved += ss__commands_flushed(store, flush, 0);
+    if (flush->errors.first != 0) {
+        store->errors.stored = flush->errors.next;
+    }
     store->stored_next_sid = flush->next_sid != 0 ? flush->next_sid : store->stored_next_sid;
     store->trash_left = flush->trash_left;
     moved += flush->trash_removed > 0;

@@ -37,6 +37,13 @@ struct ss_flush_item {
     uint64_t damaged_number;             /* place in the tail, or first ordinal of the segment */
 };
 
+/* Error records that go along. */
+struct ss_flush_errors {
+    struct ss_buf **values;              /* in the arena, each with a reference or NULL */
+    uint64_t first;                      /* number of the first; 0: there are none */
+    uint64_t next;
+};
+
 struct ss_flush {
     const struct ss_env *env;
     uint64_t seed;
@@ -47,6 +54,7 @@ struct ss_flush {
     uint64_t next_sid;                   /* to be reserved; 0: enough are */
     struct ss_meta_log log;
     struct ss_command_flush commands;
+    struct ss_flush_errors errors;
     unsigned stragglers;
     uint64_t oldest_serial;              /* of the files of the log */
     unsigned trash_removed;
@@ -69,6 +77,12 @@ int ss__flush_add_stragglers(struct ss_store *store, struct ss_flush *flush, uns
 /* Moves the tail of an item into segments, inside a write transaction. Errors: SS_E_STOREFULL,
  * SS_E_STOREIO, SS_E_NOMEM; what is damaged is said in the item. */
 int ss__flush_segments(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item);
+
+/* The error records that are not in LMDB yet: planned (SS_E_NOMEM), written inside a write
+ * transaction (SS_E_STOREFULL, SS_E_STOREIO), and dropped from the plan. */
+int ss__flush_add_errors(struct ss_store *store, struct ss_flush *flush);
+int ss__flush_put_errors(const struct ss_flush *flush, MDB_txn *txn);
+void ss__flush_drop_errors(struct ss_flush *flush);
 
 /* Writes how far the log reaches, inside a write transaction. */
 int ss__flush_put_log(const struct ss_env *env, MDB_txn *txn, const struct ss_meta_log *log);

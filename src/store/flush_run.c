@@ -173,6 +173,7 @@ static int move_all(struct ss_flush *flush, MDB_txn *txn)
                    : ss__trash_sweep(flush->env, txn, flush->oldest_serial,
                                      &flush->trash_removed, &flush->trash_left);
     err = err != 0 ? err : ss__command_flush_run(flush->env, txn, &flush->commands);
+    err = err != 0 ? err : ss__flush_put_errors(flush, txn);
     if (flush->next_sid != 0) {
         err = err != 0 ? err : put_next_sid(flush->env, txn, flush->next_sid);
     }

@@ -18,7 +18,7 @@ void ss__value_seal(uint8_t *value, size_t len, uint64_t seed)
     ss__put_le64(value + checked, ss__checksum_seeded(seed, value, checked));
 }
 
-static bool is_sealed(struct ss_str value, uint64_t seed)
+bool ss__value_is_sealed(struct ss_str value, uint64_t seed)
 {
     const uint8_t *in = (const uint8_t *)value.data;
     size_t checked = value.len - SS_CHECKSUM_BYTES;
@@ -53,7 +53,7 @@ int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_r
     const uint8_t *in = (const uint8_t *)value.data;
     if (value.len <= SS_ROW_FIXED_BYTES || in[0] != SS_VALUE_VERSION || in[1] > ROW_RUNNING ||
         in[2] != 0 || in[3] == 0 || in[3] > value.len - SS_ROW_FIXED_BYTES ||
-        !is_sealed(value, sid)) {
+        !ss__value_is_sealed(value, sid)) {
         return SS_E_CORRUPT;
     }
     size_t timelines_at = SS_ROW_HEAD_BYTES + (size_t)in[3];
@@ -200,7 +200,7 @@ int ss__entity_decode(struct ss_str key, struct ss_str value, struct ss_entity_r
 {
     const uint8_t *in = (const uint8_t *)value.data;
     if (value.len < SS_ENTITY_FIXED_BYTES || in[0] != SS_VALUE_VERSION ||
-        !is_sealed(value, ss__key_seed(key))) {
+        !ss__value_is_sealed(value, ss__key_seed(key))) {
         return SS_E_CORRUPT;
     }
     ret_row->type_id = ss__get_le32(in + 1);
@@ -239,7 +239,7 @@ void ss__catalog_encode(uint8_t out[SS_CATALOG_VALUE_BYTES], struct ss_str key, 
 int ss__catalog_decode(struct ss_str key, struct ss_str value, uint64_t *ret_sid)
 {
     if (value.len != SS_CATALOG_VALUE_BYTES || value.data[0] != SS_VALUE_VERSION ||
-        !is_sealed(value, ss__key_seed(key))) {
+        !ss__value_is_sealed(value, ss__key_seed(key))) {
         return SS_E_CORRUPT;
     }
     *ret_sid = ss__get_le64((const uint8_t *)value.data + 1);

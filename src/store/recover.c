@@ -61,6 +61,21 @@ static void report_damage(struct recovery *recovery, struct ss_log_file *file, u
     store->damage = ss__checksum_seeded(store->damage, &position, sizeof position);
 }
 
+/* Kept for whoever asks later; the log has it in any case. @session may be NULL. */
+static void note_damage(struct recovery *recovery, const struct ss_store_session *session,
+                        const struct ss_log_record *record, enum ss_error_kind kind,
+                        const char *text)
+{
+    struct ss_error_record noted = {
+        .kind = kind,
+        .code = SS_E_CORRUPT,
+        .session_id = session == NULL ? ss_str(NULL) : session->id,
+        .ordinal = session == NULL ? 0 : record->event.ordinal,
+        .text = ss_str(text),
+    };
+    (void)ss__store_note_error_once(recovery->store, &noted, UINT64_MAX);
+}
+
 /* A record of a session that was deleted and taken out. */
 static bool is_trash(const struct recovery *recovery, uint64_t sid)
 {
@@ -165,6 +180,8 @@ static int take_event(struct recovery *recovery, struct ss_log_file *file, uint6
     if (row->quarantined || event->ordinal != row->ordinal + 1) {
         if (!row->quarantined) {
             report_damage(recovery, file, position, record->sid, "ordinals have a gap");
+            note_damage(recovery, session, record, SS_ERROR_KIND_ORDINAL,
+                        "the ordinals of stored events have a gap");
         }
         row->quarantined = true;
         file->kept = true;
@@ -186,6 +203,8 @@ static int take_damaged(struct recovery *recovery, struct ss_log_file *file, uin
 {
     report_damage(recovery, file, position, record->sid,
                   session == NULL ? "no such session" : "checksum");
+    note_damage(recovery, session, record, SS_ERROR_KIND_DECODE,
+                "a stored event is damaged in the log");
     if (session != NULL && record->event.ordinal == session->now.row.ordinal + 1) {
         session->now.row.quarantined = true;
     }
@@ -236,6 +255,7 @@ static int on_gap(void *ctx, struct ss_log_file *file, uint64_t position, uint64
     struct recovery *recovery = ctx;
     recovery->lost_births += bytes / SS_LOG_SESSION_FIXED_BYTES;
     report_damage(recovery, file, position, 0, what);
+    note_damage(recovery, NULL, NULL, SS_ERROR_KIND_DECODE, "a part of the log is damaged");
     return 0;
 }
 

@@ -326,6 +326,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     err = err != 0 ? err : check_numbers(store, failure);
     err = err != 0 ? err : ss__types_load(store);
     err = err != 0 ? err : ss__commands_load(store);
+    err = err != 0 ? err : ss__errors_load(store);
     err = err != 0 ? err : ss__recover(store, &report, failure);
     err = err != 0 ? err : judge_damage(store, &report);
     err = err != 0 ? err : count_sessions(store);
@@ -373,6 +374,7 @@ void ss__store_close(struct ss_store *store)
     ss__log_close(&store->log);
     ss__sessions_free(store);
     ss__commands_free(&store->commands);
+    ss__errors_free(store);
     ss__arena_deinit(&store->arena);
     ss__arena_deinit(&store->types_arena);
     ss__bytes_deinit(&store->scratch);

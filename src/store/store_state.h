@@ -8,6 +8,7 @@
 #include "core/map.h"
 #include "store/commands.h"
 #include "store/env.h"
+#include "store/error_ring.h"
 #include "store/layout.h"
 #include "store/log_walk.h"
 #include "store/store.h"
@@ -118,6 +119,7 @@ struct ss_store {
     bool end_lost;                   /* recovery dropped the end of the log: no start sees it
                                         again */
     uint64_t sessions;
+    struct ss_error_ring errors;
     struct ss_store_stats stats;
 };
 
@@ -216,6 +218,12 @@ int ss__store_forget_log(struct ss_store *store);
 
 int ss__recover(struct ss_store *store, struct ss_store_report *report,
                 struct ss_failure *failure);
+
+/* ---- error_ring.c ---- */
+
+/* Reads the records that are in LMDB; damaged ones are passed over. SS_E_STOREIO, SS_E_NOMEM. */
+int ss__errors_load(struct ss_store *store);
+void ss__errors_free(struct ss_store *store);
 
 /* ---- types.c ---- */
 

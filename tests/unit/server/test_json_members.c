@@ -63,3 +63,22 @@ SS_TEST(json_members, a_line_has_no_line_ends)
     ss_check(ss_str_equal(ss__bytes_view(&out), ss_str("{   \"a\": 1}")));
     ss__bytes_deinit(&out);
 }
+
+static size_t count_elements(const char *json, struct ss_str *ret_last)
+{
+    size_t count = 0;
+    for (size_t at = 0; ss__json_element(ss_str(json), &at, ret_last);) {
+        count++;
+    }
+    return count;
+}
+
+SS_TEST(json_members, the_elements_of_an_array_come_one_after_the_other)
+{
+    struct ss_str last = { NULL, 0 };
+    ss_check(count_elements(" [ {\"a\":[1,2]} ,\n\"],\" , 3]", &last) == 3);
+    ss_check(ss_str_equal(last, ss_str("3")));
+    ss_check(count_elements("[{\"a\":1}]", &last) == 1 && ss_str_equal(last, ss_str("{\"a\":1}")));
+    ss_check(count_elements("[]", &last) == 0 && count_elements("{\"a\":1}", &last) == 0);
+    ss_check(count_elements("[1,", &last) == 1 && count_elements("[\"", &last) == 0);
+}

@@ -3,6 +3,7 @@
 
 #include "store_fixture.h"
 
+#include "store/error_ring.h"
 #include "store/flush.h"
 #include "store/store_state.h"
 
@@ -188,6 +189,9 @@ SS_TEST(flush_run, session_set_aside_by_a_flush_holds_up_no_log_file_but_its_own
     fixture_flip_log(&f, position + 60);
     fixture_flush_all(&f);
     ss_check(row_of(&f, "bad").quarantined);
+    struct ss_error_record noted;
+    ss_check(ss__store_error_at(f.store, 1, &noted) && noted.kind == SS_ERROR_KIND_DECODE);
+    ss_check(ss_str_equal(noted.session_id, ss_str("bad")) && noted.raw.len > 100);
     for (unsigned i = 0; i < 60; i++) {
         fixture_publish(&f, "busy", 100, 1000, 10);
         fixture_flush_all(&f);
