@@ -2,7 +2,6 @@
 
 #include <sessionstream/error.h>
 
-#include "core/hash.h"
 #include "gateway/observe.h"
 
 static const struct ss_transport *transport_of(const struct ss_conn *conn)
@@ -20,20 +19,15 @@ static struct ss_bytes *scratch_of(struct ss_conn *conn)
     return &conn->gateway->scratch;
 }
 
-int ss__answer_hello(struct ss_conn *conn)
+void ss__answer_hello(struct ss_conn *conn)
 {
     char id[SS_CONN_ID_TEXT_BYTES];
-    int err = ss__random_bytes(conn->in.id, sizeof conn->in.id);
-    if (err != 0) {
-        return err;
-    }
     conn->was_websocket = true;
     if (ss__observed(conn->gateway)) {
         ss__observe(conn, SS_TRANSPORT_CONNECTED, ss_str(NULL), 0, ss_str(NULL));
     }
     ss__conn_send(conn, ss__frame_hello(transport_of(conn), encoding_of(conn),
                                         ss__conn_id_text(conn, id), scratch_of(conn)));
-    return 0;
 }
 
 void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame *frame)

@@ -10,8 +10,8 @@
 #include "message/message.h"
 #include "wire/server_frame.h"
 
-/* Sends "conn-" and 128 random bits. Errors: SS_E_IO (no random bytes). */
-int ss__answer_hello(struct ss_conn *conn);
+/* Sends "conn-" and 128 bits that nobody can guess. */
+void ss__answer_hello(struct ss_conn *conn);
 
 /* Sends and counts an error. An empty code or message in @frame is filled in for @err. */
 void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame *frame);

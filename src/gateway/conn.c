@@ -11,6 +11,7 @@
 #include <sessionstream/limits.h>
 
 #include "core/contract.h"
+#include "core/hash.h"
 #include "gateway/observe.h"
 #include "gateway/subscriptions.h"
 
@@ -88,10 +89,14 @@ int ss__conn_new(struct ss_gateway *gateway, int fd, struct ss_conn **ret_conn)
 struct ss_str ss__conn_id_text(const struct ss_conn *conn, char out[SS_CONN_ID_TEXT_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
+    uint32_t place[3] = { conn->slot, conn->generation };
     memcpy(out, "conn-", 5);
-    for (size_t i = 0; i < SS_CONN_ID_BYTES; i++) {
-        out[5 + 2 * i] = digits[conn->in.id[i] >> 4];
-        out[6 + 2 * i] = digits[conn->in.id[i] & 15];
+    char *at = out + 5;
+    for (place[2] = 0; place[2] < SS_CONN_ID_BYTES / 8; place[2]++) {
+        uint64_t half = ss__hash(&conn->gateway->id_key, ss_str_of(place, sizeof place));
+        for (int shift = 60; shift >= 0; shift -= 4) {
+            *at++ = digits[half >> shift & 15];
+        }
     }
     return ss_str_of(out, SS_CONN_ID_TEXT_BYTES);
 }

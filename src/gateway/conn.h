@@ -29,7 +29,7 @@
 /* How often connections are looked at that wait for the inbox of a shard. */
 #define SS_PRESSED_LOOK_MS 5
 
-/* Of the id that the hello frame says: "conn-" and random bytes in hexadecimal. */
+/* Of the id that the hello frame says: "conn-" and bytes in hexadecimal that nobody can guess. */
 #define SS_CONN_ID_BYTES 16
 #define SS_CONN_ID_TEXT_BYTES (5 + 2 * SS_CONN_ID_BYTES)
 
@@ -86,7 +86,6 @@ struct ss_conn {
             uint64_t ping_ms;          /* when the next ping is due */
             uint64_t unfinished_ms;    /* since when a message is unfinished; 0: none */
             uint64_t resync_ms;        /* when the last resync began */
-            uint8_t id[SS_CONN_ID_BYTES];
         };
     } in;
     struct ss_send_queue queue;
@@ -122,13 +121,14 @@ struct ss_conn {
     bool timing;                       /* timer waits */
     bool keep_alive;                   /* of the request being answered */
     bool head_only;
-    bool was_websocket;                /* in.id is set */
+    bool was_websocket;                /* it has an id */
 };
 
 /* Takes over the connected, non-blocking socket @fd, also on error. Errors: SS_E_NOMEM, SS_E_IO. */
 int ss__conn_new(struct ss_gateway *gateway, int fd, struct ss_conn **ret_conn);
 
-/* Writes the id of a connection that has said hello. */
+/* Writes the id of a connection: made from its slot and generation under a key of the gateway, so
+ * that an idle connection keeps no memory for it. */
 struct ss_str ss__conn_id_text(const struct ss_conn *conn, char out[SS_CONN_ID_TEXT_BYTES]);
 
 /* Queues a websocket message or HTTP answer; takes the reference in every case. NULL (an encoder

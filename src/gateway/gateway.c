@@ -184,6 +184,10 @@ static int make_parts(struct ss_gateway *gateway)
     if (gateway->ping == NULL || gateway->read_buffer == NULL || gateway->dropped == NULL) {
         return SS_E_NOMEM;
     }
+    int err = ss__random_bytes(&gateway->id_key, sizeof gateway->id_key);
+    if (err != 0) {
+        return err;
+    }
     for (unsigned step = FIRST_STEP; step <= SECOND_STEP; step++) {
         struct ss_msg_stop *stop = ss__msg_new(SS_MSG_STOP, sizeof *stop);
         if (stop == NULL) {

@@ -407,9 +407,7 @@ static void upgrade(struct ss_conn *conn, const struct ss_http_request *request)
     ss__gauge_set(&stats->websockets,
                   atomic_load_explicit(&stats->websockets, memory_order_relaxed) + 1);
     ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));    /* plans the first ping */
-    if (ss__answer_hello(conn) != 0) {
-        ss__conn_fail(conn);
-    }
+    ss__answer_hello(conn);
 }
 
 static bool wants_websocket(const struct ss_http_request *request)

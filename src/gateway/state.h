@@ -13,6 +13,7 @@
 
 #include "core/arena.h"
 #include "core/bytes.h"
+#include "core/hash.h"
 #include "core/list.h"
 #include "gateway/conn_table.h"
 #include "gateway/followers.h"
@@ -40,6 +41,7 @@ struct ss_gateway {
     struct ss_gateway_options options;
     uint16_t port;
     struct ss_inbox *inbox;
+    struct ss_hash_key id_key;    /* of ids of connections */
     /* --- any thread --- */
     _Atomic(struct ss_msg_stop *) stop_messages[2];    /* first step, second step; NULL once sent */
     /* --- gateway thread --- */
