@@ -171,6 +171,20 @@ SS_API int ss_engine_cursors(struct ss_engine *engine, struct ss_str session_id,
 SS_API int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id,
                            const char *projection, ss_done_fn *done, void *ctx);
 
+/* Makes the entities of the timeline projection of this name, or of all (NULL), again from the
+ * events, under the present code: those behind event @from, beginning with the entities as they
+ * were after it (0: from nothing). It is done beside the present ones while the session goes on;
+ * then all are replaced at once, in memory and on disk, and followers get a snapshot if something
+ * is different. Every event behind @from that is there when it begins is tried, failed ones too; if
+ * one fails nothing changes. @done is called when the result is on disk; its ordinal is the
+ * watermark. SS_E_PROJECTION: the text names the event. SS_E_NOTFOUND: the session has no events.
+ * SS_E_INVAL: @from is not there, or not before a halt. SS_E_BUSY: one is under way. SS_E_GONE:
+ * events it takes have been removed. SS_E_TYPE: an entity it begins with cannot be read. SS_E_COMMIT:
+ * it may not have been written. SS_E_DELETED, SS_E_LIMIT, SS_E_STOREIO, SS_E_CORRUPT. As
+ * ss_engine_barrier, with SS_E_NOTFOUND: there is no such projection. */
+SS_API int ss_engine_rebuild(struct ss_engine *engine, struct ss_str session_id,
+                             const char *projection, uint64_t from, ss_done_fn *done, void *ctx);
+
 #ifdef __cplusplus
 }
 #endif

@@ -57,11 +57,12 @@ extern "C" {
     X(ADDRESS,         -10038, "address_unavailable","address cannot be used")                   \
     X(SUBSCRIPTIONS,   -10039, "too_many_subscriptions", "too many subscriptions")               \
     X(INTERNAL,        -10040, "internal",           "internal error")                           \
-    X(TIMELINE_HALTED, -10041, "timeline_halted",    "the timeline stopped at a failed event")   \
+    X(TIMELINE_HALTED, -10041, "timeline_halted",    "the timeline stopped at a failed event")    \
     X(DELETED,         -10042, "session_deleted",    "the session was deleted")                  \
     X(IN_USE,          -10043, "session_in_use",     "the session is in use")                    \
     X(SNAPSHOT_SIZE,   -10044, "snapshot_too_large", "the snapshot is too large for one frame")  \
-    X(CONFLICT,        -10045, "conflict",           "something else is there already")
+    X(CONFLICT,        -10045, "conflict",           "something else is there already")          \
+    X(GONE,            -10046, "gone",               "events it takes have been removed")
 
 enum ss_error {
     SS_OK = 0,

@@ -89,6 +89,13 @@
 #define SS_LIST_DEFAULT 100
 #define SS_LIST_MAX 1000
 
+/* Snapshots as of an event and rebuilds that run or wait on a shard. */
+#define SS_FOLDS_MAX 64
+
+/* Checkpoints of the past of a session, and the size of one. */
+#define SS_PASTS_MAX 16
+#define SS_PAST_BYTES_MAX (16u << 20)
+
 /* Timeline projections of a registry; it may have as many UI projections. */
 #define SS_PROJECTIONS_MAX 8
 
@@ -315,6 +322,15 @@
     X(FAILED_ORDINALS_MAX, "ordinals",                                                            \
       "Failed events of a session that are named, the oldest; more are counted",                  \
       "They stand in the row of the session.")                                                    \
+    X(FOLDS_MAX, "requests",                                                                      \
+      "Snapshots as of an event and rebuilds that run or wait on a shard",                        \
+      "Each holds the entities of a session.")                                                    \
+    X(PASTS_MAX, "checkpoints",                                                                   \
+      "Checkpoints of the past that a session keeps",                                             \
+      "The gaps between them stay a small part of its history.")                                  \
+    X(PAST_BYTES_MAX, "bytes",                                                                    \
+      "A checkpoint of the past; a larger one is not kept",                                       \
+      "A flush writes it at once.")                                                               \
     X(PROJECTIONS_MAX, "projections",                                                             \
       "Timeline projections of an application, and as many UI projections",                       \
       "Each runs for every event.")                                                               \

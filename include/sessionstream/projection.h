@@ -1,9 +1,11 @@
 /* projection.h - pure functions from (event, entities before it) to frames and entity changes.
  *
- * Projections run on the shard thread for every event and again when a session is loaded, so they
- * must depend on nothing but their arguments: no clock, no I/O, no state of their own. All see the
- * view before the event, a timeline projection only the kinds that belong to it. A negative return
- * value means the projection failed: nothing it emitted counts. */
+ * Projections run on the shard thread for every event and again when a session is loaded, and
+ * timeline projections also on threads of the reader pool, at the same time, when the past of a
+ * session is asked for: several calls with the same ctx may be under way. So they must depend on
+ * nothing but their arguments and what does not change: no clock, no I/O, no state of their own.
+ * All see the view before the event, a timeline projection only the kinds that belong to it. A
+ * negative return value means the projection failed: nothing it emitted counts. */
 #ifndef SS_PROJECTION_H
 #define SS_PROJECTION_H
 

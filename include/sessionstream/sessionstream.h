@@ -15,6 +15,7 @@
 #include <sessionstream/projection.h>
 #include <sessionstream/registry.h>
 #include <sessionstream/sessions.h>
+#include <sessionstream/snapshot.h>
 #include <sessionstream/types.h>
 #include <sessionstream/work.h>
 

@@ -5,6 +5,7 @@
 #include <sessionstream/engine.h>
 #include <sessionstream/limits.h>
 #include <sessionstream/sessions.h>
+#include <sessionstream/snapshot.h>
 
 #include "core/contract.h"
 #include "core/log.h"
@@ -522,8 +523,10 @@ int ss_engine_barrier(struct ss_engine *engine, struct ss_str session_id, ss_don
                     : post(engine, SS_REQUEST_BARRIER, session_id, NULL, none, done, ctx);
 }
 
-int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, const char *projection,
-                    ss_done_fn *done, void *ctx)
+/* @projection NULL: all. */
+static int new_timeline_request(struct ss_engine *engine, enum ss_request_kind kind,
+                                struct ss_str session_id, const char *projection,
+                                struct ss_request **ret_request)
 {
     int err = check_session_id(engine, session_id);
     int index = projection == NULL
@@ -533,11 +536,37 @@ int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, const ch
         return err != 0 ? err : SS_E_NOTFOUND;
     }
     struct ss_str none = { NULL, 0 };
-    struct ss_request *request = ss__request_new(SS_REQUEST_RETRY, session_id, none, none);
+    struct ss_request *request = ss__request_new(kind, session_id, none, none);
     if (request == NULL) {
         return SS_E_NOMEM;
     }
     request->timelines = index < 0 ? 0 : 1u << index;
+    *ret_request = request;
+    return 0;
+}
+
+int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id, const char *projection,
+                    ss_done_fn *done, void *ctx)
+{
+    struct ss_request *request = NULL;
+    int err = new_timeline_request(engine, SS_REQUEST_RETRY, session_id, projection, &request);
+    if (err != 0) {
+        return err;
+    }
+    request->done = done;
+    request->ctx = ctx;
+    return post_request(engine, request);
+}
+
+int ss_engine_rebuild(struct ss_engine *engine, struct ss_str session_id, const char *projection,
+                      uint64_t from, ss_done_fn *done, void *ctx)
+{
+    struct ss_request *request = NULL;
+    int err = new_timeline_request(engine, SS_REQUEST_REBUILD, session_id, projection, &request);
+    if (err != 0) {
+        return err;
+    }
+    request->at = from;
     request->done = done;
     request->ctx = ctx;
     return post_request(engine, request);
@@ -573,4 +602,26 @@ int ss_engine_delete(struct ss_engine *engine, struct ss_str session_id, ss_done
     struct ss_str none = { NULL, 0 };
     return err != 0 ? err
                     : post(engine, SS_REQUEST_DELETE, session_id, NULL, none, done, ctx);
+}
+
+int ss_engine_snapshot_at(struct ss_engine *engine, struct ss_str session_id, uint64_t at,
+                          ss_snapshot_fn *done, void *ctx)
+{
+    int err = check_session_id(engine, session_id);
+    struct ss_str none = { NULL, 0 };
+    struct ss_request *request =
+        err != 0 ? NULL : ss__request_new(SS_REQUEST_SNAPSHOT, session_id, none, none);
+    if (request == NULL) {
+        return err != 0 ? err : SS_E_NOMEM;
+    }
+    request->at = at;
+    request->snapshot_done = done;
+    request->ctx = ctx;
+    return post_request(engine, request);
+}
+
+int ss_engine_snapshot(struct ss_engine *engine, struct ss_str session_id, ss_snapshot_fn *done,
+                       void *ctx)
+{
+    return ss_engine_snapshot_at(engine, session_id, 0, done, ctx);
 }

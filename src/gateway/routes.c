@@ -15,6 +15,9 @@
 #include "http/upgrade.h"
 #include "schema/json.h"
 
+/* Every number of so many digits is one of 64 bits. */
+#define ORDINAL_DIGITS_MAX 19
+
 #define TEXT_PLAIN "text/plain; charset=utf-8"
 #define APPLICATION_JSON "application/json"
 
@@ -113,31 +116,16 @@ static void respond_failure(struct ss_conn *conn, int err, const struct ss_failu
     ss__respond_error(conn, err, ss_str(failure->text), echoed ? session_id : ss_str(NULL));
 }
 
-/* @timelines: of a retry. */
-static void post_session(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
-                         const struct ss_name *command, struct ss_str payload, struct ss_str key,
-                         uint32_t timelines)
+/* Takes the request; NULL: there was no memory for it. */
+static void pass_on(struct ss_conn *conn, struct ss_request *request, struct ss_str session_id)
 {
     struct ss_failure failure = { .text = "" };
-    struct ss_request *request =
-        ss__request_new_keyed(kind, session_id, ss_str(NULL), payload, key);
-    int err = SS_E_NOMEM;
-    if (request != NULL) {
-        request->name = command;
-        request->timelines = timelines;
-        err = ss__requests_post(conn, request, &conn->in.number);
-    }
+    int err = request == NULL ? SS_E_NOMEM : ss__requests_post(conn, request, &conn->in.number);
     if (err != 0) {
         respond_failure(conn, err, &failure, session_id);
         return;
     }
     ss__conn_pause(conn, SS_PAUSE_ANSWER);
-}
-
-static void pass_on(struct ss_conn *conn, enum ss_request_kind kind, struct ss_str session_id,
-                    const struct ss_name *command, struct ss_str payload)
-{
-    post_session(conn, kind, session_id, command, payload, ss_str(NULL), 0);
 }
 
 /* The value of Idempotency-Key as it is; empty: there is none. */
@@ -196,8 +184,40 @@ static void post_command(struct ss_conn *conn, const struct ss_http_request *req
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
     }
-    post_session(conn, SS_REQUEST_SUBMIT, request->segments[2], command,
-                 ss__bytes_view(&conn->gateway->scratch), key, 0);
+    struct ss_request *passed =
+        ss__request_new_keyed(SS_REQUEST_SUBMIT, request->segments[2], ss_str(NULL),
+                              ss__bytes_view(&conn->gateway->scratch), key);
+    if (passed != NULL) {
+        passed->name = command;
+    }
+    pass_on(conn, passed, request->segments[2]);
+}
+
+/* A query parameter that is an ordinal; 0 if it is not there. */
+static int read_ordinal(const struct ss_http_request *request, const char *name,
+                        uint64_t *ret_ordinal, struct ss_failure *failure)
+{
+    uint8_t digits[ORDINAL_DIGITS_MAX];
+    struct ss_str text = { NULL, 0 };
+    uint64_t ordinal = 0;
+    int err = ss__http_query_value(request->query, name, digits, sizeof digits, &text);
+    if (err == SS_E_NOTFOUND) {
+        *ret_ordinal = 0;
+        return 0;
+    }
+    for (size_t i = 0; err == 0 && i < text.len; i++) {
+        if (digits[i] < '0' || digits[i] > '9') {
+            err = SS_E_INVAL;
+        } else {
+            ordinal = ordinal * 10 + (uint64_t)(digits[i] - '0');
+        }
+    }
+    if (err != 0 || text.len == 0) {
+        return ss__fail(failure, SS_E_INVAL, "%s must be an ordinal, a number of at most %d digits",
+                        name, ORDINAL_DIGITS_MAX);
+    }
+    *ret_ordinal = ordinal;
+    return 0;
 }
 
 static bool is_delete(const struct ss_http_request *request)
@@ -208,12 +228,19 @@ static bool is_delete(const struct ss_http_request *request)
 static void get_snapshot(struct ss_conn *conn, const struct ss_http_request *request)
 {
     struct ss_failure failure = { .text = "" };
+    uint64_t at = 0;
     int err = ss__requests_check_session(request->segments[2], &failure);
+    err = err != 0 ? err : read_ordinal(request, "at", &at, &failure);
     if (err != 0) {
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
     }
-    pass_on(conn, SS_REQUEST_SNAPSHOT, request->segments[2], NULL, ss_str(NULL));
+    struct ss_request *passed = ss__request_new(SS_REQUEST_SNAPSHOT, request->segments[2],
+                                                ss_str(NULL), ss_str(NULL));
+    if (passed != NULL) {
+        passed->at = at;
+    }
+    pass_on(conn, passed, request->segments[2]);
 }
 
 static void pass_session(struct ss_conn *conn, const struct ss_http_request *request,
@@ -225,7 +252,8 @@ static void pass_session(struct ss_conn *conn, const struct ss_http_request *req
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
     }
-    pass_on(conn, kind, request->segments[2], NULL, ss_str(NULL));
+    pass_on(conn, ss__request_new(kind, request->segments[2], ss_str(NULL), ss_str(NULL)),
+            request->segments[2]);
 }
 
 /* The bit of the timeline projection that the query names; 0: it names none. */
@@ -247,18 +275,29 @@ static int read_projection(const struct ss_conn *conn, struct ss_str query,
     return 0;
 }
 
-static void post_retry(struct ss_conn *conn, const struct ss_http_request *request)
+/* Of timelines: all, or the one that the query names. */
+static void post_timelines(struct ss_conn *conn, const struct ss_http_request *request,
+                           enum ss_request_kind kind)
 {
     struct ss_failure failure = { .text = "" };
     uint32_t timelines = 0;
+    uint64_t from = 0;
     int err = ss__requests_check_session(request->segments[2], &failure);
     err = err != 0 ? err : read_projection(conn, request->query, &timelines, &failure);
+    if (kind == SS_REQUEST_REBUILD) {
+        err = err != 0 ? err : read_ordinal(request, "from", &from, &failure);
+    }
     if (err != 0) {
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
     }
-    post_session(conn, SS_REQUEST_RETRY, request->segments[2], NULL, ss_str(NULL), ss_str(NULL),
-                 timelines);
+    struct ss_request *passed =
+        ss__request_new(kind, request->segments[2], ss_str(NULL), ss_str(NULL));
+    if (passed != NULL) {
+        passed->timelines = timelines;
+        passed->at = from;
+    }
+    pass_on(conn, passed, request->segments[2]);
 }
 
 static void write_number(struct ss_bytes *out, const char *member, uint64_t number)
@@ -466,6 +505,10 @@ static bool is_action(const struct ss_http_request *request, enum ss_request_kin
         *ret_kind = SS_REQUEST_RETRY;
         return true;
     }
+    if (is_session_path(request, 4, "rebuild")) {
+        *ret_kind = SS_REQUEST_REBUILD;
+        return true;
+    }
     if (is_session_path(request, 4, "close")) {
         *ret_kind = SS_REQUEST_CLOSE;
         return true;
@@ -502,8 +545,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         } else {
             refuse_method(conn, "POST");
         }
-    } else if (action && request->method == SS_HTTP_POST && kind == SS_REQUEST_RETRY) {
-        post_retry(conn, request);
+    } else if (action && request->method == SS_HTTP_POST && kind != SS_REQUEST_CLOSE) {
+        post_timelines(conn, request, kind);
     } else if (action && request->method == SS_HTTP_POST) {
         pass_session(conn, request, kind);
     } else if (action) {

@@ -63,6 +63,7 @@ unsigned ss__http_status_of(int err)
     case SS_E_CONFLICT:
         return 409;
     case SS_E_DELETED:
+    case SS_E_GONE:
         return 410;
     case SS_E_TOOBIG:
     case SS_E_SNAPSHOT_SIZE:

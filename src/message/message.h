@@ -10,6 +10,7 @@
  * WORKED           work pool        shard     shard/work.c             -
  * METADATA         work pool        shard     shard/metadata.c         -
  * IMPORT_READ      reader pool      shard     shard/import.c           -
+ * FOLDED           reader pool      shard     shard/fold.c             -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 #include <sessionstream/engine.h>
+#include <sessionstream/snapshot.h>
 #include <sessionstream/types.h>
 
 #include "core/buf.h"
@@ -45,6 +47,7 @@ enum ss_msg_kind {
     SS_MSG_WORKED,
     SS_MSG_METADATA,
     SS_MSG_IMPORT_READ,
+    SS_MSG_FOLDED,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,
@@ -95,6 +98,7 @@ enum ss_request_kind {
     SS_REQUEST_RETRY,        /* try failed events again */
     SS_REQUEST_DELETE,       /* the session ends */
     SS_REQUEST_CLOSE,        /* the session leaves memory */
+    SS_REQUEST_REBUILD,      /* make the entities again from the events */
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
 };
 
@@ -116,6 +120,7 @@ struct ss_request {
     uint64_t number;                     /* of the asker: names this request */
     ss_done_fn *done;                    /* in-process callers: called on the shard thread */
     ss_cursors_fn *cursors_done;         /* CURSORS: likewise, instead of @done */
+    ss_snapshot_fn *snapshot_done;       /* SNAPSHOT: likewise; the answer is @view */
     void *ctx;
 
     /* What. The strings lie in the message's own memory. */
@@ -136,10 +141,13 @@ struct ss_request {
     bool out_of_reach;                   /* the shard to itself: the frames were not to be had */
     struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
+    uint64_t at;                         /* SNAPSHOT: as it was after this event; 0: now.
+                                            REBUILD: from the entities after it */
+    bool whole;                          /* the shard to itself: all entities are needed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
     struct ss_error_listing *errors;     /* ERRORS: see message/error_listing.h; a reference */
     struct ss_debug_view *debug;         /* DEBUG: see message/debug_view.h; the request's */
-    uint32_t timelines;                  /* RETRY: bit per index of a projection; 0: all */
+    uint32_t timelines;                  /* RETRY, REBUILD: bit per index; 0: all */
     struct ss_import *import;            /* IMPORT: see message/import.h; the request's */
     struct ss_retry *retry;              /* RETRY: how far it is; the request's */
     uint32_t state;                      /* CLOSE: the state that is being written */
@@ -154,6 +162,7 @@ struct ss_request {
     uint8_t reason;                      /* SUBSCRIBE: enum ss_resume_reason */
     struct ss_buf *text;                 /* sentence of an error, or NULL */
     struct ss_buf *snapshot;             /* SUBSCRIBE: websocket message; SNAPSHOT: JSON */
+    const struct ss_snapshot *view;      /* SNAPSHOT: until the answer is given */
     uint64_t live;                       /* SUBSCRIBE: with @ordinal, what the frames are after */
     bool snapshot_shared;                /* and counted with the request it was made for */
     struct ss_cursors *cursors;          /* CURSORS: the request's */

@@ -31,7 +31,9 @@
     X(keys_evicted, "idempotency_keys_evicted_total",                                        \
       "Results of keyed commands dropped before their time, over a limit")                   \
     X(error_records, "error_records_total", "Error records kept")                            \
-    X(error_records_lost, "error_records_lost_total", "Error records that could not be kept")
+    X(error_records_lost, "error_records_lost_total", "Error records that could not be kept")\
+    X(folds, "folds_total", "Timelines made again from events beside the live one")          \
+    X(fold_events, "fold_events_total", "Events read for them")
 
 /* By encoding. */
 #define SS_SHARD_ENCODED(X)                                                                   \

@@ -14,7 +14,9 @@ static const struct ss_ctl_command commands[] = {
       "Sends a command and prints the result. JSON is the payload object of the command's type;\n"
       "'-' reads it from standard input. With a key it runs once, however often it is sent.\n",
       ss__ctl_submit },
-    { "snapshot", "SESSION", 1, " url ", "Prints the session's entities as JSON.\n",
+    { "snapshot", "SESSION", 1, " url at ",
+      "Prints the session's entities as JSON, as they are now or, with --at, as they were after\n"
+      "that event.\n",
       ss__ctl_snapshot },
     { "tail", "SESSION", 1, " url count since no-reconnect ",
       "Follows a session and prints every frame of the server as one line of JSON. Connects again\n"
@@ -32,6 +34,11 @@ static const struct ss_ctl_command commands[] = {
       "Tries the session's failed events again, in order, and ends a halt. Prints the event up to\n"
       "which all are in the entities now; projection_failed if events still fail.\n",
       ss__ctl_session_retry },
+    { "session rebuild", "SESSION", 1, " url projection from ",
+      "Makes the session's entities again from its events, beside the present ones, which are\n"
+      "then replaced at once; with --from only from that event on. Prints the event up to which\n"
+      "all are in the entities; if an event fails nothing changes.\n",
+      ss__ctl_session_rebuild },
     { "session close", "SESSION", 1, " url ",
       "Writes what a session has only in memory and takes it out of there; session_in_use if it\n"
       "runs, has tasks or is used meanwhile. It comes back when somebody needs it.\n",
@@ -83,6 +90,8 @@ static const struct flag_help flags[] = {
     { "kind", "KIND", "only decode, ordinal, ui-projection, timeline-projection, fanout or store" },
     { "json", "", "print the JSON of the server instead of a table" },
     { "follow", "", "go on with new records until interrupted" },
+    { "at", "ORDINAL", "as of this event [default 0: the newest]" },
+    { "from", "ORDINAL", "with the entities as of this event [default 0: with none]" },
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -257,6 +266,8 @@ static int read_flags(const struct ss_ctl_command *command, const struct parsed 
     ctl->kind = parsed->flag_values[9];
     ctl->json = parsed->flag_values[10] != NULL;
     ctl->follow = parsed->flag_values[11] != NULL;
+    ctl->at = parsed->flag_values[12];
+    ctl->from = parsed->flag_values[13];
     return 0;
 }
 
@@ -281,13 +292,13 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
         return parsed.words.count == 0
                    ? refuse(err, "no command",
                             "one of submit, snapshot, tail, session list, session cursors, "
-                            "session retry, session close, session delete, session import, "
-                            "errors, trace, "
-                            "store check, store restored")
+                            "session retry, session rebuild, session close, session delete, "
+                            "session import, errors, trace, store check, store restored")
                    : refuse(err, parsed.words.items[0],
                             "unknown command; there are submit, snapshot, tail, session list, "
-                            "session cursors, session retry, session close, session delete, "
-                            "session import, errors, trace, store check, store restored");
+                            "session cursors, session retry, session rebuild, session close, "
+                            "session delete, session import, errors, trace, store check, "
+                            "store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

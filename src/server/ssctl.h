@@ -21,7 +21,9 @@ struct ss_ctl {
     uint64_t count;             /* tail: uiEvent frames to print, 0: endless */
     uint64_t since;             /* tail: sinceSnapshotOrdinal */
     bool no_reconnect;
-    const char *prefix;         /* session list; these may be NULL */
+    const char *from;           /* session rebuild; this and the following may be NULL */
+    const char *at;             /* snapshot */
+    const char *prefix;         /* session list */
     const char *after;
     const char *limit;
     const char *projection;     /* session retry; NULL: all */
@@ -50,6 +52,7 @@ int ss__ctl_snapshot(const struct ss_ctl *ctl);
 int ss__ctl_session_cursors(const struct ss_ctl *ctl);
 int ss__ctl_session_retry(const struct ss_ctl *ctl);
 int ss__ctl_session_import(const struct ss_ctl *ctl);
+int ss__ctl_session_rebuild(const struct ss_ctl *ctl);
 int ss__ctl_tail(const struct ss_ctl *ctl);
 int ss__ctl_session_list(const struct ss_ctl *ctl);
 int ss__ctl_session_delete(const struct ss_ctl *ctl);

@@ -147,6 +147,8 @@ static int ask_session(const struct ss_ctl *ctl, const char *method, const char 
     ss__ctl_session_path(&target, ctl->args[0]);
     ss__bytes_text(&target, what);
     write_parameter(&target, "projection", ctl->projection);
+    write_parameter(&target, "at", ctl->at);
+    write_parameter(&target, "from", ctl->from);
     int status = exchange(ctl, method, ss__bytes_view(&target), (struct ss_str){ 0 });
     ss__bytes_deinit(&target);
     return status;
@@ -194,4 +196,9 @@ int ss__ctl_session_delete(const struct ss_ctl *ctl)
     int status = exchange(ctl, "DELETE", ss__bytes_view(&target), (struct ss_str){ 0 });
     ss__bytes_deinit(&target);
     return status;
+}
+
+int ss__ctl_session_rebuild(const struct ss_ctl *ctl)
+{
+    return ask_session(ctl, "POST", "rebuild");
 }

@@ -11,6 +11,7 @@
 #include "shard/flusher.h"
 #include "shard/metadata.h"
 #include "shard/parked.h"
+#include "shard/rebuild.h"
 #include "shard/recovered.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
@@ -198,6 +199,7 @@ int ss__batch_commit(struct ss_shard *shard)
         ss__effects_fail(shard, err);
         drop_touched(shard);
         ss__retries_settle(shard);
+        ss__rebuilds_settle(shard);
         ss__closes_settle(shard, err);
         show_failure(shard);
     }
@@ -233,7 +235,7 @@ void ss__shard_retire(struct ss_shard *shard, struct ss_buf *buf)
     shard->retired = retired;
 }
 
-static void free_retired(struct ss_shard *shard)
+void ss__shard_free_retired(struct ss_shard *shard)
 {
     for (struct ss_retired *at = shard->retired; at != NULL; at = at->next) {
         ss__buf_unref(at->buf);
@@ -275,7 +277,8 @@ static void forget_idle(struct ss_shard *shard)
 /* In use, or a request that waits is about to use it. */
 static bool pinned(const struct ss_shard *shard, const struct ss_channel *channel)
 {
-    return channel->loading || channel->retrying || channel->parked_count > 0 ||
+    bool remade = channel->state != NULL && channel->state->remade != 0;
+    return channel->loading || channel->retrying || remade || channel->parked_count > 0 ||
            channel->batch == shard->batch;
 }
 
@@ -324,7 +327,8 @@ static void finish(struct ss_shard *shard, unsigned count)
         shard->active_ns = shard->now_ns;
         shard->rested = false;
     }
-    free_retired(shard);
+    ss__shard_free_retired(shard);
+    ss__rebuilds_clear(shard);
     ss__arena_reset(&shard->arena);
     evict(shard);
     shard->batch++;    /* nothing points to the channels of this one any more */
@@ -338,6 +342,7 @@ bool ss__batch_run(struct ss_shard *shard)
 {
     begin(shard);
     bool more = false;
+    ss__rebuilds_run(shard);
     unsigned count = handle_parked(shard);
     count = handle_tasks(shard, count);
     count = handle_inbox(shard, count, &more);
@@ -349,7 +354,7 @@ bool ss__batch_run(struct ss_shard *shard)
     ss__flusher_run(shard);
     ss__spare_make(shard);
     finish(shard, count);
-    return more || !ss__list_empty(&shard->ready) ||
+    return more || !ss__list_empty(&shard->ready) || ss__rebuilds_ready(shard) ||
            (!ss__list_empty(&shard->background) && shard->phase == SS_SHARD_RUNNING);
 }
 

@@ -45,9 +45,9 @@ void ss__channel_release_later(struct ss_shard *shard, struct ss_channel *channe
 void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel)
 {
     if (channel->state != NULL || channel->interests_count > 0 || channel->loading ||
-        channel->retrying || channel->data != NULL || channel->tasks_count > 0 ||
-        channel->parked_count > 0 || ss__ring_lingers(channel->ring) ||
-        ss__paging_holds(shard, channel)) {
+        channel->rebuilding || channel->retrying || channel->data != NULL ||
+        channel->tasks_count > 0 || channel->parked_count > 0 ||
+        ss__ring_lingers(channel->ring) || ss__paging_holds(shard, channel)) {
         return;
     }
     if (channel->batch == shard->batch) {

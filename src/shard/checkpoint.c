@@ -178,6 +178,7 @@ static struct ss_entity_slot *take_staged(struct ss_state *state)
 
 static void written(struct ss_shard *shard, struct ss_state *state)
 {
+    state->remade = state->voided = 0;
     for (struct ss_entity_slot *slot; (slot = take_staged(state)) != NULL;) {
         if (slot->payload == NULL && state->channel->loading) {
             /* The read under way may bring back the entity, which the slot prevents. */

@@ -18,6 +18,9 @@ static const char *find_use(const struct ss_channel *channel)
     if (channel->running) {
         return "the session is running";
     }
+    if (channel->rebuilding) {
+        return "the session is being rebuilt";
+    }
     if (channel->tasks_count > 0) {
         return "the session has waiting tasks or works";
     }

@@ -3,6 +3,7 @@
 #include "shard/effect.h"
 #include "shard/metadata.h"
 #include "shard/parked.h"
+#include "shard/rebuild.h"
 #include "shard/recovered.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
@@ -139,6 +140,7 @@ void ss__delete_release(struct ss_shard *shard, const struct ss_effect *effect)
 {
     struct ss_channel *channel = effect->channel;
     ss__retries_forget(shard, channel, SS_E_DELETED);
+    ss__rebuilds_forget(shard, channel, SS_E_DELETED);
     ss__metadata_release(shard, channel);
     for (uint32_t i = 0; i < channel->interests_count; i++) {
         struct ss_interest *interest = &channel->interests[i];

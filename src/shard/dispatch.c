@@ -6,6 +6,7 @@
 
 #include "core/contract.h"
 #include "core/log.h"
+#include "shard/as_of.h"
 #include "shard/close.h"
 #include "shard/context.h"
 #include "shard/debug.h"
@@ -13,6 +14,7 @@
 #include "shard/effect.h"
 #include "shard/errors.h"
 #include "shard/flusher.h"
+#include "shard/fold.h"
 #include "shard/import.h"
 #include "shard/keyed.h"
 #include "shard/listing.h"
@@ -22,6 +24,7 @@
 #include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/publisher.h"
+#include "shard/rebuild.h"
 #include "shard/resume.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
@@ -116,7 +119,7 @@ static void subscribe(struct ss_shard *shard, struct ss_channel *channel,
 static void snapshot(struct ss_shard *shard, struct ss_channel *channel,
                      struct ss_request *request)
 {
-    int err = ss__snapshot_document(shard, channel, request);
+    int err = ss__snapshot_show(shard, channel, request);
     if (err != 0) {
         ss__snapshot_fail(shard, channel, request, err);
     }
@@ -125,7 +128,8 @@ static void snapshot(struct ss_shard *shard, struct ss_channel *channel,
 
 static bool wants_whole(const struct ss_request *request)
 {
-    return request->request == SS_REQUEST_SUBSCRIBE || request->request == SS_REQUEST_SNAPSHOT;
+    return request->request == SS_REQUEST_SUBSCRIBE ||
+           (request->request == SS_REQUEST_SNAPSHOT && (request->at == 0 || request->whole));
 }
 
 static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
@@ -153,10 +157,17 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         subscribe(shard, channel, request);
         break;
     case SS_REQUEST_SNAPSHOT:
-        snapshot(shard, channel, request);
+        if (request->at != 0) {
+            ss__as_of(shard, channel, request);
+        } else {
+            snapshot(shard, channel, request);
+        }
         break;
     case SS_REQUEST_CURSORS:
         ss__timeline_answer(shard, channel, request);
+        break;
+    case SS_REQUEST_REBUILD:
+        ss__rebuild(shard, channel, request);
         break;
     case SS_REQUEST_RETRY:
         ss__retry(shard, channel, request);
@@ -329,8 +340,13 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
     case SS_MSG_METADATA:
         ss__metadata_done(shard, msg);
         break;
+    case SS_MSG_FOLDED:
+        ss__fold_done(shard, msg);
+        break;
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {
+            ss__folds_cancel(shard);
+            ss__rebuilds_cancel(shard);
             shard->phase = SS_SHARD_DRAINING;
             ss__works_cancel_all(shard, SS_E_STOPPING);
             atomic_store(&shard->stopping, SS_E_STOPPING);

@@ -83,7 +83,7 @@ void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
         request->cursors_done(request->err, request->err == 0 ? request->cursors : NULL,
                               request->ctx);
     }
-    if (request->done != NULL) {
+    if (request->done != NULL || request->snapshot_done != NULL) {
         struct ss_result result = { request->err,
                                     request->text == NULL ? ss_error_text(request->err)
                                                           : (const char *)request->text->data,
@@ -91,7 +91,12 @@ void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
         if (request->err == 0) {
             result.message = "";
         }
-        request->done(&result, request->ctx);
+        if (request->snapshot_done != NULL) {
+            request->snapshot_done(&result, request->err == 0 ? request->view : NULL,
+                                   request->ctx);
+        } else {
+            request->done(&result, request->ctx);
+        }
     }
     ss__msg_free(&request->base);
 }

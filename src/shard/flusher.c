@@ -8,6 +8,7 @@
 #include "shard/close.h"
 #include "shard/errors.h"
 #include "shard/job.h"
+#include "shard/rebuild.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 
@@ -48,6 +49,7 @@ static int ended(struct ss_shard *shard, int result, uint64_t begin_ns)
     struct ss_shard_stats *stats = ss__stats(shard);
     ss__checkpoint_settle(shard, result >= 0);
     ss__retries_settle(shard);
+    ss__rebuilds_settle(shard);
     ss__closes_settle(shard, result);
     ss__count(&stats->flushes, result > 0);
     ss__count(&stats->flush_us, (ss__clock_monotonic_ns(shard->options.clock) - begin_ns) / 1000);
@@ -84,7 +86,7 @@ void ss__flusher_run(struct ss_shard *shard)
     ss__errors_show(shard);
     if ((shard->due_rows >= SS_FLUSH_ROWS_MIN || shard->flush_wanted ||
          ss__store_flush_due(shard->store) || ss__errors_due(shard)) &&
-        ss__store_may_flush(shard->store)) {
+        ss__store_may_flush(shard->store) && ss__list_empty(&shard->rebuilt)) {
         (void)start(shard, 0);    /* an error has been logged and counted */
     }
 }
@@ -92,7 +94,7 @@ void ss__flusher_run(struct ss_shard *shard)
 bool ss__flusher_rest(struct ss_shard *shard, unsigned tails_max)
 {
     ss__flusher_settle(shard);
-    return ss__store_flushing(shard->store) ||
+    return ss__store_flushing(shard->store) || !ss__list_empty(&shard->rebuilt) ||
            (ss__store_may_flush(shard->store) && start(shard, tails_max));
 }
 

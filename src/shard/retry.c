@@ -131,7 +131,7 @@ static void begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_
     ss__dispatch_turn(shard, channel, request);
 }
 
-static void resync(struct ss_shard *shard, struct ss_channel *channel)
+void ss__retry_resync(struct ss_shard *shard, struct ss_channel *channel)
 {
     struct ss_failure failure;
     /* A place of its own, so that cursors and snapshots from before are known to be older. */
@@ -189,7 +189,7 @@ static void end(struct ss_shard *shard, struct ss_channel *channel, struct ss_re
                    timeline->halted_at != retry->halted_before[i];
     }
     if (changed) {
-        resync(shard, channel);
+        ss__retry_resync(shard, channel);
     }
     await(shard, channel, request);
 }
@@ -223,6 +223,8 @@ void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_req
     } else if (find_failed(state, request) == 0) {
         request->ordinal = watermark_of(state, request);
         ss__effect_answer(shard, request);
+    } else if (channel->rebuilding) {
+        answer(shard, request, SS_E_BUSY, "the session is being rebuilt");
     } else if (must_wait(shard, channel)) {
         put_off(shard, channel, request);
     } else {

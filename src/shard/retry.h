@@ -17,6 +17,9 @@ void ss__retry(struct ss_shard *shard, struct ss_channel *channel, struct ss_req
 /* The load for a retry has failed: the entities on disk count again. */
 void ss__retry_give_up(struct ss_shard *shard, struct ss_channel *channel);
 
+/* The entities are others without any event: followers begin again from a snapshot. */
+void ss__retry_resync(struct ss_shard *shard, struct ss_channel *channel);
+
 /* A flush has ended: answers those whose result is on disk, or can no longer get there. */
 void ss__retries_settle(struct ss_shard *shard);
 

@@ -53,6 +53,7 @@ struct ss_channel {
     bool running : 1;                  /* said by the application; goes out with the next event */
     bool running_told : 1;             /* what followers were told last */
     bool has_metadata : 1;             /* of the application: see shard/metadata.h */
+    bool rebuilding : 1;               /* see shard/rebuild.h */
     char memory[];
 };
 
@@ -110,6 +111,9 @@ struct ss_state {
     struct ss_list staged;             /* slots of a checkpoint that is being written */
     uint32_t dirty_count;              /* without the staged ones */
     uint32_t live_count;               /* slots that are no tombstones */
+    uint8_t remade;                    /* bit per timeline: put in the place of what is on disk, by
+                                          the next checkpoint there too */
+    uint8_t voided;                    /* of these, what is on disk counts again without it */
     bool replayed;                     /* shows every event of the store: may take new ones */
     bool announced;                    /* the load hook has run: so will unload */
     bool whole;                        /* every entity is in memory */

@@ -11,11 +11,13 @@
 #include "shard/close.h"
 #include "shard/dispatch.h"
 #include "shard/flusher.h"
+#include "shard/fold.h"
 #include "shard/import.h"
 #include "shard/listing.h"
 #include "shard/load.h"
 #include "shard/metadata.h"
 #include "shard/paging.h"
+#include "shard/rebuild.h"
 #include "shard/recovered.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
@@ -151,6 +153,10 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__list_init(&shard->frozen);
     ss__list_init(&shard->idle);
     ss__list_init(&shard->works);
+    ss__list_init(&shard->folds);
+    ss__list_init(&shard->rebuilt);
+    ss__list_init(&shard->rebuilds_shown);
+    ss__list_init(&shard->rebuilds_over);
     ss__list_init(&shard->touched);
     ss__list_init(&shard->due);
     ss__list_init(&shard->flushing);
@@ -323,6 +329,8 @@ static void await_jobs(struct ss_shard *shard)
             (void)ss__dispatch(shard, msg);
         } else if (msg->kind == SS_MSG_IMPORT_READ) {
             ss__import_drop(shard, msg);
+        } else if (msg->kind == SS_MSG_FOLDED) {
+            ss__fold_done(shard, msg);
         } else if (msg->kind == SS_MSG_WORKED) {
             ss__work_drop(shard, msg);
         } else if (msg->kind == SS_MSG_METADATA) {
@@ -345,12 +353,16 @@ void ss__shard_close(struct ss_shard *shard)
     ss__tasks_cancel_all(shard, SS_E_STOPPING);
     ss__works_cancel_all(shard, SS_E_STOPPING);
     atomic_store(&shard->stopping, SS_E_STOPPING);
+    ss__folds_cancel(shard);
+    ss__rebuilds_cancel(shard);
     (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
     await_jobs(shard);
     while (ss__clock_monotonic_ns(shard->options.clock) < end_ns && ss__batch_rest(shard)) {
     }
     ss__retries_end(shard);
     ss__closes_end(shard);
+    ss__rebuilds_end(shard);
+    ss__rebuilds_clear(shard);
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {
         ss__outbox_flush_all(&shard->outboxes[i]);
     }
@@ -408,7 +420,11 @@ void ss__shard_free(struct ss_shard *shard)
         ss__store_abort(shard->store);
         ss__works_cancel_all(shard, SS_E_STOPPING);
         atomic_store(&shard->stopping, SS_E_STOPPING);
+        ss__folds_cancel(shard);
         await_jobs(shard);
+        ss__rebuilds_cancel(shard);
+        ss__rebuilds_end(shard);
+        ss__rebuilds_clear(shard);
     }
     free_channels(shard);
     ss__paging_drop(shard);

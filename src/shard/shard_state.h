@@ -51,6 +51,12 @@ struct ss_shard {
     uint8_t *recovered;                    /* bit per sid: the recover hook has run */
     uint64_t recovered_bits;
     uint32_t jobs;                         /* under way in the pools */
+    struct ss_list folds;                  /* see shard/fold.h */
+    uint32_t folds_count;
+    uint32_t folds_running;
+    struct ss_list rebuilt;                /* see shard/rebuild.h: they hold up the next flush */
+    struct ss_list rebuilds_shown;         /* not on disk yet */
+    struct ss_list rebuilds_over;          /* freed with the batch */
     struct ss_list works;                  /* of the application: staged or under way */
     uint32_t works_count;
     struct ss_map metadata;                /* of the application, by session id */
@@ -93,6 +99,9 @@ struct ss_shard {
 
 /* Keeps @buf until the end of the batch. */
 void ss__shard_retire(struct ss_shard *shard, struct ss_buf *buf);
+
+/* That is now. */
+void ss__shard_free_retired(struct ss_shard *shard);
 
 static inline struct ss_shard_stats *ss__stats(struct ss_shard *shard)
 {

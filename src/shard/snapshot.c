@@ -11,6 +11,7 @@
 #include "shard/live.h"
 #include "shard/overlay.h"
 #include "shard/shard_state.h"
+#include "shard/state_slots.h"
 #include "wire/server_frame.h"
 
 static int compare_str(struct ss_str a, struct ss_str b)
@@ -291,4 +292,56 @@ int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
 {
     struct ss_snapshot_cache *cache = &channel->state->document;
     return answer(shard, channel, SS_STATS_DOCUMENT, is_of_now(channel, cache), cache, request);
+}
+
+/* Keeps what it is made of for the rest of the batch, in which the state may leave. */
+static int make_view_entity(struct ss_shard *shard, struct ss_state *state,
+                            const struct ss_snapshot_entity *entity, struct ss_entity *ret_entity)
+{
+    const struct ss_name *kind =
+        ss__registry_find(shard->options.registry, SS_SPACE_ENTITY, entity->kind);
+    const struct ss_entity_slot *slot = ss__state_peek(state, kind, entity->id);
+    *ret_entity = (struct ss_entity){ .kind = entity->kind,
+                                      .id = ss__arena_str(&shard->arena, entity->id),
+                                      .created_ordinal = entity->created_ordinal,
+                                      .last_ordinal = entity->last_ordinal };
+    if (entity->type != NULL) {
+        ret_entity->packed = entity->payload;    /* else nobody here can read it */
+        ss__shard_retire(shard, ss__buf_ref(slot->payload));
+    }
+    return ret_entity->id.data == NULL ? SS_E_NOMEM : 0;
+}
+
+static int make_view(struct ss_shard *shard, const struct ss_channel *channel,
+                     struct ss_request *request)
+{
+    struct ss_snapshot_frame frame;
+    struct ss_snapshot_entity *list;
+    int err = collect(shard, channel, NULL, SIZE_MAX, &frame, &list);
+    if (err != 0) {
+        return err;
+    }
+    struct ss_snapshot *view = ss__arena_alloc(&shard->arena, sizeof *view);
+    struct ss_entity *entities =
+        ss__arena_alloc(&shard->arena, (frame.count + 1) * sizeof *entities);
+    err = view == NULL || entities == NULL ? SS_E_NOMEM : 0;
+    for (size_t i = 0; i < frame.count && err == 0; i++) {
+        err = make_view_entity(shard, channel->state, &list[i], &entities[i]);
+    }
+    free(list);
+    if (err != 0) {
+        return err;
+    }
+    *view = (struct ss_snapshot){ .session_id = channel->id, .ordinal = frame.ordinal,
+                                  .entities = entities, .count = frame.count };
+    request->view = view;
+    request->ordinal = frame.ordinal;
+    return 0;
+}
+
+int ss__snapshot_show(struct ss_shard *shard, struct ss_channel *channel,
+                      struct ss_request *request)
+{
+    return request->snapshot_done != NULL ? make_view(shard, channel, request)
+                                          : ss__snapshot_document(shard, channel, request);
 }

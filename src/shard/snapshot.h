@@ -48,4 +48,9 @@ int ss__snapshot_delta(struct ss_shard *shard, struct ss_channel *channel,
 int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
                           struct ss_request *request);
 
+/* What a SNAPSHOT is answered with: the document or, for a caller in the process, request->view,
+ * which lasts as long as the batch. The state is whole. SS_E_NOMEM. */
+int ss__snapshot_show(struct ss_shard *shard, struct ss_channel *channel,
+                      struct ss_request *request);
+
 #endif

@@ -9,6 +9,7 @@
 #include "shard/live.h"
 #include "shard/session.h"
 #include "shard/shard_state.h"
+#include "shard/state_slots.h"
 #include "shard/unreadable.h"
 
 /* (kind, id) as one key; the kind's registration stands for its name. */
@@ -67,7 +68,7 @@ static void forget_snapshot(struct ss_snapshot_cache *cache)
     *cache = (struct ss_snapshot_cache){ .buf = NULL };
 }
 
-static void forget_snapshots(struct ss_shard *shard, struct ss_state *state)
+void ss__state_forget_snapshots(struct ss_shard *shard, struct ss_state *state)
 {
     shard->state_bytes -= state->snapshot_bytes;
     state->snapshot_bytes = 0;
@@ -110,7 +111,7 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
         free(slot);
     }
     ss__map_deinit(&state->entities);
-    forget_snapshots(shard, state);
+    ss__state_forget_snapshots(shard, state);
     ss__live_drop(shard, state);
     ss__list_remove(&state->touched_link);
     ss__list_remove(&state->due);
@@ -119,6 +120,11 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
     ss__list_remove(&state->unwritten);
     shard->state_bytes -= state->bytes;
     shard->states_count--;
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
+        if ((state->voided >> i & 1) != 0) {
+            ss__store_keep_timeline(state->stored, shard->timeline_ids[i]);
+        }
+    }
     if (state->stored != NULL) {
         ss__store_put_session(shard->store, state->stored);
     }
@@ -129,15 +135,21 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
     free(state);
 }
 
-static void account(struct ss_shard *shard, struct ss_state *state, ptrdiff_t more)
+void ss__state_account(struct ss_shard *shard, struct ss_state *state, ptrdiff_t more)
 {
     state->bytes = (size_t)((ptrdiff_t)state->bytes + more);
     shard->state_bytes = (size_t)((ptrdiff_t)shard->state_bytes + more);
 }
 
-static ptrdiff_t slot_bytes(const struct ss_entity_slot *slot)
+ptrdiff_t ss__slot_bytes(const struct ss_entity_slot *slot)
 {
     return (ptrdiff_t)(sizeof *slot + slot->id.len + 2 * sizeof(struct ss_map_slot));
+}
+
+uint64_t ss__slot_hash(const struct ss_entity_slot *slot)
+{
+    struct key key;
+    return ss__map_hash(make_key(&key, slot->kind, slot->id));
 }
 
 static struct ss_entity_slot *add_slot(struct ss_shard *shard, struct ss_state *state,
@@ -151,18 +163,16 @@ static struct ss_entity_slot *add_slot(struct ss_shard *shard, struct ss_state *
     slot->kind = kind;
     memcpy(slot->memory, id.data, id.len);
     slot->id = ss_str_of(slot->memory, id.len);
-    struct key key;
-    uint64_t hash = ss__map_hash(make_key(&key, kind, id));
-    if (ss__map_put(&state->entities, hash, slot) != 0) {
+    if (ss__map_put(&state->entities, ss__slot_hash(slot), slot) != 0) {
         free(slot);
         return NULL;
     }
-    account(shard, state, slot_bytes(slot));
+    ss__state_account(shard, state, ss__slot_bytes(slot));
     return slot;
 }
 
-static struct ss_entity_slot *find_slot(struct ss_state *state, const struct ss_name *kind,
-                                        struct ss_str id)
+struct ss_entity_slot *ss__state_peek(struct ss_state *state, const struct ss_name *kind,
+                                      struct ss_str id)
 {
     struct key key;
     struct ss_str bytes = make_key(&key, kind, id);
@@ -173,10 +183,8 @@ void ss__state_forget_slot(struct ss_shard *shard, struct ss_state *state,
                            struct ss_entity_slot *slot)
 {
     SS_REQUIRE(slot->payload == NULL && ss__list_empty(&slot->dirty));
-    struct key key;
-    uint64_t hash = ss__map_hash(make_key(&key, slot->kind, slot->id));
-    (void)ss__map_remove(&state->entities, hash, slot);
-    account(shard, state, -slot_bytes(slot));
+    (void)ss__map_remove(&state->entities, ss__slot_hash(slot), slot);
+    ss__state_account(shard, state, -ss__slot_bytes(slot));
     if (slot->last_ordinal > state->tombstones_after) {
         state->tombstones_after = slot->last_ordinal;
     }
@@ -193,7 +201,7 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
         ss__unreadable(shard, state, "kind", row->kind);
         return 0;    /* of a kind its projection no longer has: kept on disk, not shown */
     }
-    if (find_slot(state, kind, row->id) != NULL) {
+    if (ss__state_peek(state, kind, row->id) != NULL) {
         return 0;
     }
     bool readable = ss__readable(kind, shard->entity_type_ids[kind->index], row->type_id,
@@ -212,7 +220,7 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
     slot->created_ordinal = row->created_ordinal;
     slot->last_ordinal = row->last_ordinal;
     slot->time_us = row->time_us;
-    account(shard, state, (ptrdiff_t)row->payload.len);
+    ss__state_account(shard, state, (ptrdiff_t)row->payload.len);
     state->live_count++;
     return 0;
 }
@@ -220,7 +228,7 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
 int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct ss_name *kind,
                    struct ss_str id, struct ss_entity_slot **ret_slot)
 {
-    struct ss_entity_slot *slot = find_slot(state, kind, id);
+    struct ss_entity_slot *slot = ss__state_peek(state, kind, id);
     if (slot == NULL && !state->whole && state->stored != NULL) {
         struct ss_entity_row row;
         int err = SS_FAULT("shard.read");
@@ -231,7 +239,7 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
         }
         if (err == 0) {
             err = ss__state_add_stored(shard, state, &row);
-            slot = err == 0 ? find_slot(state, kind, id) : NULL;
+            slot = err == 0 ? ss__state_peek(state, kind, id) : NULL;
         }
         if (err != 0 && err != SS_E_NOTFOUND) {
             return err;
@@ -313,8 +321,9 @@ void ss__state_apply(struct ss_shard *shard, struct ss_state *state,
     struct ss_buf *old = slot->payload;
     slot->payload = change->payload;
     slot->unreadable = false;
-    account(shard, state, (slot->payload == NULL ? 0 : (ptrdiff_t)slot->payload->len) -
-                              (old == NULL ? 0 : (ptrdiff_t)old->len));
+    ss__state_account(shard, state,
+                      (slot->payload == NULL ? 0 : (ptrdiff_t)slot->payload->len) -
+                          (old == NULL ? 0 : (ptrdiff_t)old->len));
     state->live_count += slot->payload != NULL && old == NULL;
     state->live_count -= slot->payload == NULL && old != NULL;
     ss__shard_retire(shard, old);

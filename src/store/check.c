@@ -203,6 +203,7 @@ static int check_databases(struct ss_check *check, const struct ss_directory *di
         { SS_DB_SEGMENT, ss__check_segment }, { SS_DB_ENTITY, ss__check_entity },
         { SS_DB_COMMAND, ss__check_command },
         { SS_DB_ERROR, visit_error },
+        { SS_DB_CHECKPOINT, ss__check_past },
     };
     int err = check_meta(check, directory);
     err = err != 0 ? err : ss__trash_load(&check->env, check->txn, &check->trash);

@@ -5,6 +5,7 @@
 #include "store/bytes_order.h"
 #include "store/check_state.h"
 #include "store/command_value.h"
+#include "store/past.h"
 #include "store/record.h"
 
 static bool starts_with(MDB_val key, const uint8_t *prefix, size_t len)
@@ -152,6 +153,44 @@ int ss__check_command(struct ss_check *check, MDB_val key, MDB_val value)
     if (command.sid >= check->next_sid && command.sid != 0) {
         ss__check_found(check, "command", position, "session number %llu was never handed out",
                         (unsigned long long)command.sid);
+    }
+    return 0;
+}
+
+static int pass_entity(const struct ss_entity_row *row, void *ctx)
+{
+    (void)row;
+    (void)ctx;
+    return 0;
+}
+
+int ss__check_past(struct ss_check *check, MDB_val key, MDB_val value)
+{
+    struct ss_past_key place = { 0 };
+    struct ss_past_head head = { 0 };
+    struct ss_row_value row;
+    if (ss__past_key_decode(ss__str_of_val(key), &place) != 0) {
+        ss__check_found(check, "checkpoint", 0, "key is damaged");
+        return 0;
+    }
+    int err = place.part == 0
+                  ? ss__past_head_decode(ss__str_of_val(key), ss__str_of_val(value), &head)
+                  : ss__past_part_decode(ss__str_of_val(key), ss__str_of_val(value), pass_entity,
+                                         NULL);
+    if (err != 0) {
+        ss__check_found(check, "checkpoint", place.sid, "event %llu, part %u: checksum or shape is "
+                        "wrong", (unsigned long long)place.ordinal, place.part);
+        return 0;
+    }
+    if (ss__check_row(check, place.sid, &row) != 0) {
+        if (!ss__trash_has(&check->trash, place.sid)) {
+            ss__check_found(check, "checkpoint", place.sid, "belongs to no session");
+        }
+    } else if (place.part <= 1 &&
+               ss__past_read(&check->env, check->txn, place.sid, place.ordinal, pass_entity,
+                             NULL) != 0) {
+        ss__check_found(check, "checkpoint", place.sid, "event %llu: a part is missing or damaged",
+                        (unsigned long long)place.ordinal);
     }
     return 0;
 }

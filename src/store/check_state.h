@@ -46,6 +46,9 @@ int ss__check_entity(struct ss_check *check, MDB_val key, MDB_val value);
 /* One row of command. */
 int ss__check_command(struct ss_check *check, MDB_val key, MDB_val value);
 
+/* One row of checkpoint. */
+int ss__check_past(struct ss_check *check, MDB_val key, MDB_val value);
+
 /* All files of the log. */
 int ss__check_log(struct ss_check *check, const char *dir, uint64_t directory_id,
                   struct ss_failure *failure);

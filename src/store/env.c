@@ -21,7 +21,7 @@
 
 static const char *const db_names[SS_DB_COUNT] = { "meta",   "catalog", "session", "segment",
                                                    "entity", "types",   "running", "trash",
-                                                   "command", "error" };
+                                                   "command", "error", "checkpoint" };
 
 int ss__err_from_lmdb(int code)
 {

@@ -25,10 +25,11 @@ enum ss_db {
     SS_DB_TRASH,
     SS_DB_COMMAND,
     SS_DB_ERROR,
+    SS_DB_CHECKPOINT,
     SS_DB_COUNT,
 };
 
-/* Room for the databases to come: producers, checkpoints. */
+/* Room for the databases to come: producers. */
 #define SS_DB_MAX 16
 
 struct ss_env {

@@ -8,6 +8,7 @@
 #include "core/contract.h"
 #include "core/fault.h"
 #include "core/log.h"
+#include "store/past.h"
 
 #define SID_BLOCK 1024u
 #define FLUSH_BYTES (512u << 10)
@@ -130,6 +131,25 @@ static int add_checkpoints(struct ss_store *store, struct ss_flush *flush)
     return 0;
 }
 
+static int add_pasts(struct ss_store *store, struct ss_flush *flush)
+{
+    flush->pasts = store->pasts;
+    store->pasts = NULL;
+    store->pasts_count = 0;
+    for (const struct ss_past *past = flush->pasts; past != NULL; past = past->next) {
+        /* One that is no longer true, or the second of a session, is forgotten. */
+        if (!ss__past_is_of_now(past) || past->session->now.row.quarantined) {
+            continue;
+        }
+        struct ss_flush_item *item = ss__flush_item(flush, past->session);
+        if (item == NULL) {
+            return SS_E_NOMEM;
+        }
+        item->past = past;
+    }
+    return 0;
+}
+
 static int add_born(struct ss_store *store, struct ss_flush *flush)
 {
     for (struct ss_list *link = store->born.next; link != &store->born; link = link->next) {
@@ -168,8 +188,10 @@ static void nobody_leaves(struct ss_store *store)
 
 static void free_flush(struct ss_store *store, struct ss_flush *flush)
 {
+    ss__pasts_forget(store, flush->pasts);
     for (struct ss_flush_item *item = flush->first; item != NULL; item = item->next) {
         item->session->item = NULL;
+        item->session->void_stays = false;
         free(item->timelines_then);
         ss__session_release(store, item->session);
     }
@@ -198,7 +220,7 @@ static int give_up(struct ss_store *store, struct ss_flush *flush, int err)
 
 static bool nothing_to_do(const struct ss_store *store, unsigned forced)
 {
-    return store->checkpoints == NULL && ss__list_empty(&store->full) &&
+    return store->checkpoints == NULL && store->pasts == NULL && ss__list_empty(&store->full) &&
            ss__list_empty(&store->dead) && !store->trash_left &&
            ss__list_empty(&store->born) && !ss__commands_waiting(store) &&
            (forced == 0 || store->unflushed_bytes == 0) && !ss__log_over_window(store) &&
@@ -212,6 +234,7 @@ static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forc
     err = err != 0 ? err : add_dead(store, flush);
     err = err != 0 ? err : add_checkpoints(store, flush);
     err = err != 0 ? err : ss__flush_add_errors(store, flush);
+    err = err != 0 ? err : add_pasts(store, flush);
     err = err != 0 ? err : add_born(store, flush);
     err = err != 0 ? err : ss__commands_plan(store, flush);
     err = err != 0 ? err : add_full_tails(store, flush);
@@ -388,7 +411,8 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
         }
         if (err == 0) {
             settle_item(store, item);
-            moved += item->dead || item->born || item->checkpoint || item->flushed > 0;
+            moved += item->dead || item->born || item->checkpoint || item->past != NULL ||
+                     item->flushed > 0;
         }
     }
     if (err != 0) {

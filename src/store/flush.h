@@ -25,6 +25,7 @@ struct ss_flush_item {
     uint32_t checkpoints_count;
     const struct ss_timeline_list *timelines;    /* written with the row */
     struct ss_timeline_list *timelines_then;     /* of a checkpoint: the session's once settled */
+    const struct ss_past *past;          /* kept as of an earlier event, or NULL; the flush's */
     const struct ss_str *tail;           /* from each record to the end of its file */
     uint32_t tail_count;
 
@@ -50,6 +51,7 @@ struct ss_flush {
     struct ss_arena arena;
     struct ss_flush_item *first;
     struct ss_flush_item **end;
+    struct ss_past *pasts;               /* of the items */
     struct ss_bytes scratch;             /* a segment being built */
     uint64_t next_sid;                   /* to be reserved; 0: enough are */
     struct ss_meta_log log;

@@ -5,6 +5,7 @@
 #include "core/fault.h"
 #include "store/bytes_order.h"
 #include "store/flush.h"
+#include "store/past.h"
 #include "store/trash.h"
 
 static int put_next_sid(const struct ss_env *env, MDB_txn *txn, uint64_t next_sid)
@@ -154,9 +155,15 @@ static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item 
         return remove_session(flush->env, txn, item);
     }
     int err = item->born ? put_catalog(flush->env, txn, item) : 0;
+    if (item->anew != 0) {
+        err = err != 0 ? err : ss__past_remove_all(flush->env, txn, item->values.row.sid);
+    }
     for (uint32_t i = 0; i < item->checkpoints_count && err == 0; i++) {
         err = put_checkpoint(flush->env, txn, item->values.row.sid,
                              (item->anew & (1u << i)) != 0, &item->checkpoints[i]);
+    }
+    if (item->past != NULL) {
+        err = err != 0 ? err : ss__past_put(flush->env, txn, item->past);
     }
     err = err != 0 ? err : ss__flush_segments(flush, txn, item);
     bool changed = item->born || item->checkpoint || item->flushed > 0;

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/record.h"
+#include "store/segment_seek.h"
 #include "store/store_state.h"
 
 struct ss_image_request {
@@ -333,7 +334,7 @@ static int take_segment(struct reading *reading, MDB_val key, MDB_val value)
 /* From the segment that holds the next ordinal on, which may begin before it. */
 static int read_segments(struct reading *reading)
 {
-    uint8_t key_bytes[16];
+    uint8_t prefix[8];
     uint64_t sid = reading->request->row.sid;
     MDB_cursor *cursor;
     int err = ss__err_from_lmdb(
@@ -341,23 +342,11 @@ static int read_segments(struct reading *reading)
     if (err != 0) {
         return err;
     }
-    ss__segment_key(key_bytes, sid, reading->ordinal + 1);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    ss__put_be64(prefix, sid);
+    MDB_val key;
     MDB_val value;
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    bool exact = code == 0 && key.mv_size == 16 && memcmp(key.mv_data, key_bytes, 16) == 0;
-    if (!exact) {
-        uint8_t first[16];
-        ss__segment_key(first, sid, 0);
-        int back = mdb_cursor_get(cursor, &key, &value, code == 0 ? MDB_PREV : MDB_LAST);
-        if (back == 0 && !has_prefix(key, first, 8)) {
-            back = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-        } else if (back == MDB_NOTFOUND && code == 0) {
-            back = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-        }
-        code = back;
-    }
-    while (code == 0 && err == 0 && has_prefix(key, key_bytes, 8) &&
+    int code = ss__segment_seek(cursor, sid, reading->ordinal + 1, &key, &value);
+    while (code == 0 && err == 0 && has_prefix(key, prefix, sizeof prefix) &&
            is_wanted(reading, reading->ordinal + 1)) {
         err = take_segment(reading, key, value);
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);

@@ -13,6 +13,8 @@
  *     trash     see trash.h
  *     command   log position u64           see command_value.h
  *     error     number u64                 see error_value.h
+ *     checkpoint
+ *               sid, ordinal, part u32     see past.h
  *
  * A checksum is 8 bytes of XXH3 of all before it, seeded with the key: a value that stands under
  * another key than its own does not decode.
@@ -40,6 +42,7 @@
 
 /* Writes the checksum to the last 8 bytes of a value; @seed: ss__key_seed of its key. */
 void ss__value_seal(uint8_t *value, size_t len, uint64_t seed);
+bool ss__value_is_sealed(struct ss_str value, uint64_t seed);
 
 /* Whether the checksum of a value, of at least 8 bytes, is its own. */
 bool ss__value_is_sealed(struct ss_str value, uint64_t seed);

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/create.h"
+#include "store/past.h"
 #include "store/store_state.h"
 
 #define ARENA_CHUNK_BYTES (256u << 10)
@@ -371,6 +372,7 @@ void ss__store_close(struct ss_store *store)
         }
     }
     ss__env_close(&store->env);
+    ss__pasts_forget(store, store->pasts);
     ss__log_close(&store->log);
     ss__sessions_free(store);
     ss__commands_free(&store->commands);

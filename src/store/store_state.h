@@ -30,9 +30,11 @@ struct ss_store_session {
     struct ss_session_values saved;  /* as committed; valid while @changed */
     struct ss_timeline_list *timelines;    /* as on disk */
     uint64_t timelines_void;         /* bit per index in @timelines: its entities do not count */
+    bool void_stays;                 /* whatever the checkpoint under way writes */
     uint64_t *tail;                  /* log positions of the events after flushed_ordinal */
     uint32_t tail_slots;
     uint32_t epoch_counter;
+    uint32_t remade;                 /* how often its entities had to be made anew */
     uint32_t refs;
     bool changed;                    /* in store->changed */
     bool created;                    /* by the open batch */
@@ -104,6 +106,8 @@ struct ss_store {
     uint32_t batch_events;
     struct ss_staged_checkpoint *checkpoints;
     struct ss_staged_checkpoint **checkpoints_end;
+    struct ss_past *pasts;           /* for the next flush */
+    uint32_t pasts_count;
     struct ss_bytes scratch;         /* a type being built */
     struct ss_type_value *types;     /* by type id - 1 */
     uint32_t types_count;

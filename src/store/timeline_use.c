@@ -4,6 +4,7 @@
 
 #include "core/contract.h"
 #include "core/log.h"
+#include "store/flush.h"
 #include "store/store_state.h"
 #include "store/timelines.h"
 
@@ -79,6 +80,7 @@ int ss__store_use_timelines(struct ss_store *store, struct ss_store_session *ses
         }
         others |= row != NULL && made_anew ? UINT64_C(1) << index : 0;
     }
+    session->remade += others != session->timelines_void;
     session->timelines_void = others;
     return 0;
 }
@@ -89,13 +91,23 @@ int ss__store_void_timeline(struct ss_store_session *session, uint32_t projectio
     if (session->now.row.first_retained > 1) {
         return SS_E_VERSION;
     }
+    session->remade++;
     session->timelines_void |= bit_of(session, projection);
     return 0;
 }
 
-void ss__store_keep_timeline(struct ss_store_session *session, uint32_t projection)
+static void count_again(struct ss_store_session *session, uint32_t projection)
 {
     session->timelines_void &= ~bit_of(session, projection);
+}
+
+void ss__store_keep_timeline(struct ss_store_session *session, uint32_t projection)
+{
+    if (session->item != NULL && session->item->checkpoint) {
+        session->void_stays = true;    /* nobody knows yet which of the two is there in the end */
+    } else {
+        count_again(session, projection);
+    }
 }
 
 void ss__timelines_replace(struct ss_store_session *session, struct ss_timeline_list *list,
@@ -109,7 +121,7 @@ void ss__timelines_replace(struct ss_store_session *session, struct ss_timeline_
     free(session->timelines);
     session->timelines = list;
     session->timelines_void = left;
-    for (uint32_t i = 0; i < count; i++) {
-        ss__store_keep_timeline(session, written[i].row.projection);
+    for (uint32_t i = 0; i < count && !session->void_stays; i++) {
+        count_again(session, written[i].row.projection);
     }
 }

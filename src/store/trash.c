@@ -161,6 +161,7 @@ static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor,
     memcpy(serial, value.mv_data, sizeof serial);
     int err = remove_keys(env, txn, SS_DB_SEGMENT, sid, removed);
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_ENTITY, sid, removed);
+    err = err != 0 ? err : remove_keys(env, txn, SS_DB_CHECKPOINT, sid, removed);
     if (err != 0 || *removed >= SS_TRASH_KEYS_MAX) {
         return err != 0 ? err : 1;
     }

@@ -1,6 +1,6 @@
 /* trash.h - what deleted sessions leave behind, taken out a little in every flush. For src/store.
  *
- *     trash  0, sid            serial u64     segments and entities are left
+ *     trash  0, sid            serial u64     segments, entities or checkpoints are left
  *            1, serial, sid    version u8     nothing is; the log may still hold records of it
  *            2                 serial u64     files before it are no part of the log
  *

@@ -36,22 +36,40 @@ static void fill_step(struct world *world, struct call *call,
     step->timeline_fails = token->timeline_fails;
 }
 
-static void post(struct world *world, struct call *call, enum ss_request_kind kind,
-                 const char *command, uint32_t session, struct ss_str payload)
+static struct ss_request *new_packed_request(enum ss_request_kind kind, uint32_t session,
+                                             struct ss_str payload)
 {
     char id[3] = { 's', (char)('0' + session), '\0' };
     struct ss_request *request =
         ss__request_new(kind, ss_str_of(id, 2), (struct ss_str){ NULL, 0 }, payload);
     ss_check(request != NULL);
-    request->name = command == NULL ? NULL
-                                    : ss__registry_find(world->registry, SS_SPACE_COMMAND,
-                                                        ss_str(command));
+    return request;
+}
+
+static struct ss_request *new_request(enum ss_request_kind kind, uint32_t session)
+{
+    return new_packed_request(kind, session, (struct ss_str){ NULL, 0 });
+}
+
+static void send(struct world *world, struct call *call, uint32_t session,
+                 struct ss_request *request)
+{
     request->done = world_answered;
     request->ctx = call;
     if (ss__inbox_post(world_inbox(world, session), &request->base.node, SS_POST_OUTSIDE) != 0) {
         ss__msg_free(&request->base);
         world_answered(&(struct ss_result){ .err = SS_E_BUSY, .message = "" }, call);
     }
+}
+
+static void post(struct world *world, struct call *call, enum ss_request_kind kind,
+                 const char *command, uint32_t session, struct ss_str payload)
+{
+    struct ss_request *request = new_packed_request(kind, session, payload);
+    request->name = command == NULL ? NULL
+                                    : ss__registry_find(world->registry, SS_SPACE_COMMAND,
+                                                        ss_str(command));
+    send(world, call, session, request);
 }
 
 /* @target: where the events are to be stored. */
@@ -139,6 +157,32 @@ static void do_retry(struct world *world)
     trace_add("retry s%u", session);
     post(world, world_call(world, session), SS_REQUEST_RETRY, NULL, session,
          (struct ss_str){ NULL, 0 });
+}
+
+/* From any event, also ones that are not there. */
+static uint64_t pick_ordinal(struct world *world, uint32_t session)
+{
+    return pick(world, (uint32_t)world->model->sessions[session].newest + 2);
+}
+
+static void do_rebuild(struct world *world)
+{
+    uint32_t session = pick(world, world->plan.sessions);
+    struct ss_request *request = new_request(SS_REQUEST_REBUILD, session);
+    request->at = pick_ordinal(world, session);
+    trace_add("rebuild s%u from %llu", session, (unsigned long long)request->at);
+    send(world, world_call(world, session), session, request);
+}
+
+static void do_past(struct world *world)
+{
+    uint32_t session = pick(world, world->plan.sessions);
+    struct ss_request *request = new_request(SS_REQUEST_SNAPSHOT, session);
+    struct call *call = world_call(world, session);
+    call->at = request->at = pick_ordinal(world, session);
+    request->snapshot_done = world_past;
+    trace_add("snapshot of s%u as of %llu", session, (unsigned long long)request->at);
+    send(world, call, session, request);
 }
 
 static void do_barrier(struct world *world)
@@ -252,6 +296,8 @@ static void do_fault(struct world *world)
         { "store.flush.disk", EIO },
         { "store.segment", SS_E_STOREIO },
         { "store.tail", 1 },
+        { "store.history", SS_E_STOREIO },
+        { "shard.rebuild", SS_E_NOMEM },
         { "shard.read", SS_E_STOREIO },
         { "shard.change", 1 },
         { "shard.frame", 1 },
@@ -293,7 +339,7 @@ static const struct {
     { do_retry, 2 },     { do_barrier, 1 },  { do_subscribe, 5 },    { do_resume, 6 },
     { do_leave, 4 },     { do_deliver, 20 }, { do_step, 40 },        { do_rest, 4 },
     { do_pool, 15 },     { do_clock, 8 },    { do_fault, 3 },        { do_end, 1 },
-    { do_close, 3 },     { do_delete, 1 },
+    { do_close, 3 },     { do_delete, 1 },   { do_rebuild, 2 },      { do_past, 4 },
 };
 
 void actions_weigh(struct weights *weights, struct world *world)

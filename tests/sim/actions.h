@@ -4,7 +4,7 @@
 
 #include "world.h"
 
-#define SIM_ACTIONS 22
+#define SIM_ACTIONS 24
 
 struct weights {
     uint32_t of[SIM_ACTIONS];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim.pb-c.h"
 #include "trace.h"
 
 #define NOTE_BYTES_MAX 16384
@@ -322,6 +323,31 @@ void model_snapshot(struct model *model, struct client *client, struct ss_str js
     const char *live = strchr(client->cursor, '.');
     client->live = live == NULL ? 0 : strtoull(live + 1, NULL, 10);
     client->run = run_of(client);
+}
+
+void model_past(struct model *model, uint32_t session, const struct ss_snapshot *snapshot)
+{
+    memset(&got, 0, sizeof got);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        const struct ss_entity *entity = &snapshot->entities[i];
+        const uint8_t *packed = (const uint8_t *)entity->packed.data;
+        if (ss_str_equal(entity->kind, ss_str("Event"))) {
+            Sessionstream__Test__Sim__Step *step =
+                sessionstream__test__sim__step__unpack(NULL, entity->packed.len, packed);
+            uint64_t ordinal = entity->created_ordinal;
+            model_shown(model, session, ordinal, (uint32_t)step->token, "past");
+            got.events[ordinal] = (uint32_t)step->token;
+            sessionstream__test__sim__step__free_unpacked(step, NULL);
+        } else {
+            Sessionstream__Test__Sim__Note *note =
+                sessionstream__test__sim__note__unpack(NULL, entity->packed.len, packed);
+            unsigned index = (unsigned)(entity->id.data[1] - '0');
+            got.is_there[index] = true;
+            snprintf(got.notes[index], NOTE_BYTES_MAX, "%s", note->text);
+            sessionstream__test__sim__note__free_unpacked(note, NULL);
+        }
+    }
+    check_fold(model, session, snapshot->ordinal);
 }
 
 void model_is_current(const struct model *model, const struct client *client, uint64_t ordinal)

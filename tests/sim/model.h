@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <sessionstream/policy.h>
+#include <sessionstream/snapshot.h>
 #include <sessionstream/types.h>
 
 #include "core/cursor.h"
@@ -82,6 +83,9 @@ void model_snapshot(struct model *model, struct client *client, struct ss_str js
 
 /* The client may go on from its cursor. */
 void model_recovered(const struct model *model, struct client *client);
+
+/* The same for a snapshot of an earlier event. */
+void model_past(struct model *model, uint32_t session, const struct ss_snapshot *snapshot);
 
 /* The subscribe is answered: snapshot and frames have brought the client to @place. */
 void model_resumed(struct model *model, struct client *client, const struct ss_cursor *place);

@@ -366,3 +366,17 @@ void world_answered(const struct ss_result *result, void *ctx)
                     call->tokens[i], "answer");
     }
 }
+
+void world_past(const struct ss_result *result, const struct ss_snapshot *snapshot, void *ctx)
+{
+    struct call *call = ctx;
+    world_answered(result, call);
+    if (call->lost || snapshot == NULL) {
+        return;
+    }
+    if (call->at != 0 && snapshot->ordinal > call->at) {
+        model_broken("s%u as of %llu is labelled with %llu", call->session,
+                     (unsigned long long)call->at, (unsigned long long)snapshot->ordinal);
+    }
+    model_past(call->world->model, call->session, snapshot);
+}

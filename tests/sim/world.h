@@ -65,6 +65,7 @@ struct call {
     uint32_t steps;
     uint32_t tokens[SIM_CALL_STEPS];
     bool binds;                /* its answer's ordinal is that of its last step */
+    uint64_t at;               /* of a snapshot that was asked for */
     int err;                   /* of the answer */
     bool lost;                 /* the process died: no answer comes, or nobody hears it */
     unsigned answers;
@@ -122,5 +123,6 @@ void world_leave(struct world *world, uint32_t gateway, uint32_t session);
 /* A call that waits for its answer; give it to world_answered through done. */
 struct call *world_call(struct world *world, uint32_t session);
 void world_answered(const struct ss_result *result, void *call);
+void world_past(const struct ss_result *result, const struct ss_snapshot *snapshot, void *call);
 
 #endif

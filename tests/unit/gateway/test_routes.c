@@ -172,6 +172,53 @@ SS_TEST(routes, snapshot_as_the_shard_gave_it)
     fixture_close(&fixture);
 }
 
+SS_TEST(routes, snapshot_of_an_earlier_event)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/v1/sessions/s/snapshot?at=9223372036854775807");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
+    ss_check(request->at == INT64_MAX);
+    ss__request_fail(request, SS_E_GONE, "event 12 is the first that has been retained");
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 410, "event 12 is the first that has been retained");
+    static const char *const bad[] = { "", "x", "-1", "1.", "12345678901234567890" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char path[80];
+        (void)snprintf(path, sizeof path, "/v1/sessions/s/snapshot?at=%s", bad[i]);
+        get(&client, path);
+        ws_test_expect_http(&client, 400, "\"code\":\"invalid_argument\"");
+    }
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, rebuild_names_what_and_from_where)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    post(&client, "/v1/sessions/s/rebuild?from=17", "");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_REBUILD, "s");
+    ss_check(request->at == 17 && request->timelines == 0);
+    request->ordinal = 20;
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 200, "{\"sessionId\":\"s\",\"ordinal\":\"20\"}");
+    post(&client, "/v1/sessions/s/rebuild?from=x", "");
+    ws_test_expect_http(&client, 400, "\"code\":\"invalid_argument\"");
+    post(&client, "/v1/sessions/s/rebuild?projection=none", "");
+    ws_test_expect_http(&client, 404, "\"code\":\"not_found\"");
+    get(&client, "/v1/sessions/s/rebuild");
+    ws_test_expect_http(&client, 405, "Allow: POST");
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 /* A document that nobody reads; its memory is never touched. */
 static void reply_document(struct fixture *fixture, enum ss_request_kind kind, const char *session,
                            size_t bytes)

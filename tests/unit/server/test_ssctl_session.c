@@ -63,6 +63,29 @@ SS_TEST(ssctl_session, snapshot_gets_the_document)
     ctl_run_deinit(&exchange.run);
 }
 
+SS_TEST(ssctl_session, snapshot_of_an_earlier_event_names_it)
+{
+    struct exchange exchange;
+    run_exchange(&exchange, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}\n",
+                 CTL_ARGS("snapshot", "s", "--at", "17"));
+    ss_check(exchange.run.status == SS_CTL_OK);
+    ss_check(strncmp(exchange.server.request, "GET /v1/sessions/s/snapshot?at=17 HTTP/1.1\r\n",
+                     44) == 0);
+    ctl_run_deinit(&exchange.run);
+}
+
+SS_TEST(ssctl_session, rebuild_says_of_what_and_from_where)
+{
+    struct exchange exchange;
+    run_exchange(&exchange, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}\n",
+                 CTL_ARGS("session", "rebuild", "s", "--from", "17", "--projection", "a b"));
+    ss_check(exchange.run.status == SS_CTL_OK);
+    const char *want = "POST /v1/sessions/s/rebuild?projection=a%20b&from=17 HTTP/1.1\r\n";
+    ss_check_msg(strncmp(exchange.server.request, want, strlen(want)) == 0, "%s",
+                 exchange.server.request);
+    ctl_run_deinit(&exchange.run);
+}
+
 SS_TEST(ssctl_session, a_problem_document_gives_code_and_detail)
 {
     struct exchange exchange;

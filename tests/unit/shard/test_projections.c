@@ -486,3 +486,47 @@ SS_TEST(projections, a_ui_failure_may_keep_all_entities_as_they_were)
     check_snapshot(&w, 3, "123", "123");
     deinit(&w);
 }
+
+static int rebuild(struct world *w, uint32_t timelines)
+{
+    struct ss_str none = { NULL, 0 };
+    struct ss_request *request = ss__request_new(SS_REQUEST_REBUILD, ss_str("s"), none, none);
+    ss_check(request != NULL);
+    request->timelines = timelines;
+    request->done = on_published;
+    request->ctx = w;
+    ss_check(ss__inbox_post(ss__shard_inbox(w->f.shard), &request->base.node, SS_POST_OUTSIDE) ==
+             0);
+    step_all(&w->f);
+    return w->f.done_err;
+}
+
+SS_TEST(projections, a_rebuild_of_one_leaves_the_others_alone)
+{
+    struct world w;
+    init(&w, SS_POLICY_ADVANCE, SS_POLICY_ADVANCE);
+    w.a.fails_for = "2";
+    w.b.fails_for = "3";
+    publish_five(&w);
+    check_snapshot(&w, 5, "1345", "1245");
+    w.a.fails_for = w.b.fails_for = NULL;
+    w.b.calls = 0;
+    ss_check(rebuild(&w, 1) == 0);
+    check_snapshot(&w, 5, "12345", "1245");
+    check_cursor(&w, "a", 5, 0, 0, 0);
+    check_cursor(&w, "b", 2, 0, 3, 1);
+    ss_check(w.b.calls == 0);
+    restart_with(&w, &w.a, &w.b);
+    check_snapshot(&w, 5, "12345", "1245");
+    check_cursor(&w, "b", 2, 0, 3, 1);
+    w.b.fails_for = "4";
+    ss_check(rebuild(&w, 0) == SS_E_PROJECTION);    /* of all of them, or of none */
+    check_snapshot(&w, 5, "12345", "1245");
+    w.b.fails_for = NULL;
+    ss_check(rebuild(&w, 2) == 0);
+    check_snapshot(&w, 5, "12345", "12345");
+    (void)publish(&w, "n", "6");
+    restart_with(&w, &w.b, &w.a);    /* in another order */
+    check_snapshot(&w, 6, "123456", "123456");
+    deinit(&w);
+}
