@@ -4,6 +4,8 @@
 
 #include <sessionstream/error.h>
 
+#include "core/decimal.h"
+
 void ss__bytes_init(struct ss_bytes *bytes, size_t max)
 {
     *bytes = (struct ss_bytes){ .max = max == 0 ? SIZE_MAX : max };
@@ -54,13 +56,8 @@ int ss__bytes_grow(struct ss_bytes *bytes, size_t more)
 
 void ss__bytes_u64(struct ss_bytes *bytes, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    ss__bytes_append(bytes, digits + at, sizeof digits - at);
+    char digits[SS_DECIMAL_BYTES_MAX];
+    ss__bytes_append(bytes, digits, ss__decimal_write(value, digits));
 }
 
 void ss__bytes_i64(struct ss_bytes *bytes, int64_t value)

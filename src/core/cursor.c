@@ -2,34 +2,22 @@
 
 #include <stdbool.h>
 
-#define SHOWN_BYTES_MAX 100
+#include "core/decimal.h"
 
-static size_t write_number(uint64_t value, char *out)
-{
-    char digits[20];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = digits[count - 1 - i];
-    }
-    return count;
-}
+#define SHOWN_BYTES_MAX 100
 
 size_t ss__cursor_write(const struct ss_cursor *cursor, char out[SS_CURSOR_BYTES_MAX])
 {
-    size_t len = write_number(cursor->epoch, out);
+    size_t len = ss__decimal_write(cursor->epoch, out);
     out[len++] = ':';
-    len += write_number(cursor->ordinal, out + len);
+    len += ss__decimal_write(cursor->ordinal, out + len);
     if (cursor->live != 0 || cursor->run != 0) {
         out[len++] = '.';
-        len += write_number(cursor->live, out + len);
+        len += ss__decimal_write(cursor->live, out + len);
     }
     if (cursor->run != 0) {
         out[len++] = '~';
-        len += write_number(cursor->run, out + len);
+        len += ss__decimal_write(cursor->run, out + len);
     }
     return len;
 }

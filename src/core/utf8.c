@@ -44,6 +44,15 @@ bool ss__utf8_valid(const void *data, size_t len)
     const uint8_t *at = data;
     const uint8_t *end = at + len;
     while (at < end) {
+        while (end - at >= 32) {
+            uint64_t words[4];
+            memcpy(words, at, sizeof words);
+            if (((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080)) !=
+                0) {
+                break;
+            }
+            at += 32;
+        }
         while (end - at >= 8) {
             uint64_t word;
             memcpy(&word, at, sizeof word);

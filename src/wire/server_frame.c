@@ -44,12 +44,19 @@ struct ss_str ss__ws_payload(const struct ss_buf *buf)
 
 static void json_key(struct ss_bytes *out, const char *name)
 {
-    if (out->data[out->len - 1] != '{') {
-        ss__bytes_byte(out, ',');
+    size_t len = strlen(name);
+    bool first = out->data[out->len - 1] == '{';
+    uint8_t *to = ss__bytes_extend(out, len + (first ? 3 : 4));
+    if (to == NULL) {
+        return;
     }
-    ss__bytes_byte(out, '"');
-    ss__bytes_text(out, name);
-    ss__bytes_text(out, "\":");
+    if (!first) {
+        *to++ = ',';
+    }
+    *to++ = '"';
+    memcpy(to, name, len);
+    to[len] = '"';
+    to[len + 1] = ':';
 }
 
 static void json_str(struct ss_bytes *out, const char *name, struct ss_str value)
