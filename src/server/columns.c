@@ -28,7 +28,8 @@ void ss__columns_cell(struct ss_bytes *out, struct ss_str text, size_t width)
             ss__bytes_byte(out, is_control(text, i) ? '?' : (uint8_t)text.data[i]);
         }
     }
-    for (; width > 0 && written < width + 2; written++) {
+    size_t end = width > written ? width : written;
+    for (; width > 0 && written < end + 2; written++) {
         ss__bytes_byte(out, ' ');
     }
 }

@@ -13,7 +13,7 @@
 size_t ss__columns_width(struct ss_str text);
 
 /* Appends @text with a '?' for each control character, filled with spaces to @width characters and
- * two more; @width 0: as it is, the last column. */
+ * two more, which also come behind one that is longer; @width 0: as it is, the last column. */
 void ss__columns_cell(struct ss_bytes *out, struct ss_str text, size_t width);
 
 #endif

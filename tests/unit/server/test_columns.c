@@ -18,6 +18,7 @@ SS_TEST(columns, cells_are_as_wide_as_their_column)
     ss_check(cell_is("ab", 4, "ab    "));
     ss_check(cell_is("\xc3\xa4z", 2, "\xc3\xa4z  "));
     ss_check(cell_is("", 1, "   "));
+    ss_check(cell_is("longer", 4, "longer  "));
     ss_check(cell_is("last", 0, "last"));
 }
 
