@@ -79,14 +79,15 @@ int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_r
     return tip_fits && tip_end == ret_row->ordinal ? 0 : SS_E_CORRUPT;
 }
 
-uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t sid,
+uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t code, uint64_t sid,
                        uint32_t epoch_counter)
 {
-    uint8_t parts[32];
+    uint8_t parts[40];
     ss__put_le64(parts, directory_id);
     ss__put_le64(parts + 8, incarnation);
     ss__put_le64(parts + 16, sid);
     ss__put_le64(parts + 24, epoch_counter);
+    ss__put_le64(parts + 32, code);
     uint64_t epoch = ss__checksum(parts, sizeof parts);
     return epoch == 0 ? 1 : epoch;
 }

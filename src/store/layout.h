@@ -78,8 +78,10 @@ struct ss_row_value {
 size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row);
 int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_row);
 
-/* The epoch clients see: changes with the directory, a lossy restart and a new life. Never 0. */
-uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t sid,
+/* The epoch clients see: changes with the directory, a lossy restart, a new life, and other
+ * timeline projections (@code), since entities that clients have kept may be others then. Never
+ * 0. */
+uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t code, uint64_t sid,
                        uint32_t epoch_counter);
 
 /* ---- segments ---- */

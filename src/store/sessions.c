@@ -46,8 +46,8 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
     session->epoch_counter = row->epoch_counter;
     session->now = (struct ss_session_values){
         .row = { .sid = sid,
-                 .epoch = ss__row_epoch(store->options.directory_id, store->incarnation, sid,
-                                        row->epoch_counter),
+                 .epoch = ss__row_epoch(store->options.directory_id, store->incarnation,
+                                        store->timelines_code, sid, row->epoch_counter),
                  .ordinal = row->ordinal,
                  .first_retained = row->first_retained,
                  .created_us = row->created_us,
@@ -82,8 +82,8 @@ void ss__sessions_new_epochs(struct ss_store *store)
     size_t at = 0;
     for (struct ss_store_session *session; (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
         session->now.row.epoch = session->saved.row.epoch =
-            ss__row_epoch(store->options.directory_id, store->incarnation, session->now.row.sid,
-                          session->epoch_counter);
+            ss__row_epoch(store->options.directory_id, store->incarnation, store->timelines_code,
+                          session->now.row.sid, session->epoch_counter);
     }
 }
 

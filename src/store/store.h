@@ -153,7 +153,8 @@ struct ss_timeline_code {
 };
 
 /* Says which timeline projections there are, at most SS_PROJECTIONS_MAX, before sessions are used
- * and images read. Others that the store knows keep what they have. */
+ * and images read. Others that the store knows keep what they have. With other ones, or other
+ * versions, than before every epoch is another one. */
 void ss__store_set_timelines(struct ss_store *store, const struct ss_timeline_code *codes,
                              uint32_t count);
 

@@ -77,6 +77,7 @@ struct ss_store {
     char *dir;
     struct ss_timeline_code timelines[SS_PROJECTIONS_MAX];    /* of this process */
     uint32_t timelines_count;
+    uint64_t timelines_code;       /* of all of them and their versions; part of every epoch */
     uint64_t incarnation;
     uint8_t log_durability;          /* enum ss_durability of the run that wrote the newest file */
     struct ss_log log;

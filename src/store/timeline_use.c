@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "store/flush.h"
 #include "store/store_state.h"
@@ -12,10 +13,14 @@ void ss__store_set_timelines(struct ss_store *store, const struct ss_timeline_co
                              uint32_t count)
 {
     SS_REQUIRE(count <= SS_PROJECTIONS_MAX);
+    store->timelines_code = 0;
     for (uint32_t i = 0; i < count; i++) {
+        uint32_t parts[2] = { codes[i].projection, codes[i].version };
         store->timelines[i] = codes[i];
+        store->timelines_code ^= ss__checksum(parts, sizeof parts);    /* in whatever order */
     }
     store->timelines_count = count;
+    ss__sessions_new_epochs(store);
 }
 
 static uint64_t bit_of(const struct ss_store_session *session, uint32_t projection)

@@ -315,6 +315,31 @@ SS_TEST(projections, another_version_of_one_is_made_again_alone)
     deinit(&w);
 }
 
+static uint64_t epoch_of(struct world *w)
+{
+    struct ss_store_session *stored;
+    ss_check(ss__store_get_session(w->f.shard->store, ss_str("s"), &stored) == 0);
+    uint64_t epoch = ss__store_row(stored)->epoch;
+    ss__store_put_session(w->f.shard->store, stored);
+    return epoch;
+}
+
+SS_TEST(projections, i3_no_cursor_from_before_another_version_is_resumed)
+{
+    struct world w;
+    init(&w, SS_POLICY_FAIL, SS_POLICY_FAIL);
+    publish_five(&w);
+    uint64_t before = epoch_of(&w);
+    ss__shard_close(w.f.shard);
+    restart_with(&w, &w.a, &w.b);
+    ss_check(epoch_of(&w) == before);
+    ss__shard_close(w.f.shard);
+    w.b.version = 2;
+    restart_with(&w, &w.a, &w.b);
+    ss_check(epoch_of(&w) != before);    /* clients have entities of the old code */
+    deinit(&w);
+}
+
 SS_TEST(projections, one_that_is_gone_keeps_its_entities_for_when_it_comes_back)
 {
     struct world w;

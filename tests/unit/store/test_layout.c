@@ -97,16 +97,16 @@ SS_TEST(layout, row_whose_newest_segment_does_not_end_at_its_ordinal_is_refused)
 
 SS_TEST(layout, epoch_differs_by_each_of_its_parts)
 {
-    uint64_t epochs[5] = { ss__row_epoch(1, 1, 1, 1), ss__row_epoch(2, 1, 1, 1),
-                           ss__row_epoch(1, 2, 1, 1), ss__row_epoch(1, 1, 2, 1),
-                           ss__row_epoch(1, 1, 1, 2) };
-    for (int i = 0; i < 5; i++) {
+    uint64_t epochs[6] = { ss__row_epoch(1, 1, 1, 1, 1), ss__row_epoch(2, 1, 1, 1, 1),
+                           ss__row_epoch(1, 2, 1, 1, 1), ss__row_epoch(1, 1, 2, 1, 1),
+                           ss__row_epoch(1, 1, 1, 2, 1), ss__row_epoch(1, 1, 1, 1, 2) };
+    for (int i = 0; i < 6; i++) {
         ss_check(epochs[i] != 0);
         for (int j = 0; j < i; j++) {
             ss_check(epochs[i] != epochs[j]);
         }
     }
-    ss_check(epochs[0] == ss__row_epoch(1, 1, 1, 1));
+    ss_check(epochs[0] == ss__row_epoch(1, 1, 1, 1, 1));
 }
 
 SS_TEST(layout, segment_is_bound_to_its_key_and_every_bit)
