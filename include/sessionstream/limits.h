@@ -103,6 +103,10 @@
 #define SS_IMPORT_EVENTS_MAX 1000
 #define SS_IMPORT_BYTES_MAX (4u << 20)
 
+/* A page of stored events. */
+#define SS_EVENT_PAGE_MAX 1000
+#define SS_EVENT_PAGE_BYTES_MAX (4u << 20)
+
 /* Results of keyed commands that are kept, of one session and of a shard. */
 #define SS_SESSION_KEYS_MAX 1024
 #define SS_SESSION_KEYS_BYTES_MAX (512u << 10)
@@ -304,6 +308,12 @@
     X(IMPORT_BYTES_MAX, "bytes",                                                                  \
       "Payloads of one import",                                                                   \
       "A batch stays bounded.")                                                                   \
+    X(EVENT_PAGE_MAX, "events",                                                                   \
+      "A page of the stored events of a session",                                                 \
+      "A reader thread is soon free again.")                                                      \
+    X(EVENT_PAGE_BYTES_MAX, "bytes",                                                              \
+      "Payloads of a page of events; one event may be larger",                                    \
+      "A reader thread is soon free again.")                                                      \
     X(IDEMPOTENCY_KEY_BYTES_MAX, "bytes",                                                         \
       "The idempotency key of a command",                                                         \
       "It is kept in memory with the result.")                                                    \

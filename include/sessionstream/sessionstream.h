@@ -9,6 +9,7 @@
 #include <sessionstream/error_records.h>
 #include <sessionstream/export.h>
 #include <sessionstream/handler.h>
+#include <sessionstream/history.h>
 #include <sessionstream/limits.h>
 #include <sessionstream/metadata.h>
 #include <sessionstream/observer.h>

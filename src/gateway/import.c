@@ -167,6 +167,37 @@ static int place_failure(struct parsing *parsing, const struct written *written,
                     written->event.data, cause->text);
 }
 
+/* As an export writes it, where a client writes a payload without. */
+static bool has_type(struct ss_str payload)
+{
+    struct ss_json_reader reader;
+    struct ss_json_token key;
+    struct ss_json_token value;
+    ss__json_reader_init(&reader, payload);
+    if (ss__json_next(&reader, &key) != SS_JSON_OBJECT) {
+        return false;
+    }
+    while (ss__json_next(&reader, &key) == SS_JSON_KEY) {
+        if (!key.escaped && ss_str_equal(key.text, ss_str("@type"))) {
+            return true;
+        }
+        (void)ss__json_next(&reader, &value);    /* what it does not like, the skip does not */
+        if (!ss__json_skip(&reader, &value)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static int decode(struct parsing *parsing, const struct ss_name *name, struct ss_str payload,
+                  struct ss_failure *failure)
+{
+    const struct ss_schema *schema = parsing->gateway->options.transport->schema;
+    return has_type(payload)
+               ? ss__json_decode_any(schema, name->type, payload, &parsing->payload, failure)
+               : ss__json_decode(schema, name->type, payload, &parsing->payload, failure);
+}
+
 static int add(struct parsing *parsing, const struct written *written)
 {
     const struct ss_gateway_options *options = &parsing->gateway->options;
@@ -180,8 +211,7 @@ static int add(struct parsing *parsing, const struct written *written)
     ss__bytes_clear(&parsing->payload);
     int err = 0;
     if ((written->members & MEMBER_PAYLOAD) != 0) {
-        err = ss__json_decode(options->transport->schema, name->type, written->payload,
-                              &parsing->payload, &cause);
+        err = decode(parsing, name, written->payload, &cause);
     }
     struct ss_str packed = ss__bytes_view(&parsing->payload);
     if (err == 0 && packed.len > SS_PAYLOAD_BYTES_MAX) {

@@ -193,9 +193,9 @@ static void post_command(struct ss_conn *conn, const struct ss_http_request *req
     pass_on(conn, passed, request->segments[2]);
 }
 
-/* A query parameter that is an ordinal; 0 if it is not there. */
-static int read_ordinal(const struct ss_http_request *request, const char *name,
-                        uint64_t *ret_ordinal, struct ss_failure *failure)
+/* A query parameter that is a number; 0 if it is not there. */
+static int read_number(const struct ss_http_request *request, const char *name,
+                       uint64_t *ret_ordinal, struct ss_failure *failure)
 {
     uint8_t digits[ORDINAL_DIGITS_MAX];
     struct ss_str text = { NULL, 0 };
@@ -213,8 +213,8 @@ static int read_ordinal(const struct ss_http_request *request, const char *name,
         }
     }
     if (err != 0 || text.len == 0) {
-        return ss__fail(failure, SS_E_INVAL, "%s must be an ordinal, a number of at most %d digits",
-                        name, ORDINAL_DIGITS_MAX);
+        return ss__fail(failure, SS_E_INVAL, "%s must be a number of at most %d digits", name,
+                        ORDINAL_DIGITS_MAX);
     }
     *ret_ordinal = ordinal;
     return 0;
@@ -230,7 +230,7 @@ static void get_snapshot(struct ss_conn *conn, const struct ss_http_request *req
     struct ss_failure failure = { .text = "" };
     uint64_t at = 0;
     int err = ss__requests_check_session(request->segments[2], &failure);
-    err = err != 0 ? err : read_ordinal(request, "at", &at, &failure);
+    err = err != 0 ? err : read_number(request, "at", &at, &failure);
     if (err != 0) {
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
@@ -239,6 +239,39 @@ static void get_snapshot(struct ss_conn *conn, const struct ss_http_request *req
                                                 ss_str(NULL), ss_str(NULL));
     if (passed != NULL) {
         passed->at = at;
+    }
+    pass_on(conn, passed, request->segments[2]);
+}
+
+static int read_page(const struct ss_http_request *request, uint64_t *ret_after,
+                     uint64_t *ret_limit, struct ss_failure *failure)
+{
+    uint64_t limit = 0;
+    int err = ss__requests_check_session(request->segments[2], failure);
+    err = err != 0 ? err : read_number(request, "after", ret_after, failure);
+    err = err != 0 ? err : read_number(request, "limit", &limit, failure);
+    if (err == 0 && limit > SS_EVENT_PAGE_MAX) {
+        err = ss__fail(failure, SS_E_INVAL, "limit is at most %d", SS_EVENT_PAGE_MAX);
+    }
+    *ret_limit = limit == 0 ? SS_EVENT_PAGE_MAX : limit;
+    return err;
+}
+
+static void get_events(struct ss_conn *conn, const struct ss_http_request *request)
+{
+    struct ss_failure failure = { .text = "" };
+    uint64_t after = 0;
+    uint64_t limit = 0;
+    int err = read_page(request, &after, &limit, &failure);
+    if (err != 0) {
+        respond_failure(conn, err, &failure, request->segments[2]);
+        return;
+    }
+    struct ss_request *passed = ss__request_new(SS_REQUEST_EVENTS, request->segments[2],
+                                                ss_str(NULL), ss_str(NULL));
+    if (passed != NULL) {
+        passed->at = after;
+        passed->limit = (uint32_t)limit;
     }
     pass_on(conn, passed, request->segments[2]);
 }
@@ -285,7 +318,7 @@ static void post_timelines(struct ss_conn *conn, const struct ss_http_request *r
     int err = ss__requests_check_session(request->segments[2], &failure);
     err = err != 0 ? err : read_projection(conn, request->query, &timelines, &failure);
     if (kind == SS_REQUEST_REBUILD) {
-        err = err != 0 ? err : read_ordinal(request, "from", &from, &failure);
+        err = err != 0 ? err : read_number(request, "from", &from, &failure);
     }
     if (err != 0) {
         respond_failure(conn, err, &failure, request->segments[2]);
@@ -369,7 +402,7 @@ void ss__routes_answer(struct ss_conn *conn, struct ss_request *request)
                                request->replayed ? &replayed_field : NULL);
         return;
     }
-    if (request->request == SS_REQUEST_SNAPSHOT) {
+    if (request->request == SS_REQUEST_SNAPSHOT || request->request == SS_REQUEST_EVENTS) {
         if (request->snapshot == NULL) {
             ss__respond_error(conn, SS_E_INTERNAL, ss_str(NULL), request->session_id);
         } else {
@@ -522,6 +555,7 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
     bool snapshot = is_session_path(request, 4, "snapshot");
     bool list = is_path(request, "/v1/sessions");
     bool cursors = is_session_path(request, 4, "cursors");
+    bool events = is_session_path(request, 4, "events");
     enum ss_request_kind kind = SS_REQUEST_RETRY;
     bool action = is_action(request, &kind);
     bool session_errors = is_session_path(request, 4, "errors");
@@ -551,8 +585,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         pass_session(conn, request, kind);
     } else if (action) {
         refuse_method(conn, "POST");
-    } else if (asset == NULL && !snapshot && !cursors && !list && !errors && !debug && !health &&
-               !ready && !metrics) {
+    } else if (asset == NULL && !snapshot && !cursors && !events && !list && !errors && !debug &&
+               !health && !ready && !metrics) {
         if (is_read(request) && lacks_slash(conn, request)) {
             respond_moved(conn);
             return;
@@ -572,6 +606,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         ss__errors_list(conn, request, session_errors ? request->segments[2] : ss_str(NULL));
     } else if (cursors) {
         pass_session(conn, request, SS_REQUEST_CURSORS);
+    } else if (events) {
+        get_events(conn, request);
     } else if (health) {
         respond_text(conn, TEXT_PLAIN, ss_str("ok\n"));
     } else if (ready) {

@@ -11,6 +11,7 @@
  * METADATA         work pool        shard     shard/metadata.c         -
  * IMPORT_READ      reader pool      shard     shard/import.c           -
  * FOLDED           reader pool      shard     shard/fold.c             -
+ * EVENTS_READ      reader pool      shard     shard/events.c           -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -26,6 +27,7 @@
 #include <stdint.h>
 
 #include <sessionstream/engine.h>
+#include <sessionstream/history.h>
 #include <sessionstream/snapshot.h>
 #include <sessionstream/types.h>
 
@@ -48,6 +50,7 @@ enum ss_msg_kind {
     SS_MSG_METADATA,
     SS_MSG_IMPORT_READ,
     SS_MSG_FOLDED,
+    SS_MSG_EVENTS_READ,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,
@@ -99,6 +102,7 @@ enum ss_request_kind {
     SS_REQUEST_DELETE,       /* the session ends */
     SS_REQUEST_CLOSE,        /* the session leaves memory */
     SS_REQUEST_REBUILD,      /* make the entities again from the events */
+    SS_REQUEST_EVENTS,       /* answer: stored events, as an array or as JSON */
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
 };
 
@@ -121,6 +125,7 @@ struct ss_request {
     ss_done_fn *done;                    /* in-process callers: called on the shard thread */
     ss_cursors_fn *cursors_done;         /* CURSORS: likewise, instead of @done */
     ss_snapshot_fn *snapshot_done;       /* SNAPSHOT: likewise; the answer is @view */
+    ss_events_fn *events_done;           /* EVENTS: likewise; the answer is @events */
     void *ctx;
 
     /* What. The strings lie in the message's own memory. */
@@ -142,7 +147,9 @@ struct ss_request {
     struct ss_cursor resume;
     uint64_t since;                      /* SUBSCRIBE: echoed */
     uint64_t at;                         /* SNAPSHOT: as it was after this event; 0: now.
-                                            REBUILD: from the entities after it */
+                                            REBUILD: from the entities after it.
+                                            EVENTS: those after it */
+    uint32_t limit;                      /* EVENTS: at most so many; above 0 */
     bool whole;                          /* the shard to itself: all entities are needed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
     struct ss_error_listing *errors;     /* ERRORS: see message/error_listing.h; a reference */
@@ -161,8 +168,9 @@ struct ss_request {
     bool running;                        /* SUBSCRIBE: the session is at work */
     uint8_t reason;                      /* SUBSCRIBE: enum ss_resume_reason */
     struct ss_buf *text;                 /* sentence of an error, or NULL */
-    struct ss_buf *snapshot;             /* SUBSCRIBE: websocket message; SNAPSHOT: JSON */
+    struct ss_buf *snapshot;             /* SUBSCRIBE: websocket message; SNAPSHOT, EVENTS: JSON */
     const struct ss_snapshot *view;      /* SNAPSHOT: until the answer is given */
+    const struct ss_event_page *events;  /* EVENTS: likewise */
     uint64_t live;                       /* SUBSCRIBE: with @ordinal, what the frames are after */
     bool snapshot_shared;                /* and counted with the request it was made for */
     struct ss_cursors *cursors;          /* CURSORS: the request's */

@@ -37,4 +37,9 @@ void ss__json_string(struct ss_bytes *out, struct ss_str text);
 int ss__json_decode(const struct ss_schema *schema, const struct ss_type *type, struct ss_str json,
                     struct ss_bytes *out, struct ss_failure *failure);
 
+/* The reverse of ss__json_encode_any: "@type" has to name @type. Appends the packed message alone.
+ * Errors as above. */
+int ss__json_decode_any(const struct ss_schema *schema, const struct ss_type *type,
+                        struct ss_str json, struct ss_bytes *out, struct ss_failure *failure);
+
 #endif

@@ -530,8 +530,8 @@ int ss__json_decode_message(struct ss_json_decoder *decoder, const struct ss_typ
     return err;
 }
 
-int ss__json_decode(const struct ss_schema *schema, const struct ss_type *type, struct ss_str json,
-                    struct ss_bytes *out, struct ss_failure *failure)
+static int decode(const struct ss_schema *schema, const struct ss_type *type, bool any,
+                  struct ss_str json, struct ss_bytes *out, struct ss_failure *failure)
 {
     struct ss_json_decoder decoder = { .schema = schema, .failure = failure };
     struct ss_json_token token;
@@ -540,7 +540,10 @@ int ss__json_decode(const struct ss_schema *schema, const struct ss_type *type, 
     ss__arena_init(&decoder.arena, 4096);
     ss__bytes_init(&decoder.text, 0);
     int err = ss__json_decode_next(&decoder, &token);
-    err = err != 0 ? err : ss__json_decode_message(&decoder, type, &token, out);
+    if (err == 0) {
+        err = any ? ss__json_decode_any_of(&decoder, type, &token, out)
+                  : ss__json_decode_message(&decoder, type, &token, out);
+    }
     err = err != 0 ? err : ss__json_decode_next(&decoder, &token);    /* nothing may follow */
     if (err == 0 && out->err != 0) {
         err = out->err;
@@ -554,4 +557,16 @@ int ss__json_decode(const struct ss_schema *schema, const struct ss_type *type, 
     ss__arena_deinit(&decoder.arena);
     ss__bytes_deinit(&decoder.text);
     return err;
+}
+
+int ss__json_decode(const struct ss_schema *schema, const struct ss_type *type, struct ss_str json,
+                    struct ss_bytes *out, struct ss_failure *failure)
+{
+    return decode(schema, type, false, json, out, failure);
+}
+
+int ss__json_decode_any(const struct ss_schema *schema, const struct ss_type *type,
+                        struct ss_str json, struct ss_bytes *out, struct ss_failure *failure)
+{
+    return decode(schema, type, true, json, out, failure);
 }

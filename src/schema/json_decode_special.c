@@ -285,6 +285,28 @@ static int decode_any(struct ss_json_decoder *decoder, const struct ss_json_toke
     return err;
 }
 
+int ss__json_decode_any_of(struct ss_json_decoder *decoder, const struct ss_type *type,
+                           const struct ss_json_token *token, struct ss_bytes *out)
+{
+    struct ss_str url;
+    bool empty = false;
+    int err = ss__json_decode_enter(decoder, token->at);
+    err = err != 0 ? err : want(decoder, token, SS_JSON_OBJECT, "an object");
+    err = err != 0 ? err : find_type_url(decoder, token->at, &url, &empty);
+    if (err == 0 && (empty || ss__schema_find_url(decoder->schema, url) != type)) {
+        err = ss__json_decode_fail(decoder, SS_E_JSON, token->at, "\"@type\" is not %s",
+                                   type->name.data);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = type->well_known != SS_WELL_KNOWN_NONE
+              ? decode_any_value(decoder, type, token->at, out)
+              : ss__json_decode_members(decoder, type, true, out);
+    decoder->depth -= err == 0;    /* an error keeps its path */
+    return err;
+}
+
 /* ---- the others ---- */
 
 static int decode_time(struct ss_json_decoder *decoder, const struct ss_type *type,

@@ -48,6 +48,10 @@ int ss__json_decode_message(struct ss_json_decoder *decoder, const struct ss_typ
 int ss__json_decode_members(struct ss_json_decoder *decoder, const struct ss_type *type, bool any,
                             struct ss_bytes *out);
 
+/* An Any of @type; only its message is appended to @out. */
+int ss__json_decode_any_of(struct ss_json_decoder *decoder, const struct ss_type *type,
+                           const struct ss_json_token *token, struct ss_bytes *out);
+
 /* One scalar with its tag; @keep_default: written even when it is the default. */
 int ss__json_decode_scalar(struct ss_json_decoder *decoder, const struct ss_field *field,
                            const struct ss_json_token *token, bool keep_default,

@@ -52,6 +52,9 @@ static const struct ss_ctl_command commands[] = {
       "\"payload\"}. Those that are there already must be the same, so it may be run again; '-'\n"
       "reads standard input.\n",
       ss__ctl_session_import },
+    { "session events", "SESSION", 1, " url after limit ",
+      "Prints the session's stored events, a line of JSON each, as session import takes them.\n",
+      ss__ctl_session_events },
     { "errors", "[SESSION]", 1, " url kind limit json ",
       "Prints the error records that the server keeps, of one session or of all, oldest first.\n",
       ss__ctl_errors },
@@ -83,8 +86,8 @@ static const struct flag_help flags[] = {
     { "since", "ORDINAL", "what the client has seen already (advisory)" },
     { "no-reconnect", "", "end with status 1 when the connection is lost" },
     { "prefix", "TEXT", "only sessions whose id begins with it" },
-    { "after", "ID", "only sessions behind this id" },
-    { "limit", "N", "at most so many: sessions up to 1000 [default 100], the newest errors" },
+    { "after", "ID", "only sessions behind this id, only events behind this ordinal" },
+    { "limit", "N", "at most so many: sessions up to 1000 [default 100], events, newest errors" },
     { "projection", "NAME", "only the timeline projection of this name" },
     { "idempotency-key", "KEY", "runs the command unless one with this key has run" },
     { "kind", "KIND", "only decode, ordinal, ui-projection, timeline-projection, fanout or store" },
@@ -293,12 +296,13 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
                    ? refuse(err, "no command",
                             "one of submit, snapshot, tail, session list, session cursors, "
                             "session retry, session rebuild, session close, session delete, "
-                            "session import, errors, trace, store check, store restored")
+                            "session import, session events, errors, trace, store check, "
+                            "store restored")
                    : refuse(err, parsed.words.items[0],
                             "unknown command; there are submit, snapshot, tail, session list, "
                             "session cursors, session retry, session rebuild, session close, "
-                            "session delete, session import, errors, trace, store check, "
-                            "store restored");
+                            "session delete, session import, session events, errors, "
+                            "trace, store check, store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

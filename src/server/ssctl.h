@@ -24,7 +24,7 @@ struct ss_ctl {
     const char *from;           /* session rebuild; this and the following may be NULL */
     const char *at;             /* snapshot */
     const char *prefix;         /* session list */
-    const char *after;
+    const char *after;          /* and session events */
     const char *limit;
     const char *projection;     /* session retry; NULL: all */
     const char *key;            /* submit: for idempotency */
@@ -52,6 +52,7 @@ int ss__ctl_snapshot(const struct ss_ctl *ctl);
 int ss__ctl_session_cursors(const struct ss_ctl *ctl);
 int ss__ctl_session_retry(const struct ss_ctl *ctl);
 int ss__ctl_session_import(const struct ss_ctl *ctl);
+int ss__ctl_session_events(const struct ss_ctl *ctl);
 int ss__ctl_session_rebuild(const struct ss_ctl *ctl);
 int ss__ctl_tail(const struct ss_ctl *ctl);
 int ss__ctl_session_list(const struct ss_ctl *ctl);

@@ -13,6 +13,7 @@
 #include "shard/delete.h"
 #include "shard/effect.h"
 #include "shard/errors.h"
+#include "shard/events.h"
 #include "shard/flusher.h"
 #include "shard/fold.h"
 #include "shard/import.h"
@@ -165,6 +166,9 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         break;
     case SS_REQUEST_CURSORS:
         ss__timeline_answer(shard, channel, request);
+        break;
+    case SS_REQUEST_EVENTS:
+        ss__events(shard, channel, request);
         break;
     case SS_REQUEST_REBUILD:
         ss__rebuild(shard, channel, request);
@@ -342,6 +346,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
         break;
     case SS_MSG_FOLDED:
         ss__fold_done(shard, msg);
+        break;
+    case SS_MSG_EVENTS_READ:
+        ss__events_done(shard, msg);
         break;
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {

@@ -83,7 +83,8 @@ void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
         request->cursors_done(request->err, request->err == 0 ? request->cursors : NULL,
                               request->ctx);
     }
-    if (request->done != NULL || request->snapshot_done != NULL) {
+    if (request->done != NULL || request->snapshot_done != NULL ||
+        request->events_done != NULL) {
         struct ss_result result = { request->err,
                                     request->text == NULL ? ss_error_text(request->err)
                                                           : (const char *)request->text->data,
@@ -94,6 +95,9 @@ void ss__answer_now(struct ss_shard *shard, struct ss_request *request)
         if (request->snapshot_done != NULL) {
             request->snapshot_done(&result, request->err == 0 ? request->view : NULL,
                                    request->ctx);
+        } else if (request->events_done != NULL) {
+            request->events_done(&result, request->err == 0 ? request->events : NULL,
+                                 request->ctx);
         } else {
             request->done(&result, request->ctx);
         }

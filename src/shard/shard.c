@@ -10,6 +10,7 @@
 #include "shard/batch.h"
 #include "shard/close.h"
 #include "shard/dispatch.h"
+#include "shard/events.h"
 #include "shard/flusher.h"
 #include "shard/fold.h"
 #include "shard/import.h"
@@ -331,6 +332,8 @@ static void await_jobs(struct ss_shard *shard)
             ss__import_drop(shard, msg);
         } else if (msg->kind == SS_MSG_FOLDED) {
             ss__fold_done(shard, msg);
+        } else if (msg->kind == SS_MSG_EVENTS_READ) {
+            ss__events_drop(shard, msg);
         } else if (msg->kind == SS_MSG_WORKED) {
             ss__work_drop(shard, msg);
         } else if (msg->kind == SS_MSG_METADATA) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "message/import.h"
+#include "schema/type.h"
 #include "ss_test.h"
 
 static void post(struct ws_test_client *client, const char *path, const char *body)
@@ -52,6 +53,31 @@ SS_TEST(import, one_event_or_a_list_of_them_reaches_the_shard)
     ss__request_fail(request, SS_E_CONFLICT, "another event");
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 409, "\"detail\":\"another event\",\"code\":\"conflict\"");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(import, payload_may_say_its_type)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_with_event(&fixture, &client);
+    const struct ss_name *name =
+        ss__registry_find(fixture.options.registry, SS_SPACE_EVENT, ss_str("Noted"));
+    char body[300];
+    (void)snprintf(body, sizeof body,
+                   "{\"ordinal\":1,\"event\":\"Noted\",\"payload\":{\"nonce\":\"x\","
+                   "\"@type\":\"type.googleapis.com/%s\"}}",
+                   ss__type_name(name->type).data);
+    post(&client, "/v1/sessions/s/import", body);
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_IMPORT, "s");
+    ss_check(ss_str_equal(ss__import_payload(request->import, 0), ss_str("\x0a\x01x")));
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 200, "\"ordinal\"");
+    post(&client, "/v1/sessions/s/import",
+         "{\"ordinal\":1,\"event\":\"Noted\",\"payload\":{\"@type\":\"type.googleapis.com/"
+         "google.protobuf.Any\"}}");
+    ws_test_expect_http(&client, 400, "@type");
     ws_test_close(&client);
     fixture_close(&fixture);
 }

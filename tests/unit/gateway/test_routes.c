@@ -196,6 +196,36 @@ SS_TEST(routes, snapshot_of_an_earlier_event)
     fixture_close(&fixture);
 }
 
+SS_TEST(routes, page_of_events)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/v1/sessions/s/events");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_EVENTS, "s");
+    ss_check(request->at == 0 && request->limit == SS_EVENT_PAGE_MAX);
+    request->snapshot = ss__buf_copy("{\"more\":false}", 14);
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 200, "\r\n\r\n{\"more\":false}");
+    get(&client, "/v1/sessions/s/events?after=7&limit=20");
+    request = fixture_take_request(&fixture, SS_REQUEST_EVENTS, "s");
+    ss_check(request->at == 7 && request->limit == 20);
+    ss__request_fail(request, SS_E_GONE, "event 12 is the first that has been retained");
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 410, "event 12 is the first that has been retained");
+    static const char *const bad[] = { "limit=1001", "limit=x", "after=", "after=-1" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char path[80];
+        (void)snprintf(path, sizeof path, "/v1/sessions/s/events?%s", bad[i]);
+        get(&client, path);
+        ws_test_expect_http(&client, 400, "\"code\":\"invalid_argument\"");
+    }
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 SS_TEST(routes, rebuild_names_what_and_from_where)
 {
     struct fixture fixture;

@@ -2,6 +2,8 @@
  * cannot is missing alone (W-23). */
 #include "shard/unreadable.h"
 
+#include <sessionstream/history.h>
+
 #include "notes_app.h"
 
 #include "schema/pb.h"
@@ -221,7 +223,59 @@ static uint64_t unreadable(const struct fixture *f)
     return atomic_load(&f->stats->unreadable_payloads);
 }
 
+/* "name readable;" of each stored event. */
+static void note_events(const struct ss_result *result, const struct ss_event_page *page,
+                        void *ctx)
+{
+    char *text = ctx;
+    ss_check(result->err == 0);
+    for (size_t i = 0; i < page->count; i++) {
+        const struct ss_stored_event *event = &page->events[i];
+        size_t len = strlen(text);
+        (void)snprintf(text + len, 200 - len, "%.*s %s %d;", (int)event->name.len,
+                       event->name.data, event->type.data, event->readable);
+    }
+}
+
+static struct ss_request *post_events(struct fixture *f)
+{
+    struct ss_str none = { NULL, 0 };
+    struct ss_request *request = ss__request_new(SS_REQUEST_EVENTS, ss_str("s"), none, none);
+    ss_check(request != NULL);
+    request->limit = 10;
+    ss_check(ss__inbox_post(ss__shard_inbox(f->shard), &request->base.node, SS_POST_OUTSIDE) == 0);
+    return request;
+}
+
 /* ---- tests ---- */
+
+SS_TEST(unreadable, stored_events_are_told_as_they_are)
+{
+    struct fixture f;
+    char text[200] = "";
+    begin(&f, &plain);
+    publish(&f, "Gone", "a", NULL);
+    publish(&f, "Kept", "b", NULL);
+    become(&f, &without_gone, true);
+    struct ss_request *request = post_events(&f);
+    request->events_done = note_events;
+    request->ctx = text;
+    step_all(&f);
+    ss_check_msg(strcmp(text, "Gone t.Kept 0;Kept t.Kept 1;") == 0, "%s", text);
+    post_events(&f)->connection = (struct ss_connection_id){ 0, 1, 1 };
+    step_all(&f);
+    struct ss_msg *msg = next_message(&f);
+    ss_check(msg != NULL && msg->kind == SS_MSG_REPLY);
+    const struct ss_buf *body = ((struct ss_request *)(void *)msg)->snapshot;
+    char document[1024];
+    snprintf(document, sizeof document, "%.*s", (int)body->len, (const char *)body->data);
+    ss_check_msg(strstr(document, "\"event\":\"Gone\",\"type\":\"t.Kept\",\"raw\":\"CgFuEgFh\"}") !=
+                     NULL && strstr(document, "\"event\":\"Kept\",\"payload\":{") != NULL,
+                 "%s", document);
+    ss__msg_free(msg);
+    fixture_deinit(&f);
+}
+
 
 SS_TEST(unreadable, events_and_entities_of_an_older_schema_are_read)
 {
