@@ -1,5 +1,7 @@
 #include "server/columns.h"
 
+#include <stdbool.h>
+
 #include "ss_test.h"
 
 static bool cell_is(const char *text, size_t width, const char *want)
