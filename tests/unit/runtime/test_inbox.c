@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -69,6 +70,52 @@ SS_TEST(inbox, a_sleeping_owner_misses_nothing_and_each_producer_keeps_its_order
         free(producers[i].messages);
     }
     ss__inbox_unref(inbox);
+}
+
+/* The producer posts whenever the owner has taken what it posted before. The owner takes a little
+ * longer each time to fall asleep, so that the two meet at every step of it. */
+#define TURNS 400000
+#define DELAYS 512
+
+struct turns {
+    struct ss_inbox *inbox;
+    struct message messages[2];
+    atomic_int taken;
+};
+
+static void *take_turns(void *argument)
+{
+    struct turns *turns = argument;
+    for (int i = 0; i < TURNS; i++) {
+        for (unsigned spins = 1; atomic_load(&turns->taken) < i; spins++) {
+            if (spins % 4096 == 0) {
+                sched_yield();
+            }
+        }
+        ss_check(ss__inbox_post(turns->inbox, &turns->messages[i % 2].node, SS_POST_INSIDE) == 0);
+    }
+    return NULL;
+}
+
+SS_TEST(inbox, post_while_the_owner_falls_asleep_wakes_it)
+{
+    struct turns turns = { .taken = 0 };
+    pthread_t thread;
+    ss_check(ss__inbox_new(1024, 1 << 20, &turns.inbox) == 0);
+    ss_check(pthread_create(&thread, NULL, take_turns, &turns) == 0);
+    for (int taken = 0; taken < TURNS;) {
+        if (ss__inbox_take(turns.inbox) != NULL) {
+            atomic_store(&turns.taken, ++taken);
+            for (volatile int delay = 0; delay < taken % DELAYS; delay++) {
+            }
+        } else if (ss__inbox_sleep(turns.inbox)) {
+            struct pollfd fd = { .fd = ss__inbox_wake_fd(turns.inbox), .events = POLLIN };
+            ss_check(poll(&fd, 1, 30000) == 1);
+            ss__inbox_awake(turns.inbox);
+        }
+    }
+    ss_check(pthread_join(thread, NULL) == 0);
+    ss__inbox_unref(turns.inbox);
 }
 
 SS_TEST(inbox, limits_refuse_outside_work_only)
