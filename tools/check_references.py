@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""docs/parity.md has a row for every id of the contract and names no file or test that is not there.
+"""docs/parity.md and docs/guarantees.md name no file or test that is not there; the first has a row for
+every id of the contract, the second numbers its promises without gaps.
 `FOLDER/test_FILE.c:NAME` is a test of tests/unit, `FILE.mjs:PART` a part of an integration test; a
 path without NAME is one of the repository, of src or of include."""
 import pathlib
 import re
 import sys
 
-PAGE = pathlib.Path("docs/parity.md")
+PARITY = pathlib.Path("docs/parity.md")
+GUARANTEES = pathlib.Path("docs/guarantees.md")
 ROOTS = [pathlib.Path(root) for root in (".", "src", "include", "docs")]
 SCRIPTS = [pathlib.Path("tests/integration"), pathlib.Path("tests/conformance/frames")]
 LAST = {"T-": 7, "S-": 7, "H-": 16, "P-": 9, "O-": 9, "A-": 9, "E-": 6, "D-": 19, "R-": 3,
@@ -53,26 +55,51 @@ def problem_of(reference):
     return None
 
 
-def main():
-    problems = []
-    seen = {}
+def check_references(page, problems):
     references = 0
-    for number, line in enumerate(PAGE.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         for reference in re.findall(r"`([\w./-]+\.(?:c|h|mjs|py|proto|md)(?::\w+)?)`", line):
             references += 1
             problem = problem_of(reference)
             if problem:
-                problems.append(f"{PAGE}:{number}: {problem}")
+                problems.append(f"{page}:{number}: {problem}")
+    return references
+
+
+def check_rows(problems):
+    seen = {}
+    for number, line in enumerate(PARITY.read_text(encoding="utf-8").splitlines(), 1):
         row = re.match(r"\| ([A-Z]*-?\d[\d-]*) \|", line)
         for name in ids_of(row.group(1)) if row else []:
             if name in seen:
-                problems.append(f"{PAGE}:{number}: {name} has a row in line {seen[name]}")
+                problems.append(f"{PARITY}:{number}: {name} has a row in line {seen[name]}")
             seen[name] = number
     wanted = list(wanted_ids())
-    problems += [f"{PAGE}: no row for {name}" for name in wanted if name not in seen]
-    problems += [f"{PAGE}:{at}: no row of the contract is {name}" for name, at in seen.items()
+    problems += [f"{PARITY}: no row for {name}" for name in wanted if name not in seen]
+    problems += [f"{PARITY}:{at}: no row of the contract is {name}" for name, at in seen.items()
                  if name not in wanted]
-    print("\n".join(problems) or f"parity: {len(seen)} rows, {references} references, all there")
+    return len(seen)
+
+
+def check_promises(problems):
+    text = GUARANTEES.read_text(encoding="utf-8")
+    promises = re.split(r"^(?=\*\*G\d+\. )", text, flags=re.MULTILINE)[1:]
+    for number, promise in enumerate(promises, 1):
+        promise = promise.split("\n## ")[0]
+        if not promise.startswith(f"**G{number}. "):
+            problems.append(f"{GUARANTEES}: \"{promise[:40]}\" stands where G{number} is expected")
+        if not re.search(r"`[\w./-]+\.(?:c|mjs):\w+`", promise):
+            problems.append(f"{GUARANTEES}: G{number} names no test")
+    return len(promises)
+
+
+def main():
+    problems = []
+    references = check_references(PARITY, problems) + check_references(GUARANTEES, problems)
+    rows = check_rows(problems)
+    promises = check_promises(problems)
+    print("\n".join(problems) or f"{rows} rows of parity, {promises} promises, "
+                                 f"{references} references, all there")
     return 1 if problems else 0
 
 
