@@ -27,8 +27,9 @@ ss_add_node_test(integration_projections integration/projections.mjs
                  SS_LEDGER=${CMAKE_BINARY_DIR}/tests/modules/ledger.so)
 ss_add_node_test(integration_join integration/join.mjs ${join_size})
 ss_add_node_test(integration_load integration/load.mjs ${load_size})
+ss_add_node_test(soak soak/soak.mjs ${load_size})
 if(NODE_PROGRAM)
-  set_tests_properties(integration_join integration_load PROPERTIES RUN_SERIAL ON)
+  set_tests_properties(integration_join integration_load soak PROPERTIES RUN_SERIAL ON)
 endif()
 if(NOT SS_SANITIZE)    # sanitizers cannot be traced
   ss_add_node_test(integration_durable integration/durable.mjs)
