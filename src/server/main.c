@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/heap.h"
+#include "core/kill_point.h"
 #include "server/app_module.h"
 #include "server/apps.h"
 #include "server/daemon.h"
@@ -85,6 +86,12 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "help") == 0) {
         return ss__help_main("sessionstreamd", (const char *const *)argv + 2, stdout, stderr);
     }
+#ifdef SS_FAULTS
+    if (argc > 1 && strcmp(argv[1], "--print-kill-points") == 0) {
+        ss__kill_points_print(stdout);
+        return 0;
+    }
+#endif
     ss__heap_keep();
     if (ss__server_options_init(&options) != 0) {
         fprintf(stderr, "sessionstreamd: out of memory\n");

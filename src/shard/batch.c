@@ -3,6 +3,7 @@
 #include <sessionstream/limits.h>
 
 #include "core/contract.h"
+#include "core/kill_point.h"
 #include "core/log.h"
 #include "shard/checkpoint.h"
 #include "shard/close.h"
@@ -195,6 +196,7 @@ int ss__batch_commit(struct ss_shard *shard)
     int err = commit(shard);
     if (err == 0) {
         ss__effects_release(shard);
+        SS_KILL_POINT(COMMIT_RELEASED);
     } else {
         ss__effects_fail(shard, err);
         drop_touched(shard);

@@ -1,5 +1,6 @@
 #include "shard/delete.h"
 
+#include "core/kill_point.h"
 #include "shard/effect.h"
 #include "shard/metadata.h"
 #include "shard/parked.h"
@@ -40,6 +41,7 @@ static int stage(struct ss_shard *shard, struct ss_channel *channel, struct ss_r
     request->ordinal = ss__store_row(stored)->ordinal;
     err = ss__store_stage_delete(shard->store, stored, shard->now_us);
     ss__store_put_session(shard->store, stored);
+    SS_KILL_POINT(DELETE_STAGED);
     return err;
 }
 

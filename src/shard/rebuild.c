@@ -7,6 +7,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "shard/checkpoint.h"
 #include "shard/effect.h"
 #include "shard/fold.h"
@@ -380,6 +381,7 @@ static void finish(struct ss_shard *shard, struct ss_channel *channel, struct re
         ss__answer_now(shard, request);
         return;
     }
+    SS_KILL_POINT(REBUILD_BEFORE);
     int err = check_made(state, made, &failure);
     err = err != 0 ? err : replace(shard, rebuild, state, made);
     if (err != 0) {
@@ -387,6 +389,7 @@ static void finish(struct ss_shard *shard, struct ss_channel *channel, struct re
         return;
     }
     show(shard, channel, rebuild, made);
+    SS_KILL_POINT(REBUILD_SHOWN);
     request->ordinal = watermark_of(state, request->timelines);
     rebuild->states = channel->states;
     ss__fold_deinit(shard, &rebuild->fold);
@@ -424,6 +427,7 @@ void ss__rebuilds_settle(struct ss_shard *shard)
         if (found < 0) {
             fail(shard, rebuild, found, NULL);
         } else if (found > 0) {
+            SS_KILL_POINT(REBUILD_SETTLED);
             end(shard, rebuild);
             ss__answer_now(shard, request);
         }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/kill_point.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/command_flush.h"
@@ -190,6 +191,7 @@ int ss__command_flush_run(const struct ss_env *env, MDB_txn *txn,
         MDB_val key = ss__val_of(put->key, sizeof put->key);
         MDB_val value = ss__val_of(put->row.data, put->row.len);
         err = ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_COMMAND], &key, &value, 0));
+        SS_KILL_POINT(COMMAND_ROWS);
     }
     return err != 0 || plan->puts_count == 0 ? err : put_through(env, txn, plan->through);
 }

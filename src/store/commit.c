@@ -3,6 +3,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "store/command.h"
 #include "store/record.h"
 #include "store/store_state.h"
@@ -218,6 +219,7 @@ static int pad_batch(struct ss_store *store)
             return err;
         }
         move_batch(store);
+        SS_KILL_POINT(COMMIT_MOVED);
     }
     head.serial = ss__log_current(&store->log)->head.serial;
     ss__log_batch_encode(batch->data, store->log.seed, &head);
@@ -245,6 +247,7 @@ int ss__store_commit(struct ss_store *store)
         return 0;
     }
     uint64_t begin_ns = ss__clock_monotonic_ns(store->options.clock);
+    SS_KILL_POINT(COMMIT_BEFORE);
     int err = store->failed ? SS_E_STOREIO : SS_FAULT("store.commit.before");
     err = err != 0 ? err : write_batch(store);
     if (err == 0 && SS_FAULT("store.commit.after") != 0) {
@@ -260,6 +263,7 @@ int ss__store_commit(struct ss_store *store)
         ss__store_abort(store);
         return err;
     }
+    SS_KILL_POINT(COMMIT_AFTER);
     store->stats.commits++;
     settle(store);
     ss__space_check(store);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "store/env.h"
 
 int ss__create_sync(const char *path, struct ss_failure *failure)
@@ -49,6 +50,7 @@ int ss__create_directories(const char *path, struct ss_failure *failure)
         memcpy(part, path, i);
         part[i] = '\0';
         if (mkdir(part, 0750) == 0) {
+            SS_KILL_POINT(DIRECTORY_MADE);
             int err = sync_parent(part, failure);
             if (err != 0) {
                 (void)rmdir(part);    /* so that the next attempt makes and syncs it */
@@ -84,6 +86,7 @@ static int write_identity(struct ss_env *env, const struct ss_meta_shard *identi
         mdb_txn_abort(txn);
         return err;
     }
+    SS_KILL_POINT(SHARD_BEGUN);
     return ss__err_from_lmdb(mdb_txn_commit(txn));
 }
 
@@ -94,12 +97,14 @@ int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
     if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", dir, strerror(errno));
     }
+    SS_KILL_POINT(SHARD_MADE);
     int err = ss__env_open(dir, 1, false, &env, failure);
     if (err != 0) {
         return err;
     }
     err = write_identity(&env, identity);
     ss__env_close(&env);
+    SS_KILL_POINT(SHARD_WRITTEN);
     if (err == SS_E_EXISTS) {
         return err;
     }

@@ -11,6 +11,7 @@
 
 #include <sessionstream/limits.h>
 
+#include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/create.h"
 
@@ -56,6 +57,7 @@ static int take_lock(struct ss_directory *directory, struct ss_failure *failure)
         pwrite(directory->lock_fd, pid, (size_t)len, 0) != len) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
     }
+    SS_KILL_POINT(DIRECTORY_LOCKED);
     return 0;
 }
 
@@ -87,9 +89,11 @@ static int write_identity(const struct ss_directory *directory, struct ss_failur
     if (fd >= 0) {
         good = close(fd) == 0 && good;
     }
+    SS_KILL_POINT(IDENTITY_WRITTEN);
     if (!good || rename(temporary, path) != 0) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
     }
+    SS_KILL_POINT(IDENTITY_NAMED);
     return ss__create_sync(directory->path, failure);
 }
 
@@ -184,6 +188,7 @@ static int create_identity(struct ss_directory *directory, uint32_t shard_count,
         return ss__fail(failure, SS_E_IO, "the kernel gives no random bytes");
     }
     int err = create_shards(directory, failure);
+    SS_KILL_POINT(IDENTITY_BEFORE);
     return err != 0 ? err : write_identity(directory, failure);
 }
 

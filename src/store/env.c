@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/contract.h"
+#include "core/kill_point.h"
 
 #define MAP_BYTES_MAX (UINT64_C(64) << 30)
 #define MAP_ROOM_MIN (UINT64_C(1) << 30)    /* above what there is, however much */
@@ -101,6 +102,7 @@ static int open_databases(struct ss_env *env, bool read_only)
         mdb_txn_abort(txn);
         return code;
     }
+    SS_KILL_POINT(ENV_DATABASES);
     return mdb_txn_commit(txn);
 }
 

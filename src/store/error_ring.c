@@ -1,5 +1,6 @@
 #include "store/error_ring.h"
 
+#include "core/kill_point.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/error_value.h"
@@ -209,6 +210,7 @@ int ss__flush_put_errors(const struct ss_flush *flush, MDB_txn *txn)
     for (uint64_t number = errors->first; number < errors->next && err == 0; number++) {
         const struct ss_buf *value = errors->values[number - errors->first];
         err = value == NULL ? 0 : put_error(flush->env, txn, number, value);
+        SS_KILL_POINT(ERROR_ROWS);
     }
     return err;
 }

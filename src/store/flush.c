@@ -7,6 +7,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "core/log.h"
 #include "store/past.h"
 
@@ -25,6 +26,7 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
         return closed ? SS_E_CLOSED : SS_E_CORRUPT;
     }
     SS_REQUIRE(store->batch.len == 0 && count <= SS_PROJECTIONS_MAX);
+    SS_KILL_POINT(CHECKPOINT_STAGED);
     for (uint32_t i = 0; i < count; i++) {
         SS_REQUIRE(timelines[i].row.ordinal <= session->now.row.ordinal);
     }
@@ -279,6 +281,7 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
         *ret_flush = NULL;
         return looked;
     }
+    SS_KILL_POINT(FLUSH_PLANNED);
     *ret_flush = flush;
     return 1;
 }
@@ -430,6 +433,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     store->stats.stragglers_flushed += flush->stragglers;
     /* Not what became needless since the plan: LMDB has been told of no more. */
     store->stats.records_trimmed += ss__log_trim(&store->log, flush->log.needed_serial);
+    SS_KILL_POINT(FLUSH_SETTLED);
     store->stats.flushes++;
     store->flush_retry_ns = 0;
     free_flush(store, flush);
@@ -486,7 +490,9 @@ int ss__store_forget_log(struct ss_store *store)
         mdb_txn_abort(txn);
         return err;
     }
+    SS_KILL_POINT(FORGET_BEFORE);
     err = ss__err_from_lmdb(mdb_txn_commit(txn));
+    SS_KILL_POINT(FORGET_AFTER);
     if (err == 0) {
         /* Records of the process before do not count here. */
         (void)ss__log_trim(&store->log, log.needed_serial);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/flush.h"
 #include "store/past.h"
@@ -84,9 +85,14 @@ static int put_checkpoint(const struct ss_env *env, MDB_txn *txn, uint64_t sid, 
                           const struct ss_timeline_checkpoint *checkpoint)
 {
     uint32_t projection = checkpoint->row.projection;
-    int err = anew ? remove_entities(env, txn, sid, projection) : 0;
+    int err = 0;
+    if (anew) {
+        err = remove_entities(env, txn, sid, projection);
+        SS_KILL_POINT(CHECKPOINT_ANEW);
+    }
     for (size_t i = 0; i < checkpoint->entities_count && err == 0; i++) {
         err = put_entity(env, txn, sid, projection, &checkpoint->entities[i]);
+        SS_KILL_POINT(CHECKPOINT_ENTITY);
     }
     return err;
 }
@@ -144,6 +150,7 @@ static int remove_session(const struct ss_env *env, MDB_txn *txn, const struct s
     ss__put_be64(key_bytes, sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     int err = remove_catalog(env, txn, item);
+    SS_KILL_POINT(FLUSH_REMOVED);
     err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_SESSION], &key);
     err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_RUNNING], &key);
     return err != 0 ? err : ss__trash_put(env, txn, sid, item->deleted_at >> 32);
@@ -175,6 +182,7 @@ static int move_all(struct ss_flush *flush, MDB_txn *txn)
     int err = SS_FAULT("store.flush.write");
     for (struct ss_flush_item *item = flush->first; item != NULL && err == 0; item = item->next) {
         err = move_item(flush, txn, item);
+        SS_KILL_POINT(FLUSH_ITEM);
     }
     err = err != 0 ? err
                    : ss__trash_sweep(flush->env, txn, flush->oldest_serial,
@@ -195,7 +203,9 @@ void ss__store_flush_run(struct ss_flush *flush)
     if (flush->code != 0) {
         return;
     }
+    SS_KILL_POINT(FLUSH_BEGUN);
     flush->err = move_all(flush, txn);
+    SS_KILL_POINT(FLUSH_MOVED);
     if (flush->err != 0) {
         mdb_txn_abort(txn);
         return;
@@ -205,5 +215,6 @@ void ss__store_flush_run(struct ss_flush *flush)
         mdb_txn_abort(txn);
     } else {
         flush->code = mdb_txn_commit(txn);
+        SS_KILL_POINT(FLUSH_COMMITTED);
     }
 }

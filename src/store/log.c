@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/contract.h"
+#include "core/kill_point.h"
 #include "store/env.h"
 
 #define FIRST_FILE_BYTES (UINT64_C(4) << 20)
@@ -230,7 +231,9 @@ int ss__log_roll(struct ss_log *log, uint64_t bytes)
     }
     /* What the new file says of this one must be true after a crash. */
     int err = mark_end(log);
+    SS_KILL_POINT(ROLL_MARKED);
     err = err != 0 ? err : ss__log_sync(log);
+    SS_KILL_POINT(ROLL_SYNCED);
     if (err != 0) {
         return err;
     }
@@ -350,15 +353,18 @@ static void retire(struct ss_log *log, struct ss_log_file *file)
     uint64_t bytes = file->head.bytes;
     ss__log_file_name(name, file->head.serial);
     ss__log_file_close(file);
+    SS_KILL_POINT(RETIRE_BEFORE);
     bool useful = log->spares_count < SS_LOG_SPARES_MAX && bytes >= log->file_bytes_max;
     if (useful) {
         spare_name(spare, log->next_spare);
         useful = renameat(log->dir_fd, name, log->dir_fd, spare) == 0;
     }
     if (useful) {
+        SS_KILL_POINT(RETIRE_SPARE);
         log->spares[log->spares_count++] = (struct ss_log_spare){ log->next_spare++, bytes };
     } else {
         (void)unlinkat(log->dir_fd, name, 0);    /* if it stays, the next start takes it out */
+        SS_KILL_POINT(RETIRE_GONE);
     }
 }
 

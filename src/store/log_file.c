@@ -12,6 +12,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "store/env.h"
 
 #define FILL_BYTES (1u << 20)
@@ -47,6 +48,7 @@ static int write_zeros(int fd, uint64_t bytes)
     for (uint64_t at = 0; at < bytes && code == 0; at += FILL_BYTES) {
         uint64_t left = bytes - at;
         code = write_at(fd, zeros, left < FILL_BYTES ? (size_t)left : FILL_BYTES, at);
+        SS_KILL_POINT(FILL_WITHIN);
         if (code == 0 && fdatasync(fd) != 0) {
             code = errno;
         }
@@ -63,6 +65,7 @@ int ss__log_file_fill(int dir_fd, const char *name, uint64_t bytes)
     }
     int code = SS_FAULT("log.fill");    /* an errno */
     code = code != 0 ? code : write_zeros(fd, bytes);
+    SS_KILL_POINT(FILL_AFTER);
     (void)close(fd);    /* synced already */
     if (code != 0) {
         (void)unlinkat(dir_fd, name, 0);    /* if it stays, the next attempt truncates it */
@@ -110,9 +113,15 @@ static int begin_life(int dir_fd, const char *name, const struct ss_log_file *fi
     ss__log_head_encode(block, &file->head);
     ss__log_file_name(serial_name, file->head.serial);
     int code = write_at(file->fd, block, sizeof block, 0);
-    bool named = code == 0 && fdatasync(file->fd) == 0 &&
-                 renameat(dir_fd, name, dir_fd, serial_name) == 0 && fsync(dir_fd) == 0;
-    return code != 0 || named ? code : errno;
+    if (code != 0 || fdatasync(file->fd) != 0) {
+        return code != 0 ? code : errno;
+    }
+    SS_KILL_POINT(CREATE_SYNCED);
+    if (renameat(dir_fd, name, dir_fd, serial_name) != 0) {
+        return errno;
+    }
+    SS_KILL_POINT(CREATE_NAMED);
+    return fsync(dir_fd) == 0 ? 0 : errno;
 }
 
 int ss__log_file_create(int dir_fd, const char *spare, const struct ss_log_head *head,
@@ -124,8 +133,10 @@ int ss__log_file_create(int dir_fd, const char *spare, const struct ss_log_head 
         return SS_E_NOMEM;
     }
     *file = (struct ss_log_file){ .head = *head, .fd = -1, .end = SS_LOG_BLOCK_BYTES };
+    SS_KILL_POINT(CREATE_BEFORE);
     int code = SS_FAULT("log.create");    /* an errno */
     code = code != 0 ? code : open_new(dir_fd, spare, head->bytes, &file->fd);
+    SS_KILL_POINT(CREATE_FILLED);
     code = code != 0 ? code : map_file(file);
     code = code != 0 ? code : begin_life(dir_fd, spare == NULL ? NEW_NAME : spare, file);
     if (code != 0) {
@@ -202,8 +213,14 @@ void ss__log_file_close(struct ss_log_file *file)
 int ss__log_file_append(struct ss_log_file *file, const uint8_t *data, size_t len)
 {
     SS_REQUIRE(len % SS_LOG_BLOCK_BYTES == 0 && len <= file->head.bytes - file->end);
+    SS_KILL_POINT(APPEND_BEFORE);
+    if (SS_KILL_DUE(APPEND_TORN)) {
+        (void)write_at(file->fd, data, len / 2, file->end);    /* a process that ends here */
+        SS_KILL_NOW(APPEND_TORN);
+    }
     int code = SS_FAULT("log.write");    /* an errno */
     code = code != 0 ? code : write_at(file->fd, data, len, file->end);
+    SS_KILL_POINT(APPEND_AFTER);
     if (code == 0) {
         file->end += len;
     }
@@ -222,10 +239,12 @@ int ss__log_file_mark(struct ss_log_file *file, const uint8_t block[SS_LOG_BLOCK
 
 int ss__log_file_sync(struct ss_log_file *file)
 {
+    SS_KILL_POINT(SYNC_BEFORE);
     int code = SS_FAULT("log.sync");    /* an errno */
     if (code == 0 && fdatasync(file->fd) != 0) {
         code = errno;
     }
+    SS_KILL_POINT(SYNC_AFTER);
     return ss__err_from_lmdb(code);
 }
 

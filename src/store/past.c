@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/kill_point.h"
 #include "store/bytes_order.h"
 
 #define HEAD_BYTES (17u + SS_CHECKSUM_BYTES)
@@ -392,6 +393,7 @@ int ss__past_put(const struct ss_env *env, MDB_txn *txn, const struct ss_past *p
     for (uint32_t i = 0; i < past->head.parts && err == 0; i++) {
         key.part = i + 1;
         err = put(env, txn, &key, past->bytes.data + begin, past->ends[i] - begin);
+        SS_KILL_POINT(PAST_PART);
         begin = past->ends[i];
     }
     return err != 0 ? err : prune(env, txn, key.sid, past->head.code);

@@ -1,5 +1,6 @@
 /* What the last process left: which events are in the log and in no segment yet. */
 #include "core/hash.h"
+#include "core/kill_point.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/command.h"
@@ -226,6 +227,7 @@ static int on_record(void *ctx, struct ss_log_file *file, uint64_t position,
                      const struct ss_log_record *record, bool damaged)
 {
     struct recovery *recovery = ctx;
+    SS_KILL_POINT(RECOVER_RECORD);
     note_sid(recovery, record, damaged);
     if (!damaged && record->kind == SS_LOG_SESSION) {
         return take_birth(recovery, file, position, record);
@@ -392,6 +394,7 @@ int ss__recover(struct ss_store *store, struct ss_store_report *report,
                         "`ssctl store check`", store->options.shard_index, store->dir,
                         err == SS_E_CORRUPT ? "a file of it is missing" : ss_error_text(err));
     }
+    SS_KILL_POINT(RECOVER_AFTER);
     judge_timelines(store, report);
     ss__commands_bound(store);
     settle_handles(store);

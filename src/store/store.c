@@ -5,6 +5,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/create.h"
@@ -170,7 +171,9 @@ static int open_meta(struct ss_store *store, struct ss_store_report *report,
     if (err == 0) {
         err = begin_run(store, txn, report);
         if (err == 0) {
+            SS_KILL_POINT(RUN_BEFORE);
             err = ss__err_from_lmdb(mdb_txn_commit(txn));
+            SS_KILL_POINT(RUN_AFTER);
         } else {
             mdb_txn_abort(txn);
         }
@@ -246,6 +249,7 @@ static int judge_damage(struct ss_store *store, struct ss_store_report *report)
 static int begin_log(struct ss_store *store)
 {
     int err = ss__log_roll(&store->log, 0);
+    SS_KILL_POINT(BEGIN_LOG_AFTER);
     if (err == 0 && store->log_durability != (uint8_t)store->options.durability) {
         store->log_durability = (uint8_t)store->options.durability;
         err = note_run(store, false);
@@ -351,8 +355,11 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
 static void end_run(struct ss_store *store)
 {
     /* The mark must not reach the disk before what it vouches for. */
+    SS_KILL_POINT(CLOSE_BEFORE);
     int err = ss__store_sync(store);
+    SS_KILL_POINT(CLOSE_SYNCED);
     err = err != 0 ? err : note_run(store, true);
+    SS_KILL_POINT(CLOSE_AFTER);
     if (err != 0) {
         ss__log(SS_LOG_WARN, "the store could not be marked as closed in order",
                 "shard=%u error=%s", store->options.shard_index, ss_error_name(err));

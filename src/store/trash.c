@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/layout.h"
 
@@ -162,6 +163,7 @@ static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor,
     int err = remove_keys(env, txn, SS_DB_SEGMENT, sid, removed);
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_ENTITY, sid, removed);
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_CHECKPOINT, sid, removed);
+    SS_KILL_POINT(TRASH_SWEPT);
     if (err != 0 || *removed >= SS_TRASH_KEYS_MAX) {
         return err != 0 ? err : 1;
     }
@@ -218,6 +220,7 @@ int ss__trash_sweep(const struct ss_env *env, MDB_txn *txn, uint64_t oldest_seri
     err = more < 0 ? more : forget_done(cursor, oldest_serial, &forgotten);
     mdb_cursor_close(cursor);
     if (forgotten > 0) {
+        SS_KILL_POINT(TRASH_FORGOTTEN);
         err = err != 0 ? err : put_oldest(env, txn, oldest_serial);
     }
     if (err == 0) {
