@@ -98,13 +98,13 @@ export async function freePort() {
     throw new Error('no free port');
 }
 
-const baseOptions = ['--shards', '2', '--store-map', '256MiB', '--min-free', '0'];
+export const baseOptions = ['--shards', '2', '--store-map', '256MiB', '--min-free', '0'];
 
 export class Daemon {
     // Starts the daemon and resolves once it serves. Options: dir, port, flags (added to, or with
-    // bare: instead of, the usual ones), under (a program that runs it).
+    // bare: instead of, the usual ones), under (a program that runs it), env (more variables).
     static async start({ dir = path.join(makeDirectory(), 'data'), port, flags = [],
-                         bare = false, under = [] } = {}) {
+                         bare = false, under = [], env = {} } = {}) {
         const daemon = new Daemon();
         daemon.dir = dir;
         daemon.port = port ?? await freePort();
@@ -112,7 +112,8 @@ export class Daemon {
         const all = ['--listen', `127.0.0.1:${daemon.port}`, '--data', dir,
                      ...(bare ? [] : baseOptions), ...flags];
         const [program, ...words] = [...under, daemonFile, ...all];
-        daemon.child = spawn(program, words, { stdio: ['ignore', 'inherit', 'pipe'] });
+        daemon.child = spawn(program, words, { stdio: ['ignore', 'inherit', 'pipe'],
+                                               env: { ...process.env, ...env } });
         running.add(daemon);
         daemon.exited = new Promise((resolve) => {
             daemon.child.once('close', (code, signal) => {
@@ -332,7 +333,8 @@ export class RawSocket {
 
 // ---- the end ----
 
-function cleanUp() {
+// Ends what was started and removes what was written.
+export function cleanUp() {
     for (const daemon of running) {
         daemon.child.kill('SIGKILL');
     }

@@ -1,6 +1,6 @@
 // An orderly stop: 1001 to every websocket, status 0 in time; the second signal does not wait.
-import { Client, Daemon, RawSocket, check, checkSame, main, startInference,
-         within } from './harness.mjs';
+import { Client, Daemon, RawSocket, check, checkSame, main, request, runProgram, ssctlFile,
+         startInference, within } from './harness.mjs';
 
 const limitMs = 5000;
 
@@ -77,4 +77,165 @@ async function secondSignal() {
     deaf.close();
 }
 
-await main({ orderly, bounded, secondSignal });
+// ---- under load ----
+
+const v2 = { protocol: 'sessionstream.v2.json' };
+const benchType = 'type.googleapis.com/sessionstream.apps.bench.v1.BenchPublishCommand';
+const loadedSessions = ['load-a', 'load-b', 'load-c'];
+const entities = 8;
+
+// What a client knows of a session over its connections: every event once, in order.
+class Watcher {
+    constructor(sessionId) {
+        this.sessionId = sessionId;
+        this.ordinal = 0;
+        this.shown = new Map();    // entity -> number of the command
+        this.faults = [];
+    }
+
+    async connect(port) {
+        this.client = await Client.connect(port, v2);
+        const answered = new Promise((resolve) => {
+            this.client.onFrame = (frame) => {
+                this.take(frame);
+                if (frame.subscribed !== undefined) {
+                    resolve(frame.subscribed);
+                }
+            };
+        });
+        this.client.send({ subscribe: { sessionId: this.sessionId, resume: this.cursor } });
+        return within(answered, 'subscribed');
+    }
+
+    take(frame) {
+        const [kind] = Object.keys(frame);
+        if (kind === 'snapshot') {
+            this.ordinal = Number(frame.snapshot.snapshotOrdinal ?? 0);
+            this.shown = new Map((frame.snapshot.entities ?? [])
+                .map(({ id, payload }) => [id, payload.sentNs]));
+        } else if (kind === 'uiEvent') {
+            const { eventOrdinal, payload } = frame.uiEvent;
+            if (Number(eventOrdinal) !== this.ordinal + 1) {
+                this.faults.push(`${eventOrdinal} after ${this.ordinal}`);
+            }
+            this.ordinal = Number(eventOrdinal);
+            this.shown.set(String(payload.entity ?? 0), payload.sentNs);
+        } else if (kind === 'error') {
+            this.faults.push(frame.error);
+        }
+        this.cursor = frame[kind].cursor ?? this.cursor;
+    }
+
+    text() {
+        return JSON.stringify([this.ordinal, [...this.shown].sort()]);
+    }
+}
+
+// Submits without pause; @sent: session -> number -> the ordinal that was answered, or null.
+function writeOn(client, sent, next, onAnswer) {
+    const waiting = new Map();
+    const refused = [];
+    const submit = () => {
+        const number = next();
+        const sessionId = loadedSessions[number % loadedSessions.length];
+        sent.get(sessionId).set(String(number), null);
+        waiting.set(`r${number}`, [sessionId, String(number)]);
+        client.submit(sessionId, 'BenchPublish', { '@type': benchType, sentNs: String(number),
+                                                   entity: number % entities }, `r${number}`);
+    };
+    client.onFrame = ({ accepted, error }) => {
+        const [sessionId, number] = waiting.get((accepted ?? error).requestId);
+        if (accepted === undefined) {
+            refused.push(error.code);
+            return;
+        }
+        sent.get(sessionId).set(number, Number(accepted.ordinal));
+        onAnswer();
+        submit();
+    };
+    for (let i = 0; i < 32; i++) {
+        submit();
+    }
+    return refused;
+}
+
+async function storedIn(port, sessionId) {
+    const stored = new Map();    // number -> ordinal
+    let ordinal = 0;
+    let gaps = 0;
+    for (let more = true; more;) {
+        const { body } = await request(port, 'GET',
+                                       `/v1/sessions/${sessionId}/events?after=${ordinal}`);
+        const page = JSON.parse(body);
+        for (const event of page.events) {
+            gaps += Number(event.ordinal) !== ordinal + 1;
+            ordinal = Number(event.ordinal);
+            stored.set(event.payload.sentNs, ordinal);
+        }
+        more = page.more ?? false;
+    }
+    checkSame(`${sessionId}: no gaps`, [gaps, stored.size], [0, ordinal]);
+    return stored;
+}
+
+async function underLoad() {
+    const flags = ['--app', 'bench', '--app-option', `entities=${entities}`,
+                   '--log-window', '1MiB', '--stop-timeout', '5s', '--gateways', '2'];
+    let daemon = await Daemon.start({ flags });
+    const { dir, port } = daemon;
+    const sent = new Map(loadedSessions.map((id) => [id, new Map()]));
+    const watchers = [...loadedSessions, ...loadedSessions].map((id) => new Watcher(id));
+    let number = 0;
+    for (let round = 1; round <= 3; round++) {
+        for (const watcher of watchers) {
+            await watcher.connect(port);
+        }
+        let answers = 0;
+        let began;
+        const stop = () => {
+            if (++answers === 300 * round) {
+                began = performance.now();
+                daemon.signal('SIGTERM');
+            }
+        };
+        const writers = [];
+        for (let i = 0; i < 3; i++) {
+            writers.push(await Client.connect(port, v2));
+        }
+        const refused = writers.map((client) => writeOn(client, sent, () => ++number, stop));
+        const { code } = await within(daemon.exited, 'exit');
+        const clients = [...writers, ...watchers.map(({ client }) => client)];
+        const codes = (await Promise.all(clients.map(({ closed }) => closed))).map((end) => end.code);
+        checkSame(`${round}: status 0`, code, 0);
+        check(`${round}: within the stop timeout`, performance.now() - began < limitMs,
+              `${performance.now() - began} ms`);
+        checkSame(`${round}: every socket is closed with 1001`, [...new Set(codes)], [1001]);
+        checkSame(`${round}: what is refused is told that the daemon stops`,
+                  [...new Set(refused.flat())].filter((other) => other !== 'stopping'), []);
+        const checked = runProgram(ssctlFile, ['store', 'check', dir]);
+        check(`${round}: the store is clean`, checked.status === 0, checked.output);
+
+        daemon = await Daemon.start({ dir, port, flags });
+        for (const [sessionId, numbers] of sent) {
+            const stored = await storedIn(port, sessionId);
+            const lost = [...numbers].filter(([name, ordinal]) =>
+                ordinal !== null && stored.get(name) !== ordinal);
+            checkSame(`${round}: ${sessionId} has all that was accepted, at its place`, lost, []);
+            const silent = [...stored].filter(([name]) => numbers.get(name) === null);
+            checkSame(`${round}: ${sessionId} has nothing that was not answered`, silent, []);
+        }
+        for (const watcher of watchers) {
+            const answer = await watcher.connect(port);
+            checkSame(`${round}: a follower had been sent everything`, answer.recovered, true);
+            const fresh = new Watcher(watcher.sessionId);
+            await fresh.connect(port);
+            checkSame(`${round}: it knows what the session is`, watcher.text(), fresh.text());
+            checkSame(`${round}: and missed nothing, got nothing twice`, watcher.faults, []);
+            watcher.client.socket.terminate();
+            fresh.client.socket.terminate();
+        }
+    }
+    await daemon.stop();
+}
+
+await main({ orderly, bounded, secondSignal, underLoad });
