@@ -1,223 +1,400 @@
-// Invariants I1 and I4 under kill -9: what was accepted is there, without gaps, and a snapshot is
-// the fold of the log. Needs --daemon and --ssctl; --kills N, --seed N, --durability MODE,
-// --answers N (at most so many before a kill), --recoveries N (starts after each).
+// Invariants I1 to I4 under kill -9. Writers journal every answer outside the daemon; it is killed
+// at random moments and at each kill point; after each restart what was acknowledged is there,
+// once, in order, a snapshot is the fold of the log, and the store is clean. tools/torture runs it.
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { Client, Daemon, argument, check, main, request, runProgram, ssctlFile,
+import { Daemon, argument, check, daemonFile, freePort, main, makeDirectory, runProgram, ssctlFile,
          within } from '../integration/harness.mjs';
+import { Follower } from './follower.mjs';
+import { payloadOf } from './fold.mjs';
+import { Http } from './http.mjs';
+import { Journal } from './journal.mjs';
+import { Plan, listPoints } from './plan.mjs';
+import { killedAt, startAndKill } from './processes.mjs';
+import { Random } from './random.mjs';
+import { choose, digest, judge, read, readWhole, sendAgain } from './verify.mjs';
+import { Load } from './workload.mjs';
 
 const kills = Number(argument('kills', '20'));
+const minutes = Number(argument('minutes', '0'));    // 0: until all kills are done
 const seed = Number(argument('seed', '1'));
 const durability = argument('durability', 'fsync');
-const recoveries = Number(argument('recoveries', '2'));
-const hotSessions = 12;
-const entities = 40;
-const inFlight = 64;
-const writers = 3;
-const answersMax = Number(argument('answers', '6000'));
-const type = 'type.googleapis.com/sessionstream.apps.bench.v1.BenchPublishCommand';
+const onlyPoint = argument('point', '');
+const answersMax = Number(argument('answers', '1500'));    // before a kill at a random moment
+const recoveries = Number(argument('recoveries', '5'));    // starts after each kill
+const moduleFile = path.resolve(argument('module'));
+const answersForPoint = 4000;    // by then a point is reached, or the daemon is killed all the same
+const modes = ['fsync', 'interval:50ms', 'none'];
+const wholeEvery = 10;           // rounds after which sessions are read from the first event on
+const roundsMore = 12;           // for points that were chosen and not reached in time
+const wholeExtra = 150;          // so many of those that did not change
+const createEvery = onlyPoint === '' ? 4 : 1;
+const freezeMs = 30;
+
+const random = new Random(seed);
+
 // Small enough that log files roll, tails straggle and states leave memory all the time.
-const flags = ['--app', 'bench', '--app-option', `entities=${entities}`,
-               '--log-window', '1MiB', '--session-cache', '1MiB', '--durability', durability];
-
-// A small generator, so that a seed repeats the choices.
-function randomFrom(start) {
-    let state = start >>> 0 || 1;
-    return (below) => {
-        state ^= state << 13;
-        state ^= state >>> 17;
-        state ^= state << 5;
-        return (state >>> 0) % below;
-    };
+function flagsFor(mode, broken) {
+    return ['--app', moduleFile, '--app-option', `broken=${broken ? 1 : 0}`, '--log-window', '1MiB',
+            '--session-cache', '1MiB', '--durability', mode];
 }
 
-const random = randomFrom(seed * 2654435761);
-
-// What the clients know of a session: submits by their number, accepted ordinals with what they
-// hold, the epoch that was shown.
-class Journal {
-    constructor() {
-        this.sessions = new Map();
-    }
-
-    of(sessionId) {
-        if (!this.sessions.has(sessionId)) {
-            this.sessions.set(sessionId, { sent: new Map(), accepted: new Map(), newest: 0,
-                                           epoch: null });
-        }
-        return this.sessions.get(sessionId);
-    }
+// @torn: a batch that was being written may be cut off, which the check cannot tell from damage.
+function checkStore(dir, torn = false) {
+    const { status, output } = runProgram(ssctlFile, ['store', 'check', dir]);
+    const findings = output.split('\n').filter((line) => /^shard \d+: /.test(line));
+    const harmless = torn && status === 1 && findings.length > 0 &&
+        findings.every((line) => line.includes('the last batch was cut off'));
+    return status === 0 || harmless ? [] : [`ssctl store check: ${status} ${output}`];
 }
 
-function pickSession(round) {
-    // Some live through all rounds, some are young, some come once.
-    const kind = random(10);
-    return kind < 7 ? `hot-${random(hotSessions)}`
-         : kind < 9 ? `round-${round}-${random(30)}` : `once-${round}-${random(100000)}`;
-}
-
-let number = 1;    // names a submit; its sentNs and, as text, in its payload
-
-function submitOne(client, journal, round, waiting) {
-    const sessionId = pickSession(round);
-    const id = number++;
-    const entity = random(entities);
-    const payload = Buffer.from(`${id}:`.padEnd(16 + random(random(8) === 0 ? 6000 : 400), 'x'));
-    journal.of(sessionId).sent.set(id, entity);
-    waiting.set(`r${id}`, { sessionId, id, entity });
-    client.submit(sessionId, 'BenchPublish',
-                  { '@type': type, payload: payload.toString('base64'), sentNs: `${id}`, entity },
-                  `r${id}`);
-}
-
-function write(client, journal, round, onAnswer, refused) {
-    const waiting = new Map();
-    client.onFrame = (frame) => {
-        const answer = frame.accepted ?? frame.error;
-        const what = waiting.get(answer?.requestId);
-        waiting.delete(answer?.requestId);
-        if (frame.accepted !== undefined && what !== undefined) {
-            const session = journal.of(what.sessionId);
-            const ordinal = Number(frame.accepted.ordinal);
-            session.accepted.set(ordinal, what);
-            session.newest = Math.max(session.newest, ordinal);
-        } else {
-            refused.push(frame);
-        }
-        onAnswer();
-        if (client.ended === undefined) {
-            submitOne(client, journal, round, waiting);
-        }
-    };
-    for (let i = 0; i < inFlight; i++) {
-        submitOne(client, journal, round, waiting);
+class Torture {
+    constructor(points) {
+        this.plan = new Plan(points, random, onlyPoint !== '');
+        this.hasPoints = points.size > 0;
+        this.base = makeDirectory();
+        this.dir = path.join(this.base, 'data');
+        this.journal = new Journal(path.join(this.base, 'journal'));
+        this.followers = [];
+        this.everFollowed = [];
+        this.starts = 0;
+        this.cuts = 0;
+        this.creates = 0;
+        this.read = 0;
+        this.mode = modes[0];
+        this.epochs = { certain: 0, perhaps: 0 };    // changes so far
     }
-}
 
-async function writeAndKill(daemon, journal, round) {
-    const target = 1 + random(answersMax);
-    const stopped = random(8) === 0;    // frozen for a moment in the middle
-    const refused = [];
-    let count = 0;
-    let reached;
-    const killed = new Promise((resolve) => { reached = resolve; });
-    const onAnswer = () => {
-        count++;
-        if (stopped && count === target >> 1) {
-            daemon.signal('SIGSTOP');
-            setTimeout(() => daemon.signal('SIGCONT'), 30);
-        }
-        if (count === target) {
-            daemon.signal('SIGKILL');
-            reached();
-        }
-    };
-    const clients = [];
-    for (let i = 0; i < writers; i++) {
-        clients.push(await Client.connect(daemon.port, { protocol: 'sessionstream.v2.json' }));
+    nextMode() {
+        return durability === 'mixed' ? random.pick(modes) : durability;
     }
-    clients.forEach((client) => write(client, journal, round, onAnswer, refused));
-    await within(killed, `${target} answers`);
-    await within(daemon.exited, 'death of the daemon');
-    await Promise.all(clients.map((client) => client.closed));
-    return { target, refused };
-}
 
-const numberOf = (entity) => Number(Buffer.from(entity.payload.payload ?? '', 'base64').toString()
-    .split(':')[0] || entity.payload.sentNs);
+    // ---- the kill under load ----
 
-// What is wrong with a session, as texts.
-function judge(sessionId, known, snapshot) {
-    const faults = [];
-    const ordinal = Number(snapshot.snapshotOrdinal ?? snapshot.ordinal ?? 0);
-    if (ordinal < known.newest) {
-        faults.push(`${sessionId}: accepted ${known.newest}, stored ${ordinal}`);
-    }
-    // Without a sync before each ack, clients are to notice an unclean end.
-    if (durability === 'fsync' && known.epoch !== null && snapshot.epoch !== known.epoch) {
-        faults.push(`${sessionId}: epoch ${known.epoch} became ${snapshot.epoch}`);
-    }
-    known.epoch = snapshot.epoch;
-    if (ordinal > known.sent.size) {
-        faults.push(`${sessionId}: ${ordinal} events of ${known.sent.size} submits`);
-    }
-    const last = new Map();    // the fold of what is known to be in the log
-    for (const [at, what] of known.accepted) {
-        if (at > (last.get(what.entity)?.at ?? 0)) {
-            last.set(what.entity, { at, id: what.id });
+    // Starts a daemon that ends at @choice; null when it did so before it served.
+    async start(choice, flags) {
+        this.starts++;
+        try {
+            this.latest = await Daemon.start({ dir: this.dir, port: this.port, flags,
+                                               env: choice?.env ?? {} });
+            return this.latest;
+        } catch (error) {
+            this.log = error.message;
+            if (choice !== null && killedAt(error.message) === choice.name) {
+                return null;
+            }
+            throw error;
         }
     }
-    const shown = new Map((snapshot.entities ?? []).map((entity) =>
-        [Number(String(entity.id).replace(/\D/g, '')), entity]));
-    for (const [entity, { at, id }] of last) {
-        const stored = shown.get(entity);
-        const storedAt = Number(stored?.lastEventOrdinal ?? 0);
-        if (stored === undefined || storedAt < at || (storedAt === at && numberOf(stored) !== id)) {
-            faults.push(`${sessionId}/${entity}: event ${at} (${id}) is not in ` +
-                        `${JSON.stringify(stored)?.slice(0, 200)}`);
-        } else if (storedAt > at && (known.accepted.has(storedAt) ||
-                                     known.sent.get(numberOf(stored)) !== entity)) {
-            faults.push(`${sessionId}/${entity}: shows ${storedAt}, which is another's`);
+
+    // Followers of a generation of hot sessions; old ones have seen enough.
+    chooseFollowers(round) {
+        const generation = Math.floor(round / 8);
+        if (this.generation !== generation) {
+            this.generation = generation;
+            this.followers = [0, 1, 2, 3].map((i) => new Follower(`hot-${generation}-${i}`));
+            this.everFollowed.push(...this.followers);
         }
     }
-    return faults;
-}
 
-async function verify(daemon, journal, all) {
-    const faults = [];
-    for (const [sessionId, known] of journal.sessions) {
-        if (!all && !sessionId.startsWith('hot-') && random(10) !== 0) {
-            continue;
+    // Resolves with how it was killed, and faults.
+    async killUnderLoad(round) {
+        const broken = round % 2 === 1;
+        const choice = this.plan.nextLoad(broken);
+        const stops = choice !== null && this.plan.stops.has(choice.name);
+        const target = choice !== null && !stops ? answersForPoint : 1 + random.below(answersMax);
+        const frozen = random.once(8);
+        this.modeBefore = this.mode;
+        this.mode = this.nextMode();
+        this.chooseFollowers(round);
+        const daemon = await this.start(choice, flagsFor(this.mode, broken));
+        if (daemon === null) {
+            this.plan.settle(choice, true);
+            return { how: `${choice.name}, pass ${choice.passes}, at the start`, faults: [],
+                     stopping: false };
         }
-        const read = await request(daemon.port, 'GET', `/v1/sessions/${sessionId}/snapshot`);
-        if (read.status === 200) {
-            faults.push(...judge(sessionId, known, JSON.parse(read.body)));
-        } else if (read.status !== 404 || known.newest > 0) {
-            faults.push(`${sessionId}: ${read.status} ${read.body}`);
+        let answers = 0;
+        const onAnswer = () => {
+            answers++;
+            if (frozen && answers === target >> 1) {
+                daemon.signal('SIGSTOP');
+                setTimeout(() => daemon.signal('SIGCONT'), freezeMs);
+            }
+            if (answers === target) {
+                daemon.signal(stops ? 'SIGTERM' : 'SIGKILL');
+            }
+        };
+        const load = new Load({ port: this.port, journal: this.journal, random, round, broken,
+                                followers: this.followers, stopping: stops, onAnswer,
+                                past: choice?.name === 'past.part' });
+        const loaded = load.run();
+        // A writer that was refused stops, so the target may never come.
+        const stuck = setInterval(() => load.refused.length > 0 && daemon.signal('SIGKILL'), 1000);
+        const { code, signal } = await within(daemon.exited, 'death of the daemon', 120000);
+        clearInterval(stuck);
+        await within(loaded, 'end of the clients');
+        const reached = choice !== null && killedAt(daemon.log) === choice.name;
+        if (choice !== null) {
+            this.plan.settle(choice, reached);
         }
+        this.log = daemon.log;
+        const faults = load.refused.map((answer) => JSON.stringify(answer));
+        if (signal !== 'SIGKILL' && !(stops && code === 0)) {
+            faults.push(`the daemon ended with ${code} ${signal}: ${daemon.log.slice(-1500)}`);
+        }
+        const where = reached ? `${choice.name}, pass ${choice.passes},`
+                    : choice === null ? 'a random moment'
+                    : `a random moment (not ${choice.passes} passes of ${choice.name})`;
+        return { how: `${where} after ${answers} answers${broken ? ', broken' : ''}`, faults,
+                 stopping: stops };
     }
-    return faults;
-}
 
-function checkStore(dir) {
-    const checked = runProgram(ssctlFile, ['store', 'check', dir]);
-    return checked.status === 0 ? '' : checked.output;
-}
+    // ---- recovery, again and again ----
 
-async function torture() {
-    const journal = new Journal();
-    let daemon = await Daemon.start({ flags });
-    const { dir, port } = daemon;
-    let total = 0;
-    for (let round = 1; round <= kills; round++) {
-        const { target, refused } = await writeAndKill(daemon, journal, round);
-        total += target;
-        const copy = path.join(path.dirname(dir), 'killed');
-        fs.rmSync(copy, { recursive: true, force: true });
-        fs.cpSync(dir, copy, { recursive: true });    // kept if something is wrong with it
-        let damage = checkStore(dir);
-        // A start that is cut short, too, leaves what the next one needs.
+    // A start that does not come to its end: at a point, or after some milliseconds.
+    async cutStart(flags) {
+        const choice = onlyPoint === '' && random.once(4) ? null : this.plan.nextStart();
+        const how = choice === null ? { ms: random.below(150) } : { env: choice.env };
+        this.cuts++;
+        const { log, code, signal } = await startAndKill({ dir: this.dir, port: this.port, flags,
+                                                           ...how });
+        if (choice !== null) {
+            this.plan.settle(choice, killedAt(log) === choice.name);
+        }
+        this.log += log;
+        return signal === 'SIGKILL' ? [] : [`a start ended with ${code} ${signal}: ${log}`];
+    }
+
+    // What the contents are, as a fresh start shows them.
+    async startAndRead(flags, sessions, faults) {
+        const daemon = await this.start(null, flags);
+        const http = new Http(this.port);
+        const found = await read(http, sessions);
+        this.read += sessions.length;
+        this.digests.push(digest(found, this.mode === 'fsync'));
+        this.log += daemon.log;
+        if (new Set(this.digests).size > 1) {
+            faults.push(`the ${this.digests.length}th start shows other contents`);
+        }
+        return { daemon, http, found };
+    }
+
+    // Each start finds what the one before it found. Leaves the last one running.
+    async recover(flags, sessions, faults) {
+        this.digests = [];
         for (let i = 1; i < recoveries; i++) {
-            daemon = await Daemon.start({ dir, port, flags });
-            await daemon.kill();
-            damage += checkStore(dir);
+            if (i % 2 === 0) {
+                faults.push(...await this.cutStart(flags));
+            } else {
+                const { daemon, http } = await this.startAndRead(flags, sessions, faults);
+                http.close();
+                await daemon.kill();
+            }
         }
-        daemon = await Daemon.start({ dir, port, flags });
-        const faults = await verify(daemon, journal, round % 5 === 0 || round === kills);
-        const good = check(`kill ${round} (seed ${seed}, ${durability}, ${target} answers): ` +
-                           'acked is kept, the store is clean',
-                           damage === '' && faults.length === 0 && refused.length === 0,
-                           { damage, faults: faults.slice(0, 5), refused: refused.slice(0, 2) });
-        if (!good) {
-            fs.cpSync(copy, `${path.dirname(dir)}-kept-${round}`, { recursive: true });
-            console.log(`the directory as it was: ${path.dirname(dir)}-kept-${round}`);
-            break;
+        return this.startAndRead(flags, sessions, faults);
+    }
+
+    // Every epoch changes when a process is killed that synced later or never, as that of the round
+    // before was after it had been read; with an orderly stop, unless that had come to its end. It
+    // may change when a batch was cut off: that could as well be damage to an acknowledged one.
+    countEpochs(stopping) {
+        const late = this.mode !== 'fsync';
+        this.epochs.certain += (this.modeBefore !== 'fsync') + (late && !stopping);
+        this.epochs.perhaps += (late && stopping) + this.log.includes('every epoch changes');
+        return { ...this.epochs };
+    }
+
+    // Those who were cut off come back with their cursors, and know what the session is.
+    async verifyFollowers() {
+        const faults = [];
+        for (const follower of this.followers) {
+            await follower.connect(this.port);
+            const { fold } = this.journal.session(follower.sessionId, 'open');
+            await follower.reach(fold.ordinal);
+            if (follower.fold.boardText() !== fold.boardText() ||
+                follower.fold.tallyText() !== fold.tallyText()) {
+                follower.fault(`it has ${follower.fold.boardText().slice(0, 300)}, stored is ` +
+                               fold.boardText().slice(0, 300));
+            }
+            faults.push(...follower.faults.splice(0));
+        }
+        return faults;
+    }
+
+    // Commands with a key have one result, and are stored once.
+    async verifyKeys(http) {
+        const faults = await sendAgain(http, this.journal, random, 10);
+        const keyed = [...this.journal.sessions.values()].filter((session) =>
+            session.kind === 'keyed' && (session.touched || session.accepted.size > 0));
+        return faults.concat(judge(await read(http, keyed), { ...this.epochs }));
+    }
+
+    // Everything after a kill. Returns how many sessions were looked at.
+    async verify(round, stopping, faults) {
+        const whole = round % wholeEvery === 0 || round === kills;
+        const sessions = choose(this.journal, random, whole ? wholeExtra : 4);
+        const flags = flagsFor(this.mode, round % 2 === 1);
+        const { daemon, http, found } = await this.recover(flags, sessions, faults);
+        faults.push(...judge(found, this.countEpochs(stopping)));
+        faults.push(...await this.verifyFollowers());
+        faults.push(...await this.verifyKeys(http));
+        for (const session of whole ? sessions : []) {
+            faults.push(...await readWhole(http, session));
+        }
+        this.forget(round);
+        http.close();
+        await daemon.kill();
+        await Promise.all(this.followers.map((follower) => follower.client.closed));
+        return sessions.length;
+    }
+
+    // What nobody will use again need not be read for ever.
+    forget(round) {
+        for (const [key, { session, ordinal }] of this.journal.keys) {
+            const inUse = session.id.startsWith(`keyed-${Math.floor(round / 4)}-`);
+            if (ordinal !== 0 && !inUse && random.once(4)) {
+                this.journal.keys.delete(key);
+            }
         }
     }
-    console.log(`${total} answers, ${journal.sessions.size} sessions`);
-    await daemon.stop();
-    check('after an orderly stop the store is clean', checkStore(dir) === '');
+
+    // ---- a new directory ----
+
+    // The first start ends somewhere; the next one makes the directory complete.
+    async create() {
+        const choice = this.plan.nextCreate();
+        const dir = path.join(this.base, 'new', 'data');
+        const flags = flagsFor(this.nextMode(), false);
+        if (choice === null) {
+            return null;
+        }
+        this.creates++;
+        const { log, code, signal } = await startAndKill({ dir, port: this.port, flags,
+                                                           env: choice.env });
+        this.plan.settle(choice, killedAt(log) === choice.name);
+        const faults = signal === 'SIGKILL' ? [] : [`${choice.name}: ${code} ${signal} ${log}`];
+        const payload = payloadOf({ number: 1, parts: 3, place: 1, removes: false, odd: false,
+                                    fillBytes: 10 });
+        for (const want of [3, 6]) {
+            const daemon = await Daemon.start({ dir, port: this.port, flags });
+            const http = new Http(this.port);
+            const { text } = await http.command('s', payload);
+            http.close();
+            await daemon.kill();
+            if (JSON.parse(text).ordinal !== String(want)) {
+                faults.push(`${choice.name}: the event after it got ${text}`);
+            }
+            faults.push(...checkStore(dir));
+        }
+        fs.rmSync(path.dirname(dir), { recursive: true });
+        return { name: choice.name, faults };
+    }
+
+    // ---- all of it ----
+
+    keep(round) {
+        const kept = `${this.base}-kept-${round}`;
+        fs.cpSync(this.base, kept, { recursive: true });
+        console.log(`directory (data as it is, killed as it was) and journal: ${kept}`);
+        console.log(`${this.log ?? ''}\n--- the latest:\n${this.latest?.log ?? ''}`.slice(-4000));
+    }
+
+    async round(round) {
+        const copy = path.join(this.base, 'killed');
+        const { how, faults, stopping } = await this.killUnderLoad(round);
+        fs.rmSync(copy, { recursive: true, force: true });
+        fs.cpSync(this.dir, copy, { recursive: true });    // kept if something is wrong with it
+        faults.push(...checkStore(this.dir, true));
+        const sessions = await this.verify(round, stopping, faults);
+        faults.push(...checkStore(this.dir));
+        const good = check(`kill ${round} (seed ${seed}, ${this.mode}): ${how}; ${sessions} sessions ` +
+                           'are right', faults.length === 0, faults.slice(0, 4).join('\n    '));
+        if ((round % createEvery === 0 || this.plan.ending) && good && this.hasPoints) {
+            const made = await this.create();
+            return made === null ||
+                check(`a new directory, cut at ${made.name}`, made.faults.length === 0,
+                      made.faults.join('\n    '));
+        }
+        return good;
+    }
+
+    async run() {
+        const end = minutes > 0 ? Date.now() + minutes * 60000 : Infinity;
+        this.port = await freePort();
+        let round = 1;
+        for (let more = 0; more < roundsMore; round++) {
+            this.plan.ending ||= round > kills || Date.now() >= end;
+            more += this.plan.ending;
+            if (this.plan.ending && this.plan.missing().length === 0) {
+                break;
+            }
+            let good = false;
+            try {
+                good = await this.round(round);
+            } finally {
+                if (!good) {
+                    this.keep(round);
+                }
+            }
+            if (!good) {
+                return;
+            }
+        }
+        await this.finish(round - 1);
+    }
+
+    // Everything once more, from the first event on, after an orderly stop.
+    async finish(rounds) {
+        await (await this.start(null, flagsFor(this.mode, false))).stop();
+        const faults = checkStore(this.dir);
+        const daemon = await this.start(null, flagsFor(this.mode, false));
+        const http = new Http(this.port);
+        for (const session of this.journal.sessions.values()) {
+            faults.push(...await readWhole(http, session));
+        }
+        http.close();
+        await daemon.stop();
+        check(`in the end all ${this.journal.sessions.size} sessions are right`, faults.length === 0,
+              faults.slice(0, 4).join('\n    '));
+        this.report(rounds);
+    }
+
+    report(rounds) {
+        const { reached } = this.plan;
+        const hits = [...reached.values()].reduce((sum, count) => sum + count, 0);
+        const frames = this.everFollowed.reduce((sum, follower) => sum + follower.frames, 0);
+        const answers = new Map();
+        for (const [answer, count] of this.everFollowed.flatMap(({ answers: all }) => [...all])) {
+            answers.set(answer, (answers.get(answer) ?? 0) + count);
+        }
+        console.log(`${rounds} kills under load, ${this.starts} starts, ${this.cuts} cut starts, ` +
+                    `${this.creates} cut creations; ${this.journal.acks} acknowledgements, ` +
+                    `${this.journal.sessions.size} sessions, read ${this.read} times; ` +
+                    `followers got ${frames} frames and came back ` +
+                    [...answers].map(([answer, count]) => `${count} times ${answer}`).join(', '));
+        const untried = this.plan.untried();
+        console.log(`kill points: ${reached.size} of ${this.plan.points.size} reached, ${hits} times`);
+        if (rounds >= 2 * this.plan.points.size) {
+            check('every point was tried', untried.length === 0, untried.join(' '));
+        }
+        const missing = this.plan.missing();
+        check('every point that was chosen was reached', missing.length === 0, missing.join(' '));
+    }
 }
 
-await main({ torture });
+const points = listPoints(daemonFile);
+
+function wanted() {
+    if (onlyPoint === '') {
+        return points;
+    }
+    if (!points.has(onlyPoint)) {
+        console.error(`--point ${onlyPoint}: the points are ${[...points.keys()].join(' ')}`);
+        process.exit(2);
+    }
+    return new Map([[onlyPoint, points.get(onlyPoint)]]);
+}
+
+const chosen = wanted();
+await main({ torture: () => new Torture(chosen).run() });
