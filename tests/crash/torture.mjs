@@ -34,10 +34,13 @@ const freezeMs = 30;
 
 const random = new Random(seed);
 
-// Small enough that log files roll, tails straggle and states leave memory all the time.
+// Small enough that log files roll, tails straggle and states leave memory all the time; now and
+// then log files of other sizes come between.
 function flagsFor(mode, broken) {
-    return ['--app', moduleFile, '--app-option', `broken=${broken ? 1 : 0}`, '--log-window', '1MiB',
-            '--session-cache', '1MiB', '--durability', mode];
+    return ['--app', moduleFile, '--app-option', `broken=${broken ? 1 : 0}`,
+            '--log-window', random.once(4) ? random.pick(['8MiB', '64MiB']) : '1MiB',
+            '--session-cache', '1MiB', '--durability', mode,
+            '--gateways', random.once(4) ? '2' : '1'];
 }
 
 // @torn: a batch that was being written may be cut off, which the check cannot tell from damage.

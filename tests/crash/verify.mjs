@@ -58,9 +58,8 @@ export function digest(found, withEpochs) {
 }
 
 function judgeAbsent(session, faults) {
+    session.puts = session.answered = session.asked = undefined;    // an import begins anew
     if (session.deleting) {
-        session.puts = undefined;
-        session.answered = session.asked = undefined;
         session.begin();
         session.deleting = false;
     } else if (session.accepted.size > 0 || session.fold.ordinal > 0) {

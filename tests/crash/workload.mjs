@@ -22,6 +22,8 @@ const mendedSessions = 5;
 const importEvents = 40;
 const longEvents = 8400;
 const longRequest = 700;
+const oneInLarge = 300;
+const large = { parts: 16, fillBytes: 80000 };    // more than a log file of this test holds
 
 export class Load {
     // @onAnswer is called with each answer that counts; @broken: the tally is; @past: a long
@@ -92,7 +94,7 @@ export class Load {
         const waiting = new Map();
         const submit = () => {
             const session = this.pickSession();
-            const put = this.put(session);
+            const put = this.put(session, this.random.once(oneInLarge) ? large : {});
             waiting.set(`r${put.number}`, { session, put });
             client.submit(session.id, 'Put', typedPayloadOf(put), `r${put.number}`);
         };
