@@ -31,6 +31,7 @@ const roundsMore = 12;           // for points that were chosen and not reached 
 const wholeExtra = 150;          // so many of those that did not change
 const createEvery = onlyPoint === '' ? 4 : 1;
 const freezeMs = 30;
+const stopMs = 150;              // an orderly stop that is killed has got so far at most
 
 const random = new Random(seed);
 
@@ -101,13 +102,43 @@ class Torture {
         }
     }
 
+    // How the daemon of a round is to end.
+    planKill(round) {
+        const choice = this.plan.nextLoad(round % 2 === 1);
+        const stops = choice === null ? random.once(4) : this.plan.stops.has(choice.name);
+        return {
+            choice,
+            stops,                                  // after SIGTERM
+            broken: round % 2 === 1,                // the tally is
+            answers: choice !== null && !stops ? answersForPoint : 1 + random.below(answersMax),
+            killAfter: choice === null && stops ? random.below(stopMs) : null,    // ms after SIGTERM
+            frozen: random.once(8),                 // for a moment in the middle
+        };
+    }
+
+    // Ends @daemon when as many answers have come as were planned. Returns what counts them.
+    killer(daemon, plan) {
+        let answers = 0;
+        return () => {
+            answers++;
+            if (plan.frozen && answers === plan.answers >> 1) {
+                daemon.signal('SIGSTOP');
+                setTimeout(() => daemon.signal('SIGCONT'), freezeMs);
+            }
+            if (answers === plan.answers) {
+                daemon.signal(plan.stops ? 'SIGTERM' : 'SIGKILL');
+                if (plan.killAfter !== null) {
+                    setTimeout(() => daemon.signal('SIGKILL'), plan.killAfter);
+                }
+            }
+            return answers;
+        };
+    }
+
     // Resolves with how it was killed, and faults.
     async killUnderLoad(round) {
-        const broken = round % 2 === 1;
-        const choice = this.plan.nextLoad(broken);
-        const stops = choice !== null && this.plan.stops.has(choice.name);
-        const target = choice !== null && !stops ? answersForPoint : 1 + random.below(answersMax);
-        const frozen = random.once(8);
+        const plan = this.planKill(round);
+        const { choice, stops, broken } = plan;
         this.modeBefore = this.mode;
         this.mode = this.nextMode();
         this.chooseFollowers(round);
@@ -115,48 +146,48 @@ class Torture {
         if (daemon === null) {
             this.plan.settle(choice, true);
             return { how: `${choice.name}, pass ${choice.passes}, at the start`, faults: [],
-                     stopping: false };
+                     stops: false };
         }
         let answers = 0;
-        const onAnswer = () => {
-            answers++;
-            if (frozen && answers === target >> 1) {
-                daemon.signal('SIGSTOP');
-                setTimeout(() => daemon.signal('SIGCONT'), freezeMs);
-            }
-            if (answers === target) {
-                daemon.signal(stops ? 'SIGTERM' : 'SIGKILL');
-            }
-        };
+        const count = this.killer(daemon, plan);
         const load = new Load({ port: this.port, journal: this.journal, random, round, broken,
-                                followers: this.followers, stopping: stops, onAnswer,
-                                past: choice?.name === 'past.part' });
+                                followers: this.followers, stopping: stops,
+                                past: choice?.name === 'past.part',
+                                onAnswer: () => { answers = count(); } });
         const loaded = load.run();
-        // A writer that was refused stops, so the target may never come.
+        // A writer that was refused stops, so the number may never be reached.
         const stuck = setInterval(() => load.refused.length > 0 && daemon.signal('SIGKILL'), 1000);
         const { code, signal } = await within(daemon.exited, 'death of the daemon', 120000);
         clearInterval(stuck);
         await within(loaded, 'end of the clients');
-        const reached = choice !== null && killedAt(daemon.log) === choice.name;
-        if (choice !== null) {
-            this.plan.settle(choice, reached);
-        }
         this.log = daemon.log;
         const faults = load.refused.map((answer) => JSON.stringify(answer));
         if (signal !== 'SIGKILL' && !(stops && code === 0)) {
             faults.push(`the daemon ended with ${code} ${signal}: ${daemon.log.slice(-1500)}`);
         }
-        const where = reached ? `${choice.name}, pass ${choice.passes},`
-                    : choice === null ? 'a random moment'
-                    : `a random moment (not ${choice.passes} passes of ${choice.name})`;
-        return { how: `${where} after ${answers} answers${broken ? ', broken' : ''}`, faults,
-                 stopping: stops };
+        return { how: `${this.settle(plan)} after ${answers} answers${broken ? ', broken' : ''}`,
+                 faults, stops };
+    }
+
+    // Tells the plan what became of its choice. Returns where the daemon was killed.
+    settle({ choice, killAfter }) {
+        if (choice === null) {
+            return killAfter !== null ? `${killAfter} ms into a stop` : 'a random moment';
+        }
+        const reached = killedAt(this.log) === choice.name;
+        this.plan.settle(choice, reached);
+        return reached ? `${choice.name}, pass ${choice.passes},`
+                       : `a random moment (not ${choice.passes} passes of ${choice.name})`;
     }
 
     // ---- recovery, again and again ----
 
-    // A start that does not come to its end: at a point, or after some milliseconds.
-    async cutStart(flags) {
+    // A start that does not come to its end: at a point, or after some milliseconds. It may be of
+    // another mode than the daemon that was killed, and change what that says of its log.
+    async cutStart(broken) {
+        const mode = this.nextMode();
+        const flags = flagsFor(mode, broken);
+        this.lateStarts += mode !== 'fsync';
         const choice = onlyPoint === '' && random.once(4) ? null : this.plan.nextStart();
         const how = choice === null ? { ms: random.below(150) } : { env: choice.env };
         this.cuts++;
@@ -175,7 +206,7 @@ class Torture {
         const http = new Http(this.port);
         const found = await read(http, sessions);
         this.read += sessions.length;
-        this.digests.push(digest(found, this.mode === 'fsync'));
+        this.digests.push(digest(found, durability === 'fsync'));
         this.log += daemon.log;
         if (new Set(this.digests).size > 1) {
             faults.push(`the ${this.digests.length}th start shows other contents`);
@@ -184,11 +215,13 @@ class Torture {
     }
 
     // Each start finds what the one before it found. Leaves the last one running.
-    async recover(flags, sessions, faults) {
+    async recover(broken, sessions, faults) {
+        const flags = flagsFor(this.mode, broken);
         this.digests = [];
+        this.lateStarts = 0;
         for (let i = 1; i < recoveries; i++) {
             if (i % 2 === 0) {
-                faults.push(...await this.cutStart(flags));
+                faults.push(...await this.cutStart(broken));
             } else {
                 const { daemon, http } = await this.startAndRead(flags, sessions, faults);
                 http.close();
@@ -204,7 +237,8 @@ class Torture {
     countEpochs(stopping) {
         const late = this.mode !== 'fsync';
         this.epochs.certain += (this.modeBefore !== 'fsync') + (late && !stopping);
-        this.epochs.perhaps += (late && stopping) + this.log.includes('every epoch changes');
+        this.epochs.perhaps += (late && stopping) + this.lateStarts +
+                               this.log.includes('every epoch changes');
         return { ...this.epochs };
     }
 
@@ -237,8 +271,7 @@ class Torture {
     async verify(round, stopping, faults) {
         const whole = round % wholeEvery === 0 || round === kills;
         const sessions = choose(this.journal, random, whole ? wholeExtra : 4);
-        const flags = flagsFor(this.mode, round % 2 === 1);
-        const { daemon, http, found } = await this.recover(flags, sessions, faults);
+        const { daemon, http, found } = await this.recover(round % 2 === 1, sessions, faults);
         faults.push(...judge(found, this.countEpochs(stopping)));
         faults.push(...await this.verifyFollowers());
         faults.push(...await this.verifyKeys(http));
@@ -305,11 +338,11 @@ class Torture {
 
     async round(round) {
         const copy = path.join(this.base, 'killed');
-        const { how, faults, stopping } = await this.killUnderLoad(round);
+        const { how, faults, stops } = await this.killUnderLoad(round);
         fs.rmSync(copy, { recursive: true, force: true });
         fs.cpSync(this.dir, copy, { recursive: true });    // kept if something is wrong with it
         faults.push(...checkStore(this.dir, true));
-        const sessions = await this.verify(round, stopping, faults);
+        const sessions = await this.verify(round, stops, faults);
         faults.push(...checkStore(this.dir));
         const good = check(`kill ${round} (seed ${seed}, ${this.mode}): ${how}; ${sessions} sessions ` +
                            'are right', faults.length === 0, faults.slice(0, 4).join('\n    '));

@@ -22,6 +22,7 @@ const mendedSessions = 5;
 const importEvents = 40;
 const longEvents = 8400;
 const longRequest = 700;
+const longPlaces = 700;    // with its segments more keys than a flush takes out
 const oneInLarge = 300;
 const large = { parts: 16, fillBytes: 80000 };    // more than a log file of this test holds
 
@@ -241,7 +242,7 @@ export class Load {
 
     async lookBack() {
         const session = this.journal.session('long', 'import');
-        const small = (ordinal) => ({ fillBytes: 8, removes: false, place: ordinal % 10 });
+        const small = (ordinal) => ({ fillBytes: 8, removes: false, place: ordinal % longPlaces });
         if (session.answered >= longEvents) {
             if (!await this.remove(session)) {
                 return;
