@@ -20,6 +20,7 @@
     X(ENV_DATABASES, "env.databases", "create", "LMDB's tables are made, not committed")          \
     X(SHARD_MADE, "shard.made", "create", "the directory of a shard is empty")                    \
     X(SHARD_BEGUN, "shard.begun", "create", "whose shard it is is not committed")                 \
+    X(SHARD_FILLED, "shard.filled", "create", "a shard is complete, its file has another name")   \
     X(SHARD_WRITTEN, "shard.written", "create", "a shard is complete, its entries not synced")    \
     X(IDENTITY_BEFORE, "identity.before", "create", "all shards are there, no identity file")     \
     X(IDENTITY_WRITTEN, "identity.written", "create", "the identity file has not got its name")   \

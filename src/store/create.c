@@ -64,6 +64,41 @@ int ss__create_directories(const char *path, struct ss_failure *failure)
     return 0;
 }
 
+/* An errno. A directory that may not be read, or is on a file system that is not written to, was
+ * not made by us. */
+static int sync_if_ours(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == EACCES ? 0 : errno;
+    }
+    int code = SS_FAULT("create.parents");    /* an errno */
+    code = code == 0 && fsync(fd) != 0 ? errno : code;
+    (void)close(fd);    /* nothing was written through it */
+    return code == EROFS || code == EINVAL ? 0 : code;
+}
+
+int ss__create_sync_parents(const char *path, struct ss_failure *failure)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof part) {
+        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
+    }
+    memcpy(part, path, len + 1);
+    int code = part[0] == '/' ? sync_if_ours("/") : sync_if_ours(".");
+    for (size_t i = 1; i < len && code == 0; i++) {
+        if (part[i] == '/') {
+            part[i] = '\0';
+            code = sync_if_ours(part);
+            part[i] = '/';
+        }
+    }
+    return code == 0 ? 0
+                     : ss__fail(failure, SS_E_IO, "the entries of the directories above \"%s\" "
+                                "cannot be made durable: %s", path, strerror(code));
+}
+
 /* In one transaction; SS_E_EXISTS if a run of a shard has been recorded. */
 static int write_identity(struct ss_env *env, const struct ss_meta_shard *identity)
 {
@@ -90,27 +125,69 @@ static int write_identity(struct ss_env *env, const struct ss_meta_shard *identi
     return ss__err_from_lmdb(mdb_txn_commit(txn));
 }
 
-int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
-                     struct ss_failure *failure)
+static int write_failed(const char *dir, int err, struct ss_failure *failure)
+{
+    return err == 0 || err == SS_E_EXISTS
+               ? err
+               : ss__fail(failure, err, "the store in \"%s\" cannot be written: %s", dir,
+                          ss_error_text(err));
+}
+
+/* LMDB cannot open what a power failure leaves of a data file that was being made: it gets its name
+ * when it is whole. */
+static int make_store(const char *dir, const struct ss_meta_shard *identity,
+                      struct ss_failure *failure)
+{
+    char path[PATH_MAX];
+    char temporary[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
+    int temporary_len = snprintf(temporary, sizeof temporary, "%s/data.new", dir);
+    if (len < 0 || (size_t)len >= sizeof path || temporary_len < 0 ||
+        (size_t)temporary_len >= sizeof temporary) {
+        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
+    }
+    if (unlink(temporary) != 0 && errno != ENOENT) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be removed: %s", temporary,
+                        strerror(errno));
+    }
+    struct ss_env env;
+    int err = ss__env_create(temporary, &env, failure);
+    if (err != 0) {
+        return err;
+    }
+    err = write_failed(dir, write_identity(&env, identity), failure);
+    ss__env_close(&env);
+    SS_KILL_POINT(SHARD_FILLED);
+    if (err == 0 && rename(temporary, path) != 0) {
+        err = ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", path, strerror(errno));
+    }
+    return err;
+}
+
+static int change_store(const char *dir, const struct ss_meta_shard *identity,
+                        struct ss_failure *failure)
 {
     struct ss_env env;
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
-        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", dir, strerror(errno));
-    }
-    SS_KILL_POINT(SHARD_MADE);
     int err = ss__env_open(dir, 1, false, &env, failure);
     if (err != 0) {
         return err;
     }
-    err = write_identity(&env, identity);
+    err = write_failed(dir, write_identity(&env, identity), failure);
     ss__env_close(&env);
-    SS_KILL_POINT(SHARD_WRITTEN);
-    if (err == SS_E_EXISTS) {
-        return err;
+    return err;
+}
+
+int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
+                     struct ss_failure *failure)
+{
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", dir, strerror(errno));
     }
-    return err != 0 ? ss__fail(failure, err, "the store in \"%s\" cannot be written: %s", dir,
-                               ss_error_text(err))
-                    : ss__create_sync(dir, failure);
+    SS_KILL_POINT(SHARD_MADE);
+    bool there = ss__create_verify(dir, identity->index, NULL) == 0;
+    int err = there ? change_store(dir, identity, failure) : make_store(dir, identity, failure);
+    SS_KILL_POINT(SHARD_WRITTEN);
+    return err != 0 ? err : ss__create_sync(dir, failure);
 }
 
 int ss__create_verify(const char *dir, uint32_t shard, struct ss_failure *failure)

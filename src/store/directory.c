@@ -187,7 +187,8 @@ static int create_identity(struct ss_directory *directory, uint32_t shard_count,
         ss__random_bytes(directory->routing_key.bytes, SS_HASH_KEY_BYTES) != 0) {
         return ss__fail(failure, SS_E_IO, "the kernel gives no random bytes");
     }
-    int err = create_shards(directory, failure);
+    int err = ss__create_sync_parents(directory->path, failure);
+    err = err != 0 ? err : create_shards(directory, failure);
     SS_KILL_POINT(IDENTITY_BEFORE);
     return err != 0 ? err : write_identity(directory, failure);
 }

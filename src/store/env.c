@@ -106,13 +106,12 @@ static int open_databases(struct ss_env *env, bool read_only)
     return mdb_txn_commit(txn);
 }
 
-int ss__env_open(const char *dir, uint64_t map_bytes, bool read_only, struct ss_env *ret_env,
-                 struct ss_failure *failure)
+/* Transactions are few and always synced, in every durability mode: a power failure may cost the
+ * log its end, never LMDB its structure. */
+static int open_env(const char *path, uint64_t map_bytes, unsigned flags, struct ss_env *ret_env,
+                    struct ss_failure *failure)
 {
-    struct ss_env env = { .map_bytes = choose_map_bytes(dir, map_bytes) };
-    /* Transactions are few and always synced, in every durability mode: a power failure may cost
-     * the log its end, never LMDB its structure. */
-    unsigned flags = MDB_NOTLS | (read_only ? (unsigned)MDB_RDONLY : 0);
+    struct ss_env env = { .map_bytes = map_bytes };
     int code = mdb_env_create(&env.env);
     if (code == 0) {
         code = mdb_env_set_mapsize(env.env, env.map_bytes);
@@ -121,10 +120,10 @@ int ss__env_open(const char *dir, uint64_t map_bytes, bool read_only, struct ss_
         code = mdb_env_set_maxdbs(env.env, SS_DB_MAX);
     }
     if (code == 0) {
-        code = mdb_env_open(env.env, dir, flags, 0640);
+        code = mdb_env_open(env.env, path, flags | MDB_NOTLS, 0640);
     }
     if (code == 0) {
-        code = open_databases(&env, read_only);
+        code = open_databases(&env, (flags & MDB_RDONLY) != 0);
     }
     MDB_stat stat;
     if (code == 0) {
@@ -133,11 +132,23 @@ int ss__env_open(const char *dir, uint64_t map_bytes, bool read_only, struct ss_
     if (code != 0) {
         mdb_env_close(env.env);
         return ss__fail(failure, ss__err_from_lmdb(code),
-                        "the store in \"%s\" cannot be opened: %s", dir, mdb_strerror(code));
+                        "the store in \"%s\" cannot be opened: %s", path, mdb_strerror(code));
     }
     env.page_bytes = stat.ms_psize;
     *ret_env = env;
     return 0;
+}
+
+int ss__env_open(const char *dir, uint64_t map_bytes, bool read_only, struct ss_env *ret_env,
+                 struct ss_failure *failure)
+{
+    return open_env(dir, choose_map_bytes(dir, map_bytes), read_only ? (unsigned)MDB_RDONLY : 0,
+                    ret_env, failure);
+}
+
+int ss__env_create(const char *file, struct ss_env *ret_env, struct ss_failure *failure)
+{
+    return open_env(file, MAP_BYTES_MIN, MDB_NOSUBDIR | MDB_NOLOCK, ret_env, failure);
 }
 
 void ss__env_close(struct ss_env *env)

@@ -52,6 +52,10 @@ int ss__err_from_lmdb(int code);
  * 1 GiB above what the data file has. @read_only: for tools. */
 int ss__env_open(const char *dir, uint64_t map_bytes, bool read_only, struct ss_env *ret_env,
                  struct ss_failure *failure);
+
+/* Makes the data file of an environment that is in no directory yet, with all databases; nobody
+ * else may know of it. */
+int ss__env_create(const char *file, struct ss_env *ret_env, struct ss_failure *failure);
 void ss__env_close(struct ss_env *env);
 
 /* The owner's read transaction, as of the last commit before the first call since

@@ -157,7 +157,16 @@ static int walk_next(struct walk *walk, const struct ss_session_query *query,
     return walk->code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(walk->code);
 }
 
-/* Both lists are sorted; what has come to the catalog since begin is in both. */
+/* Whether @born comes now: before what the catalog has next, or in its place, as a later life of
+ * that session. */
+static bool comes_first(const struct ss_list_item *born, const struct ss_list_item *stored,
+                        int order)
+{
+    return order > 0 || (order == 0 && born->sid > stored->sid);
+}
+
+/* Both lists are sorted. What has come to the catalog since begin is in both, and so is a session
+ * that was deleted and begun again, whose end the catalog does not know yet. */
 static int merge(struct ss_list_page *page, struct walk *walk)
 {
     struct ss_list_item stored;
@@ -169,7 +178,7 @@ static int merge(struct ss_list_page *page, struct walk *walk)
                     : more == 0  ? 1
                                  : compare_ids(stored.info.id, born->info.id);
         struct ss_list_item *item = &page->items[page->count++];
-        if (order > 0) {
+        if (comes_first(born, &stored, order)) {
             *item = *born;
         } else {
             *item = stored;
@@ -177,8 +186,8 @@ static int merge(struct ss_list_page *page, struct walk *walk)
             if (item->info.id.data == NULL) {
                 return SS_E_NOMEM;
             }
-            more = walk_next(walk, page->query, &stored);
         }
+        more = order <= 0 ? walk_next(walk, page->query, &stored) : more;
         at += order >= 0;
     }
     return more < 0 ? more : 0;

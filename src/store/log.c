@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "core/kill_point.h"
 #include "store/env.h"
 
@@ -71,7 +72,7 @@ static void take_spare(struct ss_log *log, const char *name, uint64_t number)
     if (log->spares_count < SS_LOG_SPARES_MAX && fstatat(log->dir_fd, name, &info, 0) == 0 &&
         (uint64_t)info.st_size >= log->file_bytes_max) {
         log->spares[log->spares_count++] =
-            (struct ss_log_spare){ number, (uint64_t)info.st_size };
+            (struct ss_log_spare){ .number = number, .bytes = (uint64_t)info.st_size };
     } else {
         (void)unlinkat(log->dir_fd, name, 0);    /* it is in nobody's way */
     }
@@ -172,14 +173,35 @@ static uint64_t next_file_bytes(const struct ss_log *log)
     return bytes < log->file_bytes_max ? bytes : log->file_bytes_max;
 }
 
+static void names_are_durable(struct ss_log *log)
+{
+    for (unsigned i = 0; i < log->spares_count; i++) {
+        log->spares[i].renamed = false;
+    }
+}
+
+static int sync_names(struct ss_log *log)
+{
+    int code = SS_FAULT("log.names");    /* an errno */
+    if (code == 0 && fsync(log->dir_fd) != 0) {
+        code = errno;
+    }
+    if (code == 0) {
+        names_are_durable(log);
+    }
+    return ss__err_from_lmdb(code);
+}
+
+/* A spare that had its old name again after a power failure would be a damaged file of the log. */
 static int create_from_spare(struct ss_log *log, struct ss_log_spare *spare,
                              struct ss_log_head *head, struct ss_log_file **ret_file)
 {
     char name[SS_LOG_NAME_BYTES];
+    int err = spare->renamed ? sync_names(log) : 0;
     spare_name(name, spare->number);
     head->bytes = spare->bytes;
     *spare = log->spares[--log->spares_count];    /* also if it turns out to be of no use */
-    return ss__log_file_create(log->dir_fd, name, head, ret_file);
+    return err != 0 ? err : ss__log_file_create(log->dir_fd, name, head, ret_file);
 }
 
 static int create_file(struct ss_log *log, uint64_t needed, struct ss_log_head *head,
@@ -244,6 +266,7 @@ int ss__log_roll(struct ss_log *log, uint64_t bytes)
     if (err != 0) {
         return err;
     }
+    names_are_durable(log);
     err = add_file(log, file);
     if (err != 0) {
         ss__log_file_close(file);
@@ -361,7 +384,8 @@ static void retire(struct ss_log *log, struct ss_log_file *file)
     }
     if (useful) {
         SS_KILL_POINT(RETIRE_SPARE);
-        log->spares[log->spares_count++] = (struct ss_log_spare){ log->next_spare++, bytes };
+        log->spares[log->spares_count++] =
+            (struct ss_log_spare){ log->next_spare++, bytes, .renamed = true };
     } else {
         (void)unlinkat(log->dir_fd, name, 0);    /* if it stays, the next start takes it out */
         SS_KILL_POINT(RETIRE_GONE);
@@ -423,7 +447,8 @@ void ss__log_filled(struct ss_log *log, const struct ss_log_fill *fill, int err)
     log->filling = false;
     log->fill_failed = err == 0 ? 0 : ss__log_current(log)->head.serial;
     if (err == 0 && log->spares_count < SS_LOG_SPARES_MAX) {
-        log->spares[log->spares_count++] = (struct ss_log_spare){ fill->number, fill->bytes };
+        log->spares[log->spares_count++] =
+            (struct ss_log_spare){ .number = fill->number, .bytes = fill->bytes };
     } else if (err == 0) {
         char name[SS_LOG_NAME_BYTES];
         spare_name(name, fill->number);

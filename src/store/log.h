@@ -25,6 +25,7 @@
 struct ss_log_spare {
     uint64_t number;    /* in its name */
     uint64_t bytes;
+    bool renamed;       /* it was a file of the log, and may be again after a power failure */
 };
 
 struct ss_log {

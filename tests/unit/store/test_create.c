@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "store_fixture.h"
@@ -89,5 +90,71 @@ SS_TEST(create, shard_whose_entry_cannot_be_synced_is_not_made)
     ss_check(ss__create_shard(dir, &first, NULL) == 0);
     (void)snprintf(dir, sizeof dir, "%s/none/shard-0000", root);
     ss_check(ss__create_shard(dir, &first, NULL) == SS_E_IO);
+    remove_root(root);
+}
+
+SS_TEST(create, data_file_that_was_being_made_is_made_anew)
+{
+    char root[256];
+    char dir[300];
+    char path[400];
+    struct stat info;
+    make_root(root);
+    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    (void)snprintf(path, sizeof path, "%s/data.new", dir);
+    ss_check(mkdir(dir, 0750) == 0);
+    FILE *file = fopen(path, "we");
+    ss_check(file != NULL);
+    for (int i = 0; i < 10000; i++) {    /* LMDB would not open it, or would crash in it */
+        ss_check(fputc(i % 251, file) != EOF);
+    }
+    ss_check(fclose(file) == 0);
+    ss_check(ss__create_verify(dir, 0, NULL) == SS_E_CORRUPT);
+    ss_check(ss__create_shard(dir, &first, NULL) == 0);
+    ss_check(stat(path, &info) != 0);
+    ss_check(open_store(dir, 11) == 0);
+    remove_root(root);
+}
+
+SS_TEST(create, data_file_gets_its_name_when_it_is_whole)
+{
+    char root[256];
+    char dir[300];
+    char path[400];
+    struct ss_failure failure = { 0 };
+    make_root(root);
+    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    (void)snprintf(path, sizeof path, "%s/data.new", dir);
+    ss_check(mkdir(dir, 0750) == 0 && mkdir(path, 0750) == 0);    /* in the way */
+    ss_check(ss__create_shard(dir, &first, &failure) == SS_E_IO);
+    ss_check_msg(strstr(failure.text, "cannot be removed") != NULL, "%s", failure.text);
+    ss_check(ss__create_verify(dir, 0, NULL) == SS_E_CORRUPT);
+    ss_check(rmdir(path) == 0);
+    ss_check(ss__create_shard(dir, &first, NULL) == 0);
+    ss_check(ss__create_verify(dir, 0, NULL) == 0);
+    remove_root(root);
+}
+
+SS_TEST(create, entries_of_all_directories_above_are_synced)
+{
+    char root[256];
+    char path[400];
+    struct ss_failure failure = { 0 };
+    make_root(root);
+    (void)snprintf(path, sizeof path, "%s/a//b/", root);
+    ss_check(ss__create_sync_parents(path, &failure) == SS_E_IO);    /* there is no a */
+    ss_check(ss__create_directories(path, &failure) == 0);
+    ss_check(ss__create_sync_parents(path, &failure) == 0);
+    ss__fault_arm("create.parents", 3, 1, EIO);
+    ss_check(ss__create_sync_parents(path, &failure) == SS_E_IO);
+    ss_check_msg(strstr(failure.text, "cannot be made durable") != NULL, "%s", failure.text);
+    ss__fault_arm("create.parents", 1, 100, EROFS);
+    ss_check(ss__create_sync_parents(path, &failure) == 0);
+    ss__fault_reset();
+    ss_check(ss__create_sync_parents("relative", &failure) == 0);
+    char longest[8192];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    ss_check(ss__create_sync_parents(longest, &failure) == SS_E_TOOBIG);
     remove_root(root);
 }

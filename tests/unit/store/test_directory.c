@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -309,5 +310,24 @@ SS_TEST(directory, older_format_is_refused_with_the_way_out)
     ss__put_le32(format, SS_STORE_FORMAT - 1);
     edit_identity(&place, 8, format, sizeof format);
     refused(&place, 1, SS_E_VERSION, "use the version that made it");
+    place_end(&place);
+}
+
+SS_TEST(directory, one_that_a_killed_process_made_is_durable_before_it_is_used)
+{
+    struct place place;
+    struct stat info;
+    struct ss_directory *directory;
+    struct ss_failure failure = { 0 };
+    char parent[300];
+    place_init(&place);
+    (void)snprintf(parent, sizeof parent, "%s/deep", place.root);
+    ss_check(mkdir(parent, 0750) == 0 && mkdir(place.data, 0750) == 0);    /* and no sync */
+    ss__fault_arm("create.parents", 1, 100, EIO);
+    ss_check(ss__directory_open(place.data, 2, true, &directory, &failure) == SS_E_IO);
+    ss_check_msg(strstr(failure.text, "above") != NULL, "%s", failure.text);
+    ss_check(stat(place.identity, &info) != 0);
+    ss__fault_reset();
+    ss__directory_close(open_good(&place, 2, true));
     place_end(&place);
 }

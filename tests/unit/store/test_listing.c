@@ -1,5 +1,6 @@
 #include "store_fixture.h"
 
+#include "store/delete.h"
 #include "store/listing.h"
 
 struct listed {
@@ -123,5 +124,36 @@ SS_TEST(listing, is_the_same_after_a_crash)
     fixture_crash(&f);
     fixture_reopen(&f);
     list(&f, "", "", 10, "a b ");
+    fixture_end(&f);
+}
+
+SS_TEST(listing, a_session_that_was_begun_again_is_listed_although_the_catalog_has_its_former_life)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 1, 10, 1);
+    fixture_publish(&f, "b", 3, 10, 3);
+    fixture_publish(&f, "c", 1, 10, 1);
+    flush(&f);
+    struct ss_store_session *session = fixture_session(&f, "b");
+    ss_check(ss__store_stage_delete(f.store, session, 5) == 0);
+    ss_check(ss__store_commit(f.store) == 0);
+    ss__store_put_session(f.store, session);
+    list(&f, "", "", 10, "a c ");
+    fixture_publish(&f, "b", 1, 10, 1);
+    for (int again = 0; again < 2; again++) {
+        struct listed listed;
+        begin(&f, &listed, "b", "", 10);
+        ss_check(ss__store_list_read(f.store, &listed.page) == 0);
+        ss__store_list_settle(f.store, &listed.page);
+        ss_check(listed.page.count == 1 && listed.page.items[0].info.ordinal == 1);
+        ss__arena_deinit(&listed.page.arena);
+        list(&f, "", "", 10, "a b c ");
+        list(&f, "", "a", 1, "b c ");
+        fixture_crash(&f);
+        fixture_reopen(&f);
+    }
+    flush(&f);
+    list(&f, "", "", 10, "a b c ");
     fixture_end(&f);
 }

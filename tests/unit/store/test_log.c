@@ -132,6 +132,40 @@ SS_TEST(log, files_without_live_records_become_spares_and_are_used_again)
     place_end(&place);
 }
 
+SS_TEST(log, file_is_used_again_only_when_its_old_name_is_gone_for_good)
+{
+    struct place place;
+    place_open(&place);
+    (void)append(&place, 1, 40000);
+    (void)append(&place, 2, 40000);
+    place.log.files[0]->live = 0;
+    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
+    ss_check(place.log.spares_count == 1 && place.log.spares[0].renamed);
+    ss__fault_arm("log.names", 1, 1, EIO);
+    (void)append(&place, 3, 40000);
+    ss_check(count(&place, "spare-") == 1 && place.log.spares_count == 0);    /* passed over */
+    place.log.files[0]->live = 0;
+    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
+    (void)append(&place, 4, 40000);
+    ss_check(count(&place, "spare-") == 1 && place.log.spares_count == 0);    /* used */
+    place_end(&place);
+}
+
+SS_TEST(log, making_a_file_makes_the_names_of_the_spares_durable)
+{
+    struct place place;
+    place_open(&place);
+    (void)append(&place, 1, 40000);
+    (void)append(&place, 2, 40000);
+    (void)append(&place, 3, 40000);
+    place.log.files[0]->live = place.log.files[1]->live = 0;
+    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 2);
+    ss_check(place.log.spares[0].renamed && place.log.spares[1].renamed);
+    (void)append(&place, 4, 40000);
+    ss_check(place.log.spares_count == 1 && !place.log.spares[0].renamed);
+    place_end(&place);
+}
+
 SS_TEST(log, trim_leaves_what_lmdb_says_is_needed)
 {
     struct place place;
