@@ -12,8 +12,8 @@
  */
 int ss__create_directories(const char *path, struct ss_failure *failure);
 
-/* Makes the entries of all directories above @path durable, whoever made them: one that a process
- * made and was killed before the sync. Those that may not be read were made by others and are passed
+/* Makes the entries of all directories above @path durable, whoever made them: a process may have
+ * been killed before it came to that. Those that may not be read were made by others and are passed
  * over. SS_E_IO, SS_E_TOOBIG. */
 int ss__create_sync_parents(const char *path, struct ss_failure *failure);
 
@@ -21,8 +21,9 @@ int ss__create_sync_parents(const char *path, struct ss_failure *failure);
 int ss__create_sync(const char *path, struct ss_failure *failure);
 
 /* Makes an empty store in @dir that bears @identity; its data file has its name only when it is
- * whole. One that was made before and never opened is given the new identity. The entry of @dir in its parent is the caller's to sync. SS_E_EXISTS: a
- * store that has been in use, left as it is; else the errors of ss__env_open and SS_E_IO. */
+ * whole. One that was made before and never opened is given the new identity. The entry of @dir in
+ * its parent is the caller's to sync. SS_E_EXISTS: a store that has been in use, left as it is;
+ * else the errors of ss__env_open and SS_E_IO. */
 int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
                      struct ss_failure *failure);
 

@@ -1,5 +1,5 @@
-/* The application that is recorded. Two timeline projections: "latest" keeps the newest write of each
- * entity, "sums" adds all numbers but those that it refuses, so that errors are noted too. */
+/* The application that is recorded. Two timeline projections: "latest" keeps the newest write of
+ * each entity, "sums" adds all numbers but those that it refuses, so that errors are noted too. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -89,6 +89,25 @@ class Disk:
         self.pending_files = set()
         self.unnamed = {}          # file or directory -> number of its creation, while not covered
 
+    def load(self, root):
+        """Begins with what is there, all of it durable."""
+        def add(path, directory):
+            for name in os.listdir(path):
+                full = os.path.join(path, name)
+                what = self.next_object
+                self.next_object += 1
+                self.by_ino[os.stat(full).st_ino] = what
+                directory.base[name] = what
+                if os.path.isdir(full):
+                    self.objects[what] = Directory()
+                    add(full, self.objects[what])
+                else:
+                    self.objects[what] = File()
+                    with open(full, 'rb') as file:
+                        self.objects[what].base = bytearray(file.read())
+        add(root, self.objects[ROOT])
+        return self
+
     # ---- going on ----
 
     def step(self, number, record):
@@ -322,7 +341,8 @@ class Choice:
         count = (offset % SECTOR + length + SECTOR - 1) // SECTOR
         if torn:
             at = self.rng.randrange(count + 1)
-            bits = (1 << at) - 1 if self.rng.random() < 0.5 else ((1 << count) - 1) & ~((1 << at) - 1)
+            front = (1 << at) - 1
+            bits = front if self.rng.random() < 0.5 else ((1 << count) - 1) & ~front
         else:
             bits = self.rng.getrandbits(count)
             if self.rng.random() < 0.5:    # lost ones are rare

@@ -5,6 +5,7 @@ import zlib
 from trace import MKDIR, RENAME, RUN, SYNC, SYNCED, WRITE, CREATE, answers
 from workload import REFUSED_EVERY, packed_sum
 
+AFTERWARDS = 'afterwards'    # as in verify.c
 TORN = 'the last batch was cut off'
 
 
@@ -129,14 +130,15 @@ class Judge:
             kept = min(kept, syncs[at - 1][1] if at > 0 else 0)
         return kept if shards else 0
 
-    def judge(self, dump, number):
-        """What is wrong, as texts."""
+    def judge(self, dump, number, first=None):
+        """What is wrong, as texts. @first: what was found when the directory was opened before, if
+        the power failed again meanwhile."""
         faults = [f'error: {text}' for text in dump.errors]
         if not dump.made:
             faults += [f'check before: {text}' for text in dump.before if TORN not in text]
         faults += [f'check after: {text}' for text in dump.after]
         faults += ['a second start found other things'] * dump.again.count('other')
-        torn = any(TORN in text for text in dump.before)
+        torn = any(TORN in text for text in dump.before + (first.before if first else []))
         for shard in dump.shards:
             if shard['damaged'] != '0':
                 faults.append(f'{shard["damaged"]} damaged records')
@@ -144,6 +146,8 @@ class Judge:
                 faults.append('every epoch changed for no reason')
         lost = 0
         for session_id, session in dump.sessions.items():
+            if first is not None and session_id == AFTERWARDS:
+                continue
             if session_id not in self.journal.sessions:
                 faults.append(f'{session_id} was never written to')
             elif self.durability != 'fsync':
@@ -165,8 +169,9 @@ class Judge:
             here = [item for item in acked.get(first_life, []) if item[0] < kept]
             if here and not (first_life in deleted and deleted[first_life][0] < number):
                 faults.append(f'{session_id} is missing, with {len(here)} acked events')
-            return 0 if self.durability == 'fsync' else sum(
-                item[0] < number for item in acked.get(first_life, []))
+            if any(sent < number for sent, _ in deleted.values()):
+                return 0    # rightly gone, or nobody can tell
+            return sum(item[0] < number for item in acked.get(first_life, []))
         if session['quarantined']:
             faults.append(f'{session_id} is set aside')
         events = session['events']

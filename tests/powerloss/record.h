@@ -1,8 +1,8 @@
 /* record.h - the trace that record.c writes and powerloss/trace.py reads.
  *
  * A trace is a row of records, native byte order, in the order in which the system was changed: a
- * head, then name_len bytes of names, then data_len bytes of data. Files and directories are named by
- * their inode, which a later file may have again after an unlink. */
+ * head, then name_len bytes of names, then data_len bytes of data. Files and directories are named
+ * by their inode, which a later file may have again after an unlink. */
 #ifndef SS_TESTS_POWERLOSS_RECORD_H
 #define SS_TESTS_POWERLOSS_RECORD_H
 
