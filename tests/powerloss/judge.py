@@ -130,6 +130,22 @@ class Judge:
             kept = min(kept, syncs[at - 1][1] if at > 0 else 0)
         return kept if shards else 0
 
+    def longest_wait_ms(self):
+        """From an ack to the end of the sync that covers it, of those that the process lived to
+        see."""
+        longest = 0
+        for session_id, lives in self.acked.items():
+            syncs = self.syncs.get(self.shards.get(session_id), [])
+            begins = [begin for _, begin in syncs]
+            for number in (item[0] for items in lives.values() for item in items):
+                at = bisect.bisect_left(begins, number)
+                end = bisect.bisect_left(self.runs, number)
+                if at < len(syncs) and (end == len(self.runs) or syncs[at][0] < self.runs[end]):
+                    wait = self.trace.records[syncs[at][0]].time_ns - \
+                        self.trace.records[number].time_ns
+                    longest = max(longest, wait / 1e6)
+        return longest
+
     def judge(self, dump, number, first=None):
         """What is wrong, as texts. @first: what was found when the directory was opened before, if
         the power failed again meanwhile."""

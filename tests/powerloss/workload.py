@@ -1,9 +1,11 @@
 """Runs the daemon under the recorder and writes to it; keeps what was sent."""
 import base64
+import ctypes
 import http.client
 import json
 import os
 import random
+import signal
 import socket
 import struct
 import subprocess
@@ -26,6 +28,11 @@ PORTS = (20000, 32000)
 
 class Failure(Exception):
     pass
+
+
+def die_with_us():
+    """For a child: no process outlives this one, however it ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)    # PR_SET_PDEATHSIG
 
 
 # ---- what is sent ----
@@ -117,7 +124,8 @@ class Daemon:
              '--durability', durability, '--store-map', '64MiB', '--min-free', '0',
              '--log-window', '1MiB', '--session-cache', '1MiB', '--timeline-policy', 'advance',
              '--log-level', 'warn'],
-            env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            preexec_fn=die_with_us)
 
     def wait_ready(self):
         """False: it was killed before."""
