@@ -98,13 +98,15 @@ export async function freePort() {
     throw new Error('no free port');
 }
 
+// A program that runs every daemon, for instance valgrind with its options.
+const underAll = (process.env.SS_TEST_UNDER ?? '').split(' ').filter((word) => word !== '');
 export const baseOptions = ['--shards', '2', '--store-map', '256MiB', '--min-free', '0'];
 
 export class Daemon {
     // Starts the daemon and resolves once it serves. Options: dir, port, flags (added to, or with
     // bare: instead of, the usual ones), under (a program that runs it), env (more variables).
     static async start({ dir = path.join(makeDirectory(), 'data'), port, flags = [],
-                         bare = false, under = [], env = {} } = {}) {
+                         bare = false, under = underAll, env = {} } = {}) {
         const daemon = new Daemon();
         daemon.dir = dir;
         daemon.port = port ?? await freePort();
