@@ -85,7 +85,7 @@ void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
     case SS_MSG_FOLDED:
     case SS_MSG_EVENTS_READ:
     case SS_MSG_STOP:
-        SS_INSIST(!"a message for a shard");
+        SS_INSIST(false && "a message for a shard");
     }
     ss__msg_free(msg);
 }

@@ -1,10 +1,13 @@
 #include "http/chunked.h"
 
+#include <string.h>
+
 #include <sessionstream/error.h>
 
 #define SIZE_DIGITS_MAX 8u    /* 4 GiB: far over every body limit */
 
-enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, END_CR, END_LF };
+enum { SIZE, EXTENSION, NAME, VALUE, TOKEN, QUOTED, ESCAPED, UNQUOTED, SIZE_LF, DATA, DATA_CR,
+       DATA_LF, END_CR, END_LF };
 
 void ss__http_chunked_init(struct ss_http_chunked *chunked)
 {
@@ -33,14 +36,50 @@ static int take_size(struct ss_http_chunked *chunked, uint8_t byte)
     return byte == '\r' || byte == ';' ? 0 : SS_E_PROTO;
 }
 
+static bool is_token(uint8_t byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z') ||
+           (byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte) != NULL);
+}
+
+static int go(struct ss_http_chunked *chunked, bool allowed, unsigned state)
+{
+    chunked->state = state;
+    return allowed ? 0 : SS_E_PROTO;
+}
+
+/* What ends a name or value: another extension, or the line. */
+static int end_part(struct ss_http_chunked *chunked, uint8_t byte)
+{
+    return go(chunked, byte == ';' || byte == '\r', byte == ';' ? EXTENSION : SIZE_LF);
+}
+
+/* Another reader may look for the end of a quoted string beyond the end of the line, so what is
+ * skipped is read as it is meant. */
 static int take_extension(struct ss_http_chunked *chunked, uint8_t byte)
 {
-    if (byte == '\r') {
-        chunked->state = SIZE_LF;
-        return 0;
+    bool text = (byte >= 0x20 && byte != 0x7F) || byte == '\t';
+    if (byte != '\r' && ++chunked->extension > SS_HTTP_CHUNK_EXTENSION_BYTES_MAX) {
+        return SS_E_PROTO;
     }
-    bool control = (byte < 0x20 && byte != '\t') || byte == 0x7F;
-    return control || ++chunked->extension > SS_HTTP_CHUNK_EXTENSION_BYTES_MAX ? SS_E_PROTO : 0;
+    switch (chunked->state) {
+    case EXTENSION:
+        return go(chunked, is_token(byte), NAME);
+    case NAME:
+        return is_token(byte) ? 0 : byte == '=' ? go(chunked, true, VALUE)
+                                                : end_part(chunked, byte);
+    case VALUE:
+        return go(chunked, is_token(byte) || byte == '"', byte == '"' ? QUOTED : TOKEN);
+    case TOKEN:
+        return is_token(byte) ? 0 : end_part(chunked, byte);
+    case QUOTED:
+        return go(chunked, text, byte == '"' ? UNQUOTED : byte == '\\' ? ESCAPED : QUOTED);
+    case ESCAPED:
+        return go(chunked, text, QUOTED);
+    default:
+        return end_part(chunked, byte);
+    }
 }
 
 static void begin_chunk(struct ss_http_chunked *chunked)
@@ -57,6 +96,12 @@ static int take_framing(struct ss_http_chunked *chunked, uint8_t byte)
     case SIZE:
         return take_size(chunked, byte);
     case EXTENSION:
+    case NAME:
+    case VALUE:
+    case TOKEN:
+    case QUOTED:
+    case ESCAPED:
+    case UNQUOTED:
         return take_extension(chunked, byte);
     case SIZE_LF:
         begin_chunk(chunked);

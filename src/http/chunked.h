@@ -1,6 +1,7 @@
 /* chunked.h - strict decoder of the chunked transfer coding (RFC 9112 section 7.1).
  *
- * CRLF only; extensions are skipped within a bound; trailers are refused. */
+ * CRLF only; extensions are skipped within a bound if they are well-formed, without white space
+ * around their parts; trailers are refused. */
 #ifndef SS_HTTP_CHUNKED_H
 #define SS_HTTP_CHUNKED_H
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "server/option_value.h"
 
 #define HELP_COLUMN 32
@@ -111,21 +112,46 @@ void ss__option_print_help(struct ss_bytes *out)
 
 /* ---- --print-config ---- */
 
+/* YAML 1.1 takes these as line ends or not at all (section 5.1); bytes that are no UTF-8 it cannot
+ * say, and they stand as they are. */
+static bool needs_escape(uint32_t code_point)
+{
+    return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) ||
+           code_point == 0x2028 || code_point == 0x2029 || code_point == 0xFEFF ||
+           code_point == 0xFFFE || code_point == 0xFFFF;
+}
+
+static uint32_t code_point_of(const uint8_t *at, size_t len)
+{
+    static const uint8_t masks[] = { 0, 0x7F, 0x1F, 0x0F, 0x07 };
+    uint32_t code_point = at[0] & masks[len];
+    for (size_t i = 1; i < len; i++) {
+        code_point = code_point << 6 | (at[i] & 0x3F);
+    }
+    return code_point;
+}
+
 static void print_quoted(struct ss_bytes *out, const char *text)
 {
+    const uint8_t *at = (const uint8_t *)text;
+    size_t left = strlen(text);
     ss__bytes_byte(out, '"');
-    for (; *text != '\0'; text++) {
-        uint8_t byte = (uint8_t)*text;
-        if (byte == '"' || byte == '\\') {
-            ss__bytes_byte(out, '\\');
-        }
-        if (byte < 0x20 || byte == 0x7F) {
-            char escape[5];
-            (void)snprintf(escape, sizeof escape, "\\x%02x", byte);
+    while (left > 0) {
+        char escape[8];
+        size_t len = ss__utf8_char_len(at, left);
+        uint32_t code_point = len == 0 ? 0x20 : code_point_of(at, len);
+        len = len == 0 ? 1 : len;
+        if (needs_escape(code_point)) {
+            (void)snprintf(escape, sizeof escape, "\\u%04x", code_point);    /* it fits */
             ss__bytes_text(out, escape);
         } else {
-            ss__bytes_byte(out, byte);
+            if (*at == '"' || *at == '\\') {
+                ss__bytes_byte(out, '\\');
+            }
+            ss__bytes_append(out, at, len);
         }
+        at += len;
+        left -= len;
     }
     ss__bytes_byte(out, '"');
 }
@@ -136,9 +162,13 @@ static void print_origin(struct ss_bytes *out, const struct ss_server_options *o
 {
     char place[512];
     ss__server_options_place(options, id, origin, place, sizeof place);
-    for (char *at = place; *at != '\0'; at++) {
-        if ((uint8_t)*at < 0x20 || *at == 0x7F) {
-            *at = '?';    /* a comment ends with its line */
+    uint8_t *at = (uint8_t *)place;
+    for (size_t left = strlen(place), len; left > 0; left -= len, at += len) {
+        len = ss__utf8_char_len(at, left);
+        bool ends_line = len > 0 && needs_escape(code_point_of(at, len));
+        len = len == 0 ? 1 : len;
+        if (ends_line) {
+            memset(at, '?', len);    /* a comment ends with its line */
         }
     }
     pad(out, line_start, ORIGIN_COLUMN);

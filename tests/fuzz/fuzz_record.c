@@ -250,7 +250,13 @@ static void check_log_record(struct ss_str in)
             ss__log_command_encode(again, 7, record.batch, &record.command);
             ss__put_le16(again + 6, ss__get_le16(value + 6));    /* flags mean nothing here */
             ss__put_le64(again + in.len - 8, ss__checksum_seeded(7, again, in.len - 8));
+        } else if (record.kind == SS_LOG_DELETE) {
+            ss_check(in.len == SS_LOG_DELETE_BYTES);
+            ss__log_delete_encode(again, 7, record.batch, record.sid, record.deleted_us);
+            ss__put_le16(again + 6, ss__get_le16(value + 6));    /* nor here */
+            ss__put_le64(again + in.len - 8, ss__checksum_seeded(7, again, in.len - 8));
         } else {
+            ss_check(record.kind == SS_LOG_SESSION);
             ss_check(ss__log_session_bytes(record.id) == in.len);
             ss__log_session_encode(again, 7, record.batch, record.sid, record.created_us,
                                    record.id);

@@ -13,7 +13,9 @@
 
 #define SEEDS_MAX 256
 #define INPUT_BYTES_MAX 4096u
-#define MUTATIONS 1000
+#ifndef SS_FUZZ_MUTATIONS
+#define SS_FUZZ_MUTATIONS 1000    /* of each seed */
+#endif
 
 struct seed {
     uint8_t *data;
@@ -186,7 +188,7 @@ int main(int argc, char **argv)
     size_t runs = 0;
     for (size_t i = 0; i < seed_count; i++) {
         state = 88172645463325252u + i;
-        for (int round = 0; round <= MUTATIONS; round++, runs++) {
+        for (int round = 0; round <= SS_FUZZ_MUTATIONS; round++, runs++) {
             memcpy(input, seeds[i].data, seeds[i].len);
             input_len = seeds[i].len;
             for (uint32_t n = round == 0 ? 0 : 1 + pick(4); n > 0; n--) {

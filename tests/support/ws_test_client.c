@@ -59,7 +59,10 @@ void ws_test_send_raw(struct ws_test_client *client, const void *data, size_t le
 static size_t read_some(struct ws_test_client *client, uint8_t *data, size_t cap)
 {
     struct pollfd wait = { .fd = client->fd, .events = POLLIN };
-    int ready = poll(&wait, 1, SS_TEST_DEADLINE_MS);
+    int ready;
+    do {    /* libFuzzer has a timer of its own */
+        ready = poll(&wait, 1, SS_TEST_DEADLINE_MS);
+    } while (ready < 0 && errno == EINTR);
     ss_check_msg(ready == 1, "nothing received in time");
     ssize_t got = recv(client->fd, data, cap, 0);
     return got > 0 ? (size_t)got : 0;

@@ -35,3 +35,4 @@ if(NOT SS_SANITIZE)    # sanitizers cannot be traced
   ss_add_node_test(integration_durable integration/durable.mjs)
 endif()
 ss_add_node_test(conformance_frames conformance/frames/frames.mjs)
+ss_add_node_test(conformance_websocket conformance/websocket/websocket.mjs)

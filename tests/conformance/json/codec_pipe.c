@@ -1,6 +1,6 @@
 /* codec_pipe: the JSON codec as a filter, for run.mjs.
  *
- * Argument: a FileDescriptorSet. Each line of input is "E TYPE HEX" (packed to JSON) or "D TYPE HEX"
+ * Arguments: FileDescriptorSets. Each line of input is "E TYPE HEX" (packed to JSON) or "D TYPE HEX"
  * (JSON to packed); each line of output is "+HEX" or "-reason". */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,20 +11,17 @@
 
 #define LINE_BYTES (8u << 20)
 
-static struct ss_schema *load(const char *path)
+static void load(struct ss_schema *schema, const char *path)
 {
     FILE *file = fopen(path, "rb");
     static uint8_t set[1 << 20];
-    struct ss_schema *schema;
     struct ss_failure failure = { 0 };
     size_t len = file == NULL ? 0 : fread(set, 1, sizeof set, file);
-    if (len == 0 || ss__schema_new(&schema) != 0 ||
-        ss__schema_load(schema, set, len, &failure) != 0) {
+    if (len == 0 || ss__schema_load(schema, set, len, &failure) != 0) {
         fprintf(stderr, "codec_pipe: %s: %s\n", path, failure.text);
         exit(1);
     }
     fclose(file);
-    return schema;
 }
 
 static size_t unhex(char *text)
@@ -60,11 +57,14 @@ static int convert(const struct ss_schema *schema, char *line, struct ss_bytes *
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fputs("usage: codec_pipe FILE.binpb\n", stderr);
+    struct ss_schema *schema;
+    if (argc < 2 || ss__schema_new(&schema) != 0) {
+        fputs("usage: codec_pipe FILE.binpb...\n", stderr);
         return 2;
     }
-    struct ss_schema *schema = load(argv[1]);
+    for (int i = 1; i < argc; i++) {
+        load(schema, argv[i]);
+    }
     char *line = malloc(LINE_BYTES);
     struct ss_bytes out;
     ss__bytes_init(&out, 0);

@@ -123,9 +123,30 @@ SS_TEST(chunked, reads_hex_sizes_of_either_case_with_leading_zeros)
 
 SS_TEST(chunked, skips_extensions)
 {
-    check_body("1;\r\na\r\n0\r\n\r\n", "a", "");
+    check_body("1;n\r\na\r\n0\r\n\r\n", "a", "");
     check_body("1;name=value\r\na\r\n0;last\r\n\r\n", "a", "");
     check_body("1;n=\"a;b\t\xC3\xA9 0\"\r\na\r\n0\r\n\r\n", "a", "");
+    check_body("1;a;b=c;d=\"\\\"\\\\\";e=\"\"\r\na\r\n0;f=1\r\n\r\n", "a", "");
+}
+
+/* A reader that takes a string as going on behind the line would see other chunks. */
+SS_TEST(chunked, refuses_malformed_extensions)
+{
+    CHECK_REFUSED("1;\r");
+    CHECK_REFUSED("1;;");
+    CHECK_REFUSED("1; ");
+    CHECK_REFUSED("1;a ");
+    CHECK_REFUSED("1;=");
+    CHECK_REFUSED("1;a=\r");
+    CHECK_REFUSED("1;a=;");
+    CHECK_REFUSED("1;a=b=");
+    CHECK_REFUSED("1;a\"");
+    CHECK_REFUSED("1;a=b\"");
+    CHECK_REFUSED("1;a=\"b\r");
+    CHECK_REFUSED("1;a=\"b\\\r");
+    CHECK_REFUSED("1;a=\"b\"c");
+    CHECK_REFUSED("1;a/");
+    CHECK_REFUSED("1;\xC3");
 }
 
 SS_TEST(chunked, is_unfinished_at_every_shorter_length)
@@ -188,9 +209,12 @@ SS_TEST(chunked, refuses_trailers)
 SS_TEST(chunked, refuses_control_bytes_in_an_extension)
 {
     for (unsigned byte = 0; byte < 0x100; byte++) {
-        char text[] = { '1', ';', (char)byte };
-        bool control = (byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7F;
-        ss_check_msg(feed(ss_str_of(text, 3)).err == (control ? SS_E_PROTO : 0), "%02x", byte);
+        char text[] = { '1', ';', 'a', '=', '"', (char)byte, '"' };
+        bool control = (byte < 0x20 && byte != '\t') || byte == 0x7F;
+        ss_check_msg(feed(ss_str_of(text, 6)).err == (control ? SS_E_PROTO : 0), "%02x", byte);
+        bool cut = byte == '"';    /* the string has ended before */
+        ss_check_msg(feed(ss_str_of(text, 7)).err == (control || cut ? SS_E_PROTO : 0), "%02x",
+                     byte);
     }
 }
 

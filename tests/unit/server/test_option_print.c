@@ -92,6 +92,39 @@ SS_TEST(option_print, the_printed_configuration_reads_back_the_same)
     ss__bytes_deinit(&second);
 }
 
+/* U+0085, U+2028 and U+2029 end a line in YAML 1.1, others it does not take as they are. */
+SS_TEST(option_print, characters_that_yaml_reads_otherwise_are_escaped)
+{
+    static const char *const texts[] = { "a\xC2\x85z", "a\xE2\x80\xA8z", "a\xE2\x80\xA9z",
+                                         "\xEF\xBB\xBFz", "a\xC2\x80\xC2\x9Fz", "\x7F",
+                                         "\xEF\xBF\xBE\xEF\xBF\xBF",
+                                         "\xC2\xA0\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF" };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct ss_server_options options;
+        struct ss_server_options back;
+        struct ss_options_error error = { 0 };
+        struct ss_bytes out;
+        char assignment[40];
+        ss__bytes_init(&out, 0);
+        ss_check(ss__server_options_init(&options) == 0 && ss__server_options_init(&back) == 0);
+        (void)snprintf(assignment, sizeof assignment, "k=%s", texts[i]);    /* it fits */
+        set(&options, SS_OPTION_DATA, texts[i]);
+        set(&options, SS_OPTION_APP_OPTION, assignment);
+        options.config = strdup(texts[i]);
+        for (int id = 0; id < SS_OPTION_COUNT; id++) {
+            options.origins[id].layer = SS_LAYER_FILE;    /* its name is in the comments */
+        }
+        ss__option_print_config(&options, &out);
+        int err = ss__option_file_parse(&back, ss__bytes_view(&out), &error);
+        ss_check_msg(err == 0, "text %zu: %s: %s", i, error.place, error.failure.text);
+        ss_check_msg(strcmp(back.data, texts[i]) == 0, "text %zu: %s", i, back.data);
+        ss_check(strcmp(back.app_options.items[0], assignment) == 0);
+        ss__server_options_deinit(&options);
+        ss__server_options_deinit(&back);
+        ss__bytes_deinit(&out);
+    }
+}
+
 SS_TEST(option_print, each_value_has_its_origin)
 {
     struct ss_server_options options;
