@@ -47,6 +47,7 @@ struct ss_engine_options {
     enum ss_projection_policy ui_policy;          /* SS_POLICY_FAIL; not SS_POLICY_HALT */
     enum ss_projection_policy timeline_policy;    /* SS_POLICY_FAIL */
     uint32_t idempotency_ttl_ms;        /* 86,400,000: how long results of keyed commands are kept */
+    const char *backup_dir;             /* for ss_engine_backup (sessionstream/backup.h); NULL: none */
     uint32_t debug_ring;                /* records each thread keeps for /debug/; 0: none */
     uint32_t stop_timeout_ms;           /* 4,000: what ss_engine_stop waits for clients and flushes */
 };

@@ -126,6 +126,10 @@
 #define SS_ERROR_METADATA_MAX 4
 #define SS_ERROR_METADATA_BYTES_MAX 255
 
+/* Backups: growth of a shard's data file meanwhile, and the name. */
+#define SS_BACKUP_GROWTH_BYTES_MAX (1u << 30)
+#define SS_BACKUP_NAME_BYTES_MAX 128
+
 /* Of an application. */
 #define SS_OBSERVERS_MAX 4
 
@@ -363,6 +367,12 @@
     X(ERROR_METADATA_BYTES_MAX, "bytes",                                                          \
       "A name or value of them",                                                                  \
       "The records of a shard stay small.")                                                       \
+    X(BACKUP_GROWTH_BYTES_MAX, "bytes",                                                           \
+      "That the data file of a shard may grow while it is copied; beyond, the backup fails",        \
+      "Pages that somebody copies are not used again, and the file never shrinks.")               \
+    X(BACKUP_NAME_BYTES_MAX, "bytes",                                                             \
+      "Name of a backup",                                                                         \
+      "It is a directory entry, with an ending while it is written.")                             \
     X(OBSERVERS_MAX, "observers",                                                                 \
       "One application",                                                                          \
       "Each is called for each record.")                                                          \

@@ -3,6 +3,7 @@
 #define SS_SESSIONSTREAM_H
 
 #include <sessionstream/app.h>
+#include <sessionstream/backup.h>
 #include <sessionstream/durability.h>
 #include <sessionstream/engine.h>
 #include <sessionstream/error.h>

@@ -10,6 +10,7 @@
 #include "core/contract.h"
 #include "core/log.h"
 #include "core/utf8.h"
+#include "engine/backup.h"
 #include "engine/engine_router.h"
 #include "engine/options.h"
 #include "gateway/gateway.h"
@@ -29,6 +30,8 @@ struct ss_engine {
     struct ss_engine_options options;
     char *data_dir;
     char *listen_host;
+    char *backup_dir;
+    struct ss_backups *backups;    /* NULL: there is no backup_dir */
     struct ss_registry *registry;
     struct ss_transport transport;
     struct ss_failure failure;
@@ -83,8 +86,10 @@ int ss_engine_new(const struct ss_engine_options *options, struct ss_registry *r
     engine->registry = registry;
     engine->data_dir = strdup(options->data_dir);
     engine->listen_host = options->listen_host == NULL ? NULL : strdup(options->listen_host);
+    engine->backup_dir = options->backup_dir == NULL ? NULL : strdup(options->backup_dir);
     err = engine->data_dir == NULL ||
-                  (options->listen_host != NULL && engine->listen_host == NULL)
+                  (options->listen_host != NULL && engine->listen_host == NULL) ||
+                  (options->backup_dir != NULL && engine->backup_dir == NULL)
               ? SS_E_NOMEM
               : ss__transport_init(&engine->transport, registry->schema, &failure);
     if (err != 0) {
@@ -189,6 +194,7 @@ static int open_gateway(struct ss_engine *engine, uint32_t index)
         .listen_port = index == 0 ? engine->options.listen_port
                                   : ss__gateway_port(engine->gateways[0]),
         .ready = &engine->ready,
+        .backups = engine->backups == NULL ? NULL : ss__backups_control(engine->backups),
         .client_queue_bytes = engine->options.client_queue_bytes,
         .slow_client_rounds = engine->options.slow_client_rounds,
         .client_frame_bytes = engine->options.client_frame_bytes,
@@ -239,6 +245,13 @@ static int open_all(struct ss_engine *engine)
     if (err != 0) {
         return ss__fail(&engine->failure, err, "pool threads cannot be started");
     }
+    if (engine->backup_dir != NULL) {
+        err = ss__backups_new(engine->backup_dir, &engine->router, engine->directory,
+                              engine->options.min_free_bytes, &engine->backups);
+        if (err != 0) {
+            return ss__fail(&engine->failure, err, "out of memory");
+        }
+    }
     for (uint32_t i = 0; i < engine->gateways_count && err == 0; i++) {
         err = open_gateway(engine, i);
     }
@@ -268,6 +281,8 @@ static int start_all(struct ss_engine *engine)
 
 static void close_all(struct ss_engine *engine)
 {
+    ss__backups_free(engine->backups);
+    engine->backups = NULL;
     for (uint32_t i = 0; i < SS_GATEWAYS_MAX; i++) {
         ss__gateway_free(engine->gateways[i]);
         free(engine->gateway_traces[i]);
@@ -325,6 +340,7 @@ void ss_engine_stop(struct ss_engine *engine)
     for (uint32_t i = 0; i < engine->gateways_started; i++) {
         ss__gateway_stop_listening(engine->gateways[i]);
     }
+    ss__backups_stop(engine->backups);    /* shards that run answer it */
     for (uint32_t i = 0; i < engine->shards_started; i++) {
         ss__shard_stop(engine->shards[i]);
     }
@@ -349,6 +365,7 @@ void ss_engine_free(struct ss_engine *engine)
     close_all(engine);
     free(engine->data_dir);
     free(engine->listen_host);
+    free(engine->backup_dir);
     free(engine);
 }
 
@@ -414,6 +431,11 @@ static int post(struct ss_engine *engine, enum ss_request_kind kind, struct ss_s
 const struct ss_router *ss__engine_router(const struct ss_engine *engine)
 {
     return engine->started ? &engine->router : NULL;
+}
+
+const struct ss_backup_control *ss__engine_backups(const struct ss_engine *engine)
+{
+    return engine->started && engine->backups != NULL ? ss__backups_control(engine->backups) : NULL;
 }
 
 static int check_session_id(const struct ss_engine *engine, struct ss_str id)

@@ -19,4 +19,8 @@ int ss__engine_check_session(const struct ss_engine *engine, struct ss_str id);
 /* Takes the request in every case. SS_E_BUSY, SS_E_STOPPING. */
 int ss__engine_post(struct ss_engine *engine, struct ss_request *request);
 
+/* NULL: there is no backup_dir, or the engine is not started. Any thread. */
+struct ss_backup_control;
+const struct ss_backup_control *ss__engine_backups(const struct ss_engine *engine);
+
 #endif

@@ -22,7 +22,8 @@
 
 struct ss_gateway;
 
-/* All pointers are borrowed and outlive the gateway. Nothing is optional. */
+/* All pointers are borrowed and outlive the gateway. Nothing is optional
+ * but what says so. */
 struct ss_gateway_options {
     uint32_t index;                          /* place among the gateways, from 0 */
     const struct ss_router *router;
@@ -34,6 +35,7 @@ struct ss_gateway_options {
     const char *listen_host;                 /* address or name; needed by ss__gateway_new only */
     uint16_t listen_port;                    /* 0: any free one, see ss__gateway_port */
     const atomic_bool *ready;                /* false: /readyz answers 503 */
+    const struct ss_backup_control *backups;    /* NULL: none can be made */
     uint32_t client_queue_bytes;
     uint32_t slow_client_rounds;             /* at most 200; 0: closed at the first overflow */
     uint32_t client_frame_bytes;

@@ -4,6 +4,7 @@
 
 #include "core/utf8.h"
 #include "gateway/answer.h"
+#include "gateway/backup.h"
 #include "gateway/debug.h"
 #include "gateway/errors.h"
 #include "gateway/import.h"
@@ -573,6 +574,8 @@ static void route(struct ss_conn *conn, const struct ss_http_request *request)
         } else {
             refuse_method(conn, "POST");
         }
+    } else if (is_path(request, "/v1/backup")) {
+        ss__backup_route(conn, request);
     } else if (is_session_path(request, 4, "import")) {
         if (request->method == SS_HTTP_POST) {
             ss__import_post(conn, request);

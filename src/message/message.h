@@ -12,6 +12,7 @@
  * IMPORT_READ      reader pool      shard     shard/import.c           -
  * FOLDED           reader pool      shard     shard/fold.c             -
  * EVENTS_READ      reader pool      shard     shard/events.c           -
+ * CUT              engine           shard     shard/cut.c              - (see struct ss_msg_cut)
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -51,6 +52,7 @@ enum ss_msg_kind {
     SS_MSG_IMPORT_READ,
     SS_MSG_FOLDED,
     SS_MSG_EVENTS_READ,
+    SS_MSG_CUT,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,
@@ -210,6 +212,20 @@ struct ss_msg_frame {
 struct ss_msg_resync {
     struct ss_msg base;
     struct ss_session_handle handle;
+};
+
+struct ss_cut;
+
+/* A backup wants the shard as of one moment, and posts the same message again, with @over, when it
+ * has copied that. One at a time. */
+struct ss_msg_cut {
+    struct ss_msg base;
+    bool over;
+    int err;                /* why there is no cut: SS_E_STOREIO, SS_E_NOMEM, SS_E_STOPPING */
+    struct ss_cut *cut;     /* store/cut.h: of the store, to read until @over is posted */
+    /* On the shard thread: the message belongs to whoever posted it again. */
+    void (*made)(struct ss_msg_cut *msg);
+    void *ctx;
 };
 
 struct ss_msg_stop {

@@ -177,6 +177,12 @@ static void print_origin(struct ss_bytes *out, const struct ss_server_options *o
     ss__bytes_byte(out, '\n');
 }
 
+static const char *text_of(const struct ss_server_options *options,
+                           const struct ss_option *option)
+{
+    return *(char *const *)(const void *)((const char *)options + option->offset);
+}
+
 static void print_number(struct ss_bytes *out, const struct ss_server_options *options,
                          const struct ss_option *option)
 {
@@ -203,7 +209,7 @@ static void print_value(struct ss_bytes *out, const struct ss_server_options *op
     char text[SS_OPTION_ADDRESS_BYTES];
     switch (option->kind) {
     case SS_OPTION_KIND_TEXT:
-        print_quoted(out, *(char *const *)(const void *)((const char *)options + option->offset));
+        print_quoted(out, text_of(options, option));
         break;
     case SS_OPTION_KIND_ADDRESS:
         ss__option_format_address(options->listen_host, options->listen_port, text);
@@ -268,6 +274,9 @@ void ss__option_print_config(const struct ss_server_options *options, struct ss_
         char key[SS_OPTION_NAME_BYTES_MAX];
         if (i == SS_OPTION_CONFIG) {
             continue;    /* its contents are already in the other lines */
+        }
+        if (option->kind == SS_OPTION_KIND_TEXT && text_of(options, option) == NULL) {
+            continue;    /* nothing that could be written there means none */
         }
         size_t line_start = out->len;
         ss__option_yaml_key(option, key);

@@ -111,6 +111,10 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
                                             "fail: the publisher gets the error. advance: frames "
                                             "are sent, no entity changes. halt: the session's "
                                             "entities stay as they are until a retry." },
+    [SS_OPTION_BACKUP_DIR] = { "backup-dir", SS_OPTION_KIND_TEXT, "DIR", NULL, 1, 4000,
+                               FIELD(backup_dir),
+                               .help = "Existing directory where ssctl backup makes backups. "
+                                       "Without it none can be made while the daemon runs." },
     [SS_OPTION_LOG_LEVEL] = { "log-level", SS_OPTION_KIND_LOG_LEVEL, "LEVEL", "info",
                               FIELD(log_level),
                               .help = "error, warn, info or debug; one line per record on "

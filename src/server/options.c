@@ -203,6 +203,7 @@ void ss__server_options_deinit(struct ss_server_options *options)
     free(options->listen_host);
     free(options->data);
     free(options->app);
+    free(options->backup_dir);
     free(options->config);
     clear_list(&options->app_options);
     clear_list(&options->schemas);
@@ -478,4 +479,5 @@ void ss__server_options_engine(const struct ss_server_options *options,
     ret_engine->data_dir = options->data;
     ret_engine->listen_host = options->listen_host;
     ret_engine->listen_port = options->listen_port;
+    ret_engine->backup_dir = options->backup_dir;
 }

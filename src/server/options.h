@@ -49,6 +49,7 @@ struct ss_server_options {
     uint16_t listen_port;
     char *data;
     char *app;
+    char *backup_dir;                   /* NULL: none */
     char *config;                       /* NULL: no file */
     struct ss_option_list app_options;  /* "key=value", each key once */
     struct ss_option_list schemas;

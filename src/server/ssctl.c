@@ -2,12 +2,15 @@
 
 #include <string.h>
 
+#include <sessionstream/limits.h>
+
 #include "core/bytes.h"
 #include "server/help.h"
 #include "server/option_value.h"
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
 #define ARGUMENTS_MAX 3
+#define BACKUP_RATE 64    /* MiB a second */
 
 static const struct ss_ctl_command commands[] = {
     { "submit", "SESSION COMMAND JSON", 3, " url idempotency-key ",
@@ -63,6 +66,23 @@ static const struct ss_ctl_command commands[] = {
       "pipeline, and the stages of the connections that follow it. The server has to run with\n"
       "--debug-ring.\n",
       ss__ctl_trace },
+    { "session export", "SESSION", 1, " url after limit ",
+      "The same as session events: a file of JSON lines that session import puts into another\n"
+      "server.\n",
+      ss__ctl_session_events },
+    { "backup", "NAME", 1, " url rate ",
+      "Has the daemon copy its data directory, while it runs, to NAME in its --backup-dir, and\n"
+      "waits for that. What was acknowledged before is in it. Interrupting cancels it.\n",
+      ss__ctl_backup },
+    { "restore", "BACKUP DIR", 2, " rate force ",
+      "Makes the data directory DIR, which is absent or empty, of a backup: verifies it, copies\n"
+      "it, gives every session another epoch, and checks the result. The daemon can start then.\n",
+      ss__ctl_restore },
+    { "reshard", "DIR", 1, " shards to ",
+      "Gives a data directory that no daemon is using another number of shards. A copy is made\n"
+      "beside it, checked and compared, and takes its place; the old one stays as\n"
+      "DIR.before-reshard. With --to PATH the copy stays there and DIR is left alone.\n",
+      ss__ctl_reshard },
     { "store check", "DIR", 1, " ",
       "Checks a data directory that no daemon is using. Exit status 0: clean, 1: findings,\n"
       "2: it cannot be opened.\n",
@@ -95,6 +115,10 @@ static const struct flag_help flags[] = {
     { "follow", "", "go on with new records until interrupted" },
     { "at", "ORDINAL", "as of this event [default 0: the newest]" },
     { "from", "ORDINAL", "with the entities as of this event [default 0: with none]" },
+    { "rate", "MIB", "at most so many MiB a second [default: backup 64, else 0: no limit]" },
+    { "force", "", "also when the check finds damage" },
+    { "shards", "N", "number of shards, 1 to 256" },
+    { "to", "PATH", "where the copy goes, absent or empty" },
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -230,6 +254,27 @@ static int parse_arguments(char *const *argv, struct parsed *parsed, FILE *err)
     return 0;
 }
 
+/* Of commands that copy stores. */
+static int read_store_flags(const struct ss_ctl_command *command, const struct parsed *parsed,
+                            struct ss_ctl *ctl)
+{
+    struct ss_failure failure = { 0 };
+    ctl->rate = strcmp(command->name, "backup") == 0 ? BACKUP_RATE : 0;
+    if (parsed->flag_values[14] != NULL &&
+        ss__option_parse_number(ss_str(parsed->flag_values[14]), 0, 1u << 20, &ctl->rate,
+                                &failure) != 0) {
+        return refuse(ctl->err, "--rate", failure.text);
+    }
+    ctl->force = parsed->flag_values[15] != NULL;
+    if (parsed->flag_values[16] != NULL &&
+        ss__option_parse_number(ss_str(parsed->flag_values[16]), 1, SS_SHARDS_MAX, &ctl->shards,
+                                &failure) != 0) {
+        return refuse(ctl->err, "--shards", failure.text);
+    }
+    ctl->to = parsed->flag_values[17];
+    return 0;
+}
+
 static int read_flags(const struct ss_ctl_command *command, const struct parsed *parsed,
                       struct ss_ctl *ctl)
 {
@@ -271,7 +316,7 @@ static int read_flags(const struct ss_ctl_command *command, const struct parsed 
     ctl->follow = parsed->flag_values[11] != NULL;
     ctl->at = parsed->flag_values[12];
     ctl->from = parsed->flag_values[13];
-    return 0;
+    return read_store_flags(command, parsed, ctl);
 }
 
 int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
@@ -296,13 +341,14 @@ int ss__ctl_main(char *const *argv, FILE *out, FILE *err)
                    ? refuse(err, "no command",
                             "one of submit, snapshot, tail, session list, session cursors, "
                             "session retry, session rebuild, session close, session delete, "
-                            "session import, session events, errors, trace, store check, "
-                            "store restored")
+                            "session import, session events, session export, errors, trace, "
+                            "backup, restore, reshard, store check, store restored")
                    : refuse(err, parsed.words.items[0],
                             "unknown command; there are submit, snapshot, tail, session list, "
                             "session cursors, session retry, session rebuild, session close, "
-                            "session delete, session import, session events, errors, "
-                            "trace, store check, store restored");
+                            "session delete, session import, session events, session export, "
+                            "errors, trace, backup, restore, reshard, store check, "
+                            "store restored");
     }
     if (parsed.help) {
         print_command_help(out, command);

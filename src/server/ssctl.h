@@ -29,6 +29,10 @@ struct ss_ctl {
     const char *projection;     /* session retry; NULL: all */
     const char *key;            /* submit: for idempotency */
     const char *kind;           /* errors; may be NULL */
+    uint64_t rate;              /* backup, restore: MiB a second; 0: no limit */
+    uint64_t shards;            /* reshard; 0: not given */
+    const char *to;             /* reshard; may be NULL */
+    bool force;                 /* restore */
     bool follow;                /* trace */
     bool json;                  /* errors, trace: print what the server sent */
     FILE *out;
@@ -62,6 +66,12 @@ int ss__ctl_errors(const struct ss_ctl *ctl);
 
 /* With --follow it ends on SIGINT and SIGTERM, whose actions it changes, with SS_CTL_OK. */
 int ss__ctl_trace(const struct ss_ctl *ctl);
+
+/* Both change what SIGINT and SIGTERM do. */
+int ss__ctl_backup(const struct ss_ctl *ctl);
+int ss__ctl_restore(const struct ss_ctl *ctl);
+
+int ss__ctl_reshard(const struct ss_ctl *ctl);
 
 /* GETs @target into @in, which *ret_body points into. SS_CTL_OK, or the exit status of an error
  * that has been printed. */

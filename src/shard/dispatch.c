@@ -9,6 +9,7 @@
 #include "shard/as_of.h"
 #include "shard/close.h"
 #include "shard/context.h"
+#include "shard/cut.h"
 #include "shard/debug.h"
 #include "shard/delete.h"
 #include "shard/effect.h"
@@ -349,6 +350,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
         break;
     case SS_MSG_EVENTS_READ:
         ss__events_done(shard, msg);
+        break;
+    case SS_MSG_CUT:
+        ss__cut_take(shard, msg);
         break;
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "shard/checkpoint.h"
 #include "shard/close.h"
+#include "shard/cut.h"
 #include "shard/errors.h"
 #include "shard/job.h"
 #include "shard/rebuild.h"
@@ -84,7 +85,9 @@ static bool start(struct ss_shard *shard, unsigned tails_max)
 void ss__flusher_run(struct ss_shard *shard)
 {
     ss__errors_show(shard);
-    if ((shard->due_rows >= SS_FLUSH_ROWS_MIN || shard->flush_wanted ||
+    ss__cut_make(shard);
+    if (!ss__cut_defers(shard) &&
+        (shard->due_rows >= SS_FLUSH_ROWS_MIN || shard->flush_wanted ||
          ss__store_flush_due(shard->store) || ss__errors_due(shard)) &&
         ss__store_may_flush(shard->store) && ss__list_empty(&shard->rebuilt)) {
         (void)start(shard, 0);    /* an error has been logged and counted */
@@ -94,6 +97,10 @@ void ss__flusher_run(struct ss_shard *shard)
 bool ss__flusher_rest(struct ss_shard *shard, unsigned tails_max)
 {
     ss__flusher_settle(shard);
+    ss__cut_make(shard);
+    if (ss__cut_defers(shard)) {
+        return ss__store_flushing(shard->store);    /* its end wakes the shard */
+    }
     return ss__store_flushing(shard->store) || !ss__list_empty(&shard->rebuilt) ||
            (ss__store_may_flush(shard->store) && start(shard, tails_max));
 }

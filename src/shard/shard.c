@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "shard/batch.h"
 #include "shard/close.h"
+#include "shard/cut.h"
 #include "shard/dispatch.h"
 #include "shard/events.h"
 #include "shard/flusher.h"
@@ -364,6 +365,7 @@ void ss__shard_close(struct ss_shard *shard)
     }
     ss__retries_end(shard);
     ss__closes_end(shard);
+    ss__cut_end(shard);
     ss__rebuilds_end(shard);
     ss__rebuilds_clear(shard);
     for (uint32_t i = 0; i < shard->options.gateways_count; i++) {

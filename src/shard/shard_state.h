@@ -90,6 +90,7 @@ struct ss_shard {
     struct ss_arena flush_arena;           /* what it borrows */
     struct ss_retired *flush_payloads;
     struct ss_job *flushed;                /* a flush that the pool has run; settled next */
+    struct ss_msg_cut *cut_wanted;         /* of a backup; see shard/cut.h */
 
     uint64_t interval_due_ns;              /* interval mode: next sync; 0: nothing waits for it */
     uint64_t active_ns;                    /* when the last message was handled */

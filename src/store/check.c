@@ -241,23 +241,31 @@ static int check_shard(struct ss_check *check, const struct ss_directory *direct
                                ss_error_text(err));
 }
 
-int ss__store_check(const char *data_dir, ss_check_fn *report, void *ctx,
-                    struct ss_check_summary *ret_summary, struct ss_failure *failure)
+int ss__store_check_open(const struct ss_directory *directory, ss_check_fn *report, void *ctx,
+                         struct ss_check_summary *ret_summary, struct ss_failure *failure)
 {
-    struct ss_directory *directory;
     struct ss_check_summary summary = { 0 };
-    int err = ss__directory_open_existing(data_dir, &directory, failure);
-    if (err != 0) {
-        return err;
-    }
+    int err = 0;
     for (uint32_t i = 0; i < directory->shard_count && err == 0; i++) {
         struct ss_check check = { .shard = i, .summary = &summary, .report = report, .ctx = ctx };
         err = check_shard(&check, directory, failure);
         summary.shards++;
     }
-    ss__directory_close(directory);
     if (err == 0) {
         *ret_summary = summary;
     }
+    return err;
+}
+
+int ss__store_check(const char *data_dir, ss_check_fn *report, void *ctx,
+                    struct ss_check_summary *ret_summary, struct ss_failure *failure)
+{
+    struct ss_directory *directory;
+    int err = ss__directory_open_existing(data_dir, &directory, failure);
+    if (err != 0) {
+        return err;
+    }
+    err = ss__store_check_open(directory, report, ctx, ret_summary, failure);
+    ss__directory_close(directory);
     return err;
 }

@@ -28,4 +28,9 @@ struct ss_check_summary {
 int ss__store_check(const char *data_dir, ss_check_fn *report, void *ctx,
                     struct ss_check_summary *ret_summary, struct ss_failure *failure);
 
+/* The same for a directory that is open. */
+struct ss_directory;
+int ss__store_check_open(const struct ss_directory *directory, ss_check_fn *report, void *ctx,
+                         struct ss_check_summary *ret_summary, struct ss_failure *failure);
+
 #endif

@@ -1,5 +1,6 @@
 #include "store/directory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +14,9 @@
 
 #include "core/kill_point.h"
 #include "store/bytes_order.h"
+#include "store/copy.h"
 #include "store/create.h"
+#include "store/manifest.h"
 
 /* Identity file, little-endian: magic 8, format u32, shards u32, directory id u64, routing key,
  * checksum u64 of all before. */
@@ -112,8 +115,9 @@ static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
     }
     if (directory->format != 0 && directory->format < SS_STORE_FORMAT) {
         return ss__fail(failure, SS_E_VERSION, "the data directory \"%s\" has format %u, this "
-                        "program reads %u; use the version that made it, or give this one a new "
-                        "directory", directory->path, directory->format, SS_STORE_FORMAT);
+                        "program reads %u; use the version that made it, and to change to this "
+                        "one export the sessions there and import them into a new directory",
+                        directory->path, directory->format, SS_STORE_FORMAT);
     }
     if (len != IDENTITY_BYTES || directory->format == 0 ||
         ss__get_le64(in + IDENTITY_BYTES - 8) != ss__checksum(in, IDENTITY_BYTES - 8)) {
@@ -131,6 +135,24 @@ static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
     return 0;
 }
 
+/* Directories without identity that are not for use. */
+static int judge_unfinished(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    struct stat info;
+    int err = make_path(directory->path, SS_MANIFEST_NAME, path, failure);
+    if (err == 0 && stat(path, &info) == 0) {
+        return ss__fail(failure, SS_E_INVAL, "\"%s\" is a backup: make a data directory of it with "
+                        "`ssctl restore`", directory->path);
+    }
+    err = err != 0 ? err : make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
+    if (err == 0 && stat(path, &info) == 0) {
+        return ss__fail(failure, SS_E_INVAL, "\"%s\" was not filled to its end: run `ssctl "
+                        "restore` or `ssctl reshard` again, or remove it", directory->path);
+    }
+    return err;
+}
+
 static int read_identity(struct ss_directory *directory, struct ss_failure *failure)
 {
     char path[PATH_BYTES];
@@ -141,8 +163,11 @@ static int read_identity(struct ss_directory *directory, struct ss_failure *fail
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        int code = errno == ENOENT ? SS_E_NOTFOUND : SS_E_IO;
-        return ss__fail(failure, code, "\"%s\" cannot be read: %s", path, strerror(errno));
+        int reason = errno;
+        err = reason == ENOENT ? judge_unfinished(directory, failure) : 0;
+        return err != 0 ? err
+                        : ss__fail(failure, reason == ENOENT ? SS_E_NOTFOUND : SS_E_IO,
+                                   "\"%s\" cannot be read: %s", path, strerror(reason));
     }
     ssize_t len = read(fd, bytes, sizeof bytes);
     (void)close(fd);
@@ -228,8 +253,9 @@ int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_
     }
     if (err == 0 && shard_count_explicit && directory->shard_count != shard_count) {
         err = ss__fail(failure, SS_E_SHARDS, "the data directory \"%s\" has %u shards, not %u; "
-                       "the number stays as it was made: leave --shards out, or say --shards %u",
-                       path, directory->shard_count, shard_count, directory->shard_count);
+                       "leave --shards out, or say --shards %u, or change the directory with "
+                       "`ssctl reshard`", path, directory->shard_count, shard_count,
+                       directory->shard_count);
     }
     if (err != 0) {
         ss__directory_close(directory);
@@ -259,6 +285,106 @@ int ss__directory_open_existing(const char *path, struct ss_directory **ret_dire
     }
     *ret_directory = directory;
     return 0;
+}
+
+/* ---- directories that a tool fills ---- */
+
+static bool is_of_filling(const char *name)
+{
+    return strcmp(name, SS_UNFINISHED_NAME) == 0 || strcmp(name, "LOCK") == 0 ||
+           strncmp(name, "shard-", 6) == 0 || strcmp(name, "sessionstream.new") == 0;
+}
+
+/* Empties it when it bears the mark; else there must be nothing but the lock, and what file systems
+ * put into their roots. */
+static int empty_unfinished(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    struct stat info;
+    int err = make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
+    if (err != 0) {
+        return err;
+    }
+    bool marked = stat(path, &info) == 0;
+    DIR *dir = opendir(directory->path);
+    if (dir == NULL) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", directory->path,
+                        strerror(errno));
+    }
+    for (struct dirent *entry; err == 0 && (entry = readdir(dir)) != NULL;) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "LOCK") == 0 ||
+            strcmp(name, SS_UNFINISHED_NAME) == 0 || strcmp(name, "lost+found") == 0) {
+            continue;
+        }
+        if (!marked || !is_of_filling(name)) {
+            err = ss__fail(failure, SS_E_EXISTS, "\"%s\" is not empty: there is \"%.60s\" in it",
+                           directory->path, name);
+        } else if (strncmp(name, "shard-", 6) == 0) {
+            err = make_path(directory->path, name, path, failure);
+            err = err != 0 ? err : ss__remove_tree(path, failure);
+        }
+    }
+    (void)closedir(dir);    /* only read */
+    return err;
+}
+
+static int put_mark(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    int err = make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
+    if (err != 0) {
+        return err;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be made: %s", path, strerror(errno));
+    }
+    (void)close(fd);    /* empty */
+    return ss__create_sync(directory->path, failure);
+}
+
+int ss__directory_begin(const char *path, const struct ss_directory *identity,
+                        struct ss_directory **ret_directory, struct ss_failure *failure)
+{
+    struct ss_directory *directory = NULL;
+    char identity_path[PATH_BYTES];
+    struct stat info;
+    int err = make_path(path, "sessionstream", identity_path, failure);
+    if (err == 0 && stat(identity_path, &info) == 0) {
+        return ss__fail(failure, SS_E_EXISTS, "\"%s\" is a data directory already", path);
+    }
+    err = err != 0 ? err : ss__create_directories(path, failure);
+    err = err != 0 ? err : begin(path, &directory, failure);
+    if (err != 0) {
+        return err;
+    }
+    directory->format = SS_STORE_FORMAT;
+    directory->shard_count = identity->shard_count;
+    directory->directory_id = identity->directory_id;
+    directory->routing_key = identity->routing_key;
+    directory->created = true;
+    err = take_lock(directory, failure);
+    err = err != 0 ? err : empty_unfinished(directory, failure);
+    err = err != 0 ? err : put_mark(directory, failure);
+    if (err != 0) {
+        ss__directory_close(directory);
+        return err;
+    }
+    *ret_directory = directory;
+    return 0;
+}
+
+int ss__directory_finish(struct ss_directory *directory, struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    int err = ss__create_sync(directory->path, failure);
+    err = err != 0 ? err : write_identity(directory, failure);
+    err = err != 0 ? err : make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
+    if (err == 0) {
+        (void)unlink(path);    /* nobody looks at it where there is an identity */
+    }
+    return err;
 }
 
 void ss__directory_close(struct ss_directory *directory)

@@ -18,6 +18,9 @@
  * files of its own. */
 #define SS_STORE_FORMAT 4
 
+/* Marks a directory that a tool fills. */
+#define SS_UNFINISHED_NAME "UNFINISHED"
+
 struct ss_directory {
     char *path;
     int lock_fd;
@@ -30,12 +33,23 @@ struct ss_directory {
 
 /* Opens or creates @path and takes its lock. A new directory gets @shard_count shards; an existing
  * one keeps its own, and a @shard_count that differs is refused unless @shard_count_explicit is
- * false. Errors, each with a text that says what to do: SS_E_LOCKED (a second process),
+ * false. Errors, each with a text that says what to do: SS_E_LOCKED (a second process), SS_E_INVAL
+ * (a backup, or a directory that was never filled to its end),
  * SS_E_SHARDS (another number than asked for, or none of 1 to SS_SHARDS_MAX), SS_E_VERSION (newer
  * or older format), SS_E_CORRUPT (identity file damaged, or missing beside shards in use), SS_E_IO,
  * SS_E_NOMEM and, for a new directory, the errors of ss__store_open. Blocks: on the disk. */
 int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_explicit,
                        struct ss_directory **ret_directory, struct ss_failure *failure);
+
+/* Begins a directory that a tool fills: @path, which is absent or empty (or was begun like this and
+ * never finished, then it is emptied), gets a lock and a mark that keeps everybody else from using
+ * it. @identity: id, routing key and count of shards; no shard is made. Without finish, close
+ * leaves it marked. SS_E_EXISTS: there is something in it. */
+int ss__directory_begin(const char *path, const struct ss_directory *identity,
+                        struct ss_directory **ret_directory, struct ss_failure *failure);
+
+/* It is filled, all shards are durable: from now on it is a data directory. */
+int ss__directory_finish(struct ss_directory *directory, struct ss_failure *failure);
 
 /* For tools: never creates. SS_E_NOTFOUND besides the above. */
 int ss__directory_open_existing(const char *path, struct ss_directory **ret_directory,

@@ -437,6 +437,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     store->stats.flushes++;
     store->flush_retry_ns = 0;
     free_flush(store, flush);
+    ss__cut_judge(store);
     ss__space_check(store);
     return moved;
 }

@@ -402,7 +402,7 @@ uint64_t ss__log_trim(struct ss_log *log, uint64_t from)
     uint64_t records = 0;
     size_t kept = 0;
     size_t i = 0;
-    for (; i + 1 < log->count && may_go(log->files[i], from); i++) {
+    for (; !log->pinned && i + 1 < log->count && may_go(log->files[i], from); i++) {
         if (log->files[i]->kept) {
             log->files[kept++] = log->files[i];
         } else {

@@ -44,6 +44,7 @@ struct ss_log {
     uint64_t next_spare;
     bool filling;                   /* a spare is being made */
     uint64_t fill_failed;           /* during the life of this file: not tried again */
+    bool pinned;                    /* somebody copies the files: they all stay as they are */
     bool unsynced;
     bool rolling;                   /* the next file may be there already: this one is done */
 };

@@ -94,16 +94,12 @@ static int visit_shard(const struct ss_directory *directory, uint32_t index, uin
                                              : ss_error_text(err));
 }
 
-int ss__store_restored(const char *data_dir, ss_restored_fn *visit, void *ctx,
+int ss__restored_raise(const struct ss_directory *directory, ss_restored_fn *visit, void *ctx,
                        struct ss_failure *failure)
 {
-    struct ss_directory *directory;
     uint32_t lot;
     uint64_t incarnation;
-    int err = ss__directory_open_existing(data_dir, &directory, failure);
-    if (err != 0) {
-        return err;
-    }
+    int err = 0;
     if (ss__random_bytes(&lot, sizeof lot) != 0) {
         err = ss__fail(failure, SS_E_IO, "the kernel gives no random bytes");
     }
@@ -117,6 +113,18 @@ int ss__store_restored(const char *data_dir, ss_restored_fn *visit, void *ctx,
             visit(i, incarnation - step, incarnation, ctx);
         }
     }
+    return err;
+}
+
+int ss__store_restored(const char *data_dir, ss_restored_fn *visit, void *ctx,
+                       struct ss_failure *failure)
+{
+    struct ss_directory *directory;
+    int err = ss__directory_open_existing(data_dir, &directory, failure);
+    if (err != 0) {
+        return err;
+    }
+    err = ss__restored_raise(directory, visit, ctx, failure);
     ss__directory_close(directory);
     return err;
 }

@@ -23,4 +23,9 @@ typedef void ss_restored_fn(uint32_t shard, uint64_t old_incarnation, uint64_t n
 int ss__store_restored(const char *data_dir, ss_restored_fn *visit, void *ctx,
                        struct ss_failure *failure);
 
+/* The same for a directory that is open. */
+struct ss_directory;
+int ss__restored_raise(const struct ss_directory *directory, ss_restored_fn *visit, void *ctx,
+                       struct ss_failure *failure);
+
 #endif

@@ -28,6 +28,9 @@ static bool short_of_map(const struct ss_store *store)
 static void set_refusal(struct ss_store *store, bool refuse)
 {
     store->space_checked_ns = ss__clock_monotonic_ns(store->options.clock);
+    if (refuse) {
+        ss__cut_stop(store, "the store is full");
+    }
     if (refuse == (store->refusal != 0)) {
         return;
     }
@@ -68,6 +71,10 @@ void ss__space_make_room(struct ss_store *store)
     }
     uint64_t wanted = store->env.map_bytes - used + store->options.min_free_bytes;
     if (ss__env_free_disk(&store->env) <= wanted) {
+        return;
+    }
+    if (store->cut != NULL) {
+        ss__cut_stop(store, "the map of the store has to grow");
         return;
     }
     int err = ss__env_grow(&store->env);

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/create.h"
+#include "store/cut.h"
 #include "store/past.h"
 #include "store/store_state.h"
 
@@ -26,6 +27,7 @@ void ss__store_options_init(struct ss_store_options *options)
         .log_file_bytes = UINT64_C(64) << 20,
         .sessions_held_max = SS_SESSIONS_HELD_MAX,
         .min_free_bytes = UINT64_C(256) << 20,
+        .backup_growth_bytes = SS_BACKUP_GROWTH_BYTES_MAX,
         .command_ttl_ms = 86400000,
         .clock = &ss__system_clock,
     };
@@ -372,6 +374,9 @@ void ss__store_close(struct ss_store *store)
         return;
     }
     SS_REQUIRE(store->batch.len == 0);
+    if (store->cut != NULL) {
+        ss__store_uncut(store);    /* whoever has it reads it no more */
+    }
     if (store->env.env != NULL) {
         ss__env_reader_stale(&store->env);
         if (!store->failed && SS_FAULT("store.close") == 0) {

@@ -61,6 +61,7 @@ struct ss_store_options {
     uint64_t sessions_held_max;       /* that nobody uses, kept in memory for their unflushed
                                          events; beyond, the oldest are flushed */
     uint64_t min_free_bytes;          /* publishes are refused below this much free disk */
+    uint64_t backup_growth_bytes;     /* of the data file, while a backup copies it */
     uint32_t command_ttl_ms;          /* how long results of keyed commands are kept */
     struct ss_clock *clock;           /* borrowed */
 };

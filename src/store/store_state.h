@@ -87,6 +87,7 @@ struct ss_store {
     struct ss_log_walker walker;
     struct ss_log_walker walker_saved;
     bool flushing;                   /* a flush is planned and not settled */
+    struct ss_cut *cut;              /* of a backup under way, or NULL: see cut.h */
     uint64_t flush_retry_ns;         /* not before, after one that failed; 0: at any time */
     struct ss_map by_sid;
     struct ss_map by_id;
@@ -218,6 +219,14 @@ void ss__checkpoints_forget(struct ss_store *store);
 
 /* Takes out log files that nothing needs, after saying so in LMDB. Errors: those of a flush. */
 int ss__store_forget_log(struct ss_store *store);
+
+/* ---- cut.c ---- */
+
+/* Asks the backup under way, if there is one, to give up. */
+void ss__cut_stop(struct ss_store *store, const char *why);
+
+/* The same if the data file has grown too much. */
+void ss__cut_judge(struct ss_store *store);
 
 /* ---- recover.c ---- */
 

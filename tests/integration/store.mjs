@@ -56,7 +56,7 @@ async function refusals() {
           /in use/.test(inUse.output), `${inUse.status} ${inUse.output}`);
     await daemon.stop();
     await refused('another shard count', dir, ['--shards', '3'],
-                  [/2 shards/, /not 3/, /leave --shards out/]);
+                  [/2 shards/, /not 3/, /leave --shards out/, /ssctl reshard/]);
     let undo = patched(dir, formatOffset, [99, 0, 0, 0]);
     await refused('a newer format', dir, [], [/format 99/, /newer version/]);
     const newer = runProgram(ssctlFile, ['store', 'check', dir]);
@@ -64,7 +64,7 @@ async function refusals() {
           /format 99/.test(newer.output), `${newer.status} ${newer.output}`);
     undo();
     undo = patched(dir, formatOffset, [1, 0, 0, 0]);
-    await refused('an older format', dir, [], [/format 1/, /version that made it/]);
+    await refused('an older format', dir, [], [/format 1/, /version that made it/, /export/]);
     undo();
     undo = patched(dir, shardsOffset, [3]);
     await refused('a changed identity file', dir, [], [/damaged/, /backup/, /store restored/]);

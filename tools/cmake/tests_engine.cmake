@@ -1,5 +1,5 @@
 # The engine tests that run an application use the messages of the shard tests.
-foreach(name test_effects test_engine test_errors test_events test_import test_metadata test_million_sessions
+foreach(name test_backup test_effects test_engine test_errors test_events test_import test_metadata test_million_sessions
         test_observers test_past_snapshots test_rebuild test_sessions test_timeline_halt)
   if(TARGET engine_${name})
     sessionstream_add_proto(engine_${name} ${CMAKE_SOURCE_DIR}/tests/unit/shard/notes.proto)

@@ -23,6 +23,9 @@ foreach(name chat jobs docs store stop crash durability slow churn following tut
         encodings subscriptions paging commands import observe history events)
   ss_add_node_test(integration_${name} integration/${name}.mjs)
 endforeach()
+ss_add_node_test(integration_backup integration/backup.mjs)
+ss_add_node_test(integration_reshard integration/reshard.mjs
+                 SS_LEDGER=${CMAKE_BINARY_DIR}/tests/modules/ledger.so)
 ss_add_node_test(integration_projections integration/projections.mjs
                  SS_LEDGER=${CMAKE_BINARY_DIR}/tests/modules/ledger.so)
 ss_add_node_test(integration_join integration/join.mjs ${join_size})

@@ -44,7 +44,7 @@ SS_TEST(ssctl, commands_and_flags_must_be_known)
     ss_check(refused(CTL_ARGS("frobnicate"), "unknown command"));
     ss_check(refused(CTL_ARGS("store"), "unknown command"));
     ss_check(refused(CTL_ARGS("store", "fix", "d"), "unknown command"));
-    ss_check(refused(CTL_ARGS("snapshot", "s", "--force"), "unknown flag"));
+    ss_check(refused(CTL_ARGS("snapshot", "s", "--loudly"), "unknown flag"));
     ss_check(refused(CTL_ARGS("snapshot", "s", "-x"), "unknown flag"));
     ss_check(refused(CTL_ARGS("snapshot", "s", "--count", "1"), "not a flag of snapshot"));
     ss_check(refused(CTL_ARGS("store", "check", "d", "--url", "http://a"), "not a flag"));

@@ -1,0 +1,317 @@
+#include "engine/backup.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sessionstream/backup.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "engine/engine_router.h"
+#include "store/backup.h"
+
+struct ss_backups {
+    struct ss_backup_control control;
+    char *dir;
+    const struct ss_router *router;
+    const struct ss_directory *directory;
+    uint64_t min_free_bytes;
+    pthread_t thread;
+    bool joinable;
+    uint64_t rate;
+    uint64_t begun_ns;
+
+    pthread_mutex_t lock;    /* of all below */
+    pthread_cond_t changed;
+    struct ss_backup_status status;
+    bool canceled;
+    bool stopping;
+    bool answered;           /* the shard has made the cut, or not */
+    const struct ss_cut *cut;
+};
+
+/* ---- on the backup's thread ---- */
+
+/* On the thread of the shard. */
+static void on_made(struct ss_msg_cut *msg)
+{
+    struct ss_backups *backups = msg->ctx;
+    pthread_mutex_lock(&backups->lock);
+    backups->answered = true;
+    pthread_cond_signal(&backups->changed);
+    pthread_mutex_unlock(&backups->lock);
+}
+
+static int on_step(uint64_t bytes, void *ctx)
+{
+    struct ss_backups *backups = ctx;
+    pthread_mutex_lock(&backups->lock);
+    backups->status.shard_copied += bytes;
+    backups->status.copied += bytes;
+    int err = backups->canceled                                        ? SS_E_CANCELED
+              : backups->cut != NULL && ss__cut_stopped(backups->cut) ? SS_E_LIMIT
+                                                                      : 0;
+    pthread_mutex_unlock(&backups->lock);
+    return err;
+}
+
+static void show_shard(struct ss_backups *backups, uint32_t shard, const struct ss_cut *cut)
+{
+    pthread_mutex_lock(&backups->lock);
+    backups->cut = cut;
+    if (cut != NULL) {
+        backups->status.shard = shard;
+        backups->status.shard_copied = 0;
+        backups->status.shard_bytes = ss__backup_bytes(cut);
+    }
+    pthread_mutex_unlock(&backups->lock);
+}
+
+/* A shard answers within a batch and a flush; an engine that stops waits for us first. */
+static void await_cut(struct ss_backups *backups)
+{
+    pthread_mutex_lock(&backups->lock);
+    while (!backups->answered) {
+        pthread_cond_wait(&backups->changed, &backups->lock);
+    }
+    backups->answered = false;
+    pthread_mutex_unlock(&backups->lock);
+}
+
+static int copy_shard(struct ss_backups *backups, struct ss_backup *backup, uint32_t shard,
+                      struct ss_failure *failure)
+{
+    struct ss_inbox *inbox = backups->router->shards[shard];
+    struct ss_msg_cut *msg = ss__msg_new(SS_MSG_CUT, sizeof *msg);
+    if (msg == NULL) {
+        return ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
+    msg->made = on_made;
+    msg->ctx = backups;
+    int err = ss__inbox_post(inbox, &msg->base.node, SS_POST_INSIDE);
+    if (err == 0) {
+        await_cut(backups);
+        err = msg->err;
+    }
+    if (err != 0) {
+        ss__msg_free(&msg->base);
+        return ss__fail(failure, err, "shard %u gives no copy of itself: %s", shard,
+                        ss_error_text(err));
+    }
+    show_shard(backups, shard, msg->cut);
+    err = ss__backup_shard(backup, shard, msg->cut, failure);
+    show_shard(backups, shard, NULL);
+    msg->over = true;
+    if (ss__inbox_post(inbox, &msg->base.node, SS_POST_INSIDE) != 0) {
+        ss__msg_free(&msg->base);    /* the store ends the cut when it is closed */
+    }
+    return err;
+}
+
+static int make_backup(struct ss_backups *backups, struct ss_failure *failure)
+{
+    struct ss_backup *backup = malloc(sizeof *backup);
+    struct ss_copier copier = { .rate = backups->rate, .min_free_bytes = backups->min_free_bytes,
+                                .step = on_step, .ctx = backups };
+    if (backup == NULL) {
+        return ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
+    int err = ss__backup_begin(backup, backups->dir, backups->status.name, backups->directory,
+                               &copier, failure);
+    if (err == 0) {
+        for (uint32_t i = 0; i < backups->directory->shard_count && err == 0; i++) {
+            err = copy_shard(backups, backup, i, failure);
+        }
+        err = err != 0 ? err : ss__backup_finish(backup, failure);
+        ss__backup_end(backup);
+    }
+    free(backup);
+    return err;
+}
+
+static const char *explain(int err)
+{
+    switch (err) {
+    case SS_E_CANCELED:
+        return "it was canceled";
+    case SS_E_LIMIT:
+        return "the store grew too much, or ran short of room, while it was copied: raise the "
+               "rate, or make backups when less is written";
+    default:
+        return ss_error_text(err);
+    }
+}
+
+static void *run(void *ctx)
+{
+    struct ss_backups *backups = ctx;
+    struct ss_failure failure = { 0 };
+    int err = make_backup(backups, &failure);
+    pthread_mutex_lock(&backups->lock);
+    struct ss_backup_status *status = &backups->status;
+    status->err = err;
+    status->took_us = (ss__clock_monotonic_ns(&ss__system_clock) - backups->begun_ns) / 1000;
+    status->state = err == 0 ? SS_BACKUP_DONE : SS_BACKUP_FAILED;
+    if (err != 0) {
+        (void)snprintf(status->text, sizeof status->text, "%s",
+                       failure.text[0] != '\0' ? failure.text : explain(err));
+    }
+    struct ss_backup_status copy = *status;
+    pthread_mutex_unlock(&backups->lock);
+    if (err == 0) {
+        ss__log(SS_LOG_INFO, "backup complete", "name=%s bytes=%llu ms=%llu", copy.name,
+                (unsigned long long)copy.copied, (unsigned long long)(copy.took_us / 1000));
+    } else {
+        char reason[2 * sizeof copy.text];
+        ss__log(SS_LOG_WARN, "backup failed", "name=%s error=%s reason=%s", copy.name,
+                ss_error_name(err), ss__log_quote(reason, sizeof reason, ss_str(copy.text)));
+    }
+    return NULL;
+}
+
+/* ---- from any thread ---- */
+
+/* With the lock. The thread of the one before has nothing left to do. */
+static int start_thread(struct ss_backups *backups)
+{
+    if (backups->joinable) {
+        (void)pthread_join(backups->thread, NULL);
+        backups->joinable = false;
+    }
+    if (pthread_create(&backups->thread, NULL, run, backups) != 0) {
+        return SS_E_NOMEM;
+    }
+    backups->joinable = true;
+    return 0;
+}
+
+static int start(void *ctx, struct ss_str name, uint64_t rate, struct ss_failure *failure)
+{
+    struct ss_backups *backups = ctx;
+    int err = ss__backup_check_name(name, failure);
+    if (err != 0) {
+        return err;
+    }
+    pthread_mutex_lock(&backups->lock);
+    if (backups->stopping || backups->status.state == SS_BACKUP_RUNNING) {
+        err = backups->stopping ? SS_E_STOPPING : SS_E_BUSY;
+        (void)ss__fail(failure, err, backups->stopping ? "the server is stopping"
+                                                       : "a backup is running: \"%s\"",
+                       backups->status.name);
+    } else {
+        struct ss_backup_status before = backups->status;
+        backups->status = (struct ss_backup_status){
+            .state = SS_BACKUP_RUNNING,
+            .shards = backups->directory->shard_count,
+            .begun_us = ss__clock_wall_us(&ss__system_clock),
+        };
+        memcpy(backups->status.name, name.data, name.len);
+        backups->begun_ns = ss__clock_monotonic_ns(&ss__system_clock);
+        backups->rate = rate;
+        backups->canceled = false;
+        err = start_thread(backups);
+        if (err != 0) {
+            backups->status = before;
+            (void)ss__fail(failure, err, "no thread can be started");
+        }
+    }
+    pthread_mutex_unlock(&backups->lock);
+    return err;
+}
+
+static void status_of(void *ctx, struct ss_backup_status *ret_status)
+{
+    struct ss_backups *backups = ctx;
+    pthread_mutex_lock(&backups->lock);
+    *ret_status = backups->status;
+    if (ret_status->state == SS_BACKUP_RUNNING) {
+        ret_status->took_us =
+            (ss__clock_monotonic_ns(&ss__system_clock) - backups->begun_ns) / 1000;
+    }
+    pthread_mutex_unlock(&backups->lock);
+}
+
+static int cancel(void *ctx)
+{
+    struct ss_backups *backups = ctx;
+    pthread_mutex_lock(&backups->lock);
+    int err = backups->status.state == SS_BACKUP_RUNNING ? 0 : SS_E_NOTFOUND;
+    backups->canceled = err == 0;
+    pthread_mutex_unlock(&backups->lock);
+    return err;
+}
+
+int ss__backups_new(const char *dir, const struct ss_router *router,
+                    const struct ss_directory *directory, uint64_t min_free_bytes,
+                    struct ss_backups **ret_backups)
+{
+    struct ss_backups *backups = calloc(1, sizeof *backups);
+    if (backups == NULL || (backups->dir = strdup(dir)) == NULL) {
+        free(backups);
+        return SS_E_NOMEM;
+    }
+    backups->control = (struct ss_backup_control){ start, status_of, cancel, backups };
+    backups->router = router;
+    backups->directory = directory;
+    backups->min_free_bytes = min_free_bytes;
+    (void)pthread_mutex_init(&backups->lock, NULL);       /* the default kind cannot fail */
+    (void)pthread_cond_init(&backups->changed, NULL);
+    *ret_backups = backups;
+    return 0;
+}
+
+const struct ss_backup_control *ss__backups_control(struct ss_backups *backups)
+{
+    return &backups->control;
+}
+
+void ss__backups_stop(struct ss_backups *backups)
+{
+    if (backups == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&backups->lock);
+    backups->stopping = backups->canceled = true;
+    pthread_mutex_unlock(&backups->lock);
+    if (backups->joinable) {
+        (void)pthread_join(backups->thread, NULL);
+        backups->joinable = false;
+    }
+}
+
+void ss__backups_free(struct ss_backups *backups)
+{
+    if (backups == NULL) {
+        return;
+    }
+    pthread_cond_destroy(&backups->changed);
+    pthread_mutex_destroy(&backups->lock);
+    free(backups->dir);
+    free(backups);
+}
+
+/* ---- public ---- */
+
+int ss_engine_backup(struct ss_engine *engine, const char *name, uint64_t rate)
+{
+    const struct ss_backup_control *control = ss__engine_backups(engine);
+    return control == NULL ? SS_E_NOTFOUND : control->start(control->ctx, ss_str(name), rate, NULL);
+}
+
+int ss_engine_backup_status(struct ss_engine *engine, struct ss_backup_status *ret_status)
+{
+    const struct ss_backup_control *control = ss__engine_backups(engine);
+    if (control == NULL) {
+        return SS_E_NOTFOUND;
+    }
+    control->status(control->ctx, ret_status);
+    return 0;
+}
+
+int ss_engine_backup_cancel(struct ss_engine *engine)
+{
+    const struct ss_backup_control *control = ss__engine_backups(engine);
+    return control == NULL ? SS_E_NOTFOUND : control->cancel(control->ctx);
+}

@@ -1,0 +1,274 @@
+/* Whether a session is what it was: everything of it that means something, with the names of types
+ * instead of their numbers, as one sum on either side. */
+#include <string.h>
+
+#include "core/hash.h"
+#include "store/bytes_order.h"
+#include "store/outcome.h"
+#include "store/record.h"
+#include "store/reshard_state.h"
+#include "store/timelines.h"
+
+struct side {
+    const struct ss_env *env;
+    MDB_txn *txn;
+    const struct ss_type_table *types;
+    uint64_t sid;
+    uint64_t sum;
+    uint64_t rows;
+};
+
+static void mix(uint64_t *sum, const void *data, size_t len)
+{
+    *sum = ss__checksum_seeded(*sum ^ len, data, len);
+}
+
+static void mix_text(uint64_t *sum, struct ss_str text)
+{
+    mix(sum, text.data, text.len);
+}
+
+static void mix_number(uint64_t *sum, uint64_t number)
+{
+    mix(sum, &number, sizeof number);
+}
+
+static int mix_type(const struct side *side, uint64_t *sum, uint32_t number)
+{
+    if (number == 0 || number > side->types->count) {
+        return SS_E_CORRUPT;
+    }
+    const struct ss_type_value *type = &side->types->types[number - 1];
+    mix_number(sum, type->space);
+    mix_number(sum, type->fingerprint);
+    mix_text(sum, type->name);
+    mix_text(sum, type->full_name);
+    return 0;
+}
+
+/* ---- the row ---- */
+
+/* Projections may stand in another order. */
+static int sum_timelines(struct side *side, struct ss_str entries)
+{
+    struct ss_timeline_row row;
+    struct ss_failed_set failed;
+    size_t at = 0;
+    int err = 0;
+    while (err == 0 && ss__timelines_next(entries, &at, &row, &failed) == 1) {
+        uint64_t sum = 1;
+        err = mix_type(side, &sum, row.projection);
+        mix_number(&sum, row.version);
+        mix_number(&sum, row.ordinal);
+        mix_number(&sum, row.halted);
+        mix_number(&sum, row.failed == NULL ? 0 : row.failed->total);
+        for (uint32_t i = 0; row.failed != NULL && i < row.failed->named; i++) {
+            mix_number(&sum, row.failed->ordinals[i]);
+        }
+        side->sum += sum;
+        side->rows++;
+    }
+    return err;
+}
+
+static int sum_row(struct side *side, struct ss_row_value *ret_row)
+{
+    uint8_t key_bytes[8];
+    ss__put_be64(key_bytes, side->sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_get(side->txn, side->env->dbi[SS_DB_SESSION], &key, &value));
+    err = err != 0 ? err : ss__row_decode(side->sid, ss__str_of_val(value), ret_row);
+    if (err != 0) {
+        return err;
+    }
+    mix_text(&side->sum, ret_row->id);
+    mix_number(&side->sum, ret_row->ordinal);
+    mix_number(&side->sum, ret_row->first_retained);
+    mix_number(&side->sum, ret_row->created_us);
+    mix_number(&side->sum, ret_row->updated_us);
+    mix_number(&side->sum, ret_row->epoch_counter);
+    mix_number(&side->sum, ret_row->running);
+    bool marked = mdb_get(side->txn, side->env->dbi[SS_DB_RUNNING], &key, &value) == 0;
+    mix_number(&side->sum, marked);
+    return sum_timelines(side, ret_row->timelines);
+}
+
+/* ---- events ---- */
+
+static int sum_outcome(const struct side *side, uint64_t *sum, struct ss_str item)
+{
+    int err = 0;
+    for (size_t at = 0; at + 5 <= item.len && err == 0; at += 5) {
+        const uint8_t *in = (const uint8_t *)item.data + at;
+        err = mix_type(side, sum, ss__get_le32(in));
+        mix_number(sum, in[4]);
+    }
+    return err;
+}
+
+static int sum_header(const struct side *side, uint64_t *sum, struct ss_str header)
+{
+    size_t at = 0;
+    uint8_t tag;
+    struct ss_str item;
+    int found;
+    while ((found = ss__header_next(header, &at, &tag, &item)) == 1) {
+        mix_number(sum, tag);
+        if (tag != SS_HEADER_OUTCOME) {
+            mix_text(sum, item);
+        } else if (sum_outcome(side, sum, item) != 0) {
+            return SS_E_CORRUPT;
+        }
+    }
+    return found;
+}
+
+static int sum_segment(struct side *side, struct ss_str key, struct ss_str value)
+{
+    struct ss_segment segment;
+    size_t at = 0;
+    int err = ss__segment_decode(key, value, &segment);
+    for (uint32_t i = 0; err == 0 && i < segment.count; i++) {
+        struct ss_record record;
+        uint64_t sum = segment.first + i;
+        err = ss__segment_entry_next(segment.entries, &at, &record);
+        if (err != 0) {
+            break;
+        }
+        mix_number(&sum, record.time_us);
+        mix_number(&sum, record.flags);
+        mix_text(&sum, record.payload);
+        err = mix_type(side, &sum, record.type_id);
+        err = err != 0 ? err : sum_header(side, &sum, record.header);
+        side->sum += sum;
+        side->rows++;
+    }
+    return err;
+}
+
+/* ---- entities ---- */
+
+static int sum_entity(struct side *side, struct ss_str key, struct ss_str value)
+{
+    struct ss_entity_row row = { 0 };
+    uint64_t sid;
+    uint32_t projection = 0;
+    uint64_t sum = 2;
+    int err = ss__entity_key_decode(key, &sid, &projection, &row.kind, &row.id);
+    err = err != 0 ? err : ss__entity_decode(key, value, &row);
+    err = err != 0 ? err : mix_type(side, &sum, projection);
+    err = err != 0 ? err : mix_type(side, &sum, row.type_id);
+    if (err == 0) {
+        mix_text(&sum, row.kind);
+        mix_text(&sum, row.id);
+        mix_number(&sum, row.created_ordinal);
+        mix_number(&sum, row.last_ordinal);
+        mix_number(&sum, row.time_us);
+        mix_text(&sum, row.payload);
+        side->sum += sum;
+        side->rows++;
+    }
+    return err;
+}
+
+static int each_row(struct side *side, enum ss_db db,
+                    int (*visit)(struct side *side, struct ss_str key, struct ss_str value))
+{
+    uint8_t prefix[8];
+    MDB_cursor *cursor;
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_cursor_open(side->txn, side->env->dbi[db], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    ss__put_be64(prefix, side->sid);
+    MDB_val key = ss__val_of(prefix, sizeof prefix);
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && err == 0 && key.mv_size >= sizeof prefix &&
+           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
+        err = visit(side, ss__str_of_val(key), ss__str_of_val(value));
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != 0 || code == 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
+}
+
+/* @ret_row borrows the transaction. */
+static int sum_session(struct side *side, struct ss_row_value *ret_row)
+{
+    int err = sum_row(side, ret_row);
+    err = err != 0 ? err : each_row(side, SS_DB_SEGMENT, sum_segment);
+    return err != 0 ? err : each_row(side, SS_DB_ENTITY, sum_entity);
+}
+
+static int find_target(const struct ss_env *env, MDB_txn *txn, struct ss_str id, uint64_t *ret_sid)
+{
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, id));
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_get(txn, env->dbi[SS_DB_CATALOG], &key, &value));
+    return err != 0 ? err
+                    : ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), ret_sid);
+}
+
+static int compare_session(struct ss_reshard *reshard, MDB_txn *const *txns, uint64_t sid)
+{
+    const struct ss_reshard_source *source = &reshard->source;
+    struct side before = { &source->env, source->txn, &source->types, sid, 0, 0 };
+    struct ss_row_value row = { 0 };
+    struct ss_row_value moved;
+    int err = sum_session(&before, &row);
+    uint32_t shard = ss__reshard_target(reshard, row.id);
+    struct side after = { &reshard->targets[shard].env, txns[shard], &reshard->types, 0, 0, 0 };
+    err = err != 0 ? err : find_target(after.env, after.txn, row.id, &after.sid);
+    err = err != 0 ? err : sum_session(&after, &moved);
+    if (err == SS_E_NOMEM || err == SS_E_STOREIO) {
+        return err;
+    }
+    if (err != 0 || before.sum != after.sum || before.rows != after.rows) {
+        return ss__fail(reshard->failure, SS_E_CORRUPT, "session \"%.*s\" is not the same in the "
+                        "copy; the old directory is as it was",
+                        (int)(row.id.len < 100 ? row.id.len : 100), (const char *)row.id.data);
+    }
+    return 0;
+}
+
+static int compare_all(struct ss_reshard *reshard, MDB_txn *const *txns)
+{
+    const struct ss_reshard_source *source = &reshard->source;
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    int err =
+        ss__err_from_lmdb(mdb_cursor_open(source->txn, source->env.dbi[SS_DB_SESSION], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+    while (code == 0 && err == 0) {
+        err = compare_session(reshard, txns,
+                              key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0);
+        err = err != 0 ? err : ss__reshard_step(reshard, "compared", 0);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
+}
+
+int ss__reshard_compare(struct ss_reshard *reshard)
+{
+    MDB_txn *txns[SS_SHARDS_MAX];
+    uint32_t open = 0;
+    int err = 0;
+    while (open < reshard->to->shard_count && err == 0) {
+        err = ss__env_read_begin(&reshard->targets[open].env, &txns[open]);
+        open += err == 0;
+    }
+    err = err != 0 ? err : compare_all(reshard, txns);
+    while (open > 0) {
+        open--;
+        ss__env_read_end(&reshard->targets[open].env, txns[open]);
+    }
+    return err;
+}

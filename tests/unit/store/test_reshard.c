@@ -1,0 +1,389 @@
+/* Directories of several shards that know types by different numbers. */
+#include "store_fixture.h"
+
+#include <errno.h>
+
+#include "store/command.h"
+#include "store/copy.h"
+#include "store/delete.h"
+#include "store/outcome.h"
+#include "store/reshard.h"
+#include "store/store_state.h"
+
+#define SESSIONS 30u
+#define NEWEST 90u
+
+struct many {
+    char root[256];
+    char to[300];
+    struct test_clock clock;
+    struct ss_directory *directory;
+    struct ss_store *stores[8];
+    uint32_t events[8];
+    uint32_t entities[8];
+    uint32_t projections[8][2];
+    char findings[1024];
+};
+
+/* Even and odd shards meet the names in another order. */
+static void intern(struct many *m, uint32_t shard, bool odd)
+{
+    struct ss_type_entry types[] = {
+        { .space = SS_TYPE_EVENT, .name = ss_str("Said"), .full_name = ss_str("t.Said") },
+        { .space = SS_TYPE_ENTITY, .name = ss_str("note"), .full_name = ss_str("t.Note") },
+        { .space = SS_TYPE_PROJECTION, .name = ss_str("notes"),
+          .full_name = ss_str(SS_PROJECTION_TIMELINE) },
+        { .space = SS_TYPE_PROJECTION, .name = ss_str("totals"),
+          .full_name = ss_str(SS_PROJECTION_TIMELINE) },
+    };
+    if (odd) {
+        struct ss_type_entry first[] = {
+            { .space = SS_TYPE_EVENT, .name = ss_str("Only"), .full_name = ss_str("t.Odd") },
+            types[3],
+            types[1],
+        };
+        ss_check(ss__store_intern_types(m->stores[shard], first, 3) == 0);
+    }
+    ss_check(ss__store_intern_types(m->stores[shard], types, 4) == 0);
+    m->events[shard] = types[0].ret_type_id;
+    m->entities[shard] = types[1].ret_type_id;
+    struct ss_timeline_code codes[2];
+    for (unsigned i = 0; i < 2; i++) {
+        m->projections[shard][i] = types[2 + i].ret_type_id;
+        codes[i] = (struct ss_timeline_code){ types[2 + i].ret_type_id, 1 };
+    }
+    ss__store_set_timelines(m->stores[shard], codes, 2);
+}
+
+static void open_all(struct many *m, const char *root, uint32_t shards)
+{
+    struct ss_failure failure = { 0 };
+    int err = ss__directory_open(root, shards, true, &m->directory, &failure);
+    ss_check_msg(err == 0, "%s", failure.text);
+    for (uint32_t i = 0; i < shards; i++) {
+        char dir[400];
+        struct ss_store_options options;
+        struct ss_store_report report;
+        ss_check(ss__directory_shard_path(m->directory, i, dir, sizeof dir) == 0);
+        ss__store_options_init(&options);
+        options.dir = dir;
+        options.must_exist = true;
+        options.shard_index = i;
+        options.shard_count = shards;
+        options.directory_id = m->directory->directory_id;
+        options.map_bytes = 64u << 20;
+        options.min_free_bytes = 0;
+        options.log_file_bytes = 1u << 20;
+        options.clock = &m->clock.clock;
+        err = ss__store_open(&options, &m->stores[i], &report, &failure);
+        ss_check_msg(err == 0 && report.damaged_records == 0, "%s", failure.text);
+        intern(m, i, i % 2 == 1);
+    }
+}
+
+static void close_all(struct many *m)
+{
+    for (uint32_t i = 0; i < m->directory->shard_count; i++) {
+        ss__store_close(m->stores[i]);
+    }
+    ss__directory_close(m->directory);
+}
+
+static uint32_t shard_of(const struct many *m, const char *id)
+{
+    return ss__hash_scale(ss__hash(&m->directory->routing_key, ss_str(id)),
+                          m->directory->shard_count);
+}
+
+static void name_of(char out[16], unsigned session)
+{
+    (void)snprintf(out, 16, "s-%u", session);
+}
+
+/* Event 5 failed in "totals", and has a tag that nobody knows. */
+static void publish(struct many *m, uint32_t shard, struct ss_store_session *session, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t ordinal = ss__store_row(session)->ordinal + 1;
+        struct ss_outcome_item outcome = { .len = 0 };
+        struct ss_bytes header;
+        ss__bytes_init(&header, 0);
+        struct ss_record record = {
+            .ordinal = ordinal,
+            .time_us = 1000 + ordinal,
+            .type_id = m->events[shard],
+            .payload = fixture_payload(ss__store_session_id(session), ordinal, 300),
+        };
+        if (ordinal == 5) {
+            ss__outcome_add(&outcome, m->projections[shard][1], SS_OUTCOME_ADVANCED);
+            ss__header_append(&header, 200, ss_str("unknown"));
+            ss__bytes_str(&header, ss__outcome_header(&outcome));
+            record.header = ss__bytes_view(&header);
+            record.flags = SS_RECORD_TIMELINE_FAILED | SS_RECORD_ADVANCED;
+        }
+        ss_check(ss__store_stage_event(m->stores[shard], session, &record) == 0);
+        ss__bytes_deinit(&header);
+    }
+    ss_check(ss__store_commit(m->stores[shard]) == 0);
+}
+
+static void checkpoint(struct many *m, uint32_t shard, struct ss_store_session *session)
+{
+    struct ss_failed_set failed = { .total = 1, .named = 1, .ordinals = { 5 } };
+    struct ss_entity_row rows[2] = {
+        { .kind = ss_str("note"), .id = ss_str("a"), .created_ordinal = 1, .last_ordinal = 7,
+          .time_us = 9, .type_id = m->entities[shard], .payload = ss_str("first") },
+        { .kind = ss_str("note"), .id = ss_str("b"), .created_ordinal = 2, .last_ordinal = 3,
+          .time_us = 8, .type_id = m->entities[shard], .payload = ss_str("second") },
+    };
+    struct ss_timeline_checkpoint timelines[2] = {
+        { { .projection = m->projections[shard][0], .version = 1, .ordinal = 60 }, rows, 1 },
+        { { .projection = m->projections[shard][1], .version = 1, .ordinal = 50,
+            .failed = &failed }, rows + 1, 1 },
+    };
+    ss_check(ss__store_stage_checkpoint(m->stores[shard], session, timelines, 2) == 0);
+    ss_check(ss__store_flush(m->stores[shard], 0) >= 0);
+}
+
+static void keep_result(struct many *m, uint32_t shard, const char *id)
+{
+    struct ss_command_value value = { .time_us = 1000000 + shard, .ordinal = 3,
+                                      .session_id = ss_str(id), .key = ss_str("key") };
+    ss_check(ss__store_stage_command(m->stores[shard], &value) == 0);
+    ss_check(ss__store_commit(m->stores[shard]) == 0);
+}
+
+static struct ss_store_session *new_session(struct many *m, uint32_t shard, const char *id)
+{
+    struct ss_store_session *session;
+    ss_check(ss__store_stage_session(m->stores[shard], ss_str(id), 100, &session) == 0);
+    return session;
+}
+
+/* Some are flushed, some in the log only, some were deleted. */
+static void fill(struct many *m)
+{
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        char id[16];
+        name_of(id, i);
+        uint32_t shard = shard_of(m, id);
+        if (i % 5 == 4) {
+            struct ss_store_session *former = new_session(m, shard, id);
+            publish(m, shard, former, 70);
+            ss_check(ss__store_stage_delete(m->stores[shard], former, 200) == 0);
+            ss_check(ss__store_commit(m->stores[shard]) == 0);
+            ss__store_put_session(m->stores[shard], former);
+        }
+        struct ss_store_session *session = new_session(m, shard, id);
+        publish(m, shard, session, 70);
+        if (i % 3 != 0) {
+            checkpoint(m, shard, session);
+        }
+        publish(m, shard, session, NEWEST - 70);
+        keep_result(m, shard, id);
+        ss__store_put_session(m->stores[shard], session);
+    }
+}
+
+static void verify_image(struct many *m, uint32_t shard, const char *id, bool checkpointed,
+                         const struct ss_image *image)
+{
+    uint64_t ordinal = 0;
+    for (size_t i = 0; i < image->records_count; i++) {
+        const struct ss_record *record = &image->records[i];
+        ordinal = record->ordinal;
+        ss_check(record->type_id == m->events[shard] && record->time_us == 1000 + ordinal);
+        ss_check(ss_str_equal(record->payload, fixture_payload(ss_str(id), ordinal, 300)));
+        if (ordinal == 5) {
+            struct ss_str item;
+            ss_check(ss__outcome_of(record, m->projections[shard][1]) == SS_OUTCOME_ADVANCED);
+            ss_check(ss__outcome_of(record, m->projections[shard][0]) == SS_OUTCOME_NONE);
+            ss_check(ss__header_find(record->header, 200, &item) == 0 &&
+                     ss_str_equal(item, ss_str("unknown")));
+        }
+    }
+    ss_check(ordinal == NEWEST && image->timelines_count == 2);
+    ss_check(image->timelines[0].ordinal == (checkpointed ? 60 : 0));
+    ss_check(image->timelines[1].ordinal == (checkpointed ? 50 : 0));
+    ss_check((image->timelines[1].failed != NULL) == checkpointed);
+    ss_check(image->entities_count == (checkpointed ? 2 : 0));
+    for (size_t i = 0; i < image->entities_count; i++) {
+        const struct ss_entity_row *row = &image->entities[i];
+        bool first = ss_str_equal(row->id, ss_str("a"));
+        ss_check(row->projection == m->projections[shard][first ? 0 : 1]);
+        ss_check(row->type_id == m->entities[shard]);
+        ss_check(ss_str_equal(row->payload, ss_str(first ? "first" : "second")));
+        ss_check(row->last_ordinal == (first ? 7 : 3));
+    }
+}
+
+static void verify(struct many *m)
+{
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        char id[16];
+        struct ss_store_session *session;
+        struct ss_image_request *request;
+        struct ss_image image;
+        name_of(id, i);
+        uint32_t shard = shard_of(m, id);
+        struct ss_store *store = m->stores[shard];
+        ss_check(ss__store_get_session(store, ss_str(id), &session) == 0);
+        const struct ss_session_row *row = ss__store_row(session);
+        ss_check(row->ordinal == NEWEST && row->created_us == 100 && row->first_retained == 1);
+        ss_check(ss__store_use_timelines(store, session) == 0);
+        ss_check(ss__store_image_request(store, session, true, &request) == 0);
+        ss_check(ss__store_read_image(store, request, &image) == 0);
+        verify_image(m, shard, id, i % 3 != 0, &image);
+        ss__image_deinit(&image);
+        ss__store_image_request_free(request);
+        const struct ss_command_value *value = ss__store_find_command(
+            store, ss_str(id), row->sid, ss_str("key"), 1000001);
+        ss_check_msg(value != NULL && value->ordinal == 3, "%s has no result", id);
+        ss__store_put_session(store, session);
+    }
+}
+
+static void on_finding(uint32_t shard, const char *place, const char *text, void *ctx)
+{
+    struct many *m = ctx;
+    size_t len = strlen(m->findings);
+    (void)snprintf(m->findings + len, sizeof m->findings - len, "%u %s %s\n", shard, place, text);
+}
+
+static void begin(struct many *m, uint32_t shards)
+{
+    *m = (struct many){ .clock = { { test_clock_ns, test_clock_us }, 1000000000 } };
+    ss__fault_reset();
+    fixture_make_root(m->root, sizeof m->root);
+    (void)snprintf(m->to, sizeof m->to, "%s.resharded", m->root);
+    open_all(m, m->root, shards);
+    fill(m);
+    verify(m);
+}
+
+static void end(struct many *m)
+{
+    char kept[300];
+    (void)snprintf(kept, sizeof kept, "%s" SS_RESHARD_KEPT, m->root);
+    (void)ss__remove_tree(kept, NULL);
+    (void)ss__remove_tree(m->to, NULL);
+    (void)ss__remove_tree(m->root, NULL);
+    ss__fault_reset();
+}
+
+static int reshard(struct many *m, uint32_t shards, struct ss_failure *failure)
+{
+    struct ss_reshard_result result;
+    struct ss_reshard_options options = { .dir = m->root, .shards = shards, .report = on_finding,
+                                          .ctx = m };
+    int err = ss__reshard(&options, &result, failure);
+    ss_check(err != 0 || (result.sessions == SESSIONS && result.events == SESSIONS * NEWEST));
+    ss_check(err != 0 || strcmp(result.path, m->root) == 0);
+    return err;
+}
+
+SS_TEST(reshard, all_is_there_after_every_step_of_a_round)
+{
+    static const uint32_t counts[] = { 4, 3, 1, 2 };
+    struct many m;
+    begin(&m, 2);
+    close_all(&m);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct ss_failure failure = { 0 };
+        char kept[300];
+        int err = reshard(&m, counts[i], &failure);
+        ss_check_msg(err == 0, "%s %s", failure.text, m.findings);
+        (void)snprintf(kept, sizeof kept, "%s" SS_RESHARD_KEPT, m.root);
+        ss_check(ss__remove_tree(kept, NULL) == 0 && access(m.to, F_OK) != 0);
+        open_all(&m, m.root, counts[i]);
+        verify(&m);
+        close_all(&m);
+    }
+    end(&m);
+}
+
+/* What a faulty copy would have changed is seen before it takes anybody's place. */
+SS_TEST(reshard, a_session_that_changes_on_the_way_is_found)
+{
+    static const char *const points[] = { "reshard.segment", "reshard.entity" };
+    struct many m;
+    begin(&m, 2);
+    close_all(&m);
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        struct ss_failure failure = { 0 };
+        ss__fault_arm(points[i], 7, 1, 1);
+        ss_check(reshard(&m, 3, &failure) == SS_E_CORRUPT);
+        ss_check_msg(strstr(failure.text, "not the same in the copy") != NULL, "%s",
+                     failure.text);
+        ss__fault_reset();
+        ss_check(access(m.to, F_OK) != 0);
+    }
+    open_all(&m, m.root, 2);
+    verify(&m);
+    close_all(&m);
+    end(&m);
+}
+
+SS_TEST(reshard, one_that_fails_leaves_the_directory_in_its_place)
+{
+    static const struct {
+        const char *point;
+        int code;
+        int err;
+    } faults[] = { { "reshard.commit", ENOSPC, SS_E_STOREFULL },
+                   { "copy.write", ENOSPC, SS_E_STOREFULL },
+                   { "store.flush.write", SS_E_STOREIO, SS_E_STOREIO } };
+    struct many m;
+    begin(&m, 1);
+    close_all(&m);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct ss_failure failure = { 0 };
+        ss__fault_arm(faults[i].point, 1, 5, faults[i].code);
+        int err = reshard(&m, 2, &failure);
+        ss_check_msg(err == faults[i].err && failure.text[0] != '\0', "%s: %s %s",
+                     faults[i].point, ss_error_name(err), failure.text);
+        ss__fault_reset();
+        ss_check(access(m.to, F_OK) != 0);
+    }
+    open_all(&m, m.root, 1);
+    verify(&m);
+    close_all(&m);
+    end(&m);
+}
+
+SS_TEST(reshard, where_two_directories_cannot_be_exchanged_they_are_renamed)
+{
+    struct many m;
+    struct ss_failure failure = { 0 };
+    begin(&m, 1);
+    close_all(&m);
+    ss__fault_arm("reshard.exchange", 1, 1, 1);
+    ss_check_msg(reshard(&m, 2, &failure) == 0, "%s", failure.text);
+    open_all(&m, m.root, 2);
+    verify(&m);
+    close_all(&m);
+    end(&m);
+}
+
+SS_TEST(reshard, the_same_number_and_a_damaged_store_are_refused)
+{
+    struct many m;
+    struct ss_failure failure = { 0 };
+    begin(&m, 2);
+    close_all(&m);
+    ss_check(reshard(&m, 2, &failure) == SS_E_INVAL);
+    char path[400];
+    (void)snprintf(path, sizeof path, "%s.link", m.root);
+    struct ss_reshard_result result;
+    struct ss_reshard_options linked = { .dir = path, .shards = 3, .report = on_finding,
+                                         .ctx = &m };
+    ss_check(symlink(m.root, path) == 0);
+    ss_check(ss__reshard(&linked, &result, NULL) == SS_E_INVAL && unlink(path) == 0);
+    (void)snprintf(path, sizeof path, "%s/shard-0001/log-00000001", m.root);
+    int fd = open(path, O_RDWR);
+    ss_check(fd >= 0 && pwrite(fd, "damage", 6, 1700) == 6 && close(fd) == 0);
+    failure = (struct ss_failure){ 0 };
+    ss_check(reshard(&m, 3, &failure) == SS_E_CORRUPT && m.findings[0] != '\0');
+    ss_check(strstr(failure.text, "nothing was changed") != NULL);
+    end(&m);
+}
