@@ -49,6 +49,12 @@ struct ss_engine_options {
     uint32_t idempotency_ttl_ms;        /* 86,400,000: how long results of keyed commands are kept */
     const char *backup_dir;             /* for ss_engine_backup (sessionstream/backup.h); NULL: none */
     uint32_t debug_ring;                /* records each thread keeps for /debug/; 0: none */
+    /* Events that nobody has to keep are dropped (docs/retention.md); each 0: no bound. */
+    uint64_t retain_age_ms;             /* events older than this */
+    uint64_t retain_events;             /* of a session: all but so many */
+    uint64_t retain_bytes;              /* of a session, as stored: the oldest, down to this */
+    uint64_t retain_total_bytes;        /* of the data directory, likewise; shards share it */
+    uint32_t retain_sweep_ms;           /* 60,000: every session is looked at so often */
     uint32_t stop_timeout_ms;           /* 4,000: what ss_engine_stop waits for clients and flushes */
 };
 
@@ -174,13 +180,13 @@ SS_API int ss_engine_retry(struct ss_engine *engine, struct ss_str session_id,
 
 /* Makes the entities of the timeline projection of this name, or of all (NULL), again from the
  * events, under the present code: those behind event @from, beginning with the entities as they
- * were after it (0: from nothing). It is done beside the present ones while the session goes on;
+ * were after it (0: from nothing, or from what retention has left of dropped events). It is done beside the present ones while the session goes on;
  * then all are replaced at once, in memory and on disk, and followers get a snapshot if something
  * is different. Every event behind @from that is there when it begins is tried, failed ones too; if
  * one fails nothing changes. @done is called when the result is on disk; its ordinal is the
  * watermark. SS_E_PROJECTION: the text names the event. SS_E_NOTFOUND: the session has no events.
  * SS_E_INVAL: @from is not there, or not before a halt. SS_E_BUSY: one is under way. SS_E_GONE:
- * events it takes have been removed. SS_E_TYPE: an entity it begins with cannot be read. SS_E_COMMIT:
+ * events it takes have been removed; the ordinal is the first that is there. SS_E_TYPE: an entity it begins with cannot be read. SS_E_COMMIT:
  * it may not have been written. SS_E_DELETED, SS_E_LIMIT, SS_E_STOREIO, SS_E_CORRUPT. As
  * ss_engine_barrier, with SS_E_NOTFOUND: there is no such projection. */
 SS_API int ss_engine_rebuild(struct ss_engine *engine, struct ss_str session_id,

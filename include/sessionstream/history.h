@@ -44,7 +44,8 @@ typedef void ss_events_fn(const struct ss_result *result, const struct ss_event_
  * SS_E_SESSION_ID, SS_E_INVAL (@limit over SS_EVENT_PAGE_MAX), SS_E_BUSY, SS_E_STOPPING,
  * SS_E_NOMEM. With it also
  *   SS_E_NOTFOUND  no event of the session is stored
- *   SS_E_GONE      events after @after have been removed; the text names the first that is there
+ *   SS_E_GONE      events after @after have been removed; the text names the first that is
+ *                  there, and result.ordinal is it
  *   SS_E_DELETED   the session was deleted meanwhile
  *   SS_E_STOREIO, SS_E_CORRUPT */
 SS_API int ss_engine_events(struct ss_engine *engine, struct ss_str session_id, uint64_t after,

@@ -21,6 +21,7 @@ struct ss_session_info {
     uint64_t created_us;    /* wall clock, µs since 1970 */
     uint64_t updated_us;
     bool running;           /* said by the newest event */
+    uint64_t first_retained;    /* 1, unless retention has dropped its first events */
 };
 
 /* Which sessions are wanted. */

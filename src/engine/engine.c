@@ -123,6 +123,18 @@ static struct ss_store_options store_options(const struct ss_engine *engine, con
     return store;
 }
 
+/* Of one shard: sessions are spread evenly. */
+static struct ss_retention_policy retention_of(const struct ss_engine *engine)
+{
+    const struct ss_engine_options *options = &engine->options;
+    uint64_t total = options->retain_total_bytes;
+    uint64_t share = total / engine->shards_count;
+    return (struct ss_retention_policy){ .age_us = options->retain_age_ms * 1000,
+                                         .events = options->retain_events,
+                                         .bytes = options->retain_bytes,
+                                         .total_bytes = total == 0 ? 0 : share == 0 ? 1 : share };
+}
+
 /* A debug ring for a thread, if they are wanted. */
 static int make_trace(struct ss_engine *engine, struct ss_trace **ret_trace)
 {
@@ -159,6 +171,8 @@ static int open_shard(struct ss_engine *engine, uint32_t index)
         .trace = engine->shard_traces[index],
         .durability_interval_ms = engine->options.durability_interval_ms,
         .session_cache_bytes = engine->options.session_cache_bytes,
+        .retention = retention_of(engine),
+        .retention_sweep_ms = engine->options.retain_sweep_ms,
         .snapshot_frame_bytes = engine->options.snapshot_frame_bytes,
         .stop_timeout_ms = engine->options.stop_timeout_ms,
         .ui_policy = engine->options.ui_policy,

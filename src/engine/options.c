@@ -28,6 +28,7 @@ void ss_engine_options_init(struct ss_engine_options *options)
         .ping_interval_ms = 25000,
         .dead_timeout_ms = 60000,
         .idempotency_ttl_ms = 86400000,
+        .retain_sweep_ms = 60000,
         .stop_timeout_ms = 4000,
     };
 }
@@ -67,6 +68,11 @@ static int check_ranges(const struct ss_engine_options *options, struct ss_failu
         { "dead_timeout_ms", options->dead_timeout_ms, 2, 120 * MINUTE_MS },
         { "idempotency_ttl_ms", options->idempotency_ttl_ms, 1000, 43200 * MINUTE_MS },
         { "debug_ring", options->debug_ring, 0, 1u << 20 },
+        { "retain_age_ms", options->retain_age_ms, 0, 52560000 * MINUTE_MS },
+        { "retain_events", options->retain_events, 0, INT64_MAX },
+        { "retain_bytes", options->retain_bytes, 0, 16 * TIB },
+        { "retain_total_bytes", options->retain_total_bytes, 0, 1024 * TIB },
+        { "retain_sweep_ms", options->retain_sweep_ms, 10, 1440 * MINUTE_MS },
         { "stop_timeout_ms", options->stop_timeout_ms, 0, 10 * MINUTE_MS },
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {

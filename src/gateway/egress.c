@@ -85,6 +85,7 @@ void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
     case SS_MSG_FOLDED:
     case SS_MSG_EVENTS_READ:
     case SS_MSG_CUT:
+    case SS_MSG_SCANNED:
     case SS_MSG_STOP:
         SS_INSIST(false && "a message for a shard");
     }

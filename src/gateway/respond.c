@@ -78,6 +78,20 @@ void ss__respond_error_with(struct ss_conn *conn, int err, struct ss_str detail,
     respond_problem(conn, &problem);
 }
 
+void ss__respond_gone(struct ss_conn *conn, uint64_t first, struct ss_str detail,
+                      struct ss_str session_id)
+{
+    ss__count_error(conn->gateway->options.stats->errors, SS_E_GONE);
+    struct ss_http_problem problem = {
+        .status = ss__http_status_of(SS_E_GONE),
+        .code = ss_error_wire_name(SS_E_GONE),
+        .detail = detail,
+        .session_id = session_id,
+        .first_retained = first,
+    };
+    respond_problem(conn, &problem);
+}
+
 void ss__respond_snapshot(struct ss_conn *conn, struct ss_buf *snapshot,
                           struct ss_str session_id)
 {

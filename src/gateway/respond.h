@@ -29,6 +29,10 @@ void ss__respond_error(struct ss_conn *conn, int err, struct ss_str detail,
 void ss__respond_error_with(struct ss_conn *conn, int err, struct ss_str detail,
                             struct ss_str session_id, const struct ss_http_extra *extra);
 
+/* SS_E_GONE with the first event that is there. */
+void ss__respond_gone(struct ss_conn *conn, uint64_t first, struct ss_str detail,
+                      struct ss_str session_id);
+
 /* A problem document with a status of HTTP's own (404, 405, 408 ...). @allow: value of Allow, or
  * NULL. */
 void ss__respond_status(struct ss_conn *conn, unsigned status, int err, const char *detail,

@@ -399,6 +399,10 @@ void ss__routes_answer(struct ss_conn *conn, struct ss_request *request)
         if (request->text != NULL && request->text->len > 0) {
             text = ss_str_of(request->text->data, request->text->len - 1);
         }
+        if (request->err == SS_E_GONE) {
+            ss__respond_gone(conn, request->ordinal, text, request->session_id);
+            return;
+        }
         ss__respond_error_with(conn, request->err, text, request->session_id,
                                request->replayed ? &replayed_field : NULL);
         return;

@@ -113,6 +113,8 @@ static void write_session(struct ss_bytes *out, const struct ss_session_info *se
     ss__json_string(out, session->id);
     ss__bytes_text(out, ",\"ordinal\":\"");
     ss__bytes_u64(out, session->ordinal);
+    ss__bytes_text(out, "\",\"firstRetained\":\"");
+    ss__bytes_u64(out, session->first_retained);
     ss__bytes_byte(out, '"');
     write_time(out, ",\"created\":", session->created_us);
     write_time(out, ",\"updated\":", session->updated_us);

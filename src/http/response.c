@@ -185,6 +185,11 @@ static void write_problem_body(struct ss_bytes *out, const struct ss_http_proble
         ss__bytes_text(out, ",\"sessionId\":");
         write_json_string(out, problem->session_id);
     }
+    if (problem->first_retained > 0) {
+        ss__bytes_text(out, ",\"firstRetained\":\"");
+        ss__bytes_u64(out, problem->first_retained);
+        ss__bytes_byte(out, '"');
+    }
     ss__bytes_byte(out, '}');
 }
 

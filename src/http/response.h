@@ -34,6 +34,7 @@ struct ss_http_problem {
     const char *code;            /* wire name of the error */
     struct ss_str detail;        /* for a person; empty: left out */
     struct ss_str session_id;    /* empty: left out */
+    uint64_t first_retained;     /* the first event that is there; 0: left out */
     bool keep_alive;
     bool head_only;
     const struct ss_http_extra *extra;

@@ -1,5 +1,6 @@
 #include "message/message.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,17 @@ void ss__request_fail(struct ss_request *request, int err, const char *text)
     if (text != NULL && text[0] != '\0') {
         request->text = ss__buf_copy(text, strlen(text) + 1);    /* NULL: the code must do */
     }
+}
+
+void ss__request_gone(struct ss_request *request, uint64_t first)
+{
+    char text[80];
+    (void)snprintf(text, sizeof text, "event %llu is the first that has been retained",
+                   (unsigned long long)first);
+    if (request->err == 0) {
+        request->ordinal = first;
+    }
+    ss__request_fail(request, SS_E_GONE, text);
 }
 
 struct ss_msg_uninterested *ss__uninterested_new(size_t bytes, uint16_t gateway,

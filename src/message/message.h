@@ -13,6 +13,7 @@
  * FOLDED           reader pool      shard     shard/fold.c             -
  * EVENTS_READ      reader pool      shard     shard/events.c           -
  * CUT              engine           shard     shard/cut.c              - (see struct ss_msg_cut)
+ * SCANNED          reader pool      shard     shard/retention.c        -
  * FRAME            shard            gateway   gateway/egress.c         -
  * REPLY            shard            gateway   gateway/egress.c         - (a REQUEST turned round)
  * RESYNC           shard            gateway   gateway/egress.c         a new subscribe
@@ -53,6 +54,7 @@ enum ss_msg_kind {
     SS_MSG_FOLDED,
     SS_MSG_EVENTS_READ,
     SS_MSG_CUT,
+    SS_MSG_SCANNED,
     SS_MSG_FRAME,
     SS_MSG_REPLY,
     SS_MSG_RESYNC,
@@ -106,6 +108,7 @@ enum ss_request_kind {
     SS_REQUEST_REBUILD,      /* make the entities again from the events */
     SS_REQUEST_EVENTS,       /* answer: stored events, as an array or as JSON */
     SS_REQUEST_RECOVER,      /* from the shard to itself: sessions cut off by a crash */
+    SS_REQUEST_RETAIN,       /* from the shard to itself: see shard/retention.c */
 };
 
 struct ss_import;
@@ -150,7 +153,8 @@ struct ss_request {
     uint64_t since;                      /* SUBSCRIBE: echoed */
     uint64_t at;                         /* SNAPSHOT: as it was after this event; 0: now.
                                             REBUILD: from the entities after it.
-                                            EVENTS: those after it */
+                                            EVENTS: those after it.
+                                            RETAIN: events up to there are to go */
     uint32_t limit;                      /* EVENTS: at most so many; above 0 */
     bool whole;                          /* the shard to itself: all entities are needed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
@@ -163,7 +167,8 @@ struct ss_request {
 
     /* Answer. */
     int err;
-    uint64_t ordinal;                    /* highest published; SUBSCRIBE: the frames are after it */
+    uint64_t ordinal;                    /* highest published; SUBSCRIBE: the frames are after it;
+                                            SS_E_GONE: the first event that is there */
     struct ss_cursor place;              /* SUBSCRIBE: where snapshot or cursor and frames lead */
     bool replayed;                       /* SUBMIT: the result of an earlier one with its key */
     bool recovered;                      /* SUBSCRIBE: no snapshot is needed */
@@ -254,6 +259,9 @@ bool ss__request_key_valid(struct ss_str key);
 
 /* Gives a request its error; @text may be NULL. Keeps the first error. */
 void ss__request_fail(struct ss_request *request, int err, const char *text);
+
+/* The same with SS_E_GONE, which names @first, the first event that is there. */
+void ss__request_gone(struct ss_request *request, uint64_t first);
 
 /* An object of @bytes zeroed bytes that begins with the message; the id is copied behind it. NULL
  * when out of memory. */

@@ -33,7 +33,12 @@
     X(error_records, "error_records_total", "Error records kept")                            \
     X(error_records_lost, "error_records_lost_total", "Error records that could not be kept")\
     X(folds, "folds_total", "Timelines made again from events beside the live one")          \
-    X(fold_events, "fold_events_total", "Events read for them")
+    X(fold_events, "fold_events_total", "Events read for them")                              \
+    X(retention_events, "retention_events_total", "Events dropped by retention")             \
+    X(retention_bytes, "retention_bytes_total", "Bytes of segments dropped by retention")    \
+    X(retention_passes, "retention_passes_total", "Looks of retention at all sessions")      \
+    X(retention_held, "retention_held_total",                                                \
+      "Times that events stayed because entities as of then could not be made")
 
 /* By encoding. */
 #define SS_SHARD_ENCODED(X)                                                                   \
@@ -51,7 +56,9 @@
     X(state_bytes, "session_state_bytes", "Memory held by session states")                   \
     X(store_failed, "store_failed", "1 when the store refuses commits until restart") \
     X(keys, "idempotency_keys", "Results of keyed commands that are kept")                   \
-    X(keys_bytes, "idempotency_keys_bytes", "Memory they take")
+    X(keys_bytes, "idempotency_keys_bytes", "Memory they take")                              \
+    X(segment_bytes, "segment_bytes",                                                        \
+      "Bytes of events in segments, as retention has last found them; 0 without retention")
 
 #define SS_GATEWAY_COUNTERS(X)                                                                \
     X(accepted, "connections_total", "Connections accepted")                                 \

@@ -115,6 +115,26 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
                                FIELD(backup_dir),
                                .help = "Existing directory where ssctl backup makes backups. "
                                        "Without it none can be made while the daemon runs." },
+    [SS_OPTION_RETAIN_AGE] = { "retain-age", SS_OPTION_KIND_DURATION, "TIME", "0ms", 0,
+                               52560000 * MINUTE_MS, FIELD(engine.retain_age_ms),
+                               .help = "Events older than this are dropped, such as 30d. 0ms: "
+                                       "none for their age." },
+    [SS_OPTION_RETAIN_EVENTS] = { "retain-events", SS_OPTION_KIND_NUMBER, "N", "0", 0, INT64_MAX,
+                                  FIELD(engine.retain_events),
+                                  .help = "Newest events of a session that stay when older ones "
+                                          "are dropped, 64 at a time. 0: all." },
+    [SS_OPTION_RETAIN_BYTES] = { "retain-bytes", SS_OPTION_KIND_BYTES, "SIZE", "0", 0, 16 * TIB,
+                                 FIELD(engine.retain_bytes),
+                                 .help = "Bytes of stored events of a session; beyond, its oldest "
+                                         "are dropped. 0: no bound." },
+    [SS_OPTION_RETAIN_TOTAL] = { "retain-total", SS_OPTION_KIND_BYTES, "SIZE", "0", 0, 1024 * TIB,
+                                 FIELD(engine.retain_total_bytes),
+                                 .help = "Bytes of stored events of the data directory; beyond, "
+                                         "the oldest of all sessions are dropped. 0: no bound." },
+    [SS_OPTION_RETAIN_SWEEP] = { "retain-sweep", SS_OPTION_KIND_DURATION, "TIME", "60s", 10,
+                                 1440 * MINUTE_MS, FIELD(engine.retain_sweep_ms),
+                                 .help = "How often all sessions are looked at for events to "
+                                         "drop." },
     [SS_OPTION_LOG_LEVEL] = { "log-level", SS_OPTION_KIND_LOG_LEVEL, "LEVEL", "info",
                               FIELD(log_level),
                               .help = "error, warn, info or debug; one line per record on "

@@ -64,6 +64,9 @@ static const struct unit size_units[] = {
 
 static const struct unit time_units[] = { { "h", 3600000 }, { "s", 1000 }, { "ms", 1 },
                                           { NULL, 0 } };
+/* Read only: what is shown stays in hours. */
+static const struct unit time_units_read[] = { { "d", 86400000 }, { "h", 3600000 }, { "s", 1000 },
+                                               { "ms", 1 },       { NULL, 0 } };
 
 static int read_with_unit(struct ss_str text, const struct unit *units, uint64_t *ret_value)
 {
@@ -124,13 +127,13 @@ int ss__option_parse_duration(struct ss_str text, uint64_t min_ms, uint64_t max_
                               uint64_t *ret_ms, struct ss_failure *failure)
 {
     uint64_t ms;
-    if (read_with_unit(text, time_units, &ms) != 0 || ms < min_ms || ms > max_ms) {
+    if (read_with_unit(text, time_units_read, &ms) != 0 || ms < min_ms || ms > max_ms) {
         char low[SS_OPTION_VALUE_BYTES];
         char high[SS_OPTION_VALUE_BYTES];
         ss__option_format_duration(min_ms, low);
         ss__option_format_duration(max_ms, high);
         return ss__fail(failure, SS_E_CONFIG,
-                        "\"%.*s\" is not a time from %s to %s, such as 250ms, 10s or 1h",
+                        "\"%.*s\" is not a time from %s to %s, such as 250ms, 10s, 1h or 30d",
                         shown(text), text.data, low, high);
     }
     *ret_ms = ms;

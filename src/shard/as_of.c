@@ -9,6 +9,7 @@
 #include "shard/dispatch.h"
 #include "shard/effect.h"
 #include "shard/fold.h"
+#include "shard/fold_past.h"
 #include "shard/parked.h"
 #include "shard/shard_state.h"
 #include "shard/snapshot.h"
@@ -27,33 +28,8 @@ static struct as_of *as_of_of(struct ss_fold *fold)
 /* Without memory for it, or if it is too large to be kept, the next one takes as long. */
 static void make_past(struct as_of *as_of)
 {
-    const struct ss_shard *desk = as_of->fold.desk;
-    const struct ss_state *state = ss__fold_state(&as_of->fold);
     struct ss_past *past = ss__past_new(as_of->fold.history);
-    int err = past == NULL ? SS_E_NOMEM : 0;
-    size_t at = 0;
-    for (const struct ss_entity_slot *slot;
-         err == 0 && (slot = ss__map_next(&state->entities, &at)) != NULL;) {
-        if (slot->payload == NULL) {
-            continue;
-        }
-        if (slot->unreadable) {
-            err = SS_E_TYPE;    /* its type of then is not known here */
-            break;
-        }
-        struct ss_entity_row row = {
-            .projection = desk->timeline_ids[slot->kind->timeline],
-            .kind = slot->kind->name,
-            .id = slot->id,
-            .created_ordinal = slot->created_ordinal,
-            .last_ordinal = slot->last_ordinal,
-            .time_us = slot->time_us,
-            .type_id = desk->entity_type_ids[slot->kind->index],
-            .payload = ss_str_of(slot->payload->data, slot->payload->len),
-        };
-        err = ss__past_add(past, &row);
-    }
-    if (err != 0) {
+    if (past == NULL || ss__fold_past(&as_of->fold, past) != 0) {
         ss__past_free(past);
         return;
     }
@@ -79,7 +55,9 @@ static void done(struct ss_shard *shard, struct ss_fold *fold)
 {
     struct as_of *as_of = as_of_of(fold);
     struct ss_request *request = as_of->request;
-    if (fold->err != 0) {
+    if (fold->err == SS_E_GONE) {
+        ss__request_gone(request, ss__history_first(fold->history));
+    } else if (fold->err != 0) {
         ss__request_fail(request, fold->err, fold->failure.code == fold->err
                                                  ? fold->failure.text
                                                  : ss_error_text(fold->err));

@@ -13,6 +13,7 @@
 #include "shard/metadata.h"
 #include "shard/parked.h"
 #include "shard/rebuild.h"
+#include "shard/retention.h"
 #include "shard/recovered.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
@@ -355,6 +356,7 @@ bool ss__batch_run(struct ss_shard *shard)
     ss__flusher_settle(shard);
     ss__flusher_run(shard);
     ss__spare_make(shard);
+    ss__retention_run(shard);
     finish(shard, count);
     return more || !ss__list_empty(&shard->ready) || ss__rebuilds_ready(shard) ||
            (!ss__list_empty(&shard->background) && shard->phase == SS_SHARD_RUNNING);
@@ -415,6 +417,10 @@ uint64_t ss__batch_wait_ms(struct ss_shard *shard)
         if (shard->outboxes[i].first != NULL || shard->outboxes[i].resync_due) {
             wait = earlier(wait, OUTBOX_RETRY_MS);
         }
+    }
+    uint64_t retention_ns = ss__retention_due_ns(shard);
+    if (retention_ns != UINT64_MAX) {
+        wait = earlier(wait, until(now_ns, retention_ns));
     }
     if (!shard->rested) {
         uint64_t due = until(now_ns, shard->active_ns + SS_REST_AFTER_NS);

@@ -28,6 +28,7 @@
 #include "shard/publisher.h"
 #include "shard/rebuild.h"
 #include "shard/resume.h"
+#include "shard/retention.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/spare.h"
@@ -173,6 +174,9 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         break;
     case SS_REQUEST_REBUILD:
         ss__rebuild(shard, channel, request);
+        break;
+    case SS_REQUEST_RETAIN:
+        ss__retain(shard, channel, request);
         break;
     case SS_REQUEST_RETRY:
         ss__retry(shard, channel, request);
@@ -354,6 +358,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
     case SS_MSG_CUT:
         ss__cut_take(shard, msg);
         break;
+    case SS_MSG_SCANNED:
+        ss__retention_scanned(shard, msg);
+        return false;    /* the shard rests all the same */
     case SS_MSG_STOP:
         if (shard->phase == SS_SHARD_RUNNING) {
             ss__folds_cancel(shard);

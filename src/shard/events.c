@@ -192,7 +192,9 @@ static void free_reading(struct ss_shard *shard, struct reading *reading)
 static void answer(struct ss_shard *shard, struct reading *reading)
 {
     struct ss_request *request = reading->request;
-    if (reading->err != 0) {
+    if (reading->err == SS_E_GONE) {
+        ss__request_gone(request, ss__history_first(reading->history));
+    } else if (reading->err != 0) {
         ss__request_fail(request, reading->err, ss_error_text(reading->err));
     } else {
         request->ordinal = reading->page.ordinal;
@@ -254,34 +256,34 @@ static int start(struct ss_shard *shard, const struct ss_channel *channel,
     return err;
 }
 
-static int check(const struct ss_channel *channel, const struct ss_request *request,
-                 struct ss_failure *failure)
+/* Why there is no page; of events that are gone the first one that is there is told. */
+static int check(const struct ss_channel *channel, struct ss_request *request)
 {
     const struct ss_state *state = channel->state;
     if (state->stored == NULL || state->ordinal == 0) {
-        return ss__fail(failure, SS_E_NOTFOUND, "no event of the session is stored");
+        ss__request_fail(request, SS_E_NOTFOUND, "no event of the session is stored");
+        return SS_E_NOTFOUND;
     }
     uint64_t first = ss__store_row(state->stored)->first_retained;
     if (request->at < state->ordinal && request->at + 1 < first) {
-        return ss__fail(failure, SS_E_GONE, "event %llu is the first that has been retained",
-                        (unsigned long long)first);
+        ss__request_gone(request, first);
+        return SS_E_GONE;
     }
     return 0;
 }
 
 void ss__events(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
-    struct ss_failure failure = { .text = "" };
     if (channel->state->touched) {
         /* Part of it is not committed yet; it is not tried again before. */
         channel->batch_messages = SS_BATCH_SESSION_MESSAGES_MAX;
         ss__park_first(shard, channel, request);
         return;
     }
-    int err = check(channel, request, &failure);
+    int err = check(channel, request);
     err = err != 0 ? err : start(shard, channel, request);
     if (err != 0) {
-        ss__request_fail(request, err, failure.code == err ? failure.text : ss_error_text(err));
+        ss__request_fail(request, err, ss_error_text(err));
         ss__effect_answer(shard, request);
     }
 }

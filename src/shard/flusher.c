@@ -10,6 +10,7 @@
 #include "shard/errors.h"
 #include "shard/job.h"
 #include "shard/rebuild.h"
+#include "shard/retention.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 
@@ -52,6 +53,7 @@ static int ended(struct ss_shard *shard, int result, uint64_t begin_ns)
     ss__retries_settle(shard);
     ss__rebuilds_settle(shard);
     ss__closes_settle(shard, result);
+    ss__retention_flushed(shard);
     ss__count(&stats->flushes, result > 0);
     ss__count(&stats->flush_us, (ss__clock_monotonic_ns(shard->options.clock) - begin_ns) / 1000);
     if (result < 0) {

@@ -141,8 +141,7 @@ static int begin(struct ss_fold *fold)
     struct ss_state *state = ss__fold_state(fold);
     int err = ss__history_base(fold->history, add_entity, fold, &fold->base);
     if (err == SS_E_GONE) {
-        return ss__fail(&fold->failure, err, "event %llu is the first that has been retained",
-                        (unsigned long long)fold->base.first_retained);
+        return err;
     }
     state->ordinal = state->timeline_ordinal = fold->base.ordinal;
     for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {

@@ -268,8 +268,10 @@ static int check_place(const struct ss_channel *channel, const struct ss_import 
     }
     if (import->first <= state->ordinal &&
         import->first < ss__store_row(state->stored)->first_retained) {
-        return ss__fail(failure, SS_E_INVAL, "event %llu is no longer kept and cannot be compared",
-                        (unsigned long long)import->first);
+        return ss__fail(failure, SS_E_GONE, "event %llu is no longer kept and cannot be compared: "
+                        "event %llu is the first that has been retained",
+                        (unsigned long long)import->first,
+                        (unsigned long long)ss__store_row(state->stored)->first_retained);
     }
     return 0;
 }

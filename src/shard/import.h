@@ -10,9 +10,9 @@
 #include "shard/session.h"
 
 /* Takes the request of a session that is loaded. It is answered with the last ordinal, or
- * SS_E_CONFLICT (something else is stored), SS_E_INVAL (a gap before the first), SS_E_PROJECTION
- * (all of it is stored, a projection failed), SS_E_STOREFULL, SS_E_STOREIO, SS_E_CORRUPT,
- * SS_E_NOMEM. */
+ * SS_E_CONFLICT (something else is stored), SS_E_INVAL (a gap before the first), SS_E_GONE (what it
+ * would be compared with), SS_E_PROJECTION (all of it is stored, a projection failed),
+ * SS_E_STOREFULL, SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
 void ss__import(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request);
 
 /* The pool has read what is stored. */

@@ -35,10 +35,7 @@ static int open_state(struct ss_shard *shard, struct ss_channel *channel)
     struct ss_store_session *stored = NULL;
     int err = ss__store_get_session(shard->store, channel->id, &stored);
     if (err == 0) {
-        err = ss__store_use_timelines(shard->store, stored);
-        if (err != 0) {
-            ss__store_put_session(shard->store, stored);
-        }
+        ss__store_use_timelines(shard->store, stored);
     }
     if (err != 0 && err != SS_E_NOTFOUND) {
         return err;
@@ -81,11 +78,33 @@ static int begin_timelines(struct ss_shard *shard, struct ss_channel *channel,
                         ss__store_timeline_is_void(state->stored, shard->timeline_ids[i]);
         err = ss__timeline_begin(&state->timelines[i], row, retrying);
         newest = row->ordinal > newest ? row->ordinal : newest;
-        anew |= row->ordinal == 0;
+        anew |= row->ordinal == 0 || (image->based >> i & 1) != 0;
     }
     *ret_newest = newest;
     *ret_anew = anew;
     return err;
+}
+
+static bool is_based(const struct ss_shard *shard, const struct ss_image *image,
+                     const struct ss_entity_row *row)
+{
+    bool based = false;
+    for (uint32_t i = 0; image->based != 0 && i < image->timelines_count; i++) {
+        based |= (image->based >> i & 1) != 0 && shard->timeline_ids[i] == row->projection;
+    }
+    return based;
+}
+
+/* What it begins with is nowhere else: its next checkpoint writes all of it. */
+static void keep_base(struct ss_shard *shard, struct ss_state *state, const struct ss_image *image)
+{
+    size_t at = 0;
+    for (struct ss_entity_slot *slot; (slot = ss__map_next(&state->entities, &at)) != NULL;) {
+        bool based = (image->based >> slot->kind->timeline & 1) != 0;
+        if (based && ss__list_empty(&slot->dirty)) {
+            ss__state_dirty(shard, state, slot);
+        }
+    }
 }
 
 /* Adds what the state lacks. A replay is only ever done on a state that shows no event yet. */
@@ -94,13 +113,18 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
 {
     struct ss_state *state = channel->state;
     int err = 0;
-    for (size_t i = 0; entities && i < image->entities_count && err == 0; i++) {
-        err = ss__state_add_stored(shard, state, &image->entities[i]);
+    for (size_t i = 0; i < image->entities_count && err == 0; i++) {
+        bool based = is_based(shard, image, &image->entities[i]);
+        /* A replay has made of these what they are now. */
+        if (based ? !state->replayed : entities) {
+            err = ss__state_add_stored(shard, state, &image->entities[i]);
+        }
     }
     state->whole |= entities && err == 0;
     if (err != 0 || state->replayed) {
         return err;
     }
+    keep_base(shard, state, image);
     bool anew;
     err = begin_timelines(shard, channel, image, &state->tombstones_after, &anew);
     state->timeline_ordinal = state->tombstones_after;

@@ -89,6 +89,9 @@ static void fail_fold(struct ss_shard *shard, struct rebuild *rebuild)
 {
     int err = rebuild->fold.err;
     bool told = rebuild->fold.failure.code == err;
+    if (err == SS_E_GONE) {
+        ss__request_gone(rebuild->request, ss__history_first(rebuild->fold.history));
+    }
     fail(shard, rebuild, err, told ? rebuild->fold.failure.text : ss_error_text(err));
 }
 
@@ -138,6 +141,19 @@ void ss__rebuilds_forget(struct ss_shard *shard, struct ss_channel *channel, int
 
 /* ---- beginning ---- */
 
+/* What retention has left of the events it removed is the beginning. */
+static int check_first(const struct ss_state *state, struct ss_request *request)
+{
+    uint64_t first = ss__store_row(state->stored)->first_retained;
+    if (request->at == 0) {
+        request->at = first - 1;
+    } else if (request->at + 1 < first) {
+        ss__request_gone(request, first);
+        return SS_E_GONE;
+    }
+    return 0;
+}
+
 static int check(const struct ss_shard *shard, const struct ss_channel *channel,
                  struct ss_request *request, struct ss_failure *failure)
 {
@@ -167,7 +183,7 @@ static int check(const struct ss_shard *shard, const struct ss_channel *channel,
                             (unsigned long long)halted_at);
         }
     }
-    return 0;
+    return check_first(state, request);
 }
 
 static void folded(struct ss_fold *fold)
@@ -316,12 +332,14 @@ static int prepare(struct ss_shard *shard, const struct rebuild *rebuild, struct
         if (is_in(rebuild->request->timelines, i)) {
             voided |= ss__store_timeline_is_void(state->stored, projection) ? 0 : 1u << i;
             err = ss__timeline_reserve(&state->timelines[i]);
-            err = err != 0 ? err : ss__store_void_timeline(state->stored, projection);
+            if (err == 0) {
+                ss__store_void_timeline(state->stored, projection);
+            }
         }
     }
     if (err != 0) {
         take_back(shard, state, voided);
-        return err == SS_E_VERSION ? SS_E_GONE : err;
+        return err;
     }
     *ret_voided = voided;
     return 0;

@@ -91,21 +91,19 @@ static void let_go(struct ss_shard *shard, struct ss_channel *channel)
 }
 
 /* Those whose failures a checkpoint has been built upon begin with the first event. */
-static int void_timelines(const struct ss_shard *shard, struct ss_state *state,
-                          struct ss_retry *retry)
+static void void_timelines(const struct ss_shard *shard, struct ss_state *state,
+                           struct ss_retry *retry)
 {
-    int err = 0;
-    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
+    for (uint32_t i = 0; i < state->timelines_count; i++) {
         const struct ss_timeline_state *timeline = &state->timelines[i];
         uint32_t projection = shard->timeline_ids[i];
         uint64_t written = ss__store_timeline_ordinal(state->stored, projection);
         retry->total_before[i] = failed_total(timeline);
         retry->halted_before[i] = timeline->halted_at;
         if (is_in(retry->timelines, i) && from_the_start(timeline, written)) {
-            err = ss__store_void_timeline(state->stored, projection);
+            ss__store_void_timeline(state->stored, projection);
         }
     }
-    return err;
 }
 
 static void begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
@@ -116,13 +114,12 @@ static void begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_
     err = err != 0 ? err : ss__store_get_session(shard->store, channel->id, &channel->held);
     if (err == 0) {
         retry->timelines = find_failed(state, request);
-        err = void_timelines(shard, state, retry);
+        void_timelines(shard, state, retry);
     }
     if (err != 0) {
         free(retry);
         let_go(shard, channel);
-        answer(shard, request, err, err == SS_E_VERSION ? "the first events of the session are gone"
-                                                        : ss_error_text(err));
+        answer(shard, request, err, ss_error_text(err));
         return;
     }
     request->retry = retry;

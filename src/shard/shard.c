@@ -21,6 +21,7 @@
 #include "shard/paging.h"
 #include "shard/rebuild.h"
 #include "shard/recovered.h"
+#include "shard/retention.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/task.h"
@@ -207,6 +208,9 @@ int ss__shard_new(const struct ss_shard_options *options, struct ss_shard **ret_
     }
     /* What recovery has found is new. */
     shard->errors_shown = err == 0 ? ss__store_errors_stored(shard->store) : 0;
+    if (err == 0 && ss__retention_wanted(&options->retention)) {
+        err = ss__retention_new(shard, &shard->retention);
+    }
     if (err == 0 && options->registry->has_hooks) {
         err = ss__store_each_was_running(shard->store, queue_recover, shard);
     }
@@ -335,6 +339,8 @@ static void await_jobs(struct ss_shard *shard)
             ss__fold_done(shard, msg);
         } else if (msg->kind == SS_MSG_EVENTS_READ) {
             ss__events_drop(shard, msg);
+        } else if (msg->kind == SS_MSG_SCANNED) {
+            ss__retention_drop(shard, msg);
         } else if (msg->kind == SS_MSG_WORKED) {
             ss__work_drop(shard, msg);
         } else if (msg->kind == SS_MSG_METADATA) {
@@ -444,6 +450,7 @@ void ss__shard_free(struct ss_shard *shard)
         ss__outbox_deinit(&shard->outboxes[i]);
     }
     free(shard->outboxes);
+    ss__retention_free(shard->retention);
     free_inbox(shard);
     ss__arena_deinit(&shard->arena);
     ss__arena_deinit(&shard->flush_arena);

@@ -21,6 +21,7 @@
 #include "message/stats.h"
 #include "runtime/pool.h"
 #include "schema/registry.h"
+#include "store/retention.h"
 #include "store/store.h"
 #include "wire/transport.h"
 
@@ -44,6 +45,8 @@ struct ss_shard_options {
     uint32_t snapshot_frame_bytes;            /* largest snapshot that is not sent in pages */
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
+    struct ss_retention_policy retention;     /* for this shard's part */
+    uint32_t retention_sweep_ms;              /* sessions are looked at so often */
     uint32_t stop_timeout_ms;                 /* for flushing at the end */
 };
 

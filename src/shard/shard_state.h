@@ -82,6 +82,7 @@ struct ss_shard {
 
     struct ss_list due;                    /* states whose checkpoint the next flush writes */
     uint64_t due_rows;                     /* about as many entities */
+    struct ss_retention *retention;        /* NULL: everything is kept */
     struct ss_list retries;                /* requests whose result is being written */
     struct ss_list closes;                 /* requests whose session is being written */
     uint64_t errors_since_ns;              /* when the first error record began to wait */

@@ -7,6 +7,7 @@
 #include "store/command_value.h"
 #include "store/past.h"
 #include "store/record.h"
+#include "store/retention.h"
 
 static bool starts_with(MDB_val key, const uint8_t *prefix, size_t len)
 {
@@ -58,6 +59,17 @@ int ss__check_segment(struct ss_check *check, MDB_val key, MDB_val value)
     return 0;
 }
 
+/* Without it nothing behind the events that retention has removed can be made again. */
+static void check_base(struct ss_check *check, uint64_t sid, const struct ss_row_value *row)
+{
+    if (row->first_retained > 1 && !ss__retained_in_entities(row) &&
+        check->env.dbi[SS_DB_CHECKPOINT] != 0 &&
+        ss__past_has(&check->env, check->txn, sid, row->first_retained - 1) == SS_E_NOTFOUND) {
+        ss__check_found(check, "session", sid, "events before %llu are removed, and the entities "
+                        "as of then are missing", (unsigned long long)row->first_retained);
+    }
+}
+
 int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row_value *row)
 {
     uint8_t from[16];
@@ -75,7 +87,8 @@ int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row
     int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (code == 0 && starts_with(key, from, 8)) {
         struct ss_segment segment;
-        if (ss__segment_decode(ss__str_of_val(key), ss__str_of_val(value), &segment) == 0) {
+        if (ss__segment_decode(ss__str_of_val(key), ss__str_of_val(value), &segment) == 0 &&
+            segment.first >= row->first_retained) {    /* else a leftover of retention */
             if (segment.first != next) {
                 ss__check_found(check, "session", sid, "events %llu to %llu are missing",
                                 (unsigned long long)next,
@@ -90,9 +103,12 @@ int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row
     if (next != row->ordinal + 1) {
         ss__check_found(check, "session", sid, "row counts %llu events in segments, there are %llu",
                         (unsigned long long)row->ordinal, (unsigned long long)(next - 1));
-    } else if (last.count != row->tip.count || last.first != row->tip.first) {
+    } else if (row->tip.first < row->first_retained && row->first_retained > 1
+                   ? last.count != 0
+                   : last.count != row->tip.count || last.first != row->tip.first) {
         ss__check_found(check, "session", sid, "row and newest segment disagree");
     }
+    check_base(check, sid, row);
     return 0;
 }
 

@@ -191,6 +191,7 @@ static void nobody_leaves(struct ss_store *store)
 static void free_flush(struct ss_store *store, struct ss_flush *flush)
 {
     ss__pasts_forget(store, flush->pasts);
+    ss__cuts_settle(store, flush, SS_E_COMMIT);    /* those that are not settled */
     for (struct ss_flush_item *item = flush->first; item != NULL; item = item->next) {
         item->session->item = NULL;
         item->session->void_stays = false;
@@ -226,7 +227,8 @@ static bool nothing_to_do(const struct ss_store *store, unsigned forced)
            ss__list_empty(&store->dead) && !store->trash_left &&
            ss__list_empty(&store->born) && !ss__commands_waiting(store) &&
            (forced == 0 || store->unflushed_bytes == 0) && !ss__log_over_window(store) &&
-           !ss__store_errors_wait(store);
+           !ss__store_errors_wait(store) && !ss__store_cuts_wait(store) &&
+           store->tails_before_us == 0;
 }
 
 static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forced)
@@ -237,6 +239,7 @@ static int add_all(struct ss_store *store, struct ss_flush *flush, unsigned forc
     err = err != 0 ? err : add_checkpoints(store, flush);
     err = err != 0 ? err : ss__flush_add_errors(store, flush);
     err = err != 0 ? err : add_pasts(store, flush);
+    err = err != 0 ? err : ss__cuts_plan(store, flush);
     err = err != 0 ? err : add_born(store, flush);
     err = err != 0 ? err : ss__commands_plan(store, flush);
     err = err != 0 ? err : add_full_tails(store, flush);
@@ -276,6 +279,7 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
                   store->walker.offset != store->walker_saved.offset ||
                   store->walker.index != store->walker_saved.index;
     if (flush->first == NULL && !store->trash_left && flush->errors.first == 0 &&
+        flush->cuts.leftovers_count == 0 &&
         !ss__command_flush_works(&flush->commands)) {
         free_flush(store, flush);
         *ret_flush = NULL;
@@ -363,6 +367,11 @@ static void settle_item(struct ss_store *store, struct ss_flush_item *item)
     } else {
         drop_tail(store, item);
     }
+    if (item->cut != 0) {
+        uint64_t first = done->row.first_retained;
+        store->stats.retention_events += first - now->row.first_retained;
+        now->row.first_retained = first;
+    }
     if (item->checkpoint) {
         ss__timelines_replace(session, item->timelines_then, item->checkpoints,
                               item->checkpoints_count);
@@ -415,7 +424,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
         if (err == 0) {
             settle_item(store, item);
             moved += item->dead || item->born || item->checkpoint || item->past != NULL ||
-                     item->flushed > 0;
+                     item->flushed > 0 || item->cut != 0;
         }
     }
     if (err != 0) {
@@ -427,7 +436,8 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     }
     store->stored_next_sid = flush->next_sid != 0 ? flush->next_sid : store->stored_next_sid;
     store->trash_left = flush->trash_left;
-    moved += flush->trash_removed > 0;
+    moved += flush->trash_removed > 0 || flush->retention_bytes > 0;
+    ss__cuts_settle(store, flush, 0);
     nobody_leaves(store);    /* they have left */
     keep_set_aside(store);
     store->stats.stragglers_flushed += flush->stragglers;
@@ -456,7 +466,7 @@ int ss__store_flush(struct ss_store *store, unsigned tails_max)
 bool ss__store_flush_due(const struct ss_store *store)
 {
     return store->full_bytes >= FLUSH_BYTES || store->born_count >= FLUSH_BORN ||
-           ss__commands_due(store) ||
+           ss__commands_due(store) || store->tails_before_us != 0 || ss__store_cuts_wait(store) ||
            ss__log_over_window(store);
 }
 

@@ -26,6 +26,8 @@ struct ss_flush_item {
     const struct ss_timeline_list *timelines;    /* written with the row */
     struct ss_timeline_list *timelines_then;     /* of a checkpoint: the session's once settled */
     const struct ss_past *past;          /* kept as of an earlier event, or NULL; the flush's */
+    uint64_t cut;                        /* events up to here are removed; 0: none */
+    const struct ss_past *base;          /* of that event; NULL: the entities on disk are it */
     const struct ss_str *tail;           /* from each record to the end of its file */
     uint32_t tail_count;
 
@@ -61,6 +63,9 @@ struct ss_flush {
     uint64_t oldest_serial;              /* of the files of the log */
     unsigned trash_removed;
     bool trash_left;
+    struct ss_cuts cuts;                 /* those of the items; leftovers to be taken out */
+    uint32_t leftovers_done;
+    uint64_t retention_bytes;            /* removed */
     int err;
     int code;                            /* of the commit, LMDB's; judged by the owner */
 };

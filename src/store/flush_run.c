@@ -7,6 +7,7 @@
 #include "store/bytes_order.h"
 #include "store/flush.h"
 #include "store/past.h"
+#include "store/retention_flush.h"
 #include "store/trash.h"
 
 static int put_next_sid(const struct ss_env *env, MDB_txn *txn, uint64_t next_sid)
@@ -162,18 +163,21 @@ static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item 
         return remove_session(flush->env, txn, item);
     }
     int err = item->born ? put_catalog(flush->env, txn, item) : 0;
+    err = err != 0 ? err : ss__cut_item(flush, txn, item);
+    uint64_t base = item->values.row.first_retained - 1;
     if (item->anew != 0) {
-        err = err != 0 ? err : ss__past_remove_all(flush->env, txn, item->values.row.sid);
+        err = err != 0 ? err : ss__past_remove_but(flush->env, txn, item->values.row.sid, base);
     }
     for (uint32_t i = 0; i < item->checkpoints_count && err == 0; i++) {
         err = put_checkpoint(flush->env, txn, item->values.row.sid,
                              (item->anew & (1u << i)) != 0, &item->checkpoints[i]);
     }
     if (item->past != NULL) {
-        err = err != 0 ? err : ss__past_put(flush->env, txn, item->past);
+        err = err != 0 ? err : ss__past_put(flush->env, txn, item->past, base);
     }
     err = err != 0 ? err : ss__flush_segments(flush, txn, item);
-    bool changed = item->born || item->checkpoint || item->flushed > 0;
+    bool changed = item->born || item->checkpoint || item->flushed > 0 ||
+                   item->cut != 0;
     return err != 0 || !changed ? err : put_row(flush->env, txn, item);
 }
 
@@ -187,6 +191,7 @@ static int move_all(struct ss_flush *flush, MDB_txn *txn)
     err = err != 0 ? err
                    : ss__trash_sweep(flush->env, txn, flush->oldest_serial,
                                      &flush->trash_removed, &flush->trash_left);
+    err = err != 0 ? err : ss__cuts_sweep(flush, txn);
     err = err != 0 ? err : ss__command_flush_run(flush->env, txn, &flush->commands);
     err = err != 0 ? err : ss__flush_put_errors(flush, txn);
     if (flush->next_sid != 0) {

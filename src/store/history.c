@@ -8,6 +8,7 @@
 #include "store/bytes_order.h"
 #include "store/past.h"
 #include "store/record.h"
+#include "store/retention.h"
 #include "store/segment_seek.h"
 #include "store/timelines.h"
 
@@ -30,6 +31,7 @@ struct ss_history {
     size_t records_slots;
     size_t bytes;
     uint64_t seed;
+    uint64_t first_retained;   /* when it was last looked at */
     bool damaged;              /* an event in the log cannot be read */
     size_t tail_at;
     size_t tail_len;
@@ -207,6 +209,22 @@ static int show_past(struct ss_history *history, MDB_txn *txn, uint64_t after,
     return err == SS_E_NOTFOUND ? 0 : err;
 }
 
+/* What retention has left of the events that it removed, whatever code made it: 0, or
+ * SS_E_NOTFOUND. */
+static int show_retained(struct ss_history *history, MDB_txn *txn, const struct ss_row_value *row,
+                         const struct visit *visit)
+{
+    const struct ss_store *store = history->store;
+    uint64_t base = row->first_retained - 1;
+    int err = ss__past_read(&store->env, txn, history->sid, base, visit->visit, visit->ctx);
+    if (err == SS_E_CORRUPT && ss__past_has(&store->env, txn, history->sid, base) ==
+                                   SS_E_NOTFOUND) {
+        return ss__retained_in_entities(row) ? show_entities(history, txn, visit)
+                                                    : SS_E_NOTFOUND;
+    }
+    return err;
+}
+
 /* Whether the entities on disk would do, and which event would be the next. One that has halted
  * needs none. */
 static bool judge_entities(const struct ss_history *history, const struct ss_row_value *row,
@@ -248,8 +266,15 @@ static int find_base(struct ss_history *history, MDB_txn *txn, const struct visi
     if (err != 0) {
         return err;
     }
+    history->first_retained = row.first_retained;
     bool entities = judge_entities(history, &row, &base);
     err = show_past(history, txn, entities ? base.ordinal : 0, visit, &past);
+    if (err == 0 && past == 0 && !entities && row.first_retained > 1 &&
+        history->query.base_max + 1 >= row.first_retained) {
+        err = show_retained(history, txn, &row, visit);
+        past = err == 0 ? row.first_retained - 1 : 0;
+        err = err == SS_E_NOTFOUND ? 0 : err;
+    }
     if (err == 0 && past == 0 && entities) {
         err = show_entities(history, txn, visit);
     } else if (past != 0 || !entities) {
@@ -371,6 +396,7 @@ static int read_more(struct ss_history *history, MDB_txn *txn)
     struct ss_row_value row;
     int err = SS_FAULT("store.history");
     err = err != 0 ? err : read_row(history, txn, &row);
+    history->first_retained = err == 0 ? row.first_retained : history->first_retained;
     if (err == 0 && row.first_retained > history->ordinal + 1) {
         err = SS_E_GONE;
     }
@@ -419,7 +445,18 @@ void ss__pasts_forget(struct ss_store *store, struct ss_past *first)
 struct ss_past *ss__past_new(const struct ss_history *history)
 {
     return ss__past_begin(history->session, history->sid, history->query.at, history->query.code,
-                          history->remade);
+                          history->remade, SS_PAST_BYTES_MAX);
+}
+
+struct ss_past *ss__past_new_base(const struct ss_history *history)
+{
+    return ss__past_begin(history->session, history->sid, history->query.at, history->query.code,
+                          history->remade, SS_BASE_BYTES_MAX);
+}
+
+uint64_t ss__history_first(const struct ss_history *history)
+{
+    return history->first_retained;
 }
 
 void ss__store_stage_past(struct ss_store *store, struct ss_past *past)

@@ -58,11 +58,17 @@ int ss__history_base(struct ss_history *history,
 int ss__history_read(struct ss_history *history, const struct ss_record **ret_records,
                      size_t *ret_count);
 
+/* The first event that was there when it was last read; 0: it has not been. */
+uint64_t ss__history_first(const struct ss_history *history);
+
 /* ---- keeping one ---- */
 
 /* As of the event that @history was asked for, still without entities. NULL: out of memory. Any
  * thread. */
 struct ss_past *ss__past_new(const struct ss_history *history);
+
+/* The same for ss__store_stage_cut, which needs it: larger ones are kept too. */
+struct ss_past *ss__past_new_base(const struct ss_history *history);
 
 /* SS_E_NOMEM, SS_E_TOOBIG (over SS_PAST_BYTES_MAX: it is not worth keeping). Any thread. */
 int ss__past_add(struct ss_past *past, const struct ss_entity_row *row);

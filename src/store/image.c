@@ -4,7 +4,9 @@
 
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/past.h"
 #include "store/record.h"
+#include "store/retention.h"
 #include "store/segment_seek.h"
 #include "store/store_state.h"
 
@@ -145,6 +147,9 @@ struct reading {
     size_t records_count;
     size_t records_slots;
     uint64_t ordinal;           /* of the newest record taken */
+    uint32_t based;             /* bit per timeline: begins with what retention has left */
+    uint64_t first_retained;
+    bool in_entities;           /* that is still where entities are */
 };
 
 static int grow(void **list, size_t *slots, size_t count, size_t item_bytes)
@@ -162,6 +167,25 @@ static int grow(void **list, size_t *slots, size_t count, size_t item_bytes)
     return 0;
 }
 
+static int keep_entity(struct reading *reading, const struct ss_entity_row *entity)
+{
+    struct ss_entity_row row = *entity;
+    void *list = reading->entities;
+    int err = grow(&list, &reading->entities_slots, reading->entities_count, sizeof row);
+    reading->entities = list;
+    if (err != 0) {
+        return err;
+    }
+    row.kind = ss__arena_str(&reading->arena, entity->kind);
+    row.id = ss__arena_str(&reading->arena, entity->id);
+    row.payload = ss__arena_str(&reading->arena, entity->payload);
+    if (row.kind.data == NULL || row.id.data == NULL || row.payload.data == NULL) {
+        return SS_E_NOMEM;
+    }
+    reading->entities[reading->entities_count++] = row;
+    return 0;
+}
+
 static int take_entity(struct reading *reading, MDB_val key, MDB_val value)
 {
     uint64_t sid;
@@ -175,21 +199,21 @@ static int take_entity(struct reading *reading, MDB_val key, MDB_val value)
             report_entity(reading->store, sid, kind, id);
         }
     }
-    void *list = reading->entities;
-    err = err != 0 ? err
-                   : grow(&list, &reading->entities_slots, reading->entities_count, sizeof row);
-    reading->entities = list;
-    if (err != 0) {
-        return err;
+    row.kind = kind;
+    row.id = id;
+    return err != 0 ? err : keep_entity(reading, &row);
+}
+
+/* Of a projection that begins with what retention has left. */
+static int take_based(const struct ss_entity_row *row, void *ctx)
+{
+    struct reading *reading = ctx;
+    bool wanted = false;
+    for (uint32_t i = 0; i < reading->store->timelines_count; i++) {
+        wanted |= (reading->based >> i & 1) != 0 &&
+                  reading->store->timelines[i].projection == row->projection;
     }
-    row.kind = ss__arena_str(&reading->arena, kind);
-    row.id = ss__arena_str(&reading->arena, id);
-    row.payload = ss__arena_str(&reading->arena, row.payload);
-    if (row.kind.data == NULL || row.id.data == NULL || row.payload.data == NULL) {
-        return SS_E_NOMEM;
-    }
-    reading->entities[reading->entities_count++] = row;
-    return 0;
+    return wanted ? keep_entity(reading, row) : 0;
 }
 
 static bool has_prefix(MDB_val key, const uint8_t *prefix, size_t len)
@@ -246,6 +270,12 @@ static int read_timelines(struct reading *reading)
             ss__timelines_pick(row.timelines, code->projection, timeline, &failed) == 0) {
             err = keep_failed(reading, timeline);
         }
+        if (row.first_retained > timeline->ordinal + 1) {
+            *timeline = (struct ss_timeline_row){ .projection = code->projection,
+                                                  .version = code->version,
+                                                  .ordinal = row.first_retained - 1 };
+            reading->based |= 1u << i;
+        }
         bool rests = timeline->halted && (request->go_on & (1u << i)) == 0;
         if (!rests && timeline->ordinal < reading->ordinal) {
             reading->ordinal = timeline->ordinal;
@@ -254,6 +284,8 @@ static int read_timelines(struct reading *reading)
     if (reading->ordinal == UINT64_MAX) {
         reading->ordinal = request->row.ordinal;
     }
+    reading->first_retained = row.first_retained;
+    reading->in_entities = err == 0 && ss__retained_in_entities(&row);
     return err;
 }
 
@@ -272,6 +304,33 @@ static int read_entities_of(struct reading *reading, MDB_cursor *cursor, uint32_
     return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
+static bool wants_entities(const struct reading *reading, uint32_t index)
+{
+    bool based = (reading->based >> index & 1) != 0;
+    return based ? reading->in_entities
+                 : reading->request->entities && (reading->request->anew & (1u << index)) == 0;
+}
+
+/* Those that retention has left of the events it removed come whether or not entities are wanted:
+ * single ones are not looked for there. */
+static int read_base(struct reading *reading)
+{
+    const struct ss_store *store = reading->store;
+    uint64_t sid = reading->request->row.sid;
+    uint64_t base = reading->first_retained - 1;
+    if (reading->based == 0) {
+        return 0;
+    }
+    int err = ss__past_has(&store->env, reading->txn, sid, base);
+    if (err == 0) {
+        reading->in_entities = false;
+        return ss__past_read(&store->env, reading->txn, sid, base, take_based, reading);
+    }
+    return err == SS_E_NOTFOUND && reading->in_entities ? 0
+           : err == SS_E_NOTFOUND                       ? SS_E_CORRUPT
+                                                        : err;
+}
+
 static int read_entities(struct reading *reading)
 {
     MDB_cursor *cursor;
@@ -281,7 +340,7 @@ static int read_entities(struct reading *reading)
         return err;
     }
     for (uint32_t i = 0; i < reading->store->timelines_count && err == 0; i++) {
-        if ((reading->request->anew & (1u << i)) == 0) {
+        if (wants_entities(reading, i)) {
             err = read_entities_of(reading, cursor, reading->timelines[i].projection);
         }
     }
@@ -387,12 +446,22 @@ static void free_reading(struct reading *reading)
     free(reading->records);
 }
 
+/* They were there when it was asked for them. */
+static int check_range(struct reading *reading)
+{
+    struct ss_row_value row;
+    int err = read_row(reading, &row);
+    return err == 0 && row.first_retained > reading->request->first ? SS_E_GONE : err;
+}
+
 static int read_all(struct reading *reading)
 {
     bool range = reading->request->first != 0;
-    int err = range ? 0 : read_timelines(reading);
+    int err = range ? check_range(reading) : read_timelines(reading);
     reading->ordinal = range ? reading->request->first - 1 : reading->ordinal;
-    err = err == 0 && reading->request->entities ? read_entities(reading) : err;
+    err = err != 0 ? err : read_base(reading);
+    bool entities = reading->request->entities || (reading->based != 0 && reading->in_entities);
+    err = err == 0 && entities ? read_entities(reading) : err;
     err = err != 0 ? err : read_segments(reading);
     return err != 0 ? err : read_tail(reading);
 }
@@ -429,6 +498,7 @@ static int read_image(struct ss_store *store, const struct ss_image_request *req
     *memory = (struct memory){ reading.arena, reading.entities, reading.records };
     *ret_image = (struct ss_image){ .row = request->row,
                                     .timelines_count = store->timelines_count,
+                                    .based = reading.based,
                                     .entities = reading.entities,
                                     .entities_count = reading.entities_count,
                                     .records = reading.records,

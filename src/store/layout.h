@@ -49,7 +49,8 @@ bool ss__value_is_sealed(struct ss_str value, uint64_t seed);
 
 uint64_t ss__key_seed(struct ss_str key);
 
-/* The newest segment of a session, which may still grow. */
+/* The newest segment of a session, which may still grow; one that retention has removed stands
+ * there as a full one of the newest event alone. */
 struct ss_segment_tip {
     uint64_t first;    /* ordinal; 0: no segment yet */
     uint32_t count;

@@ -30,6 +30,7 @@ static bool is_wanted(const struct ss_session_query *query, struct ss_str id)
 static void take_values(struct ss_session_info *info, const struct ss_session_row *row)
 {
     info->ordinal = row->ordinal;
+    info->first_retained = row->first_retained;
     info->created_us = row->created_us;
     info->updated_us = row->updated_us;
     info->running = row->running;
@@ -109,6 +110,7 @@ static int read_item(struct ss_store *store, MDB_txn *txn, MDB_val key, MDB_val 
     }
     if (err == 0) {
         item->info.ordinal = row.ordinal;
+        item->info.first_retained = row.first_retained;
         item->info.created_us = row.created_us;
         item->info.updated_us = row.updated_us;
         item->info.running = row.running;

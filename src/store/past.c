@@ -32,7 +32,7 @@ int ss__past_key_decode(struct ss_str bytes, struct ss_past_key *ret_key)
 /* ---- one being made ---- */
 
 struct ss_past *ss__past_begin(struct ss_store_session *session, uint64_t sid, uint64_t ordinal,
-                               uint64_t code, uint32_t remade)
+                               uint64_t code, uint32_t remade, size_t bytes_max)
 {
     struct ss_past *past = calloc(1, sizeof *past);
     if (past != NULL) {
@@ -40,7 +40,7 @@ struct ss_past *ss__past_begin(struct ss_store_session *session, uint64_t sid, u
         past->remade = remade;
         past->key = (struct ss_past_key){ sid, ordinal, 0 };
         past->head.code = code;
-        ss__bytes_init(&past->bytes, SS_PAST_BYTES_MAX);
+        ss__bytes_init(&past->bytes, bytes_max);
     }
     return past;
 }
@@ -243,6 +243,15 @@ static int each_part(const struct ss_env *env, MDB_txn *txn, struct ss_past_key 
     return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
 }
 
+int ss__past_has(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal)
+{
+    uint8_t bytes[SS_PAST_KEY_BYTES];
+    struct ss_past_key key = { sid, ordinal, 0 };
+    struct ss_str value;
+    ss__past_key(bytes, &key);
+    return get(env, txn, bytes, &value);
+}
+
 int ss__past_read(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal,
                   int (*visit)(const struct ss_entity_row *row, void *ctx), void *ctx)
 {
@@ -282,11 +291,6 @@ static int remove_from(const struct ss_env *env, MDB_txn *txn, struct ss_past_ke
     return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
-int ss__past_remove_all(const struct ss_env *env, MDB_txn *txn, uint64_t sid)
-{
-    return remove_from(env, txn, (struct ss_past_key){ sid, 0, 0 }, 8);
-}
-
 static int remove_one(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal)
 {
     return remove_from(env, txn, (struct ss_past_key){ sid, ordinal, 0 }, 16);
@@ -321,6 +325,31 @@ static int list(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t *
     return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
+int ss__past_remove_but(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t base)
+{
+    uint64_t ordinals[FOUND_MAX];
+    size_t count = FOUND_MAX;
+    int err = 0;
+    while (err == 0 && count == FOUND_MAX) {    /* there are never so many */
+        err = list(env, txn, sid, ordinals, &count);
+        for (size_t i = 0; i < count && err == 0; i++) {
+            err = ordinals[i] == base ? 0 : remove_one(env, txn, sid, ordinals[i]);
+        }
+    }
+    return err;
+}
+
+int ss__past_remove_through(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t last)
+{
+    uint64_t ordinals[FOUND_MAX];
+    size_t count = 0;
+    int err = list(env, txn, sid, ordinals, &count);
+    for (size_t i = 0; i < count && ordinals[i] <= last && err == 0; i++) {
+        err = remove_one(env, txn, sid, ordinals[i]);
+    }
+    return err;
+}
+
 /* Which one leaves the smallest gap, between its neighbours; the newest stays. */
 static size_t least_missed(const uint64_t *ordinals, size_t count)
 {
@@ -333,8 +362,9 @@ static size_t least_missed(const uint64_t *ordinals, size_t count)
     return least;
 }
 
-/* Also those of other code, and what cannot be read. */
-static int prune(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t code)
+/* Also those of other code, and what cannot be read, but not the base. */
+static int prune(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t code,
+                 uint64_t base)
 {
     uint64_t ordinals[FOUND_MAX];
     size_t count = 0;
@@ -342,6 +372,9 @@ static int prune(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t 
     int err = list(env, txn, sid, ordinals, &count);
     for (size_t i = 0; i < count && err == 0; i++) {
         struct ss_past_head head = { 0 };
+        if (ordinals[i] == base) {
+            continue;
+        }
         err = read_head(env, txn, &(struct ss_past_key){ sid, ordinals[i], 0 }, &head);
         if (err == 0 && head.code == code) {
             ordinals[kept++] = ordinals[i];
@@ -384,7 +417,8 @@ int ss__past_end(struct ss_past *past)
     return close_part(past);
 }
 
-int ss__past_put(const struct ss_env *env, MDB_txn *txn, const struct ss_past *past)
+int ss__past_put(const struct ss_env *env, MDB_txn *txn, const struct ss_past *past,
+                 uint64_t base)
 {
     struct ss_past_key key = past->key;
     int err = remove_one(env, txn, key.sid, key.ordinal);
@@ -396,5 +430,5 @@ int ss__past_put(const struct ss_env *env, MDB_txn *txn, const struct ss_past *p
         SS_KILL_POINT(PAST_PART);
         begin = past->ends[i];
     }
-    return err != 0 ? err : prune(env, txn, key.sid, past->head.code);
+    return err != 0 ? err : prune(env, txn, key.sid, past->head.code, base);
 }

@@ -8,8 +8,10 @@
  *             projection u32, kind, id, payload
  *
  * Checksums are those of layout.h. The parts are small, so that LMDB needs no long runs of pages
- * for them and a deletion can go in slices. Nothing depends on them: what is damaged is passed over
- * and made again. */
+ * for them and a deletion can go in slices. What is damaged is passed
+ * over and made again. One is no mere cache: that of the last event which retention has removed
+ * (row.first_retained - 1), the base, is where replays of the session begin. As long as the
+ * entities on disk are still those of that event, they are the base and there is none here. */
 #ifndef SS_STORE_PAST_H
 #define SS_STORE_PAST_H
 
@@ -54,12 +56,17 @@ int ss__past_find(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t
 int ss__past_read(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal,
                   int (*visit)(const struct ss_entity_row *row, void *ctx), void *ctx);
 
-/* Writes one, and removes those of other code and, when there are too many, the one that is missed
- * least. Errors: those of a flush. */
-int ss__past_put(const struct ss_env *env, MDB_txn *txn, const struct ss_past *past);
+/* 0 or SS_E_NOTFOUND, whatever code made it; SS_E_STOREIO. */
+int ss__past_has(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal);
 
-/* Removes all of a session. */
-int ss__past_remove_all(const struct ss_env *env, MDB_txn *txn, uint64_t sid);
+/* Writes one, and removes those of other code and, when there are too many, the one that is missed
+ * least; never that of event @base, which retention depends on. Errors: those of a flush. */
+int ss__past_put(const struct ss_env *env, MDB_txn *txn, const struct ss_past *past,
+                 uint64_t base);
+
+/* Removes all of a session but that of event @base, and all up to event @last. */
+int ss__past_remove_but(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t base);
+int ss__past_remove_through(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t last);
 
 /* One being made, or on its way to the disk. */
 struct ss_past {
@@ -73,8 +80,9 @@ struct ss_past {
     bool open;                           /* the last part may still grow */
 };
 
+/* SS_E_TOOBIG when it gets larger than @bytes_max. */
 struct ss_past *ss__past_begin(struct ss_store_session *session, uint64_t sid, uint64_t ordinal,
-                               uint64_t code, uint32_t remade);
+                               uint64_t code, uint32_t remade, size_t bytes_max);
 
 /* No entity follows. SS_E_NOMEM, SS_E_TOOBIG. */
 int ss__past_end(struct ss_past *past);

@@ -385,6 +385,7 @@ void ss__store_close(struct ss_store *store)
     }
     ss__env_close(&store->env);
     ss__pasts_forget(store, store->pasts);
+    ss__cuts_free(store);
     ss__log_close(&store->log);
     ss__sessions_free(store);
     ss__commands_free(&store->commands);

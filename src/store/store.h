@@ -173,14 +173,14 @@ uint64_t ss__store_timeline_ordinal(const struct ss_store_session *session, uint
 
 /* Entities that another version of a projection's code wrote count no longer: a load replays every
  * event for that projection, reads find none of them, and its next checkpoint, which holds all of
- * its entities, removes them. Errors: SS_E_VERSION (events before first_retained are gone, so they
- * cannot be made again: logged). */
-int ss__store_use_timelines(struct ss_store *store, struct ss_store_session *session);
+ * its entities, removes them. Where retention has removed events, the replay begins with what it
+ * has left of them, whatever code wrote that (retention.h). */
+void ss__store_use_timelines(struct ss_store *store, struct ss_store_session *session);
 
 /* The same whatever the version; no flush under way may be of the session. Keep takes it back,
- * before a checkpoint has been staged. SS_E_VERSION: the first events are gone. */
+ * before a checkpoint has been staged. */
 bool ss__store_timeline_is_void(const struct ss_store_session *session, uint32_t projection);
-int ss__store_void_timeline(struct ss_store_session *session, uint32_t projection);
+void ss__store_void_timeline(struct ss_store_session *session, uint32_t projection);
 void ss__store_keep_timeline(struct ss_store_session *session, uint32_t projection);
 
 /* Sessions that were running when the last process died: calls @visit for each id once. */
@@ -255,6 +255,10 @@ int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *
 
 /* Whether enough waits in the log for a flush to be worth it. */
 bool ss__store_flush_due(const struct ss_store *store);
+
+/* Has the next flushes move all events that were published before @time_us and come first in the
+ * log, as stragglers: at most 32 sessions or 256 KiB each. */
+void ss__store_flush_before(struct ss_store *store, uint64_t time_us);
 
 /* Evicted sessions that are in memory for their unflushed events. */
 uint64_t ss__store_held(const struct ss_store *store);
@@ -331,6 +335,8 @@ struct ss_image {
     struct ss_session_row row;
     struct ss_timeline_row timelines[SS_PROJECTIONS_MAX];    /* as set; of the entities below */
     uint32_t timelines_count;
+    uint32_t based;                    /* bit per index: it begins with what retention has left of
+                                          the events that it removed, and all of that is below */
     struct ss_entity_row *entities;    /* all of these, by (projection, kind, id), when asked for */
     size_t entities_count;
     struct ss_record *records;         /* events after the first of @timelines, no gaps */
@@ -340,7 +346,8 @@ struct ss_image {
 };
 
 /* Thread: any, between open and close. Blocks: on the disk. SS_E_STOREIO, SS_E_CORRUPT (a damaged
- * or missing record or entity, logged), SS_E_NOMEM. */
+ * or missing record or entity, logged), SS_E_GONE (a range: retention has removed its first event),
+ * SS_E_NOMEM. */
 int ss__store_read_image(struct ss_store *store, const struct ss_image_request *request,
                          struct ss_image *ret_image);
 
@@ -373,6 +380,8 @@ struct ss_store_stats {
     uint64_t used_bytes;           /* of the map at most so far: free pages in it count */
     uint64_t last_commit_ns;
     uint64_t last_flush_ns;
+    uint64_t retention_events;     /* removed by retention */
+    uint64_t retention_bytes;      /* of their segments, so far */
 };
 void ss__store_stats(const struct ss_store *store, struct ss_store_stats *ret_stats);
 

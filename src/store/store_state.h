@@ -11,6 +11,7 @@
 #include "store/error_ring.h"
 #include "store/layout.h"
 #include "store/log_walk.h"
+#include "store/retention.h"
 #include "store/store.h"
 
 /* What a commit may change of a session and a failed one gives back. */
@@ -86,6 +87,7 @@ struct ss_store {
     uint64_t unflushed_bytes;        /* of the log */
     struct ss_log_walker walker;
     struct ss_log_walker walker_saved;
+    uint64_t tails_before_us;        /* those with older events go soon; 0: none for that */
     bool flushing;                   /* a flush is planned and not settled */
     struct ss_cut *cut;              /* of a backup under way, or NULL: see cut.h */
     uint64_t flush_retry_ns;         /* not before, after one that failed; 0: at any time */
@@ -110,6 +112,7 @@ struct ss_store {
     struct ss_staged_checkpoint **checkpoints_end;
     struct ss_past *pasts;           /* for the next flush */
     uint32_t pasts_count;
+    struct ss_cuts cuts;             /* of retention, for the next flush */
     struct ss_bytes scratch;         /* a type being built */
     struct ss_type_value *types;     /* by type id - 1 */
     uint32_t types_count;

@@ -67,6 +67,7 @@ struct search {
     unsigned stragglers_max;
     uint64_t bytes;
     uint64_t bytes_max;
+    bool done;               /* what is older than it should be has been found */
 };
 
 /* 1: the walker may pass the record; 0: it stays. */
@@ -78,9 +79,11 @@ static int settle_record(struct search *search, const struct ss_log_record *reco
         return 1;
     }
     bool forced = search->forced > 0;
-    if (!forced &&
-        (!ss__log_over_window(store) || search->flush->stragglers >= search->stragglers_max ||
-         search->bytes >= search->bytes_max)) {
+    bool old = record->event.time_us < store->tails_before_us;
+    search->done |= !old;
+    bool wanted = old || ss__log_over_window(store);
+    if (!forced && (!wanted || search->flush->stragglers >= search->stragglers_max ||
+                    search->bytes >= search->bytes_max)) {
         return 0;
     }
     search->bytes += session->now.tail_bytes;
@@ -140,7 +143,8 @@ int ss__flush_add_stragglers(struct ss_store *store, struct ss_flush *flush, uns
                              .bytes_max = many ? CROWD_BYTES_MAX : STRAGGLER_BYTES_MAX };
     struct ss_log *log = &store->log;
     uint64_t left = RECORDS_MAX;
-    int more = forced > 0 || ss__log_over_window(store) ? 1 : 0;
+    bool wanted = forced > 0 || store->tails_before_us != 0 || ss__log_over_window(store);
+    int more = wanted ? 1 : 0;
     for (size_t i = 0; i < log->count && more == 1; i++) {
         struct ss_log_file *file = log->files[i];
         if (file->head.serial < store->walker.serial) {
@@ -155,5 +159,13 @@ int ss__flush_add_stragglers(struct ss_store *store, struct ss_flush *flush, uns
         }
         more = more == 1 && forced > 0 && search.forced == 0 ? 0 : more;
     }
+    if (search.done || more == 1) {
+        store->tails_before_us = 0;
+    }
     return more < 0 ? more : 0;
+}
+
+void ss__store_flush_before(struct ss_store *store, uint64_t time_us)
+{
+    store->tails_before_us = store->unflushed_bytes > 0 ? time_us : 0;
 }

@@ -4,7 +4,6 @@
 
 #include "core/contract.h"
 #include "core/hash.h"
-#include "core/log.h"
 #include "store/flush.h"
 #include "store/store_state.h"
 #include "store/timelines.h"
@@ -54,51 +53,33 @@ uint64_t ss__store_replay_count(const struct ss_store *store,
     return newest - oldest;
 }
 
-static int report_version(struct ss_store *store, const struct ss_store_session *session,
-                          const struct ss_timeline_code *code)
+/* One that was not registered while retention removed events begins with what it has left. */
+static bool is_made_anew(const struct ss_store_session *session, const struct ss_timeline_row *row,
+                         uint32_t version)
 {
-    struct ss_str name = { "?", 1 };
-    struct ss_str kind;
-    char quoted[SS_NAME_BYTES_MAX + 3];
-    if (ss__store_may_report(store)) {
-        (void)ss__store_type_name(store, code->projection, &name, &kind);    /* or it stays "?" */
-        ss__log(SS_LOG_ERROR, "a session was made by another version of a timeline projection "
-                "and its first events are gone: run the version that made it",
-                "shard=%u sid=%llu projection=%s wanted=%u", store->options.shard_index,
-                (unsigned long long)session->now.row.sid,
-                ss__log_quote(quoted, sizeof quoted, name), code->version);
-    }
-    return SS_E_VERSION;
+    return (row->version != version && row->ordinal > 0) ||
+           row->ordinal + 1 < session->now.row.first_retained;
 }
 
-int ss__store_use_timelines(struct ss_store *store, struct ss_store_session *session)
+void ss__store_use_timelines(struct ss_store *store, struct ss_store_session *session)
 {
     uint64_t others = session->timelines_void;
     for (uint32_t i = 0; i < store->timelines_count; i++) {
         const struct ss_timeline_code *code = &store->timelines[i];
         int index = ss__timelines_index(session->timelines, code->projection);
         const struct ss_timeline_row *row = index < 0 ? NULL : &session->timelines->rows[index];
-        bool made_anew = row == NULL ? session->now.row.ordinal > 0
-                                     : row->version != code->version && row->ordinal > 0;
-        if (made_anew && session->now.row.first_retained > 1) {
-            return report_version(store, session, code);
-        }
-        others |= row != NULL && made_anew ? UINT64_C(1) << index : 0;
+        bool anew = row != NULL && is_made_anew(session, row, code->version);
+        others |= anew ? UINT64_C(1) << index : 0;
     }
     session->remade += others != session->timelines_void;
     session->timelines_void = others;
-    return 0;
 }
 
-int ss__store_void_timeline(struct ss_store_session *session, uint32_t projection)
+void ss__store_void_timeline(struct ss_store_session *session, uint32_t projection)
 {
     SS_REQUIRE(session->item == NULL);
-    if (session->now.row.first_retained > 1) {
-        return SS_E_VERSION;
-    }
     session->remade++;
     session->timelines_void |= bit_of(session, projection);
-    return 0;
 }
 
 static void count_again(struct ss_store_session *session, uint32_t projection)

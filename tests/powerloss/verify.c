@@ -129,7 +129,7 @@ static int say_session(struct ss_store *store, struct ss_str id)
     say("session %u %llu %d %.*s\n", store->options.shard_index,
         (unsigned long long)row->ordinal, row->quarantined, (int)id.len, id.data);
     err = say_events(store, session);
-    err = err != 0 ? err : ss__store_use_timelines(store, session);
+    ss__store_use_timelines(store, session);
     err = err != 0 ? err : ss__store_image_request(store, session, true, &request);
     err = err != 0 ? err : read_image(store, request, &image);
     if (err == 0) {

@@ -174,12 +174,32 @@ static void do_rebuild(struct world *world)
     send(world, world_call(world, session), session, request);
 }
 
+/* What is known when something of the past is asked for. */
+static struct call *asking(struct world *world, uint32_t session, struct ss_request *request)
+{
+    struct call *call = world_call(world, session);
+    call->at = request->at = pick_ordinal(world, session);
+    call->first = world->model->sessions[session].first;
+    call->newest = world->model->sessions[session].newest;
+    return call;
+}
+
+static void do_page(struct world *world)
+{
+    uint32_t session = pick(world, world->plan.sessions);
+    struct ss_request *request = new_request(SS_REQUEST_EVENTS, session);
+    struct call *call = asking(world, session, request);
+    request->limit = 1 + pick(world, 100);
+    request->events_done = world_page;
+    trace_add("events of s%u after %llu", session, (unsigned long long)request->at);
+    send(world, call, session, request);
+}
+
 static void do_past(struct world *world)
 {
     uint32_t session = pick(world, world->plan.sessions);
     struct ss_request *request = new_request(SS_REQUEST_SNAPSHOT, session);
-    struct call *call = world_call(world, session);
-    call->at = request->at = pick_ordinal(world, session);
+    struct call *call = asking(world, session, request);
     request->snapshot_done = world_past;
     trace_add("snapshot of s%u as of %llu", session, (unsigned long long)request->at);
     send(world, call, session, request);
@@ -277,6 +297,24 @@ static void do_clock(struct world *world)
     world->now_ns += steps_ns[pick(world, 5)];
 }
 
+/* Time for retention to look at the sessions, and rest to write what it needs. */
+static void do_sweep(struct world *world)
+{
+    if (!world->model->retains) {
+        return;
+    }
+    trace_add("sweep");
+    world->now_ns += UINT64_C(6000000000);
+    for (uint32_t i = 0; i < 6; i++) {
+        uint32_t shard = pick(world, world->plan.shards);
+        (void)ss__shard_step(world->shards[shard]);
+        (void)ss__batch_rest(world->shards[shard]);
+        while (world->pool != NULL && pick(world, 4) != 0 && ss__pool_run_one(world->pool)) {
+        }
+        world->now_ns += UINT64_C(50000000);
+    }
+}
+
 static void do_fault(struct world *world)
 {
     static const struct {
@@ -297,6 +335,8 @@ static void do_fault(struct world *world)
         { "store.segment", SS_E_STOREIO },
         { "store.tail", 1 },
         { "store.history", SS_E_STOREIO },
+        { "store.retention", SS_E_STOREIO },
+        { "store.cut", SS_E_STOREIO },
         { "shard.rebuild", SS_E_NOMEM },
         { "shard.read", SS_E_STOREIO },
         { "shard.change", 1 },
@@ -340,6 +380,7 @@ static const struct {
     { do_leave, 4 },     { do_deliver, 20 }, { do_step, 40 },        { do_rest, 4 },
     { do_pool, 15 },     { do_clock, 8 },    { do_fault, 3 },        { do_end, 1 },
     { do_close, 3 },     { do_delete, 1 },   { do_rebuild, 2 },      { do_past, 4 },
+    { do_page, 3 },      { do_sweep, 4 },
 };
 
 void actions_weigh(struct weights *weights, struct world *world)

@@ -4,7 +4,7 @@
 
 #include "world.h"
 
-#define SIM_ACTIONS 24
+#define SIM_ACTIONS 26
 
 struct weights {
     uint32_t of[SIM_ACTIONS];

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sessionstream/history.h>
+
 #include "sim.pb-c.h"
 #include "trace.h"
 
@@ -80,6 +82,29 @@ void model_shown(struct model *model, uint32_t session, uint64_t ordinal, uint32
     token->ordinal = ordinal;
     known->shown[ordinal] = number;
     known->newest = ordinal > known->newest ? ordinal : known->newest;
+}
+
+void model_gone(struct model *model, uint32_t session, uint64_t at, uint64_t first)
+{
+    struct model_session *known = &model->sessions[session];
+    if (!model->retains || first <= at + 1) {
+        model_broken("s%u: what comes after %llu is said to be gone, %llu is there", session,
+                     (unsigned long long)at, (unsigned long long)first);
+    }
+    known->first = first > known->first ? first : known->first;
+    model->gones++;
+}
+
+void model_stored(struct model *model, uint32_t session, const struct ss_stored_event *event)
+{
+    Sessionstream__Test__Sim__Step *step = sessionstream__test__sim__step__unpack(
+        NULL, event->payload.len, (const uint8_t *)event->payload.data);
+    if (step == NULL) {
+        model_broken("s%u: event %llu cannot be read", session,
+                     (unsigned long long)event->ordinal);
+    }
+    model_shown(model, session, event->ordinal, (uint32_t)step->token, "events");
+    sessionstream__test__sim__step__free_unpacked(step, NULL);
 }
 
 void model_deleted(struct model *model, uint32_t session)

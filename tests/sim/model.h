@@ -37,12 +37,16 @@ struct model_session {
     uint32_t shown[SIM_ORDINALS_MAX];      /* token at each ordinal, 0: not shown yet */
     uint32_t projected[SIM_ORDINALS_MAX];  /* token the projection saw last, committed or not */
     uint64_t newest;                       /* greatest ordinal shown */
+    uint64_t first;                        /* greatest that was named as the first retained */
     uint32_t life;                         /* how often it was deleted */
 };
 
 struct model {
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
+    bool retains;              /* events may be removed */
+    uint64_t dropped;          /* by retention, in the end */
+    uint64_t gones;            /* answers that said so */
     bool healed;               /* failing timelines have been mended */
     uint32_t tokens_count;     /* number 0 is none */
     struct token tokens[SIM_TOKENS_MAX];
@@ -71,6 +75,13 @@ void model_projected(struct model *model, uint32_t session, uint64_t ordinal, ui
 /* Somebody was shown the event. */
 void model_shown(struct model *model, uint32_t session, uint64_t ordinal, uint32_t number,
                  const char *where);
+
+/* What begins after @at is gone, and @first is told to be the first that is there. */
+void model_gone(struct model *model, uint32_t session, uint64_t at, uint64_t first);
+
+/* An event is told as stored. */
+struct ss_stored_event;
+void model_stored(struct model *model, uint32_t session, const struct ss_stored_event *event);
 
 /* The session was deleted: nothing of it may be seen again. */
 void model_deleted(struct model *model, uint32_t session);

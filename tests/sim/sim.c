@@ -30,10 +30,12 @@ static struct sim_plan make_plan(struct random *random)
     static const enum ss_durability durabilities[] = { SS_DURABILITY_FSYNC, SS_DURABILITY_FSYNC,
                                                        SS_DURABILITY_INTERVAL,
                                                        SS_DURABILITY_NONE };
+    static const uint64_t ages_us[] = { 0, 0, 0, 1000000, 20000000, 100000000 };
     bool failing = random_below(random, 3) == 0;
+    bool retains = random_below(random, 2) != 0;
     return (struct sim_plan){
         .shards = 1 + random_below(random, SIM_SHARDS_MAX),
-        .sessions = 1 + random_below(random, SIM_SESSIONS_MAX),
+        .sessions = 1 + random_below(random, retains ? 2 : SIM_SESSIONS_MAX),
         .durability = durabilities[random_below(random, 4)],
         .ui_policy = random_below(random, 2) ? SS_POLICY_FAIL : SS_POLICY_ADVANCE,
         .timeline_policy = random_below(random, 2) ? SS_POLICY_FAIL : SS_POLICY_ADVANCE,
@@ -41,6 +43,9 @@ static struct sim_plan make_plan(struct random *random)
         .log_file_bytes = UINT64_C(16384) << random_below(random, 5),
         .log_window_bytes = UINT64_C(16384) << random_below(random, 8),
         .pools = random_below(random, 4) != 0,
+        .retain_events = !retains ? 0 : random_below(random, 3) * (1 + random_below(random, 40)),
+        .retain_age_us = !retains ? 0 : ages_us[random_below(random, 6)],
+        .retain_total = retains && random_below(random, 4) == 0 ? 4000 : 0,
         .failing = failing,
         .split = !failing && random_below(random, 2) != 0,
         .faults = random_below(random, 2) != 0,
@@ -73,6 +78,10 @@ static void verify(struct world *world)
     world_restart(world);
 }
 
+/* What the runs came across. */
+static uint64_t dropped;
+static uint64_t gones;
+
 static void run(uint64_t seed, uint64_t steps, bool aloud)
 {
     static struct model model;
@@ -81,6 +90,9 @@ static void run(uint64_t seed, uint64_t steps, bool aloud)
     struct sim_plan plan = make_plan(&random);
     struct weights weights;
     trace_begin(seed, aloud);
+    trace_add("retains %llu events, %llu us, %llu bytes",
+              (unsigned long long)plan.retain_events, (unsigned long long)plan.retain_age_us,
+              (unsigned long long)plan.retain_total);
     trace_add("%u shards, %u sessions, durability %d, policies %d and %d, cache %llu%s%s%s%s",
               plan.shards, plan.sessions, plan.durability, plan.ui_policy, plan.timeline_policy,
               (unsigned long long)plan.cache_bytes, plan.pools ? ", pools" : "",
@@ -89,6 +101,7 @@ static void run(uint64_t seed, uint64_t steps, bool aloud)
     memset(&model, 0, sizeof model);
     model.ui_policy = plan.ui_policy;
     model.timeline_policy = plan.timeline_policy;
+    model.retains = plan.retain_events != 0 || plan.retain_age_us != 0 || plan.retain_total != 0;
     world_begin(&world, &plan, seed, &model);
     actions_weigh(&weights, &world);
     for (uint64_t i = 0; i < steps; i++) {
@@ -96,6 +109,8 @@ static void run(uint64_t seed, uint64_t steps, bool aloud)
     }
     verify(&world);
     world_end(&world);
+    dropped += model.dropped;
+    gones += model.gones;
 }
 
 int main(int argc, char **argv)
@@ -124,7 +139,9 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; i < seeds; i++) {
         run(seed + i, steps, aloud);
     }
-    (void)printf("%llu runs of %llu steps, from seed %llu: every promise kept\n",
-                 (unsigned long long)seeds, (unsigned long long)steps, (unsigned long long)seed);
+    (void)printf("%llu runs of %llu steps, from seed %llu: every promise kept; retention dropped "
+                 "%llu events, %llu answers said so\n",
+                 (unsigned long long)seeds, (unsigned long long)steps, (unsigned long long)seed,
+                 (unsigned long long)dropped, (unsigned long long)gones);
     return 0;
 }

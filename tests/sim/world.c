@@ -112,6 +112,10 @@ static void open_shard(struct world *world, uint32_t index)
         .snapshot_frame_bytes = SS_SNAPSHOT_FRAME_BYTES_MAX,
         .ui_policy = world->plan.ui_policy,
         .timeline_policy = world->plan.timeline_policy,
+        .retention = { .events = world->plan.retain_events,
+                       .age_us = world->plan.retain_age_us,
+                       .total_bytes = world->plan.retain_total },
+        .retention_sweep_ms = 5000,    /* longer than all needs to come to rest */
         .stop_timeout_ms = 1000,
     };
     ss__store_options_init(&options.store);
@@ -213,6 +217,7 @@ void world_end(struct world *world)
         free(call);
     }
     for (uint32_t i = 0; i < world->plan.shards; i++) {
+        world->model->dropped += atomic_load(&world->stats[i]->retention_events);
         free(world->stats[i]);
     }
     remove_dir(world->dir);
@@ -367,11 +372,49 @@ void world_answered(const struct ss_result *result, void *ctx)
     }
 }
 
+/* What has been removed stays so, and is named; all that is wanted is there, or nothing is told. */
+static void judge_first(const struct ss_result *result, const struct call *call, bool past)
+{
+    struct model *model = call->world->model;
+    if (result->err == SS_E_GONE) {
+        model_gone(model, call->session, call->at, result->ordinal);
+    } else if (result->err == 0 && past && call->at + 1 < call->first) {
+        model_broken("s%u: %llu is told of, and %llu was the first", call->session,
+                     (unsigned long long)call->at, (unsigned long long)call->first);
+    }
+}
+
+void world_page(const struct ss_result *result, const struct ss_event_page *page, void *ctx)
+{
+    struct call *call = ctx;
+    world_answered(result, call);
+    if (call->lost) {
+        return;
+    }
+    judge_first(result, call, call->at < call->newest);
+    for (size_t i = 0; page != NULL && i < page->count; i++) {
+        const struct ss_stored_event *event = &page->events[i];
+        if (event->ordinal != call->at + 1 + i) {
+            model_broken("s%u: event %llu on a page after %llu, at place %zu", call->session,
+                         (unsigned long long)event->ordinal, (unsigned long long)call->at, i);
+        }
+        model_stored(call->world->model, call->session, event);
+    }
+    if (page != NULL && page->count == 0 && call->at < call->newest) {
+        model_broken("s%u: no events after %llu, %llu was shown", call->session,
+                     (unsigned long long)call->at, (unsigned long long)call->newest);
+    }
+}
+
 void world_past(const struct ss_result *result, const struct ss_snapshot *snapshot, void *ctx)
 {
     struct call *call = ctx;
     world_answered(result, call);
-    if (call->lost || snapshot == NULL) {
+    if (call->lost) {
+        return;
+    }
+    judge_first(result, call, call->at != 0 && call->at < call->newest);
+    if (snapshot == NULL) {
         return;
     }
     if (call->at != 0 && snapshot->ordinal > call->at) {

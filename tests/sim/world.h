@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sessionstream/history.h>
+
 #include "core/clock.h"
 #include "message/router.h"
 #include "model.h"
@@ -40,6 +42,9 @@ struct sim_plan {
     uint64_t log_window_bytes;
     bool pools;                /* or what they do happens at once */
     bool split;                /* two timeline projections, of which one changes its version */
+    uint64_t retain_events;    /* 0: no bound */
+    uint64_t retain_age_us;
+    uint64_t retain_total;
     bool failing;              /* some projections fail */
     bool deltas;               /* clients ask for what changed */
     bool faults;
@@ -65,7 +70,9 @@ struct call {
     uint32_t steps;
     uint32_t tokens[SIM_CALL_STEPS];
     bool binds;                /* its answer's ordinal is that of its last step */
-    uint64_t at;               /* of a snapshot that was asked for */
+    uint64_t at;               /* of a snapshot that was asked for, or what events are after */
+    uint64_t first;            /* event of the session that was known to be there then */
+    uint64_t newest;           /* and the newest that was shown */
     int err;                   /* of the answer */
     bool lost;                 /* the process died: no answer comes, or nobody hears it */
     unsigned answers;
@@ -124,5 +131,6 @@ void world_leave(struct world *world, uint32_t gateway, uint32_t session);
 struct call *world_call(struct world *world, uint32_t session);
 void world_answered(const struct ss_result *result, void *call);
 void world_past(const struct ss_result *result, const struct ss_snapshot *snapshot, void *call);
+void world_page(const struct ss_result *result, const struct ss_event_page *page, void *call);
 
 #endif

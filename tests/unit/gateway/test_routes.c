@@ -181,9 +181,11 @@ SS_TEST(routes, snapshot_of_an_earlier_event)
     get(&client, "/v1/sessions/s/snapshot?at=9223372036854775807");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
     ss_check(request->at == INT64_MAX);
-    ss__request_fail(request, SS_E_GONE, "event 12 is the first that has been retained");
+    ss__request_gone(request, 12);
     fixture_reply(&fixture, request);
-    ws_test_expect_http(&client, 410, "event 12 is the first that has been retained");
+    ws_test_expect_http(&client, 410,
+                        "\"detail\":\"event 12 is the first that has been retained\","
+                        "\"code\":\"gone\",\"sessionId\":\"s\",\"firstRetained\":\"12\"}");
     static const char *const bad[] = { "", "x", "-1", "1.", "12345678901234567890" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char path[80];
@@ -211,9 +213,11 @@ SS_TEST(routes, page_of_events)
     get(&client, "/v1/sessions/s/events?after=7&limit=20");
     request = fixture_take_request(&fixture, SS_REQUEST_EVENTS, "s");
     ss_check(request->at == 7 && request->limit == 20);
-    ss__request_fail(request, SS_E_GONE, "event 12 is the first that has been retained");
+    ss__request_gone(request, 12);
     fixture_reply(&fixture, request);
-    ws_test_expect_http(&client, 410, "event 12 is the first that has been retained");
+    ws_test_expect_http(&client, 410,
+                        "\"detail\":\"event 12 is the first that has been retained\","
+                        "\"code\":\"gone\",\"sessionId\":\"s\",\"firstRetained\":\"12\"}");
     static const char *const bad[] = { "limit=1001", "limit=x", "after=", "after=-1" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char path[80];

@@ -25,14 +25,14 @@ SS_TEST(sessions, a_list_is_asked_of_the_shard_and_written_as_json)
     ss_check(ss_str_equal(listing->query.prefix, ss_str("a ")));
     ss_check(ss_str_equal(listing->query.after, ss_str("a b")) && listing->query.limit == 1);
     struct ss_session_info found[2] = {
-        { ss_str("a \"c"), 12, 1700000000123000, 0, true },
-        { ss_str("a d"), 1, 1, 2, false },
+        { ss_str("a \"c"), 12, 1700000000123000, 0, true, 5 },
+        { ss_str("a d"), 1, 1, 2, false, 1 },
     };
     listing->parts[0].sessions = found;
     listing->parts[0].count = 2;
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 200,
-                        "\r\n\r\n{\"sessions\":[{\"id\":\"a \\\"c\",\"ordinal\":\"12\","
+                        "\r\n\r\n{\"sessions\":[{\"id\":\"a \\\"c\",\"ordinal\":\"12\",\"firstRetained\":\"5\","
                         "\"created\":\"2023-11-14T22:13:20.123Z\","
                         "\"updated\":\"1970-01-01T00:00:00Z\","
                         "\"running\":true}],\"next\":\"a \\\"c\"}");

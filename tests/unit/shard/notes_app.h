@@ -50,6 +50,7 @@ struct fixture {
     uint32_t snapshot_frame_bytes;    /* 0: 16 MiB */
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
+    struct ss_retention_policy retention;    /* all 0: everything is kept */
     struct ss_pool *pool;        /* NULL: sessions are read on this thread */
     struct ss_pool *work_pool;   /* NULL: works run on this thread */
     /* What happened. */
@@ -243,6 +244,8 @@ static inline void fixture_open(struct fixture *fixture)
                                                 : SS_SNAPSHOT_FRAME_BYTES_MAX,
                                         .ui_policy = fixture->ui_policy,
                                         .timeline_policy = fixture->timeline_policy,
+                                        .retention = fixture->retention,
+                                        .retention_sweep_ms = 1000,
                                         .stop_timeout_ms = 1000 };
     ss__store_options_init(&options.store);
     options.store.dir = fixture->dir;

@@ -292,11 +292,11 @@ static inline int read_entity(struct ss_store *store, const struct ss_store_sess
 }
 
 /* The projection is of this version from now on. */
-static inline int use_timeline(struct ss_store *store, struct ss_store_session *session,
-                               uint32_t version)
+static inline void use_timeline(struct ss_store *store, struct ss_store_session *session,
+                                uint32_t version)
 {
     ss__store_set_timelines(store, &(struct ss_timeline_code){ FIXTURE_PROJECTION, version }, 1);
-    return ss__store_use_timelines(store, session);
+    ss__store_use_timelines(store, session);
 }
 
 static inline void fixture_checkpoint(struct fixture *f, const char *id,

@@ -209,3 +209,37 @@ SS_TEST(straggler, sessions_that_nobody_uses_are_flushed_before_they_fill_memory
     ss_check(!ss__log_over_window(f.store));
     fixture_end(&f);
 }
+
+/* Events are published at 1000 and their ordinal. */
+SS_TEST(straggler, events_that_have_been_in_the_log_for_long_leave_it)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 10, 50, 1);
+    fixture_publish(&f, "b", 20, 50, 1);
+    fixture_flush_due(&f);    /* they are born */
+    uint64_t all = fixture_stats(&f).unflushed_bytes;
+    ss_check(all > 0 && !ss__store_flush_due(f.store));
+    ss__store_flush_before(f.store, 1001);
+    ss_check(ss__store_flush_due(f.store));
+    fixture_flush_due(&f);
+    ss_check(fixture_stats(&f).unflushed_bytes == all && !ss__store_flush_due(f.store));
+    ss__store_flush_before(f.store, 1002);
+    fixture_flush_due(&f);
+    ss_check(fixture_stats(&f).unflushed_bytes == 0);    /* each tail as a whole */
+    fixture_publish(&f, "b", 1, 50, 1);
+    ss__store_flush_before(f.store, 1021);
+    fixture_flush_due(&f);
+    ss_check(fixture_stats(&f).unflushed_bytes > 0 && !ss__store_flush_due(f.store));
+    ss__store_flush_before(f.store, 1022);
+    ss__fault_arm("store.flush.write", 1, 1, SS_E_STOREIO);
+    ss_check(ss__store_flush(f.store, 0) == SS_E_STOREIO);
+    ss__fault_reset();
+    ss_check(fixture_stats(&f).unflushed_bytes > 0);
+    ss__store_flush_before(f.store, 1022);    /* the next pass */
+    f.clock.now_ns += 1000000000;
+    fixture_flush_due(&f);
+    ss_check(fixture_stats(&f).unflushed_bytes == 0 && !ss__store_flush_due(f.store));
+    fixture_verify(&f, "b", 21, 50);
+    fixture_end(&f);
+}

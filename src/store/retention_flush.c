@@ -1,0 +1,385 @@
+/* Cuts on their way to the disk: planned and settled by the owner, run on any thread. */
+#include "store/retention_flush.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/contract.h"
+#include "core/fault.h"
+#include "store/bytes_order.h"
+#include "store/past.h"
+#include "store/retention.h"
+#include "store/segment_seek.h"
+#include "store/timelines.h"
+
+/* Bases of one flush, but one in any case. */
+#define BASES_BYTES_MAX (4u << 20)
+
+/* ---- owner ---- */
+
+enum ss_cut_state ss__store_cut_state(const struct ss_store *store,
+                                      const struct ss_store_session *session, uint64_t through)
+{
+    const struct ss_session_values *now = &session->now;
+    bool gone = session->closed || session->deleted || now->row.quarantined || session->born != 0;
+    bool in_tip = now->tip.count > 0 && through >= now->tip.first;
+    if (gone || session->timelines_void != 0 || through < now->row.first_retained ||
+        through > now->flushed_ordinal ||
+        (in_tip && (now->tail_count > 0 || through != now->flushed_ordinal))) {
+        return SS_CUT_STALE;
+    }
+    bool exact = true;
+    for (uint32_t i = 0; i < store->timelines_count; i++) {
+        int index = ss__timelines_index(session->timelines, store->timelines[i].projection);
+        const struct ss_timeline_row *row = index < 0 ? NULL : &session->timelines->rows[index];
+        if (row == NULL || row->version != store->timelines[i].version ||
+            row->ordinal < through) {
+            return SS_CUT_BEHIND;
+        }
+        exact = exact && row->ordinal == through;
+    }
+    /* Nor any that are not registered now. */
+    for (uint32_t i = 0; session->timelines != NULL && i < session->timelines->count; i++) {
+        exact = exact && session->timelines->rows[i].ordinal <= through;
+    }
+    return exact ? SS_CUT_READY : SS_CUT_FOLD;
+}
+
+static int stage(struct ss_store *store, struct ss_store_session *session, uint64_t through,
+                 struct ss_past *base)
+{
+    struct ss_cuts *cuts = &store->cuts;
+    struct ss_staged_cut *cut =
+        cuts->staged_count < SS_RETENTION_CUTS_MAX ? malloc(sizeof *cut) : NULL;
+    if (cut == NULL) {
+        return cuts->staged_count < SS_RETENTION_CUTS_MAX ? SS_E_NOMEM : SS_E_BUSY;
+    }
+    session->refs++;
+    *cut = (struct ss_staged_cut){ cuts->staged, session, through, base };
+    cuts->staged = cut;
+    cuts->staged_count++;
+    return 0;
+}
+
+int ss__store_stage_cut(struct ss_store *store, struct ss_store_session *session,
+                        uint64_t through)
+{
+    SS_REQUIRE(session->refs > 0);
+    return stage(store, session, through, NULL);
+}
+
+void ss__store_stage_base(struct ss_store *store, struct ss_past *base)
+{
+    int err = ss__past_end(base);
+    err = err != 0 || !ss__past_is_of_now(base) ? SS_E_CLOSED : 0;
+    err = err != 0 ? err : stage(store, base->session, base->key.ordinal, base);
+    if (err != 0) {
+        ss__past_free(base);
+    }
+}
+
+int ss__store_stage_leftovers(struct ss_store *store, uint64_t sid, uint64_t first)
+{
+    struct ss_cuts *cuts = &store->cuts;
+    for (uint32_t i = 0; i < cuts->leftovers_count; i++) {
+        if (cuts->leftovers[i].sid == sid) {
+            cuts->leftovers[i].first = first > cuts->leftovers[i].first
+                                           ? first
+                                           : cuts->leftovers[i].first;
+            return 0;
+        }
+    }
+    if (cuts->leftovers_count == cuts->leftovers_slots) {
+        uint32_t slots = cuts->leftovers_slots == 0 ? 16 : cuts->leftovers_slots * 2;
+        struct ss_leftovers *grown = slots > 16 * SS_RETENTION_CUTS_MAX
+                                         ? NULL
+                                         : realloc(cuts->leftovers, slots * sizeof *grown);
+        if (grown == NULL) {
+            return SS_E_NOMEM;    /* a later scan finds them */
+        }
+        cuts->leftovers = grown;
+        cuts->leftovers_slots = slots;
+    }
+    cuts->leftovers[cuts->leftovers_count++] = (struct ss_leftovers){ sid, first };
+    return 0;
+}
+
+bool ss__store_cuts_wait(const struct ss_store *store)
+{
+    return store->cuts.staged != NULL || store->cuts.leftovers_count > 0;
+}
+
+static void drop(struct ss_store *store, struct ss_staged_cut *cut)
+{
+    ss__store_put_session(store, cut->session);
+    ss__past_free(cut->base);
+    free(cut);
+}
+
+/* What it was staged for may be there no longer. */
+static bool still_holds(const struct ss_store *store, const struct ss_staged_cut *cut)
+{
+    enum ss_cut_state state = ss__store_cut_state(store, cut->session, cut->through);
+    return cut->base == NULL ? state == SS_CUT_READY
+                             : (state == SS_CUT_READY || state == SS_CUT_FOLD) &&
+                                   ss__past_is_of_now(cut->base);
+}
+
+/* Leaves what is too much for one flush. */
+static int plan_cut(struct ss_store *store, struct ss_flush *flush, struct ss_staged_cut *cut,
+                    size_t *bytes)
+{
+    size_t more = cut->base == NULL ? 0 : cut->base->bytes.len;
+    if (!still_holds(store, cut)) {
+        drop(store, cut);
+        return 0;
+    }
+    if (*bytes > 0 && *bytes + more > BASES_BYTES_MAX) {
+        cut->next = store->cuts.staged;
+        store->cuts.staged = cut;
+        store->cuts.staged_count++;
+        return 0;
+    }
+    struct ss_flush_item *item = ss__flush_item(flush, cut->session);
+    if (item == NULL) {
+        drop(store, cut);
+        return SS_E_NOMEM;
+    }
+    *bytes += more;
+    cut->next = flush->cuts.staged;
+    flush->cuts.staged = cut;
+    if (cut->through > item->cut) {
+        item->cut = cut->through;
+        item->base = cut->base;
+    }
+    return 0;
+}
+
+int ss__cuts_plan(struct ss_store *store, struct ss_flush *flush)
+{
+    struct ss_cuts *cuts = &store->cuts;
+    struct ss_staged_cut *at = cuts->staged;
+    size_t bytes = 0;
+    int err = 0;
+    cuts->staged = NULL;
+    cuts->staged_count = 0;
+    while (at != NULL) {
+        struct ss_staged_cut *next = at->next;
+        if (err == 0) {
+            err = plan_cut(store, flush, at, &bytes);
+        } else {
+            drop(store, at);
+        }
+        at = next;
+    }
+    if (err == 0 && cuts->leftovers_count > 0) {
+        size_t size = cuts->leftovers_count * sizeof *cuts->leftovers;
+        flush->cuts.leftovers = ss__arena_alloc(&flush->arena, size);
+        if (flush->cuts.leftovers == NULL) {
+            return SS_E_NOMEM;
+        }
+        memcpy(flush->cuts.leftovers, cuts->leftovers, size);
+        flush->cuts.leftovers_count = cuts->leftovers_count;
+    }
+    return err;
+}
+
+void ss__cuts_settle(struct ss_store *store, struct ss_flush *flush, int err)
+{
+    struct ss_cuts *cuts = &store->cuts;
+    if (err == 0 && flush->cuts.leftovers_count > 0) {
+        /* They are taken out from the first on. */
+        uint32_t done = flush->leftovers_done;
+        cuts->leftovers_count -= done;
+        memmove(cuts->leftovers, cuts->leftovers + done,
+                cuts->leftovers_count * sizeof *cuts->leftovers);
+        store->stats.retention_bytes += flush->retention_bytes;
+    }
+    for (struct ss_staged_cut *cut = flush->cuts.staged; cut != NULL;) {
+        struct ss_staged_cut *next = cut->next;
+        const struct ss_flush_item *item = cut->session->item;
+        if (err == 0 && item != NULL && item->cut == cut->through) {
+            (void)ss__store_stage_leftovers(store, cut->session->now.row.sid, cut->through + 1);
+        }
+        drop(store, cut);
+        cut = next;
+    }
+    flush->cuts.staged = NULL;
+}
+
+void ss__cuts_free(struct ss_store *store)
+{
+    while (store->cuts.staged != NULL) {
+        struct ss_staged_cut *cut = store->cuts.staged;
+        store->cuts.staged = cut->next;
+        drop(store, cut);
+    }
+    free(store->cuts.leftovers);
+    store->cuts = (struct ss_cuts){ 0 };
+}
+
+/* ---- any thread ---- */
+
+bool ss__retained_in_entities(const struct ss_row_value *row)
+{
+    struct ss_timeline_row timeline;
+    struct ss_failed_set failed;
+    bool all = row->first_retained > 1;
+    for (size_t at = 0; ss__timelines_next(row->timelines, &at, &timeline, &failed) == 1;) {
+        all = all && timeline.ordinal < row->first_retained;
+    }
+    return all;
+}
+
+static int copy_entity(struct ss_past *past, MDB_val key, MDB_val value)
+{
+    uint64_t sid;
+    struct ss_entity_row row = { 0 };
+    int err = ss__entity_key_decode(ss__str_of_val(key), &sid, &row.projection, &row.kind,
+                                    &row.id);
+    err = err != 0 ? err : ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &row);
+    /* What is damaged there is no better here. */
+    return err == SS_E_CORRUPT ? 0 : err != 0 ? err : ss__past_add(past, &row);
+}
+
+static int copy_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
+                         struct ss_past *past)
+{
+    uint8_t prefix[8];
+    MDB_cursor *cursor;
+    int err = ss__err_from_lmdb(mdb_cursor_open(txn, env->dbi[SS_DB_ENTITY], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    ss__put_be64(prefix, sid);
+    MDB_val key = ss__val_of(prefix, sizeof prefix);
+    MDB_val value;
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && err == 0 && key.mv_size >= sizeof prefix &&
+           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
+        err = copy_entity(past, key, value);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+/* The entities on disk are the base, and are about to be others. */
+static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint64_t sid = item->values.row.sid;
+    uint64_t base = item->values.row.first_retained - 1;
+    int err = ss__past_has(flush->env, txn, sid, base);
+    if (err != SS_E_NOTFOUND) {
+        return err;
+    }
+    struct ss_past *past = ss__past_begin(item->session, sid, base, 0, 0, SS_BASE_BYTES_MAX);
+    if (past == NULL) {
+        return SS_E_NOMEM;
+    }
+    err = copy_entities(flush->env, txn, sid, past);
+    err = err != 0 ? err : ss__past_end(past);
+    err = err != 0 ? err : ss__past_put(flush->env, txn, past, base);
+    ss__past_free(past);
+    return err;
+}
+
+/* The last event of a segment; 0: what is there is no segment. */
+static uint64_t end_of(MDB_val key, MDB_val value)
+{
+    const uint8_t *head = value.mv_data;
+    uint64_t count = value.mv_size < SS_SEGMENT_HEAD_BYTES ? 0 : ss__get_le16(head + 2);
+    return key.mv_size != 16 || count == 0 || count > SS_SEGMENT_RECORDS_MAX
+               ? 0
+               : ss__get_be64((const uint8_t *)key.mv_data + 8) + count - 1;
+}
+
+/* A segment that ended there when it was looked at may have grown since, and another one begun. */
+static int check_end(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
+{
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_cursor_open(txn, flush->env->dbi[SS_DB_SEGMENT], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    int code = ss__segment_seek(cursor, item->values.row.sid, item->cut, &key, &value);
+    if (code != 0 || key.mv_size != 16 ||
+        ss__get_be64(key.mv_data) != item->values.row.sid || end_of(key, value) != item->cut) {
+        item->cut = 0;
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+static int cut(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
+{
+    struct ss_session_values *values = &item->values;
+    int err = SS_FAULT("store.cut");
+    err = err != 0 ? err : check_end(flush, txn, item);
+    if (err != 0 || item->cut == 0) {
+        return err;
+    }
+    err = ss__past_remove_through(flush->env, txn, values->row.sid, item->cut);
+    values->row.first_retained = item->cut + 1;
+    if (values->tip.count > 0 && item->cut >= values->tip.first) {
+        /* Nothing is appended to one that is full. */
+        values->tip = (struct ss_segment_tip){ values->flushed_ordinal, 1, SS_SEGMENT_BYTES_MAX };
+    }
+    if (err == 0 && item->base != NULL) {
+        err = ss__past_put(flush->env, txn, item->base, item->cut);
+    }
+    return err;
+}
+
+int ss__cut_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
+{
+    int err = item->cut == 0 ? 0 : cut(flush, txn, item);
+    if (err == 0 && item->checkpoint && item->values.row.first_retained > 1) {
+        err = keep_base(flush, txn, item);
+    }
+    return err;
+}
+
+/* 1: all of it is gone; 0: that was enough for now. */
+static int sweep_one(struct ss_flush *flush, MDB_txn *txn, const struct ss_leftovers *leftovers,
+                     unsigned *removed)
+{
+    uint8_t from[16];
+    MDB_cursor *cursor;
+    int err = ss__err_from_lmdb(mdb_cursor_open(txn, flush->env->dbi[SS_DB_SEGMENT], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    ss__segment_key(from, leftovers->sid, 0);
+    MDB_val key = ss__val_of(from, sizeof from);
+    MDB_val value;
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    bool more = false;
+    while (code == 0 && !more && key.mv_size == 16 && memcmp(key.mv_data, from, 8) == 0 &&
+           ss__get_be64((const uint8_t *)key.mv_data + 8) < leftovers->first) {
+        more = *removed >= SS_RETENTION_KEYS_MAX;
+        if (!more && end_of(key, value) >= leftovers->first) {
+            code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);    /* never what is retained */
+        } else if (!more) {
+            flush->retention_bytes += value.mv_size;
+            ++*removed;
+            code = mdb_cursor_del(cursor, 0);
+            code = code != 0 ? code : mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return code != 0 && code != MDB_NOTFOUND ? ss__err_from_lmdb(code) : !more;
+}
+
+int ss__cuts_sweep(struct ss_flush *flush, MDB_txn *txn)
+{
+    unsigned removed = 0;
+    int done = 1;
+    while (done == 1 && flush->leftovers_done < flush->cuts.leftovers_count) {
+        done = sweep_one(flush, txn, &flush->cuts.leftovers[flush->leftovers_done], &removed);
+        flush->leftovers_done += done == 1;
+    }
+    return done < 0 ? done : 0;
+}

@@ -1,0 +1,305 @@
+/* Cuts on disk: what goes, what is kept for it, and what a crash or an error leaves. */
+#include "store/retention_flush.h"
+
+#include <string.h>
+
+#include "retention_fixture.h"
+#include "store/delete.h"
+
+static void check_base(struct fixture *f, const char *id, uint64_t at, uint64_t ordinal,
+                       const char *text)
+{
+    struct base base = base_of(f, id, at);
+    ss_check_msg(base.err == 0 && base.ordinal == ordinal && base.events == at - ordinal &&
+                     strcmp(base.text, text) == 0,
+                 "as of %llu: %s, base %llu, %llu events, %s", (unsigned long long)at,
+                 ss_error_name(base.err), (unsigned long long)base.ordinal,
+                 (unsigned long long)base.events, base.text);
+}
+
+static void check_gone(struct fixture *f, const char *id, uint64_t at, uint64_t first)
+{
+    struct base base = base_of(f, id, at);
+    ss_check_msg(base.err == SS_E_GONE && base.first == first, "as of %llu: %s, first %llu",
+                 (unsigned long long)at, ss_error_name(base.err), (unsigned long long)base.first);
+}
+
+static unsigned segments_of(struct fixture *f)
+{
+    fixture_close(f);
+    unsigned count = (unsigned)fixture_check(f).segments;
+    ss_check_msg(f->finding[0] == '\0', "%s", f->finding);
+    fixture_reopen(f);
+    return count;
+}
+
+SS_TEST(retention_flush, a_cut_wants_entities_as_of_its_event)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 200, 50, 64);
+    fixture_flush_all(&f);
+    ss_check(state_of_cut(&f, "a", 64) == SS_CUT_BEHIND);
+    entity_at(&f, "a", 64);
+    ss_check(state_of_cut(&f, "a", 64) == SS_CUT_READY);
+    ss_check(state_of_cut(&f, "a", 128) == SS_CUT_BEHIND);
+    entity_at(&f, "a", 150);
+    ss_check(state_of_cut(&f, "a", 64) == SS_CUT_FOLD);
+    ss_check(state_of_cut(&f, "a", 195) == SS_CUT_STALE);    /* within the newest segment */
+    ss_check(state_of_cut(&f, "a", 201) == SS_CUT_STALE);
+    ss_check(state_of_cut(&f, "a", 200) == SS_CUT_BEHIND);
+    entity_at(&f, "a", 200);
+    ss_check(state_of_cut(&f, "a", 200) == SS_CUT_READY);
+    fixture_publish(&f, "a", 1, 50, 1);
+    ss_check(state_of_cut(&f, "a", 200) == SS_CUT_STALE);    /* its segment is about to grow */
+    ss__store_set_timelines(f.store, &(struct ss_timeline_code){ FIXTURE_PROJECTION, 2 }, 1);
+    ss_check(state_of_cut(&f, "a", 128) == SS_CUT_BEHIND);
+    ss__store_set_timelines(f.store, &(struct ss_timeline_code){ FIXTURE_PROJECTION, 1 }, 1);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss__store_void_timeline(a, FIXTURE_PROJECTION);
+    ss_check(ss__store_cut_state(f.store, a, 128) == SS_CUT_STALE);
+    ss__store_keep_timeline(a, FIXTURE_PROJECTION);
+    ss__store_put_session(f.store, a);
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, entities_on_disk_are_the_base_until_they_change)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 100, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 100);
+    stage_cut(&f, "a", 100);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 101 && fixture_stats(&f).retention_events == 100 &&
+             fixture_stats(&f).retention_bytes > 5000);
+    ss_check(segments_of(&f) == 0);
+    ss_check(first_of(&f, "a") == 101);
+    check_gone(&f, "a", 99, 101);
+    check_base(&f, "a", 100, 100, "as of 100");
+    fixture_publish(&f, "a", 70, 50, 70);
+    fixture_flush_all(&f);
+    ss_check(segments_of(&f) == 2);
+    check_base(&f, "a", 130, 100, "as of 100");
+    fixture_verify(&f, "a", 170, 50);
+    entity_at(&f, "a", 170);    /* these take their place: they are kept as they were */
+    ss_check(segments_of(&f) == 2);
+    check_base(&f, "a", 100, 100, "as of 100");
+    check_base(&f, "a", 169, 100, "as of 100");
+    check_base(&f, "a", 170, 170, "as of 170");
+    check_gone(&f, "a", 99, 101);
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, a_base_is_written_with_the_cut_and_replaces_the_one_before)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 300, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 300);
+    stage_base(&f, "a", 64);
+    fixture_flush_all(&f);
+    check_gone(&f, "a", 63, 65);
+    check_base(&f, "a", 64, 64, "as of 64");
+    check_base(&f, "a", 299, 64, "as of 64");
+    stage_base(&f, "a", 192);
+    fixture_flush_all(&f);
+    check_gone(&f, "a", 191, 193);
+    check_base(&f, "a", 299, 192, "as of 192");
+    ss_check(segments_of(&f) == 2);
+    check_base(&f, "a", 299, 192, "as of 192");
+    ss_check(state_of_cut(&f, "a", 192) == SS_CUT_STALE);
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, one_that_does_not_hold_any_more_is_left)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 128);
+    stage_cut(&f, "a", 64);        /* wants a base */
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 1);
+    stage_cut(&f, "a", 128);
+    fixture_publish(&f, "a", 1, 50, 1);    /* the newest event is another one */
+    fixture_flush_due(&f);
+    ss_check(first_of(&f, "a") == 1);
+    stage_base(&f, "a", 64);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss__store_void_timeline(a, FIXTURE_PROJECTION);
+    fixture_flush_due(&f);
+    ss_check(first_of(&f, "a") == 1);
+    ss__store_keep_timeline(a, FIXTURE_PROJECTION);
+    stage_base(&f, "a", 64);
+    ss_check(ss__store_stage_delete(f.store, a, 1) == 0 && ss__store_commit(f.store) == 0);
+    ss__store_put_session(f.store, a);
+    fixture_flush_all(&f);
+    ss_check(segments_of(&f) == 0);
+    fixture_end(&f);
+}
+
+/* The newest segment was seen to end at 60, then it grew to its full size, and another one began. */
+SS_TEST(retention_flush, a_cut_within_a_segment_is_forgotten)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 60, 50, 60);
+    fixture_flush_all(&f);
+    struct proposed proposed = propose(&f, (struct ss_retention_policy){ .age_us = 1 }, 5000);
+    ss_check(strcmp(proposed.text, "a:60 ") == 0);
+    fixture_publish(&f, "a", 30, 50, 30);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 90);
+    ss_check(state_of_cut(&f, "a", 60) == SS_CUT_FOLD);
+    stage_base(&f, "a", 60);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 1 && segments_of(&f) == 2);
+    check_base(&f, "a", 64, 0, "");
+    /* Nor does what is taken for leftovers reach into what is retained. */
+    stage_base(&f, "a", 64);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 65);
+    ss_check(ss__store_stage_leftovers(f.store, 1, 70) == 0);
+    fixture_flush_all(&f);
+    ss_check(segments_of(&f) == 1);
+    check_base(&f, "a", 89, 64, "as of 64");
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, a_flush_that_fails_drops_nothing)
+{
+    static const char *const points[] = { "store.cut", "store.flush.write", "store.trash" };
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 300, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 300);
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        stage_base(&f, "a", 128);
+        stage_cut(&f, "a", 300);
+        ss__fault_arm(points[i], 1, 1, SS_E_STOREIO);
+        ss_check(ss__store_flush(f.store, 0) < 0);
+        ss__fault_reset();
+        f.clock.now_ns += 1000000000;
+        ss_check(first_of(&f, "a") == 1 && fixture_stats(&f).retention_events == 0);
+        ss_check(!ss__store_cuts_wait(f.store));
+    }
+    ss_check(segments_of(&f) == 5);
+    check_base(&f, "a", 100, 0, "");
+    stage_base(&f, "a", 128);
+    ss__fault_arm("store.flush.plan", 1, 1, 1);
+    ss_check(ss__store_flush(f.store, 0) == SS_E_NOMEM && ss__store_cuts_wait(f.store));
+    ss__fault_reset();
+    f.clock.now_ns += 1000000000;
+    fixture_flush_all(&f);    /* not planned: still staged */
+    ss_check(first_of(&f, "a") == 129);
+    fixture_end(&f);
+}
+
+/* One cut of more segments than a flush removes, cut off by the end of the process. */
+SS_TEST(retention_flush, leftovers_go_a_few_at_a_time_and_are_found_again_after_a_crash)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 64 * 600, 10, 64);
+    fixture_publish(&f, "b", 64, 10, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 64 * 600);
+    stage_cut(&f, "a", 64 * 600);
+    ss_check(ss__store_flush(f.store, 0) > 0);    /* the row, and nothing of the segments yet */
+    ss_check(ss__store_flush(f.store, 0) > 0 && ss__store_cuts_wait(f.store));
+    ss_check(first_of(&f, "a") == 64 * 600 + 1);
+    fixture_crash(&f);
+    ss_check(fixture_check(&f).segments == 601 - SS_RETENTION_KEYS_MAX);
+    ss_check_msg(f.finding[0] == '\0', "%s", f.finding);
+    fixture_reopen(&f);
+    check_gone(&f, "a", 64 * 600 - 1, 64 * 600 + 1);
+    check_base(&f, "a", 64 * 600, 64 * 600, "as of 38400");
+    fixture_publish(&f, "a", 64, 10, 64);
+    fixture_flush_all(&f);
+    check_base(&f, "a", 64 * 601, 64 * 600, "as of 38400");
+    struct proposed proposed = propose(&f, (struct ss_retention_policy){ .events = 1000 }, 1);
+    ss_check_msg(strcmp(proposed.text, "a:38400! ") == 0, "%s", proposed.text);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss_check(ss__store_stage_leftovers(f.store, ss__store_row(a)->sid, 64 * 600 + 1) == 0);
+    ss__store_put_session(f.store, a);
+    fixture_flush_all(&f);
+    ss_check(segments_of(&f) == 2);
+    proposed = propose(&f, (struct ss_retention_policy){ .events = 1000 }, 1);
+    ss_check(proposed.text[0] == '\0');
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, a_missing_base_is_found_by_a_check)
+{
+    struct fixture f;
+    uint8_t key[SS_PAST_KEY_BYTES];
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 128);
+    stage_base(&f, "a", 64);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    for (uint32_t part = 0; part < 2; part++) {
+        ss__past_key(key, &(struct ss_past_key){ 1, 64, part });
+        fixture_plant(&f, SS_DB_CHECKPOINT, ss_str_of(key, sizeof key),
+                      (struct ss_str){ NULL, 0 });
+    }
+    (void)fixture_check(&f);
+    ss_check_msg(strstr(f.finding, "events before 65 are removed, and the entities as of then are "
+                        "missing") != NULL, "%s", f.finding);
+    fixture_reopen(&f);
+    check_gone(&f, "a", 100, 65);
+    check_base(&f, "a", 128, 128, "as of 128");
+    fixture_end(&f);
+}
+
+/* A projection that begins with the base gets its entities with any load. */
+SS_TEST(retention_flush, a_load_of_other_code_begins_with_the_base)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 128);
+    for (unsigned copied = 0; copied < 2; copied++) {
+        uint64_t base = copied == 0 ? 128 : 64;
+        if (copied == 0) {
+            stage_cut(&f, "a", 128);
+        } else {
+            fixture_publish(&f, "b", 128, 50, 64);
+            fixture_flush_all(&f);
+            entity_at(&f, "b", 128);
+            stage_base(&f, "b", 64);
+        }
+        fixture_flush_all(&f);
+        struct ss_store_session *session = fixture_session(&f, copied == 0 ? "a" : "b");
+        use_timeline(f.store, session, 2);
+        for (unsigned whole = 0; whole < 2; whole++) {
+            struct ss_image_request *request;
+            struct ss_image image;
+            ss_check(ss__store_image_request(f.store, session, whole != 0, &request) == 0);
+            ss_check(ss__store_read_image(f.store, request, &image) == 0);
+            ss_check(image.based == 1 && image.timelines[0].ordinal == base &&
+                     image.entities_count == 1 && image.records_count == 128 - base);
+            ss_check(image.entities[0].last_ordinal == base);
+            ss__image_deinit(&image);
+            ss__store_image_request_free(request);
+        }
+        use_timeline(f.store, session, 1);
+        ss__store_put_session(f.store, session);
+    }
+    struct ss_store_session *b = fixture_session(&f, "b");
+    struct ss_image_request *request;
+    struct ss_image image;
+    ss_check(ss__store_range_request(f.store, b, 60, 70, &request) == 0);
+    ss_check(ss__store_read_image(f.store, request, &image) == SS_E_GONE);
+    ss__store_image_request_free(request);
+    ss__store_put_session(f.store, b);
+    fixture_end(&f);
+}
