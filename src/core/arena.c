@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 
 #define ALIGNMENT ((size_t)16)
 
@@ -96,7 +97,7 @@ static void *alloc_in_new_chunk(struct ss_arena *arena, size_t len)
 
 void *ss__arena_alloc(struct ss_arena *arena, size_t len)
 {
-    if (len > LEN_MAX) {
+    if (len > LEN_MAX || SS_FAULT_MEMORY()) {
         return NULL;
     }
     /* An empty value has an address, too: NULL would mean out of memory. */

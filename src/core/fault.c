@@ -16,6 +16,8 @@ struct point {
     int code;
 };
 
+bool (*ss__fault_memory)(void);
+
 static struct point points[POINTS_MAX];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 

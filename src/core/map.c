@@ -5,6 +5,7 @@
 #include <sessionstream/error.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "core/hash.h"
 
 #define SLOTS_MIN ((size_t)16)
@@ -67,6 +68,9 @@ static int grow(struct ss_map *map)
 
 int ss__map_put(struct ss_map *map, uint64_t hash, void *value)
 {
+    if (SS_FAULT_MEMORY()) {
+        return SS_E_NOMEM;
+    }
     SS_REQUIRE(value != NULL);
     if (map->slots == NULL || (map->count + 1) * 4 > (map->mask + 1) * 3) {
         int err = grow(map);

@@ -18,7 +18,7 @@
 /* Connections taken in one turn of the loop. */
 #define ACCEPTED_MAX 64
 
-/* Accepting rests so long when not even the reserve descriptor is left. */
+/* Accepting rests so long when the reserve descriptor is of no help. */
 #define DESCRIPTOR_PAUSE_MS 1000
 #define WARNING_PAUSE_MS 10000
 
@@ -113,6 +113,19 @@ static int accept_one(const struct ss_listener *listener)
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
+static bool is_shortage(int code)
+{
+    return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
+}
+
+static void rest(struct ss_gateway *gateway, uint64_t now)
+{
+    struct ss_listener *listener = &gateway->listener;
+    (void)uv_poll_stop(&listener->poll);    /* cannot fail on an open handle */
+    listener->again_ms = now + DESCRIPTOR_PAUSE_MS;
+    ss__conn_arm(gateway, listener->again_ms);
+}
+
 /* No descriptor is left: the oldest waiting connection is turned away with the reserve, so that
  * the backlog does not keep the loop spinning. */
 static void turn_away(struct ss_gateway *gateway)
@@ -125,19 +138,21 @@ static void turn_away(struct ss_gateway *gateway)
                 "gateway=%u connections=%u", gateway->options.index, gateway->conns.count);
     }
     if (listener->reserve_fd < 0) {
-        (void)uv_poll_stop(&listener->poll);    /* cannot fail on an open handle */
-        listener->again_ms = now + DESCRIPTOR_PAUSE_MS;
-        ss__conn_arm(gateway, listener->again_ms);
+        rest(gateway, now);
         return;
     }
     (void)close(listener->reserve_fd);
     listener->reserve_fd = -1;
     int fd = accept_one(listener);
+    bool helped = fd >= 0 || !is_shortage(errno);
     if (fd >= 0) {
         ss__count(&gateway->options.stats->refused, 1);
         (void)close(fd);
     }
     keep_reserve(listener);
+    if (!helped) {
+        rest(gateway, now);    /* another process took it, or it is memory that is short */
+    }
 }
 
 static void refuse(struct ss_gateway *gateway, int fd)
@@ -179,7 +194,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         int fd = accept_one(listener);
         if (fd >= 0) {
             welcome(gateway, fd);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        } else if (is_shortage(errno)) {
             turn_away(gateway);
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {

@@ -1,5 +1,8 @@
 #include "gateway/routes.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <sessionstream/error.h>
 
 #include "core/utf8.h"
@@ -48,13 +51,31 @@ static void respond_metrics(struct ss_conn *conn)
     respond_text(conn, "text/plain; version=0.0.4; charset=utf-8", ss__bytes_view(scratch));
 }
 
+/* The first shard whose store failed, or their number. */
+static uint32_t failed_shard(const struct ss_stats_table *table)
+{
+    uint32_t shard = 0;
+    while (shard < table->shards_count &&
+           atomic_load_explicit(&table->shards[shard].store_failed, memory_order_relaxed) == 0) {
+        shard++;
+    }
+    return shard;
+}
+
 static void respond_ready(struct ss_conn *conn)
 {
     const struct ss_gateway *gateway = conn->gateway;
+    const struct ss_stats_table *table = gateway->options.stats_table;
+    uint32_t shard = table == NULL ? 0 : failed_shard(table);
     if (gateway->reading_stopped) {
         ss__respond_error(conn, SS_E_STOPPING, ss_str(NULL), ss_str(NULL));
     } else if (!atomic_load_explicit(gateway->options.ready, memory_order_acquire)) {
         ss__respond_status(conn, 503, SS_E_BUSY, "not ready", NULL);
+    } else if (table != NULL && shard < table->shards_count) {
+        char why[160];
+        (void)snprintf(why, sizeof why, "the disk of shard %" PRIu32 " failed: it acknowledges "
+                       "nothing until the server is restarted; the log says more", shard);
+        ss__respond_status(conn, 503, SS_E_STOREIO, why, NULL);
     } else {
         respond_text(conn, TEXT_PLAIN, ss_str("ready\n"));
     }

@@ -11,6 +11,9 @@
 static int allocate(struct ss_listing *listing, const struct ss_session_query *query)
 {
     listing->parts = calloc(listing->parts_count, sizeof *listing->parts);
+    for (uint32_t i = 0; listing->parts != NULL && i < listing->parts_count; i++) {
+        ss__arena_init(&listing->parts[i].arena, PART_CHUNK_BYTES);
+    }
     listing->merged = calloc(listing->query.limit + 1, sizeof *listing->merged);
     listing->text = malloc(query->prefix.len + query->after.len + 1);
     if (listing->parts == NULL || listing->merged == NULL || listing->text == NULL) {
@@ -24,9 +27,6 @@ static int allocate(struct ss_listing *listing, const struct ss_session_query *q
     }
     listing->query.prefix = ss_str_of(listing->text, query->prefix.len);
     listing->query.after = ss_str_of(listing->text + query->prefix.len, query->after.len);
-    for (uint32_t i = 0; i < listing->parts_count; i++) {
-        ss__arena_init(&listing->parts[i].arena, PART_CHUNK_BYTES);
-    }
     return 0;
 }
 

@@ -357,6 +357,8 @@ int ss__load_parse(struct ss_load *load, struct ss_str packed, struct ss_parsed_
         return SS_E_NOMEM;
     }
     err = parse_file_body(load, packed, ret_parsed);
-    file->digest = ss__digest_file(ret_parsed);
+    if (err == 0) {
+        file->digest = ss__digest_file(ret_parsed);
+    }
     return err;
 }

@@ -199,12 +199,12 @@ int ss__batch_commit(struct ss_shard *shard)
         ss__effects_release(shard);
         SS_KILL_POINT(COMMIT_RELEASED);
     } else {
+        show_failure(shard);    /* before anybody is told: they may ask /readyz next */
         ss__effects_fail(shard, err);
         drop_touched(shard);
         ss__retries_settle(shard);
         ss__rebuilds_settle(shard);
         ss__closes_settle(shard, err);
-        show_failure(shard);
     }
     if (err == 0 && waits && shard->interval_due_ns == 0 &&
         shard->options.store.durability == SS_DURABILITY_INTERVAL) {
@@ -225,17 +225,12 @@ static void sync_interval(struct ss_shard *shard)
     }
 }
 
-void ss__shard_retire(struct ss_shard *shard, struct ss_buf *buf)
+void ss__shard_retire(struct ss_shard *shard, struct ss_retired *place, struct ss_buf *buf)
 {
-    if (buf == NULL) {
-        return;
+    if (buf != NULL) {
+        *place = (struct ss_retired){ shard->retired, buf };
+        shard->retired = place;
     }
-    struct ss_retired *retired = ss__arena_alloc(&shard->arena, sizeof *retired);
-    if (retired == NULL) {
-        return;    /* out of memory: keeping it for ever is safer than freeing it now */
-    }
-    *retired = (struct ss_retired){ shard->retired, buf };
-    shard->retired = retired;
 }
 
 void ss__shard_free_retired(struct ss_shard *shard)

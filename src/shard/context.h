@@ -32,6 +32,7 @@ struct ss_event_private {
     struct ss_shard *shard;
     const struct ss_type *type;
     const ProtobufCMessage *message;    /* unpacked at the first call */
+    bool out_of_memory;                 /* it could not be */
 };
 
 /* Around each call into the application. */

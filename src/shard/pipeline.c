@@ -29,11 +29,25 @@ struct ss_timeline {
     struct ss_failure failure;
 };
 
-static int append(struct ss_shard *shard, struct emitted ***last, const struct emitted *value)
+/* Remembered, whatever the projection makes of it: see ran_out. */
+static int out_of_memory(struct ss_failure *failure)
+{
+    return ss__fail(failure, SS_E_NOMEM, "%s", ss_error_text(SS_E_NOMEM));
+}
+
+/* Lack of memory says nothing about the event, and may be over at the next one: it must not be
+ * stored as a failure of the projection. */
+static bool ran_out(const struct ss_event *event, int result, const struct ss_failure *failure)
+{
+    return result == SS_E_NOMEM || failure->code == SS_E_NOMEM || event->inside->out_of_memory;
+}
+
+static int append(struct ss_shard *shard, struct emitted ***last, const struct emitted *value,
+                  struct ss_failure *failure)
 {
     struct emitted *entry = ss__arena_alloc(&shard->arena, sizeof *entry);
     if (entry == NULL) {
-        return SS_E_NOMEM;
+        return out_of_memory(failure);
     }
     *entry = *value;
     entry->next = NULL;
@@ -52,7 +66,7 @@ static int find_ui(struct ss_ui *ui, const char *name, const struct ss_name **re
 
 static int emit(struct ss_ui *ui, const struct emitted *value)
 {
-    return append(ui->shard, &ui->last, value);
+    return append(ui->shard, &ui->last, value, &ui->failure);
 }
 
 int ss_emit_ui(struct ss_ui *ui, const char *name, const ProtobufCMessage *payload)
@@ -72,7 +86,7 @@ static int keep_packed(struct ss_shard *shard, struct emitted *value, const char
     int err = ss__check_packed(value->name, what, packed, failure);
     if (err == 0) {
         value->payload = ss__arena_str(&shard->arena, packed);
-        err = value->payload.data == NULL ? SS_E_NOMEM : 0;
+        err = value->payload.data == NULL ? out_of_memory(failure) : 0;
     }
     return err;
 }
@@ -112,8 +126,9 @@ static int find_kind(struct ss_timeline *timeline, const char *kind, struct ss_s
 static int change(struct ss_timeline *timeline, struct emitted *value, struct ss_str id)
 {
     value->id = ss__arena_str(&timeline->shard->arena, id);
-    return value->id.data == NULL ? SS_E_NOMEM
-                                  : append(timeline->shard, &timeline->last, value);
+    return value->id.data == NULL
+               ? out_of_memory(&timeline->failure)
+               : append(timeline->shard, &timeline->last, value, &timeline->failure);
 }
 
 int ss_put_entity(struct ss_timeline *timeline, const char *kind, struct ss_str id,
@@ -146,18 +161,20 @@ int ss_tombstone(struct ss_timeline *timeline, const char *kind, struct ss_str i
     return err != 0 ? err : change(timeline, &value, id);
 }
 
-/* Those that fail have emitted nothing. */
-static void run_uis(struct ss_shard *shard, const struct ss_event *event,
-                    const struct ss_view *view, struct made *made)
+/* Those that fail have emitted nothing. SS_E_NOMEM. */
+static int run_uis(struct ss_shard *shard, const struct ss_event *event,
+                   const struct ss_view *view, struct made *made)
 {
     const struct ss_registry *registry = shard->options.registry;
     const struct ss_context *context = ss__context_use(NULL);
     struct emitted **last = &made->frames;
+    bool short_of_memory = false;
     *last = NULL;
-    for (uint32_t i = 0; i < registry->uis_count; i++) {
+    for (uint32_t i = 0; i < registry->uis_count && !short_of_memory; i++) {
         struct ss_ui ui = { .shard = shard, .last = last };
         int err = registry->uis[i].project(&ui, event, view, registry->uis[i].ctx);
-        if (err >= 0) {
+        short_of_memory = ran_out(event, err, &ui.failure);
+        if (err >= 0 || short_of_memory) {
             last = ui.last;
             continue;
         }
@@ -169,9 +186,11 @@ static void run_uis(struct ss_shard *shard, const struct ss_event *event,
         made->result.uis_failed |= 1u << i;
     }
     (void)ss__context_use(context);
+    return short_of_memory ? SS_E_NOMEM : 0;
 }
 
-/* Runs one timeline projection; its changes begin at @timeline->last. Below 0: it failed. */
+/* Runs one timeline projection; its changes begin at @timeline->last. Below 0: it failed.
+ * *@read_err: something else did, and it says nothing. */
 static int run_timeline(struct ss_shard *shard, struct ss_state *state, uint32_t index,
                          const struct ss_event *event, int *read_err,
                          struct ss_timeline *timeline)
@@ -181,6 +200,9 @@ static int run_timeline(struct ss_shard *shard, struct ss_state *state, uint32_t
     const struct ss_context *context = ss__context_use(NULL);
     int result = code->project(timeline, event, &view, code->ctx);
     (void)ss__context_use(context);
+    if (*read_err == 0 && ran_out(event, result, &timeline->failure)) {
+        *read_err = SS_E_NOMEM;
+    }
     return result;
 }
 
@@ -466,7 +488,8 @@ static int project(struct ss_shard *shard, struct ss_channel *channel, struct pa
     struct ss_view view = { shard, state, &pass->view_err, 0 };
     pass->projected = true;
     made->result = (struct ss_run_result){ .timelines = (1u << state->timelines_count) - 1 };
-    run_uis(shard, event, &view, made);
+    int err = run_uis(shard, event, &view, made);
+    pass->view_err = pass->view_err != 0 ? pass->view_err : err;
     struct emitted **last = &made->changes;
     *last = NULL;
     for (uint32_t i = 0; i < state->timelines_count && pass->view_err == 0; i++) {
@@ -558,7 +581,7 @@ int ss__pipeline_append(struct ss_shard *shard, struct ss_channel *channel,
                         uint64_t *ret_ordinal, struct ss_failure *failure)
 {
     struct pass pass;
-    struct ss_event_private inside = { shard, name->type, NULL };
+    struct ss_event_private inside = { .shard = shard, .type = name->type };
     ss__pass_begin(&pass, channel, name, &inside, SS_PIPELINE_LIVE);
     pass.event.time_us = time_us;
     pass.event.packed = packed;
@@ -732,7 +755,7 @@ int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
     uint32_t now = name == NULL ? 0 : shard->event_type_ids[name->index];
     bool readable = ss__readable(name, now, record->type_id, record->payload);
     struct pass pass;
-    struct ss_event_private inside = { shard, readable ? name->type : NULL, NULL };
+    struct ss_event_private inside = { .shard = shard, .type = readable ? name->type : NULL };
     ss__pass_begin(&pass, channel, readable ? name : NULL, &inside, SS_PIPELINE_REBUILD);
     pass.appended = true;
     pass.view_ordinal = channel->state->timeline_ordinal;

@@ -76,6 +76,7 @@ struct ss_entity_slot {
 struct ss_entity_change {
     struct ss_entity_slot *slot;       /* NULL: there is nothing to change */
     struct ss_buf *payload;            /* NULL: tombstone */
+    struct ss_retired *retired;        /* for the payload it replaces */
     bool created;                      /* the slot was made for it */
 };
 

@@ -187,7 +187,8 @@ int ss__shard_new(const struct ss_shard_options *options, struct ss_shard **ret_
     int err = ss__inbox_new(SS_INBOX_MESSAGES_MAX, SS_INBOX_BYTES_MAX, &shard->inbox);
     if (err == 0) {
         shard->outboxes = calloc(options->gateways_count + 1, sizeof *shard->outboxes);
-        err = shard->outboxes == NULL ? SS_E_NOMEM : 0;
+        shard->stop = ss__msg_new(SS_MSG_STOP, sizeof *shard->stop);
+        err = shard->outboxes == NULL || shard->stop == NULL ? SS_E_NOMEM : 0;
     }
     if (err != 0) {
         (void)ss__fail(failure, err, "shard %u: %s", options->index, ss_error_text(err));
@@ -299,9 +300,11 @@ int ss__shard_start(struct ss_shard *shard)
 void ss__shard_stop(struct ss_shard *shard)
 {
     ss__inbox_refuse(shard->inbox);
-    struct ss_msg_stop *stop = ss__msg_new(SS_MSG_STOP, sizeof *stop);
-    SS_INSIST(stop != NULL);    /* without a few bytes there is no orderly end */
-    SS_INSIST(ss__inbox_post(shard->inbox, &stop->base.node, SS_POST_INSIDE) == 0);
+    struct ss_msg_stop *stop = shard->stop;
+    shard->stop = NULL;
+    if (stop != NULL) {
+        SS_INSIST(ss__inbox_post(shard->inbox, &stop->base.node, SS_POST_INSIDE) == 0);
+    }
 }
 
 void ss__shard_join(struct ss_shard *shard)
@@ -451,6 +454,7 @@ void ss__shard_free(struct ss_shard *shard)
     }
     free(shard->outboxes);
     ss__retention_free(shard->retention);
+    ss__msg_free(shard->stop == NULL ? NULL : &shard->stop->base);
     free_inbox(shard);
     ss__arena_deinit(&shard->arena);
     ss__arena_deinit(&shard->flush_arena);

@@ -24,6 +24,7 @@ struct ss_retired {
 struct ss_shard {
     struct ss_shard_options options;
     struct ss_inbox *inbox;
+    struct ss_msg_stop *stop;              /* made before memory can be short; NULL: posted */
     struct ss_loop loop;
     bool threaded;
     enum ss_shard_phase phase;
@@ -99,8 +100,9 @@ struct ss_shard {
     struct ss_outbox *outboxes;            /* one per gateway */
 };
 
-/* Keeps @buf until the end of the batch. */
-void ss__shard_retire(struct ss_shard *shard, struct ss_buf *buf);
+/* Keeps @buf until the end of the batch. @place: memory of the batch, had before there was no way
+ * back. */
+void ss__shard_retire(struct ss_shard *shard, struct ss_retired *place, struct ss_buf *buf);
 
 /* That is now. */
 void ss__shard_free_retired(struct ss_shard *shard);

@@ -306,8 +306,12 @@ static int make_view_entity(struct ss_shard *shard, struct ss_state *state,
                                       .created_ordinal = entity->created_ordinal,
                                       .last_ordinal = entity->last_ordinal };
     if (entity->type != NULL) {
+        struct ss_retired *place = ss__arena_alloc(&shard->arena, sizeof *place);
+        if (place == NULL) {
+            return SS_E_NOMEM;
+        }
         ret_entity->packed = entity->payload;    /* else nobody here can read it */
-        ss__shard_retire(shard, ss__buf_ref(slot->payload));
+        ss__shard_retire(shard, place, ss__buf_ref(slot->payload));
     }
     return ret_entity->id.data == NULL ? SS_E_NOMEM : 0;
 }

@@ -283,6 +283,10 @@ int ss__state_prepare(struct ss_shard *shard, struct ss_state *state, const stru
     if (err != 0) {
         return err;
     }
+    change.retired = ss__arena_alloc(&shard->arena, sizeof *change.retired);
+    if (change.retired == NULL) {
+        return SS_E_NOMEM;
+    }
     if (payload != NULL) {
         change.payload = SS_FAULT("shard.change") != 0 ? NULL
                                                      : ss__buf_copy(payload->data, payload->len);
@@ -326,7 +330,7 @@ void ss__state_apply(struct ss_shard *shard, struct ss_state *state,
                           (old == NULL ? 0 : (ptrdiff_t)old->len));
     state->live_count += slot->payload != NULL && old == NULL;
     state->live_count -= slot->payload == NULL && old != NULL;
-    ss__shard_retire(shard, old);
+    ss__shard_retire(shard, change->retired, old);
     if (old == NULL) {
         slot->created_ordinal = ordinal;
     }

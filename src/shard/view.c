@@ -10,6 +10,7 @@ const ProtobufCMessage *ss_event_payload(const struct ss_event *event)
     struct ss_event_private *inside = event->inside;
     if (inside->message == NULL) {
         inside->message = ss__unpack(inside->shard, inside->type, event->packed);
+        inside->out_of_memory = inside->message == NULL;
     }
     return inside->message;
 }
@@ -118,5 +119,10 @@ const ProtobufCMessage *ss_entity_payload(const struct ss_view *view,
 {
     const struct ss_name *kind =
         ss__registry_find(view->shard->options.registry, SS_SPACE_ENTITY, entity->kind);
-    return kind == NULL ? NULL : ss__unpack(view->shard, kind->type, entity->packed);
+    const ProtobufCMessage *message =
+        kind == NULL ? NULL : ss__unpack(view->shard, kind->type, entity->packed);
+    if (kind != NULL && message == NULL) {
+        *view->err = SS_E_NOMEM;
+    }
+    return message;
 }

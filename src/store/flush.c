@@ -408,7 +408,7 @@ static int judge(struct ss_store *store, const struct ss_flush *flush)
         ss__space_latch(store, "the write of a meta page failed");
         return SS_E_STOREIO;
     }
-    return ss__space_judge(store, flush->code);
+    return ss__space_judge(store, flush->code, flush->disk_full);
 }
 
 int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)

@@ -68,6 +68,7 @@ struct ss_flush {
     uint64_t retention_bytes;            /* removed */
     int err;
     int code;                            /* of the commit, LMDB's; judged by the owner */
+    bool disk_full;                      /* when it said EIO */
 };
 
 /* The item of a session in the plan, made if there is none; NULL when out of memory. */

@@ -200,7 +200,7 @@ static int move_all(struct ss_flush *flush, MDB_txn *txn)
     return err != 0 ? err : ss__flush_put_log(flush->env, txn, &flush->log);
 }
 
-void ss__store_flush_run(struct ss_flush *flush)
+static void run(struct ss_flush *flush)
 {
     MDB_txn *txn;
     flush->code = SS_FAULT("store.flush.begin");    /* a code of LMDB */
@@ -222,4 +222,11 @@ void ss__store_flush_run(struct ss_flush *flush)
         flush->code = mdb_txn_commit(txn);
         SS_KILL_POINT(FLUSH_COMMITTED);
     }
+}
+
+void ss__store_flush_run(struct ss_flush *flush)
+{
+    run(flush);
+    /* When it is settled somebody may have made room. */
+    flush->disk_full = flush->code == EIO && ss__env_disk_full(flush->env);
 }

@@ -100,15 +100,15 @@ void ss__space_latch(struct ss_store *store, const char *why)
 /* LMDB 0.9.24 writes data pages, syncs, writes a meta page. It says EIO for a short write, else
  * the errno of the call that failed. Up to the sync nothing on disk refers to what was written, so
  * a new transaction, which writes its pages again, is safe after an error of a write. Which call
- * an EIO comes from is not told: if there is no lack of space, it counts as a failed sync. After a
+ * an EIO comes from is not told: if there was no lack of space, it counts as a failed sync. After a
  * failed write of the meta page mdb_txn_begin answers MDB_PANIC from then on. */
-int ss__space_judge(struct ss_store *store, int code)
+int ss__space_judge(struct ss_store *store, int code, bool disk_full)
 {
     int err = ss__err_from_lmdb(code);
     if (err == 0 || err == SS_E_STOREFULL || err == SS_E_NOMEM) {
         return err;
     }
-    if (code == EIO && (short_of_disk(store) || ss__env_disk_full(&store->env))) {
+    if (code == EIO && (disk_full || store->refusal != 0 || short_of_disk(store))) {
         return SS_E_STOREFULL;
     }
     bool write_only = code > 0 && code != EIO && code != EBADF && code != EROFS && code != EINVAL;

@@ -150,8 +150,9 @@ void ss__space_check(struct ss_store *store);
 void ss__space_refuse(struct ss_store *store);
 
 /* Our code for what mdb_txn_begin or mdb_txn_commit answered; latches the store when what is on
- * the disk can no longer be known. SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM. */
-int ss__space_judge(struct ss_store *store, int code);
+ * the disk can no longer be known. @disk_full: it was when that was answered. SS_E_STOREFULL,
+ * SS_E_STOREIO, SS_E_NOMEM. */
+int ss__space_judge(struct ss_store *store, int code, bool disk_full);
 
 /* No more commits until restart. */
 void ss__space_latch(struct ss_store *store, const char *why);

@@ -20,7 +20,7 @@ if(SS_SANITIZE)
 endif()
 
 foreach(name chat jobs docs store stop crash durability slow churn following tutorial sessions
-        encodings subscriptions paging commands import observe history events retention)
+        encodings subscriptions paging commands import observe history events retention full)
   ss_add_node_test(integration_${name} integration/${name}.mjs)
 endforeach()
 ss_add_node_test(integration_backup integration/backup.mjs)

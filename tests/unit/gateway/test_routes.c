@@ -77,6 +77,25 @@ SS_TEST(routes, pages_on_one_connection)
     fixture_close(&fixture);
 }
 
+SS_TEST(routes, readiness_ends_with_a_failed_store_and_names_its_shard)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/readyz");
+    ws_test_expect_http(&client, 200, "ready\n");
+    atomic_store(&fixture.shard_stats.store_failed, 1);
+    get(&client, "/readyz");
+    ws_test_expect_http(&client, 503, "the disk of shard 0 failed");
+    get(&client, "/readyz");
+    ws_test_expect_http(&client, 503, "\"code\":\"store_io\"");
+    get(&client, "/healthz");
+    ws_test_expect_http(&client, 200, "ok\n");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 SS_TEST(routes, head_sends_the_length_and_no_body)
 {
     struct fixture fixture;

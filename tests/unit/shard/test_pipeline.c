@@ -356,6 +356,51 @@ SS_TEST(pipeline, an_event_changes_all_of_its_entities_or_none)
     fixture_deinit(&f);
 }
 
+static bool short_of_memory;
+
+static int put_if_there_is_memory(struct ss_timeline *timeline, const struct ss_event *event,
+                                  const struct ss_view *view, struct fixture *fixture)
+{
+    return short_of_memory ? SS_E_NOMEM : put_two(timeline, event, view, fixture);
+}
+
+static int show_if_there_is_memory(struct ss_ui *ui, const struct ss_event *event,
+                                   struct fixture *fixture)
+{
+    (void)ui;
+    (void)event;
+    (void)fixture;
+    return short_of_memory ? SS_E_NOMEM : 0;
+}
+
+/* It would be missing from the entities for ever. */
+SS_TEST(pipeline, lack_of_memory_in_a_projection_refuses_the_event)
+{
+    for (int ui = 0; ui < 2; ui++) {
+        struct fixture f;
+        char text[4096];
+        fixture_init(&f);
+        f.raw_timeline = ui ? put_two : put_if_there_is_memory;
+        f.raw_ui = ui ? show_if_there_is_memory : NULL;
+        short_of_memory = true;
+        call_in(&f, "s", publish_raw);
+        ss_check_msg(f.done_err == SS_E_NOMEM && f.done_ordinal == 0, "%s",
+                     ss_error_name(f.done_err));
+        short_of_memory = false;
+        call_in(&f, "s", publish_raw);
+        ss_check(f.done_err == 0 && f.done_ordinal == 1);
+        short_of_memory = !ui;
+        fixture_restart(&f);    /* nor may a replay give up the event */
+        post_put(&f, "s", "a", "more");
+        step_all(&f);
+        ss_check(ui ? f.done_err == 0 : f.done_err == SS_E_NOMEM);
+        short_of_memory = false;
+        snapshot_text(&f, text, sizeof text);
+        ss_check_msg(strstr(text, ui ? "new+more" : "\"text\":\"new\"") != NULL, "%s", text);
+        fixture_deinit(&f);
+    }
+}
+
 SS_TEST(pipeline, a_replay_that_is_cut_short_begins_again)
 {
     struct fixture f;

@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "store_fixture.h"
@@ -157,4 +159,32 @@ SS_TEST(create, entries_of_all_directories_above_are_synced)
     longest[sizeof longest - 1] = '\0';
     ss_check(ss__create_sync_parents(longest, &failure) == SS_E_TOOBIG);
     remove_root(root);
+}
+
+/* What LMDB leaves of its first pages is no store and must not stand in the way of one. */
+SS_TEST(create, a_disk_that_is_full_at_the_first_page_leaves_nothing_behind)
+{
+    static const rlim_t rooms[] = { 0, 1000, 4096, 6000, 9000, 20000 };
+    struct rlimit before;
+    ss_check(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        char root[256];
+        char dir[300];
+        struct ss_failure failure = { 0 };
+        make_root(root);
+        (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+        struct rlimit small = { rooms[i], before.rlim_max };
+        ss_check(setrlimit(RLIMIT_FSIZE, &small) == 0);
+        int err = ss__create_shard(dir, &first, &failure);
+        ss_check(setrlimit(RLIMIT_FSIZE, &before) == 0);
+        ss_check_msg(err == SS_E_STOREFULL || err == SS_E_STOREIO, "%llu: %s",
+                     (unsigned long long)rooms[i], ss_error_name(err));
+        ss_check(failure.text[0] != '\0');
+        err = ss__create_shard(dir, &first, &failure);
+        ss_check_msg(err == 0, "%llu: %s", (unsigned long long)rooms[i], failure.text);
+        ss_check(open_store(dir, first.directory_id) == 0);
+        remove_root(root);
+    }
+    ss_check(signal(SIGXFSZ, handler) == SIG_IGN);
 }

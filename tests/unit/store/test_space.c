@@ -210,6 +210,30 @@ SS_TEST(space, what_may_be_a_failed_sync_latches_at_once)
     flush_answers("store.flush.disk", MDB_CORRUPTED, SS_E_STOREIO, true);
 }
 
+/* It was the full disk, although there is room when the answer is looked at. */
+SS_TEST(space, a_write_that_failed_while_publishes_were_refused_does_not_latch)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    fixture_stage(&f, a, 1, 50);
+    ss__fault_arm("store.commit.before", 1, 1, SS_E_STOREFULL);
+    ss_check(ss__store_commit(f.store) == SS_E_STOREFULL);
+    ss__store_put_session(f.store, a);
+    ss__fault_arm("store.flush.disk", 1, 1, EIO);
+    ss_check(ss__store_flush(f.store, 16) == SS_E_STOREFULL);
+    ss__fault_reset();
+    f.clock.now_ns += LATER_NS;
+    ss_check(ss__store_writable(f.store) == 0);
+    ss_check(ss__store_flush(f.store, 16) > 0);
+    fixture_publish(&f, "a", 1, 50, 1);
+    fixture_verify(&f, "a", 4, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
 SS_TEST(space, failed_write_of_a_meta_page_latches_when_lmdb_tells_it)
 {
     flush_answers("store.flush.begin", MDB_PANIC, SS_E_STOREIO, true);
