@@ -91,9 +91,9 @@ class Journal:
 
 # ---- the daemon ----
 
-def free_port(rng):
+def free_port():
     for _ in range(200):
-        port = rng.randrange(*PORTS)
+        port = random.SystemRandom().randrange(*PORTS)    # others may have the same seed
         with socket.socket() as probe:
             try:
                 probe.bind(('127.0.0.1', port))
@@ -104,8 +104,8 @@ def free_port(rng):
 
 
 class Daemon:
-    def __init__(self, build, scratch, durability, kill_after, rng):
-        self.port = free_port(rng)
+    def __init__(self, build, scratch, durability, kill_after):
+        self.port = free_port()
         self.log_path = os.path.join(scratch, 'daemon.log')
         environment = dict(os.environ)
         environment.update({
@@ -343,7 +343,7 @@ class Recording:
         """A start, @seconds of writes, @rest seconds without, and an end: by the record after
         @kill_after changes, or orderly."""
         self.run_count += 1
-        daemon = Daemon(self.build, self.scratch, self.durability, kill_after, self.rng)
+        daemon = Daemon(self.build, self.scratch, self.durability, kill_after)
         enough = threading.Event()
         writers = []
         try:

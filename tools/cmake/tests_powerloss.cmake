@@ -23,6 +23,6 @@ if(SS_DEV_CHECKS AND NOT SS_SANITIZE MATCHES "thread")
 
   add_test(NAME powerloss
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/tools/powerloss
-            --build ${CMAKE_BINARY_DIR} --seed 1 --points 240 --seconds 3)
+            --build ${CMAKE_BINARY_DIR} --seed 1 --points 200 --seconds 3)
   set_tests_properties(powerloss PROPERTIES TIMEOUT 300)
 endif()
