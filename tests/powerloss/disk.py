@@ -31,7 +31,6 @@ class File:
         self.base = bytearray()    # covered by syncs
         self.pending = []          # (number, kind, offset, length, data)
         self.version = 0
-        self.linked = True
 
     def size(self):
         size = len(self.base)

@@ -2,7 +2,7 @@
 import bisect
 import zlib
 
-from trace import MKDIR, RENAME, RUN, SYNC, SYNCED, WRITE, CREATE, answers
+from trace import CREATE, MKDIR, RENAME, RUN, SYNC, SYNCED, answers
 from workload import REFUSED_EVERY, packed_sum
 
 AFTERWARDS = 'afterwards'    # as in verify.c
@@ -54,7 +54,7 @@ class Dump:
                 self.notes += 1
 
 
-def shard_of_files(trace, root_ino):
+def shard_of_files(trace):
     """Of each record of a file of the log, the shard: {inode: [(from record, shard, name)]}."""
     folders, files = {}, {}
     for number, record in enumerate(trace.records):
@@ -66,10 +66,10 @@ def shard_of_files(trace, root_ino):
     return files
 
 
-def log_syncs(trace, root_ino):
+def log_syncs(trace):
     """Per shard, the syncs of the file that its log was written to: (end, begin) as numbers of
     records, ascending."""
-    files = shard_of_files(trace, root_ino)
+    files = shard_of_files(trace)
     begun, found = {}, {}
     for number, record in enumerate(trace.records):
         if record.kind not in (SYNC, SYNCED) or record.ino not in files:
@@ -85,7 +85,7 @@ def log_syncs(trace, root_ino):
 
 
 class Judge:
-    def __init__(self, trace, journal, durability, root_ino):
+    def __init__(self, trace, journal, durability):
         self.trace = trace
         self.journal = journal
         self.durability = durability.partition(':')[0]
@@ -110,7 +110,7 @@ class Judge:
                     known = trace.first_at(life.deleted) if life.deleted is not None else 1 << 62
                     self.deleted.setdefault(session_id, {})[index] = (
                         trace.first_at(life.delete_sent), known)
-        self.syncs = log_syncs(trace, root_ino)
+        self.syncs = log_syncs(trace)
         self.shards = {}           # session -> its shard, once it has been seen
 
     def acked_count(self, number):

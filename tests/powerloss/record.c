@@ -492,13 +492,10 @@ EXPORT int fallocate(int fd, int mode, off_t offset, off_t len)
 
 /* ---- names ---- */
 
-static void note_rename(int from_fd, const char *from, int to_fd, const char *to,
-                        struct place source, uint64_t ino)
+static void note_rename(struct place source, uint64_t ino, int to_fd, const char *to)
 {
     struct place target;
     char names[2 * (NAME_MAX + 1)];
-    (void)from_fd;
-    (void)from;
     if (!find_place(to_fd, to, &target)) {
         escape("a rename out of the disk");
         return;
@@ -520,7 +517,7 @@ static int rename_recorded(int from_fd, const char *from, int to_fd, const char 
     bool ours = find_place(from_fd, from, &source) && look(from_fd, from, &info);
     int result = next(from_fd, from, to_fd, to);
     if (result == 0 && ours) {
-        note_rename(from_fd, from, to_fd, to, source, info.st_ino);
+        note_rename(source, info.st_ino, to_fd, to);
     } else if (result == 0 && find_place(to_fd, to, &source)) {
         escape("a rename into the disk");
     }

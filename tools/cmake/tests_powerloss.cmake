@@ -24,5 +24,5 @@ if(SS_DEV_CHECKS AND NOT SS_SANITIZE MATCHES "thread")
   add_test(NAME powerloss
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/tools/powerloss
             --build ${CMAKE_BINARY_DIR} --seed 1 --points 200 --seconds 3)
-  set_tests_properties(powerloss PROPERTIES TIMEOUT 300)
+  set_tests_properties(powerloss PROPERTIES TIMEOUT 900)
 endif()
