@@ -109,7 +109,7 @@ def free_port():
 
 
 class Daemon:
-    def __init__(self, build, scratch, durability, kill_after):
+    def __init__(self, build, scratch, durability, log_window, kill_after):
         self.port = free_port()
         self.log_path = os.path.join(scratch, 'daemon.log')
         environment = dict(os.environ)
@@ -127,7 +127,7 @@ class Daemon:
              '--listen', f'127.0.0.1:{self.port}',
              '--data', os.path.join(scratch, 'disk', 'data'), '--shards', str(SHARDS),
              '--durability', durability, '--store-map', '64MiB', '--min-free', '0',
-             '--log-window', '1MiB', '--session-cache', '1MiB', '--timeline-policy', 'advance',
+             '--log-window', log_window, '--session-cache', '1MiB', '--timeline-policy', 'advance',
              '--log-level', 'warn'],
             env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             preexec_fn=die_with_us)
@@ -332,10 +332,11 @@ class Writer(threading.Thread):
 class Recording:
     """Runs of one daemon, one after the other, on one directory."""
 
-    def __init__(self, build, scratch, durability, seed):
+    def __init__(self, build, scratch, durability, log_window, seed):
         self.build = build
         self.scratch = scratch
         self.durability = durability
+        self.log_window = log_window
         self.rng = random.Random(seed)
         self.journal = Journal()
         self.disk_dir = os.path.join(scratch, 'disk')
@@ -348,7 +349,7 @@ class Recording:
         """A start, @seconds of writes, @rest seconds without, and an end: by the record after
         @kill_after changes, or orderly."""
         self.run_count += 1
-        daemon = Daemon(self.build, self.scratch, self.durability, kill_after)
+        daemon = Daemon(self.build, self.scratch, self.durability, self.log_window, kill_after)
         enough = threading.Event()
         writers = []
         try:
