@@ -344,6 +344,7 @@ class Recording:
         os.mkdir(self.disk_dir)
         self.root_ino = os.stat(self.disk_dir).st_ino
         self.run_count = 0
+        self.killed = 0
 
     def run(self, seconds, kill_after=0, rest=0.0, bulk=False):
         """A start, @seconds of writes, @rest seconds without, and an end: by the record after
@@ -380,4 +381,5 @@ class Recording:
         if status != 0 and not (kill_after > 0 and status == -9):
             with open(daemon.log_path, errors='replace') as file:
                 raise Failure(f'the daemon ended with {status}:\n{file.read()[-3000:]}')
+        self.killed += status != 0
         return status
