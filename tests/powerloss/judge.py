@@ -169,7 +169,13 @@ class Judge:
             elif self.durability != 'fsync':
                 self.shards.setdefault(session_id, session['shard'])
         for session_id in self.journal.sessions:
-            lost += self._session(session_id, dump.sessions.get(session_id), dump, number, faults)
+            session = dump.sessions.get(session_id)
+            here = self._session(session_id, session, dump, number, faults)
+            shard = session['shard'] if session else self.shards.get(session_id)
+            if (here > 0 and first is None and shard is not None and
+                    dump.shards[shard]['clean'] == '1'):
+                faults.append(f'{session_id}: acked events are lost and the end counts as clean')
+            lost += here
         if lost > 0 and all(int(shard['incarnation']) == 1 for shard in dump.shards):
             faults.append(f'{lost} acked events are lost and no epoch has changed')
         return faults
