@@ -277,6 +277,14 @@ int ss__log_roll(struct ss_log *log, uint64_t bytes)
     return 0;
 }
 
+bool ss__log_unused(const struct ss_log *log)
+{
+    const struct ss_log_file *file = ss__log_current(log);
+    return file != NULL && !file->damaged && !file->kept && file->records == 0 &&
+           file->end == SS_LOG_BLOCK_BYTES && file->head.first_batch == log->next_batch &&
+           ss__log_file_is_blank(file);
+}
+
 uint64_t ss__log_room(const struct ss_log *log)
 {
     const struct ss_log_file *current = ss__log_current(log);

@@ -68,6 +68,11 @@ struct ss_log_file *ss__log_file_at(const struct ss_log *log, uint64_t position)
  * of four times the last one's size, at most file_bytes_max. Blocks: on the disk. */
 int ss__log_roll(struct ss_log *log, uint64_t bytes);
 
+/* After a walk: true if nothing was ever written to the newest file, so that nothing torn is in it
+ * that could come back, and this process may go on with it. Its name is durable only after the
+ * directory has been synced. Blocks: reads the file if it has no batches. */
+bool ss__log_unused(const struct ss_log *log);
+
 /* Room in the file written to. */
 uint64_t ss__log_room(const struct ss_log *log);
 

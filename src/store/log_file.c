@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -208,6 +209,14 @@ void ss__log_file_close(struct ss_log_file *file)
         (void)close(file->fd);    /* what has to last has been synced */
     }
     free(file);
+}
+
+bool ss__log_file_is_blank(const struct ss_log_file *file)
+{
+    /* Equal to itself one byte on, and that byte is zero. */
+    const uint8_t *from = file->map + SS_LOG_BLOCK_BYTES;
+    size_t len = file->head.bytes - SS_LOG_BLOCK_BYTES;
+    return len == 0 || (from[0] == 0 && memcmp(from, from + 1, len - 1) == 0);
 }
 
 int ss__log_file_append(struct ss_log_file *file, const uint8_t *data, size_t len)

@@ -46,6 +46,9 @@ int ss__log_file_open(int dir_fd, uint64_t serial, bool read_only, struct ss_log
 
 void ss__log_file_close(struct ss_log_file *file);
 
+/* True if there are only zeros behind the first block. */
+bool ss__log_file_is_blank(const struct ss_log_file *file);
+
 /* Writes @len bytes, a multiple of a block, at the end; the end moves if all were written. */
 int ss__log_file_append(struct ss_log_file *file, const uint8_t *data, size_t len);
 

@@ -247,10 +247,11 @@ static int judge_damage(struct ss_store *store, struct ss_store_report *report)
 }
 
 /* The next start judges the end of the log by the mode it was written in, so a new mode counts from
- * the new file on. */
+ * the new file on. One that the process before has made and not used does as well, or whoever is
+ * started again and again would fill the disk. */
 static int begin_log(struct ss_store *store)
 {
-    int err = ss__log_roll(&store->log, 0);
+    int err = ss__log_unused(&store->log) ? 0 : ss__log_roll(&store->log, 0);
     SS_KILL_POINT(BEGIN_LOG_AFTER);
     if (err == 0 && store->log_durability != (uint8_t)store->options.durability) {
         store->log_durability = (uint8_t)store->options.durability;

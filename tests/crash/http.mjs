@@ -10,8 +10,9 @@ export class Http {
     // Resolves with { status, headers, text }.
     ask(method, path, body, headers = {}) {
         return new Promise((resolve, reject) => {
-            const request = http.request({ host: '127.0.0.1', port: this.port, method, path, headers,
-                                           agent: this.agent }, (response) => {
+            const { port, agent } = this;
+            const options = { host: '127.0.0.1', port, method, path, headers, agent };
+            const request = http.request(options, (response) => {
                 const parts = [];
                 response.on('data', (part) => parts.push(part));
                 response.on('error', reject);

@@ -13,7 +13,8 @@ const rare = /^(log\.(fill|create|roll|retire)|commit\.moved|trash|rebuild|check
 // without them has none.
 export function listPoints(daemonFile) {
     const { status, stdout } = spawnSync(daemonFile, ['--print-kill-points'], { encoding: 'utf8' });
-    return new Map(status !== 0 ? [] : stdout.trimEnd().split('\n').map((line) => line.split('\t')));
+    const lines = status === 0 ? stdout.trimEnd().split('\n') : [];
+    return new Map(lines.map((line) => line.split('\t')));
 }
 
 // So many passes at most are waited for; fewer with each attempt that did not come so far.

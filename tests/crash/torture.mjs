@@ -111,7 +111,7 @@ class Torture {
             stops,                                  // after SIGTERM
             broken: round % 2 === 1,                // the tally is
             answers: choice !== null && !stops ? answersForPoint : 1 + random.below(answersMax),
-            killAfter: choice === null && stops ? random.below(stopMs) : null,    // ms after SIGTERM
+            killAfter: choice === null && stops ? random.below(stopMs) : null,    // ms after that
             frozen: random.once(8),                 // for a moment in the middle
         };
     }
@@ -344,8 +344,9 @@ class Torture {
         faults.push(...checkStore(this.dir, true));
         const sessions = await this.verify(round, stops, faults);
         faults.push(...checkStore(this.dir));
-        const good = check(`kill ${round} (seed ${seed}, ${this.mode}): ${how}; ${sessions} sessions ` +
-                           'are right', faults.length === 0, faults.slice(0, 4).join('\n    '));
+        const good = check(`kill ${round} (seed ${seed}, ${this.mode}): ${how}; ${sessions} ` +
+                           'sessions are right', faults.length === 0,
+                           faults.slice(0, 4).join('\n    '));
         if ((round % createEvery === 0 || this.plan.ending) && good && this.hasPoints) {
             const made = await this.create();
             return made === null ||
@@ -391,8 +392,8 @@ class Torture {
         }
         http.close();
         await daemon.stop();
-        check(`in the end all ${this.journal.sessions.size} sessions are right`, faults.length === 0,
-              faults.slice(0, 4).join('\n    '));
+        check(`in the end all ${this.journal.sessions.size} sessions are right`,
+              faults.length === 0, faults.slice(0, 4).join('\n    '));
         this.report(rounds);
     }
 
@@ -410,8 +411,9 @@ class Torture {
                     `followers got ${frames} frames and came back ` +
                     [...answers].map(([answer, count]) => `${count} times ${answer}`).join(', '));
         const untried = this.plan.untried();
-        console.log(`kill points: ${reached.size} of ${this.plan.points.size} reached, ${hits} times`);
-        if (rounds >= 2 * this.plan.points.size) {
+        const { size } = this.plan.points;
+        console.log(`kill points: ${reached.size} of ${size} reached, ${hits} times`);
+        if (rounds >= 2 * size) {
             check('every point was tried', untried.length === 0, untried.join(' '));
         }
         const missing = this.plan.missing();

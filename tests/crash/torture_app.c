@@ -1,6 +1,6 @@
 /* The application of the crash tests: a command publishes a few events, a board shows the newest
- * event of each place, and a tally counts events. With the option broken=1 the tally cannot take odd
- * ones, so that there is something to mend. */
+ * event of each place, and a tally counts events. With the option broken=1 the tally cannot take
+ * odd ones, so that there is something to mend. */
 #include <stdio.h>
 #include <stdlib.h>
 

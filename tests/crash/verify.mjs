@@ -98,14 +98,15 @@ function takeEvents(session, events, faults) {
             return;
         }
         if (put === undefined || textOf(payloadOf(put), part) !== textOf(payload)) {
-            faults.push(`${session.id}: event ${ordinal} is ${JSON.stringify(payload).slice(0, 200)}, ` +
-                        `sent was ${JSON.stringify(put)}`);
+            faults.push(`${session.id}: event ${ordinal} is ` +
+                        `${JSON.stringify(payload).slice(0, 200)}, sent was ` +
+                        JSON.stringify(put));
             return;
         }
         if (session.stored.has(number) || part !== (next?.part ?? 0) ||
             (next !== null && number !== next.number)) {
-            faults.push(`${session.id}: event ${ordinal} is part ${part} of ${number} ` +
-                        `(stored at ${session.stored.get(number)}), due is ${JSON.stringify(next)}`);
+            faults.push(`${session.id}: event ${ordinal} is part ${part} of ${number} (stored at ` +
+                        `${session.stored.get(number)}), due is ${JSON.stringify(next)}`);
             return;
         }
         session.fold.take(Number(ordinal), payload, put.refused ?? false);
@@ -123,7 +124,8 @@ function judgeAccepted(session, faults) {
     for (const [number, ordinal] of session.accepted) {
         const stored = session.stored.get(number);
         if (stored === undefined || (ordinal !== 0 && stored !== ordinal)) {
-            faults.push(`${session.id}: ${number} was acknowledged at ${ordinal}, stored is ${stored}`);
+            faults.push(`${session.id}: ${number} was acknowledged at ${ordinal}, stored is ` +
+                        `${stored}`);
         }
     }
     if (session.kind === 'import' && session.asked !== undefined) {
@@ -172,7 +174,8 @@ export function judge(found, changes) {
         judgeAccepted(session, faults);
         const shown = shownIn(snapshot);
         if (shown.ordinal !== session.fold.ordinal) {
-            faults.push(`${session.id}: a snapshot of ${shown.ordinal}, ${session.fold.ordinal} events`);
+            faults.push(`${session.id}: a snapshot of ${shown.ordinal}, ` +
+                        `${session.fold.ordinal} events`);
         } else if (shown.boardText() !== session.fold.boardText()) {
             faults.push(`${session.id}: the snapshot is not the fold of the log: ` +
                         `${shown.boardText().slice(0, 300)} / ` +

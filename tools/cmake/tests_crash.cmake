@@ -4,7 +4,8 @@ if(SS_DEV_CHECKS AND NODE_PROGRAM)
   set(crash_dir ${CMAKE_SOURCE_DIR}/tests/crash)
   sessionstream_add_app(torture_app SOURCES ${crash_dir}/torture_app.c
                         PROTO ${crash_dir}/torture.proto)
-  set_target_properties(torture_app PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/modules)
+  set_target_properties(torture_app PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/modules)
 
   # ss_add_crash_test(name arguments...)
   function(ss_add_crash_test name)

@@ -280,6 +280,48 @@ SS_TEST(recover_log, done_five_times_in_a_row_it_gives_the_same)
     fixture_end(&f);
 }
 
+SS_TEST(recover_log, starts_that_write_nothing_make_no_files)
+{
+    for (int mode = SS_DURABILITY_FSYNC; mode <= SS_DURABILITY_NONE; mode++) {
+        struct fixture f;
+        fixture_open(&f);
+        fixture_crash(&f);
+        f.options.durability = (enum ss_durability)mode;
+        fixture_reopen(&f);
+        fixture_publish(&f, "a", 3, 50, 1);
+        for (unsigned i = 0; i < 5; i++) {
+            fixture_crash(&f);
+            fixture_check_clean(&f);
+            fixture_reopen(&f);
+            ss_check(fixture_count_files(&f, "log-") == 2);
+            ss_check(f.report.recovered_records == 3 && f.report.damaged_records == 0);
+        }
+        fixture_publish(&f, "a", 2, 50, 1);
+        fixture_crash(&f);
+        fixture_reopen(&f);
+        ss_check(fixture_count_files(&f, "log-") == 3);
+        fixture_verify(&f, "a", 5, 50);
+        fixture_end(&f);
+    }
+}
+
+SS_TEST(recover_log, a_file_with_anything_in_it_is_not_gone_on_with)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 1);
+    fixture_crash(&f);
+    fixture_reopen(&f);
+    const struct ss_log_file *unused = ss__log_current(&f.store->log);
+    uint64_t last = ss__log_position(unused->head.serial, unused->head.bytes - 1);
+    fixture_crash(&f);
+    fixture_flip_log(&f, last);    /* what is left of a write that did not reach its head */
+    fixture_reopen(&f);
+    ss_check(fixture_count_files(&f, "log-") == 3 && f.report.damaged_records == 0);
+    fixture_verify(&f, "a", 3, 50);
+    fixture_end(&f);
+}
+
 SS_TEST(recover_log, events_of_an_earlier_life_of_a_file_never_come_back)
 {
     struct fixture f;
