@@ -15,6 +15,7 @@
 #include <sessionstream/policy.h>
 #include <sessionstream/registry.h>
 #include <sessionstream/types.h>
+#include <sessionstream/verify.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,6 +56,7 @@ struct ss_engine_options {
     uint64_t retain_bytes;              /* of a session, as stored: the oldest, down to this */
     uint64_t retain_total_bytes;        /* of the data directory, likewise; shards share it */
     uint32_t retain_sweep_ms;           /* 60,000: every session is looked at so often */
+    enum ss_verify verify;              /* what is checked at the start; SS_VERIFY_NONE */
     uint32_t stop_timeout_ms;           /* 4,000: what ss_engine_stop waits for clients and flushes */
 };
 

@@ -19,6 +19,7 @@
 #include <sessionstream/sessions.h>
 #include <sessionstream/snapshot.h>
 #include <sessionstream/types.h>
+#include <sessionstream/verify.h>
 #include <sessionstream/work.h>
 
 #endif

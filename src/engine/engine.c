@@ -119,6 +119,7 @@ static struct ss_store_options store_options(const struct ss_engine *engine, con
     }
     store.min_free_bytes = engine->options.min_free_bytes;
     store.command_ttl_ms = engine->options.idempotency_ttl_ms;
+    store.verify = engine->options.verify;
     store.clock = &ss__system_clock;
     return store;
 }

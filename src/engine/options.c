@@ -101,6 +101,9 @@ int ss__options_check(const struct ss_engine_options *options, struct ss_failure
         return ss__fail(failure, SS_E_INVAL, "ui_policy %d is neither fail nor advance",
                         (int)options->ui_policy);
     }
+    if ((unsigned)options->verify > SS_VERIFY_RECORDS) {
+        return ss__fail(failure, SS_E_INVAL, "verify %d is unknown", (int)options->verify);
+    }
     int err = check_ranges(options, failure);
     if (err == 0 && options->dead_timeout_ms <= options->ping_interval_ms) {
         err = ss__fail(failure, SS_E_INVAL,

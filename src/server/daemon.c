@@ -10,6 +10,7 @@
 #include "engine/app_settings.h"
 #include "server/app_module.h"
 #include "server/apps.h"
+#include "server/crash.h"
 #include "server/docs_site.h"
 #include "server/option_value.h"
 #include "server/schema_file.h"
@@ -182,6 +183,10 @@ int ss__daemon_run(const struct ss_server_options *options, struct ss_failure *f
     ss__log_set_level(options->log_level);
     raise_descriptor_limit();
     int err = ss__signals_block();
+    if (err != 0) {
+        return ss__fail(failure, err, "cannot set up signals");
+    }
+    err = ss__crash_watch(options->data);
     if (err != 0) {
         return ss__fail(failure, err, "cannot set up signals");
     }

@@ -225,6 +225,9 @@ static void print_value(struct ss_bytes *out, const struct ss_server_options *op
                                 *(const enum ss_projection_policy *)(const void *)(
                                     (const char *)options + option->offset)));
         break;
+    case SS_OPTION_KIND_VERIFY:
+        ss__bytes_text(out, ss__option_verify_name(options->engine.verify));
+        break;
     case SS_OPTION_KIND_LOG_LEVEL:
         ss__bytes_text(out, ss__option_log_level_name(options->log_level));
         break;

@@ -135,6 +135,11 @@ const struct ss_option ss__options[SS_OPTION_COUNT] = {
                                  1440 * MINUTE_MS, FIELD(engine.retain_sweep_ms),
                                  .help = "How often all sessions are looked at for events to "
                                          "drop." },
+    [SS_OPTION_VERIFY] = { "verify", SS_OPTION_KIND_VERIFY, "WHAT", "none", FIELD(engine.verify),
+                           .help = "What is checked before the store is used. none: each value "
+                                   "when it is read. structure: all pages of the data files, "
+                                   "which are read for that; a damaged one is refused. records: "
+                                   "every value, too." },
     [SS_OPTION_LOG_LEVEL] = { "log-level", SS_OPTION_KIND_LOG_LEVEL, "LEVEL", "info",
                               FIELD(log_level),
                               .help = "error, warn, info or debug; one line per record on "

@@ -47,6 +47,7 @@ enum ss_option_id {
     SS_OPTION_RETAIN_BYTES,
     SS_OPTION_RETAIN_TOTAL,
     SS_OPTION_RETAIN_SWEEP,
+    SS_OPTION_VERIFY,
     SS_OPTION_LOG_LEVEL,
     SS_OPTION_CONFIG,
     SS_OPTION_COUNT
@@ -60,6 +61,7 @@ enum ss_option_kind {
     SS_OPTION_KIND_DURATION,      /* uint32_t milliseconds */
     SS_OPTION_KIND_DURABILITY,    /* engine.durability and its interval */
     SS_OPTION_KIND_LOG_LEVEL,
+    SS_OPTION_KIND_VERIFY,        /* engine.verify */
     SS_OPTION_KIND_POLICY,        /* enum ss_projection_policy, up to max */
     SS_OPTION_KIND_LIST,          /* struct ss_option_list; repeatable */
     SS_OPTION_KIND_MAP            /* the same, of "key=value" */

@@ -258,6 +258,28 @@ const char *ss__option_policy_name(enum ss_projection_policy policy)
     return policy_names[policy];
 }
 
+static const char *const verify_names[] = { [SS_VERIFY_NONE] = "none",
+                                            [SS_VERIFY_STRUCTURE] = "structure",
+                                            [SS_VERIFY_RECORDS] = "records" };
+
+int ss__option_parse_verify(struct ss_str text, enum ss_verify *ret_verify,
+                            struct ss_failure *failure)
+{
+    for (size_t i = 0; i < sizeof verify_names / sizeof verify_names[0]; i++) {
+        if (ss_str_equal(text, ss_str(verify_names[i]))) {
+            *ret_verify = (enum ss_verify)i;
+            return 0;
+        }
+    }
+    return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not none, structure or records",
+                    shown(text), text.data);
+}
+
+const char *ss__option_verify_name(enum ss_verify verify)
+{
+    return verify_names[verify];
+}
+
 static const char *const level_names[] = { [SS_LOG_ERROR] = "error", [SS_LOG_WARN] = "warn",
                                            [SS_LOG_INFO] = "info", [SS_LOG_DEBUG] = "debug" };
 

@@ -8,6 +8,7 @@
 #include <sessionstream/durability.h>
 #include <sessionstream/policy.h>
 #include <sessionstream/types.h>
+#include <sessionstream/verify.h>
 
 #include "core/failure.h"
 #include "core/log.h"
@@ -52,6 +53,10 @@ void ss__option_format_address(const char *host, uint16_t port, char *out);
 /* "fail", "advance" or "halt", the last only if @max says so. SS_E_CONFIG. */
 int ss__option_parse_policy(struct ss_str text, enum ss_projection_policy max,
                             enum ss_projection_policy *ret_policy, struct ss_failure *failure);
+/* "none", "structure" or "records". SS_E_CONFIG. */
+int ss__option_parse_verify(struct ss_str text, enum ss_verify *ret_verify,
+                            struct ss_failure *failure);
+const char *ss__option_verify_name(enum ss_verify verify);
 const char *ss__option_policy_name(enum ss_projection_policy policy);
 
 void ss__option_format_durability(enum ss_durability durability, uint32_t interval_ms, char *out);

@@ -159,6 +159,8 @@ static int set_value(struct ss_server_options *options, const struct ss_option *
     case SS_OPTION_KIND_POLICY:
         return ss__option_parse_policy(text, (enum ss_projection_policy)option->max, field,
                                        failure);
+    case SS_OPTION_KIND_VERIFY:
+        return ss__option_parse_verify(text, &options->engine.verify, failure);
     case SS_OPTION_KIND_LOG_LEVEL:
         return ss__option_parse_log_level(text, &options->log_level, failure);
     }

@@ -1,11 +1,13 @@
 /* store check and store restored, for a person. */
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "server/ssctl.h"
 #include "store/check.h"
 #include "store/restored.h"
 
 #define CANNOT_OPEN 2
+#define PROGRESS_BYTES_MIN (UINT64_C(256) << 20)
 
 static void print_finding(uint32_t shard, const char *place, const char *text, void *ctx)
 {
@@ -13,12 +15,23 @@ static void print_finding(uint32_t shard, const char *place, const char *text, v
     fprintf(ctl->out, "shard %" PRIu32 ": %s: %s\n", shard, place, text);
 }
 
+/* A line that is written over, for a person who waits. */
+static void print_progress(uint32_t shard, uint64_t done, uint64_t total, void *ctx)
+{
+    (void)ctx;
+    if (total >= PROGRESS_BYTES_MIN && isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\rshard %" PRIu32 ": %" PRIu64 " of %" PRIu64 " MiB%s", shard, done >> 20,
+                total >> 20, done == total ? ", looking at what is in it\n" : "");
+    }
+}
+
 int ss__ctl_store_check(const struct ss_ctl *ctl)
 {
     struct ss_check_summary summary = { 0 };
     struct ss_failure failure = { 0 };
     struct ss_ctl copy = *ctl;    /* the callback's context is not const */
-    if (ss__store_check(ctl->args[0], print_finding, &copy, &summary, &failure) != 0) {
+    if (ss__store_check_shown(ctl->args[0], print_finding, print_progress, &copy, &summary,
+                              &failure) != 0) {
         (void)ss__ctl_fail(ctl, &failure);
         return CANNOT_OPEN;
     }

@@ -89,15 +89,15 @@ static void check_meta_log(struct ss_check *check)
     };
 }
 
-static int check_meta(struct ss_check *check, const struct ss_directory *directory)
+static int check_meta(struct ss_check *check)
 {
     struct ss_str value;
     struct ss_meta_shard shard;
     int err = get(check, SS_DB_META, META_SHARD, strlen(META_SHARD), &value);
     if (err != 0 || ss__meta_shard_decode(value, &shard) != 0) {
         ss__check_found(check, "meta", 0, "the identity of the shard is missing or damaged");
-    } else if (shard.index != check->shard || shard.count != directory->shard_count ||
-               shard.directory_id != directory->directory_id) {
+    } else if (shard.index != check->shard || shard.count != check->shard_count ||
+               shard.directory_id != check->directory_id) {
         ss__check_found(check, "meta", 0, "holds shard %u of %u of another directory",
                         shard.index, shard.count);
     }
@@ -173,10 +173,11 @@ static int visit_session(struct ss_check *check, MDB_val key, MDB_val value)
 
 static int visit_running(struct ss_check *check, MDB_val key, MDB_val value)
 {
-    (void)value;
     struct ss_row_value row;
-    uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
-    if (ss__check_row(check, sid, &row) != 0) {
+    uint64_t sid = 0;
+    if (ss__running_decode(ss__str_of_val(key), ss__str_of_val(value), &sid) != 0) {
+        ss__check_found(check, "running", sid, "a row is damaged");
+    } else if (ss__check_row(check, sid, &row) != 0) {
         ss__check_found(check, "running", sid, "names a session that does not exist");
     }
     return 0;
@@ -192,7 +193,7 @@ static int visit_error(struct ss_check *check, MDB_val key, MDB_val value)
     return 0;
 }
 
-static int check_databases(struct ss_check *check, const struct ss_directory *directory)
+static int check_databases(struct ss_check *check)
 {
     static const struct {
         enum ss_db db;
@@ -205,7 +206,7 @@ static int check_databases(struct ss_check *check, const struct ss_directory *di
         { SS_DB_ERROR, visit_error },
         { SS_DB_CHECKPOINT, ss__check_past },
     };
-    int err = check_meta(check, directory);
+    int err = check_meta(check);
     err = err != 0 ? err : ss__trash_load(&check->env, check->txn, &check->trash);
     check->log_before.oldest_serial = check->trash.oldest_serial;
     if (check->trash.damaged) {
@@ -217,38 +218,58 @@ static int check_databases(struct ss_check *check, const struct ss_directory *di
     return err;
 }
 
-static int check_shard(struct ss_check *check, const struct ss_directory *directory,
-                       struct ss_failure *failure)
+static int check_contents(struct ss_check *check, const char *dir, struct ss_failure *failure)
 {
-    char path[4096];
-    int err = ss__directory_shard_path(directory, check->shard, path, sizeof path);
-    err = err != 0 ? err : ss__create_verify(path, check->shard, failure);
-    err = err != 0 ? err
-                   : ss__env_open(path, 0, true, &check->env, failure);
+    int err = ss__env_open(dir, 0, true, &check->env, failure);
     if (err != 0) {
         return err;
     }
     err = ss__env_read_begin(&check->env, &check->txn);
     if (err == 0) {
-        err = check_databases(check, directory);
-        err = err != 0 ? err : ss__check_log(check, path, directory->directory_id, failure);
+        err = check_databases(check);
+        err = err != 0 ? err : ss__check_log(check, dir, check->directory_id, failure);
         ss__trash_deinit(&check->trash);
         ss__env_read_end(&check->env, check->txn);
     }
     ss__env_close(&check->env);
-    return err == 0 ? 0
-                    : ss__fail(failure, err, "shard %u cannot be read: %s", check->shard,
-                               ss_error_text(err));
+    return err;
 }
 
-int ss__store_check_open(const struct ss_directory *directory, ss_check_fn *report, void *ctx,
+int ss__check_shard(struct ss_check *check, const char *dir, bool records, bool *ret_sound,
+                    struct ss_failure *failure)
+{
+    bool sound = false;
+    int err = ss__create_verify(dir, check->shard, failure);
+    err = err != 0 ? err : ss__check_pages(check, dir, &sound, failure);
+    if (err == 0 && sound && records) {
+        err = check_contents(check, dir, failure);
+    }
+    if (err != 0 && (failure == NULL || failure->code == 0)) {
+        return ss__fail(failure, err, "shard %u cannot be read: %s", check->shard,
+                        ss_error_text(err));
+    }
+    *ret_sound = sound;
+    return err;
+}
+
+int ss__store_check_open(const struct ss_directory *directory, ss_check_fn *report,
+                         ss_check_progress_fn *progress, void *ctx,
                          struct ss_check_summary *ret_summary, struct ss_failure *failure)
 {
     struct ss_check_summary summary = { 0 };
     int err = 0;
     for (uint32_t i = 0; i < directory->shard_count && err == 0; i++) {
-        struct ss_check check = { .shard = i, .summary = &summary, .report = report, .ctx = ctx };
-        err = check_shard(&check, directory, failure);
+        char path[4096];
+        struct ss_check check = { .shard = i,
+                                  .shard_count = directory->shard_count,
+                                  .directory_id = directory->directory_id,
+                                  .summary = &summary,
+                                  .report = report,
+                                  .progress = progress,
+                                  .ctx = ctx };
+        err = ss__directory_shard_path(directory, i, path, sizeof path);
+        bool sound;
+        err = err != 0 ? err : ss__check_shard(&check, path, true, &sound, failure);
         summary.shards++;
     }
     if (err == 0) {
@@ -257,15 +278,22 @@ int ss__store_check_open(const struct ss_directory *directory, ss_check_fn *repo
     return err;
 }
 
-int ss__store_check(const char *data_dir, ss_check_fn *report, void *ctx,
-                    struct ss_check_summary *ret_summary, struct ss_failure *failure)
+int ss__store_check_shown(const char *data_dir, ss_check_fn *report,
+                          ss_check_progress_fn *progress, void *ctx,
+                          struct ss_check_summary *ret_summary, struct ss_failure *failure)
 {
     struct ss_directory *directory;
     int err = ss__directory_open_existing(data_dir, &directory, failure);
     if (err != 0) {
         return err;
     }
-    err = ss__store_check_open(directory, report, ctx, ret_summary, failure);
+    err = ss__store_check_open(directory, report, progress, ctx, ret_summary, failure);
     ss__directory_close(directory);
     return err;
+}
+
+int ss__store_check(const char *data_dir, ss_check_fn *report, void *ctx,
+                    struct ss_check_summary *ret_summary, struct ss_failure *failure)
+{
+    return ss__store_check_shown(data_dir, report, NULL, ctx, ret_summary, failure);
 }

@@ -19,8 +19,12 @@ struct ss_check {
     struct ss_log_known log_before;
     struct ss_trash trash;
     struct ss_map tails;         /* sessions met in the log, by sid */
+    bool start;                  /* only the pages that a start reads whole */
+    uint32_t shard_count;
+    uint64_t directory_id;
     struct ss_check_summary *summary;
     ss_check_fn *report;
+    ss_check_progress_fn *progress;    /* NULL: nobody asks */
     void *ctx;
 };
 
@@ -48,6 +52,15 @@ int ss__check_command(struct ss_check *check, MDB_val key, MDB_val value);
 
 /* One row of checkpoint. */
 int ss__check_past(struct ss_check *check, MDB_val key, MDB_val value);
+
+/* The structure of the data file in @dir, without LMDB. With findings LMDB must not read it. */
+int ss__check_pages(struct ss_check *check, const char *dir, bool *ret_sound,
+                    struct ss_failure *failure);
+
+/* All of one shard: its pages and, if these are sound and @records, what is in them and the log.
+ * @ret_sound: whether the pages are. */
+int ss__check_shard(struct ss_check *check, const char *dir, bool records, bool *ret_sound,
+                    struct ss_failure *failure);
 
 /* All files of the log. */
 int ss__check_log(struct ss_check *check, const char *dir, uint64_t directory_id,

@@ -12,6 +12,9 @@
 
 #include "core/contract.h"
 #include "core/kill_point.h"
+#include "core/log.h"
+#include "core/mapped.h"
+#include "store/env_map.h"
 
 #define MAP_BYTES_MAX (UINT64_C(64) << 30)
 #define MAP_ROOM_MIN (UINT64_C(1) << 30)    /* above what there is, however much */
@@ -23,6 +26,11 @@
 static const char *const db_names[SS_DB_COUNT] = { "meta",   "catalog", "session", "segment",
                                                    "entity", "types",   "running", "trash",
                                                    "command", "error", "checkpoint" };
+
+const char *ss__env_database_name(enum ss_db db)
+{
+    return db_names[db];
+}
 
 int ss__err_from_lmdb(int code)
 {
@@ -106,6 +114,17 @@ static int open_databases(struct ss_env *env, bool read_only)
     return mdb_txn_commit(txn);
 }
 
+/* LMDB met what cannot be and ends the process when this returns. */
+static void on_assert(MDB_env *env, const char *message)
+{
+    const char *dir = "";
+    char quoted[512];
+    (void)mdb_env_get_path(env, &dir);    /* leaves it */
+    ss__log(SS_LOG_ERROR, "the store is damaged and the process ends: run `ssctl store check`, and "
+            "put the data directory back from a backup", "file=\"%s/data.mdb\" reason=%s", dir,
+            ss__log_quote(quoted, sizeof quoted, ss_str(message)));
+}
+
 /* Transactions are few and always synced, in every durability mode: a power failure may cost the
  * log its end, never LMDB its structure. */
 static int open_env(const char *path, uint64_t map_bytes, unsigned flags, struct ss_env *ret_env,
@@ -113,6 +132,9 @@ static int open_env(const char *path, uint64_t map_bytes, unsigned flags, struct
 {
     struct ss_env env = { .map_bytes = map_bytes };
     int code = mdb_env_create(&env.env);
+    if (code == 0) {
+        code = mdb_env_set_assert(env.env, on_assert);
+    }
     if (code == 0) {
         code = mdb_env_set_mapsize(env.env, env.map_bytes);
     }
@@ -131,10 +153,12 @@ static int open_env(const char *path, uint64_t map_bytes, unsigned flags, struct
     }
     if (code != 0) {
         mdb_env_close(env.env);
-        return ss__fail(failure, ss__err_from_lmdb(code),
-                        "the store in \"%s\" cannot be opened: %s", path, mdb_strerror(code));
+        int err = ss__err_from_lmdb(code);
+        return ss__fail(failure, err, "the store in \"%s\" cannot be opened: %s%s", path,
+                        mdb_strerror(code), err == SS_E_CORRUPT ? "; run `ssctl store check`" : "");
     }
     env.page_bytes = stat.ms_psize;
+    env.mapped = ss__env_map_note(env.env, -1);
     *ret_env = env;
     return 0;
 }
@@ -159,6 +183,7 @@ void ss__env_close(struct ss_env *env)
     if (env->reader != NULL) {
         mdb_txn_abort(env->reader);
     }
+    ss__mapped_remove(env->mapped);
     mdb_env_close(env->env);
     *env = (struct ss_env){ 0 };
 }
@@ -300,6 +325,7 @@ int ss__env_grow(struct ss_env *env)
     int code = mdb_env_set_mapsize(env->env, env->map_bytes + step);
     if (code == 0) {
         env->map_bytes += step;
+        env->mapped = ss__env_map_note(env->env, env->mapped);
     }
     atomic_store(&env->gate_closed, false);
     return ss__err_from_lmdb(code);

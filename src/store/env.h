@@ -37,6 +37,7 @@ struct ss_env {
     MDB_dbi dbi[SS_DB_COUNT];    /* 0: read-only, and the store of an older program has none */
     uint64_t map_bytes;
     uint64_t page_bytes;
+    int mapped;                  /* slot of core/mapped.h, or -1 */
     /* Owner's reader, renewed once per batch. */
     MDB_txn *reader;
     bool reader_live;
@@ -44,6 +45,8 @@ struct ss_env {
     atomic_uint readers;
     atomic_bool gate_closed;
 };
+
+const char *ss__env_database_name(enum ss_db db);
 
 /* LMDB or errno code to ours; SS_E_STOREFULL for a full map, disk, quota or file size limit. */
 int ss__err_from_lmdb(int code);

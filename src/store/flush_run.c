@@ -6,6 +6,7 @@
 #include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/flush.h"
+#include "store/guard.h"
 #include "store/past.h"
 #include "store/retention_flush.h"
 #include "store/trash.h"
@@ -33,6 +34,11 @@ static int put_catalog(const struct ss_env *env, MDB_txn *txn, const struct ss_f
     MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
     ss__catalog_encode(value_bytes, ss__str_of_val(key), item->values.row.sid);
     MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
+    /* On a damaged page it would make those vanish that are not there; it waits in the log. */
+    int err = ss__guard_key(env, txn, SS_DB_CATALOG, ss__str_of_val(key));
+    if (err != 0) {
+        return err;
+    }
     int code = mdb_put(txn, env->dbi[SS_DB_CATALOG], &key, &value, MDB_NOOVERWRITE);
     /* The row was lost, the log brings it back: that must not hold up the others. If the entry is
      * another session's, a check names both. */
@@ -113,8 +119,9 @@ static int put_row(const struct ss_env *env, MDB_txn *txn, struct ss_flush_item 
     MDB_val value = ss__val_of(value_bytes, ss__row_encode(value_bytes, sid, &row));
     int code = mdb_put(txn, env->dbi[SS_DB_SESSION], &key, &value, 0);
     if (code == 0 && row.running != values->index_running) {
-        uint8_t version = SS_VALUE_VERSION;
-        MDB_val mark = ss__val_of(&version, 1);
+        uint8_t mark_bytes[SS_RUNNING_BYTES];
+        ss__running_encode(mark_bytes, sid);
+        MDB_val mark = ss__val_of(mark_bytes, sizeof mark_bytes);
         code = row.running ? mdb_put(txn, env->dbi[SS_DB_RUNNING], &key, &mark, 0)
                            : mdb_del(txn, env->dbi[SS_DB_RUNNING], &key, NULL);
         code = code == MDB_NOTFOUND ? 0 : code;

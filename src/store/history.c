@@ -6,6 +6,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/past.h"
 #include "store/record.h"
 #include "store/retention.h"
@@ -14,6 +15,7 @@
 
 /* For one flush. */
 #define PASTS_WAITING_MAX 4
+#define SEGMENTS_READ_MAX 256    /* about what one read takes */
 
 struct ss_history {
     struct ss_store *store;
@@ -131,15 +133,16 @@ static int show_entity(MDB_val key, MDB_val value, const struct visit *visit)
     return err != 0 ? err : visit->visit(&row, visit->ctx);
 }
 
-static int show_entities_of(const struct ss_history *history, MDB_cursor *cursor,
+static int show_entities_of(const struct ss_history *history, MDB_txn *txn, MDB_cursor *cursor,
                             uint32_t projection, const struct visit *visit)
 {
     uint8_t prefix[SS_ENTITY_PREFIX_BYTES];
     ss__entity_prefix(prefix, history->sid, projection);
     MDB_val key = ss__val_of(prefix, sizeof prefix);
     MDB_val value;
-    int err = 0;
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    int err = ss__guard_walk(&history->store->env, txn, SS_DB_ENTITY, ss__str_of_val(key),
+                             sizeof prefix, UINT64_MAX);
+    int code = err != 0 ? 0 : mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (code == 0 && err == 0 && key.mv_size >= sizeof prefix &&
            memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
         err = show_entity(key, value, visit);
@@ -165,7 +168,7 @@ static int show_entities(const struct ss_history *history, MDB_txn *txn,
     }
     for (uint32_t i = 0; i < store->timelines_count && err == 0; i++) {
         if (is_wanted(history, i)) {
-            err = show_entities_of(history, cursor, store->timelines[i].projection, visit);
+            err = show_entities_of(history, txn, cursor, store->timelines[i].projection, visit);
         }
     }
     mdb_cursor_close(cursor);
@@ -189,7 +192,13 @@ static int show_past(struct ss_history *history, MDB_txn *txn, uint64_t after,
     const struct ss_env *env = &history->store->env;
     uint64_t at = history->query.base_max;
     uint64_t found = 0;
-    int err = 0;
+    uint8_t sid[8];
+    ss__put_be64(sid, history->sid);
+    int err = ss__guard_walk(env, txn, SS_DB_CHECKPOINT, ss_str_of(sid, sizeof sid), sizeof sid,
+                             UINT64_MAX);
+    if (err == SS_E_CORRUPT) {
+        return 0;    /* the log names the page; nothing depends on them */
+    }
     while (err == 0 && at > after) {
         err = ss__past_find(env, txn, history->sid, at, history->query.code, &found);
         if (err != 0 || found <= after) {
@@ -362,7 +371,12 @@ static int read_segments(struct ss_history *history, MDB_txn *txn)
     }
     MDB_val key;
     MDB_val value;
-    int code = ss__segment_seek(cursor, history->sid, history->ordinal + 1, &key, &value);
+    int code = 0;
+    err = ss__segment_guard(&history->store->env, txn, history->sid, history->ordinal + 1,
+                            SEGMENTS_READ_MAX);
+    if (err == 0) {
+        code = ss__segment_seek(cursor, history->sid, history->ordinal + 1, &key, &value);
+    }
     while (code == 0 && err == 0 && !is_full(history) && key.mv_size >= sizeof prefix &&
            memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
         err = take_segment(history, key, value);

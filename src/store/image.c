@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/past.h"
 #include "store/record.h"
 #include "store/retention.h"
@@ -59,7 +60,9 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
     }
     MDB_val key = ss__val_of(key_bytes, (size_t)len);
     MDB_val value;
-    err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_ENTITY], &key, &value));
+    err = ss__guard_key(&store->env, txn, SS_DB_ENTITY, ss__str_of_val(key));
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_ENTITY], &key, &value));
     struct ss_entity_row row = { .projection = projection, .kind = kind, .id = id };
     err = err != 0 ? err : ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &row);
     if (err == 0) {
@@ -229,6 +232,7 @@ static int read_row(struct reading *reading, struct ss_row_value *ret_row)
     ss__put_be64(key_bytes, sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value;
+    /* Not guarded: whoever made the session's handle was, and a missing row is damage. */
     int err = ss__err_from_lmdb(
         mdb_get(reading->txn, reading->store->env.dbi[SS_DB_SESSION], &key, &value));
     if (err == SS_E_NOTFOUND) {
@@ -295,8 +299,9 @@ static int read_entities_of(struct reading *reading, MDB_cursor *cursor, uint32_
     ss__entity_prefix(prefix, reading->request->row.sid, projection);
     MDB_val key = ss__val_of(prefix, sizeof prefix);
     MDB_val value;
-    int err = 0;
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    int err = ss__guard_walk(&reading->store->env, reading->txn, SS_DB_ENTITY, ss__str_of_val(key),
+                             sizeof prefix, UINT64_MAX);
+    int code = err != 0 ? 0 : mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (code == 0 && err == 0 && has_prefix(key, prefix, sizeof prefix)) {
         err = take_entity(reading, key, value);
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -404,7 +409,16 @@ static int read_segments(struct reading *reading)
     ss__put_be64(prefix, sid);
     MDB_val key;
     MDB_val value;
-    int code = ss__segment_seek(cursor, sid, reading->ordinal + 1, &key, &value);
+    uint64_t rows = reading->request->last == 0 ? UINT64_MAX
+                                                : reading->request->last - reading->ordinal;
+    int code = 0;
+    if (reading->ordinal < reading->request->row.ordinal) {    /* else nothing can be missing */
+        err = ss__segment_guard(&reading->store->env, reading->txn, sid, reading->ordinal + 1,
+                                rows);
+    }
+    if (err == 0) {
+        code = ss__segment_seek(cursor, sid, reading->ordinal + 1, &key, &value);
+    }
     while (code == 0 && err == 0 && has_prefix(key, prefix, sizeof prefix) &&
            is_wanted(reading, reading->ordinal + 1)) {
         err = take_segment(reading, key, value);

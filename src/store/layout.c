@@ -247,30 +247,80 @@ int ss__catalog_decode(struct ss_str key, struct ss_str value, uint64_t *ret_sid
     return *ret_sid == 0 ? SS_E_CORRUPT : 0;
 }
 
+void ss__running_encode(uint8_t out[SS_RUNNING_BYTES], uint64_t sid)
+{
+    out[0] = SS_SEALED_VERSION;
+    ss__value_seal(out, SS_RUNNING_BYTES, sid);
+}
+
+int ss__running_decode(struct ss_str key, struct ss_str value, uint64_t *ret_sid)
+{
+    if (key.len != 8) {
+        return SS_E_CORRUPT;
+    }
+    uint64_t sid = ss__get_be64((const uint8_t *)key.data);
+    bool older = value.len == 1;
+    bool whole = value.len == SS_RUNNING_BYTES && value.data[0] == SS_SEALED_VERSION &&
+                 ss__value_is_sealed(value, sid);
+    if (sid == 0 || (!older && !whole)) {
+        return SS_E_CORRUPT;
+    }
+    *ret_sid = sid;
+    return 0;
+}
+
+/* What seeds the checksums of values that are told apart by their place alone. */
+enum seed { SEED_TYPE = 1, SEED_SHARD, SEED_RUN, SEED_SID, SEED_LOG };
+
+/* Gives a value of @len bytes its version and its checksum; returns the bytes it has then. */
+static size_t seal_value(uint8_t *out, size_t len, enum seed seed)
+{
+    out[0] = SS_SEALED_VERSION;
+    ss__value_seal(out, len + SS_CHECKSUM_BYTES, seed);
+    return len + SS_CHECKSUM_BYTES;
+}
+
+/* The bytes of a value without its checksum, which an older one has not; 0: it is damaged. */
+static size_t sealed_len(struct ss_str value, enum seed seed)
+{
+    if (value.len > 0 && value.data[0] == SS_VALUE_VERSION) {
+        return value.len;
+    }
+    return value.len > SS_CHECKSUM_BYTES && value.data[0] == SS_SEALED_VERSION &&
+                   ss__value_is_sealed(value, seed)
+               ? value.len - SS_CHECKSUM_BYTES
+               : 0;
+}
+
 void ss__type_encode(struct ss_bytes *out, const struct ss_type_value *type)
 {
+    size_t begin = out->len;
     uint8_t *head = ss__bytes_extend(out, 14);
     if (head == NULL) {
         return;
     }
-    head[0] = SS_VALUE_VERSION;
+    head[0] = SS_SEALED_VERSION;
     head[1] = type->space;
     ss__put_le64(head + 2, type->fingerprint);
     ss__put_le16(head + 10, (uint16_t)type->name.len);
     ss__put_le16(head + 12, (uint16_t)type->full_name.len);
     ss__bytes_str(out, type->name);
     ss__bytes_str(out, type->full_name);
+    if (ss__bytes_extend(out, SS_CHECKSUM_BYTES) != NULL) {
+        ss__value_seal(out->data + begin, out->len - begin, SEED_TYPE);
+    }
 }
 
 int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type)
 {
     const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len < 14 || in[0] != SS_VALUE_VERSION) {
+    size_t len = sealed_len(value, SEED_TYPE);
+    if (len < 14) {
         return SS_E_CORRUPT;
     }
     size_t name = ss__get_le16(in + 10);
     size_t full_name = ss__get_le16(in + 12);
-    if (name + full_name != value.len - 14 ||
+    if (name + full_name != len - 14 ||
         in[1] < SS_TYPE_EVENT || in[1] > SS_TYPE_PROJECTION) {
         return SS_E_CORRUPT;
     }
@@ -285,20 +335,19 @@ int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type)
 
 size_t ss__meta_shard_encode(uint8_t *out, const struct ss_meta_shard *shard)
 {
-    out[0] = SS_VALUE_VERSION;
     ss__put_le32(out + 1, shard->index);
     ss__put_le32(out + 5, shard->count);
     ss__put_le64(out + 9, shard->directory_id);
-    return 17;
+    return seal_value(out, 17, SEED_SHARD);
 }
 
 int ss__meta_shard_decode(struct ss_str value, struct ss_meta_shard *ret_shard)
 {
     const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len == 0 || in[0] > SS_VALUE_VERSION) {
+    if (value.len == 0 || in[0] > SS_SEALED_VERSION) {
         return value.len == 0 ? SS_E_CORRUPT : SS_E_VERSION;
     }
-    if (value.len != 17) {
+    if (sealed_len(value, SEED_SHARD) != 17) {
         return SS_E_CORRUPT;
     }
     *ret_shard = (struct ss_meta_shard){ ss__get_le32(in + 1), ss__get_le32(in + 5),
@@ -308,18 +357,17 @@ int ss__meta_shard_decode(struct ss_str value, struct ss_meta_shard *ret_shard)
 
 size_t ss__meta_run_encode(uint8_t *out, const struct ss_meta_run *run)
 {
-    out[0] = SS_VALUE_VERSION;
     out[1] = run->clean ? 1 : 0;
     out[2] = run->durability;
     ss__put_le64(out + 3, run->incarnation);
     ss__put_le64(out + 11, run->damage);
-    return 19;
+    return seal_value(out, 19, SEED_RUN);
 }
 
 int ss__meta_run_decode(struct ss_str value, struct ss_meta_run *ret_run)
 {
     const uint8_t *in = (const uint8_t *)value.data;
-    if (value.len != 19 || in[0] != SS_VALUE_VERSION) {
+    if (sealed_len(value, SEED_RUN) != 19) {
         return SS_E_CORRUPT;
     }
     *ret_run = (struct ss_meta_run){ in[1] == 1, in[2], ss__get_le64(in + 3),
@@ -329,14 +377,13 @@ int ss__meta_run_decode(struct ss_str value, struct ss_meta_run *ret_run)
 
 size_t ss__meta_sid_encode(uint8_t *out, uint64_t next_sid)
 {
-    out[0] = SS_VALUE_VERSION;
     ss__put_le64(out + 1, next_sid);
-    return 9;
+    return seal_value(out, 9, SEED_SID);
 }
 
 int ss__meta_sid_decode(struct ss_str value, uint64_t *ret_next_sid)
 {
-    if (value.len != 9 || value.data[0] != SS_VALUE_VERSION) {
+    if (sealed_len(value, SEED_SID) != 9) {
         return SS_E_CORRUPT;
     }
     *ret_next_sid = ss__get_le64((const uint8_t *)value.data + 1);
@@ -345,15 +392,14 @@ int ss__meta_sid_decode(struct ss_str value, uint64_t *ret_next_sid)
 
 size_t ss__meta_log_encode(uint8_t *out, const struct ss_meta_log *log)
 {
-    out[0] = SS_VALUE_VERSION;
     ss__put_le64(out + 1, log->needed_serial);
     ss__put_le64(out + 9, log->next_batch);
-    return 17;
+    return seal_value(out, 17, SEED_LOG);
 }
 
 int ss__meta_log_decode(struct ss_str value, struct ss_meta_log *ret_log)
 {
-    if (value.len != 17 || value.data[0] != SS_VALUE_VERSION) {
+    if (sealed_len(value, SEED_LOG) != 17) {
         return SS_E_CORRUPT;
     }
     const uint8_t *in = (const uint8_t *)value.data;

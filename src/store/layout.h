@@ -9,7 +9,7 @@
  *     entity    sid, projection u32,       version u8, type u32, created, last, time u64, payload,
  *               kind, 0, id                checksum
  *     types     type id u32                struct ss_type_value
- *     running   sid                        version u8
+ *     running   sid                        version u8, checksum
  *     trash     see trash.h
  *     command   log position u64           see command_value.h
  *     error     number u64                 see error_value.h
@@ -36,14 +36,16 @@
 #include "store/timelines.h"
 
 #define SS_VALUE_VERSION 3
+
+/* Of values that had no checksum in version 3: types, meta, running, trash. What is written has
+ * one; those of version 3 are read, too. A program that knows version 3 alone refuses the store. */
+#define SS_SEALED_VERSION 4
 #define SS_KEY_BYTES_MAX 511u    /* LMDB's own limit */
 
 #define SS_CHECKSUM_BYTES 8u
 
 /* Writes the checksum to the last 8 bytes of a value; @seed: ss__key_seed of its key. */
 void ss__value_seal(uint8_t *value, size_t len, uint64_t seed);
-bool ss__value_is_sealed(struct ss_str value, uint64_t seed);
-
 /* Whether the checksum of a value, of at least 8 bytes, is its own. */
 bool ss__value_is_sealed(struct ss_str value, uint64_t seed);
 
@@ -136,6 +138,13 @@ int ss__catalog_key_decode(struct ss_str key, struct ss_str *ret_id);
 void ss__catalog_encode(uint8_t out[SS_CATALOG_VALUE_BYTES], struct ss_str key, uint64_t sid);
 int ss__catalog_decode(struct ss_str key, struct ss_str value, uint64_t *ret_sid);
 
+/* ---- running ---- */
+
+#define SS_RUNNING_BYTES (1u + SS_CHECKSUM_BYTES)
+
+void ss__running_encode(uint8_t out[SS_RUNNING_BYTES], uint64_t sid);
+int ss__running_decode(struct ss_str key, struct ss_str value, uint64_t *ret_sid);
+
 /* ---- types ---- */
 
 struct ss_type_value {
@@ -156,7 +165,7 @@ int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type);
 #define META_LOG "log"        /* struct ss_meta_log, with every flush */
 #define META_COMMAND "command"    /* u64, as META_SID: position of the newest row ever put */
 
-#define SS_META_BYTES_MAX 40u
+#define SS_META_BYTES_MAX 48u
 
 struct ss_meta_shard {
     uint32_t index;

@@ -6,6 +6,7 @@
 #include "core/contract.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/store_state.h"
 
 static int compare_ids(struct ss_str a, struct ss_str b)
@@ -101,8 +102,10 @@ static int read_item(struct ss_store *store, MDB_txn *txn, MDB_val key, MDB_val 
     if (err == 0) {
         ss__put_be64(sid_bytes, item->sid);
         MDB_val sid_key = ss__val_of(sid_bytes, sizeof sid_bytes);
-        err = ss__err_from_lmdb(
-            mdb_get(txn, store->env.dbi[SS_DB_SESSION], &sid_key, &row_bytes));
+        err = ss__guard_key(&store->env, txn, SS_DB_SESSION, ss__str_of_val(sid_key));
+        err = err != 0 ? err
+                       : ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &sid_key,
+                                                   &row_bytes));
     }
     err = err != 0 ? err : ss__row_decode(item->sid, ss__str_of_val(row_bytes), &row);
     if (err == SS_E_CORRUPT || err == SS_E_NOTFOUND) {
@@ -127,14 +130,20 @@ struct walk {
     int code;    /* of LMDB: whether key and value are there */
 };
 
-static void walk_begin(struct walk *walk, const struct ss_session_query *query)
+static int walk_begin(struct walk *walk, const struct ss_session_query *query)
 {
     uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
     struct ss_str from =
         compare_ids(query->after, query->prefix) > 0 ? query->after : query->prefix;
     size_t len = ss__catalog_key(key_bytes, from);
     walk->key = ss__val_of(key_bytes, len);
+    int err = ss__guard_walk(&walk->store->env, walk->txn, SS_DB_CATALOG,
+                             ss__str_of_val(walk->key), 0, (uint64_t)query->limit + 2);
+    if (err != 0) {
+        return err;
+    }
     walk->code = mdb_cursor_get(walk->cursor, &walk->key, &walk->value, MDB_SET_RANGE);
+    return 0;
 }
 
 /* 1 and the next wanted entry of the catalog, 0 after the last, or an error. */
@@ -206,8 +215,8 @@ int ss__store_list_read(struct ss_store *store, struct ss_list_page *page)
     err = ss__err_from_lmdb(
         mdb_cursor_open(walk.txn, store->env.dbi[SS_DB_CATALOG], &walk.cursor));
     if (err == 0) {
-        walk_begin(&walk, page->query);
-        err = merge(page, &walk);
+        err = walk_begin(&walk, page->query);
+        err = err != 0 ? err : merge(page, &walk);
         mdb_cursor_close(walk.cursor);
     }
     ss__env_read_end(&store->env, walk.txn);

@@ -3,6 +3,7 @@
 #include "core/kill_point.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/command.h"
 #include "store/log_walk.h"
 #include "store/record.h"
@@ -27,7 +28,10 @@ static int handle_of(struct ss_store *store, MDB_txn *txn, uint64_t sid,
         ss__put_be64(key_bytes, sid);
         MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
         MDB_val value;
-        int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &key, &value));
+        int err = ss__guard_key(&store->env, txn, SS_DB_SESSION, ss__str_of_val(key));
+        err = err != 0
+                  ? err
+                  : ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &key, &value));
         err = err != 0 ? err : ss__row_decode(sid, ss__str_of_val(value), &row);
         if (err != 0) {
             return err;
@@ -109,8 +113,10 @@ static int find_by_id(const struct recovery *recovery, struct ss_str id,
     uint64_t sid;
     MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, id));
     MDB_val value;
-    int err = ss__err_from_lmdb(
-        mdb_get(recovery->txn, store->env.dbi[SS_DB_CATALOG], &key, &value));
+    int err = ss__guard_key(&store->env, recovery->txn, SS_DB_CATALOG, ss__str_of_val(key));
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(mdb_get(recovery->txn, store->env.dbi[SS_DB_CATALOG], &key,
+                                               &value));
     err = err != 0 ? err : ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), &sid);
     return err != 0 ? err : handle_of(store, recovery->txn, sid, ret_session);
 }
@@ -296,31 +302,70 @@ static int scan_log(struct recovery *recovery)
     return 0;
 }
 
-static int mark_running(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
+/* The row of a session that the index of running ones lacks. */
+static int find_running(struct ss_store *store, MDB_txn *txn, MDB_val key, MDB_val value)
+{
+    struct ss_row_value row;
+    struct ss_store_session *session;
+    uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
+    if (ss__row_decode(sid, ss__str_of_val(value), &row) != 0 || !row.running) {
+        return 0;    /* damage is told to whoever asks for the session */
+    }
+    return handle_of(store, txn, sid, &session);
+}
+
+/* A row of the index. SS_E_CORRUPT: it is damaged, or its session is. */
+static int take_running(struct ss_store *store, MDB_txn *txn, MDB_val key, MDB_val value)
+{
+    uint64_t sid = 0;
+    struct ss_store_session *session;
+    int err = ss__running_decode(ss__str_of_val(key), ss__str_of_val(value), &sid);
+    err = err != 0 ? err : handle_of(store, txn, sid, &session);
+    if (err != SS_E_CORRUPT && err != SS_E_NOTFOUND) {
+        return err;
+    }
+    ss__log(SS_LOG_ERROR, "a running session cannot be read; run `ssctl store check`",
+            "shard=%u sid=%llu", store->options.shard_index, (unsigned long long)sid);
+    return SS_E_CORRUPT;
+}
+
+typedef int visit_fn(struct ss_store *store, MDB_txn *txn, MDB_val key, MDB_val value);
+
+/* @ret_damaged: how often @visit said SS_E_CORRUPT. */
+static int each_row(struct ss_store *store, MDB_txn *txn, enum ss_db db, visit_fn *visit,
+                    uint64_t *ret_damaged)
 {
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val value;
-    int err = ss__err_from_lmdb(mdb_cursor_open(txn, store->env.dbi[SS_DB_RUNNING], &cursor));
+    int err = ss__guard_walk(&store->env, txn, db, ss_str(""), 0, UINT64_MAX);
+    err = err != 0 ? err : ss__err_from_lmdb(mdb_cursor_open(txn, store->env.dbi[db], &cursor));
     if (err != 0) {
         return err;
     }
     int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
     while (code == 0 && err == 0) {
-        struct ss_store_session *session;
-        uint64_t sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
-        err = sid != 0 ? handle_of(store, txn, sid, &session) : SS_E_CORRUPT;
-        if (err == SS_E_CORRUPT || err == SS_E_NOTFOUND) {
-            report->damaged_records++;
-            ss__log(SS_LOG_ERROR, "a running session cannot be read; run `ssctl store check`",
-                    "shard=%u sid=%llu", store->options.shard_index, (unsigned long long)sid);
-            err = 0;
-        }
+        err = visit(store, txn, key, value);
+        *ret_damaged += err == SS_E_CORRUPT;
+        err = err == SS_E_CORRUPT ? 0 : err;
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
-    if (err != 0 || (code != 0 && code != MDB_NOTFOUND)) {
-        return err != 0 ? err : ss__err_from_lmdb(code);
+    return err != 0 || code == 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
+}
+
+static int mark_running(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
+{
+    uint64_t damaged = 0;
+    uint64_t unused = 0;
+    int err = each_row(store, txn, SS_DB_RUNNING, take_running, &damaged);
+    report->damaged_records += damaged;
+    if (err == 0 && damaged > 0) {
+        err = each_row(store, txn, SS_DB_SESSION, find_running, &unused);
+        err = err == SS_E_CORRUPT ? 0 : err;    /* the log names the page */
+    }
+    if (err != 0) {
+        return err;
     }
     size_t at = 0;
     for (struct ss_store_session *session;
@@ -384,6 +429,10 @@ int ss__recover(struct ss_store *store, struct ss_store_report *report,
     int err = ss__env_reader(&store->env, &recovery.txn);
     err = err != 0 ? err : ss__trash_load(&store->env, recovery.txn, &recovery.trash);
     store->trash_left = recovery.trash.left;
+    if (recovery.trash.damaged) {
+        ss__log(SS_LOG_ERROR, "the list of deleted sessions is damaged; run `ssctl store check`",
+                "shard=%u", store->options.shard_index);
+    }
     store->log_before.oldest_serial = recovery.trash.oldest_serial;
     err = err != 0 ? err : scan_log(&recovery);
     err = err != 0 ? err : mark_running(store, recovery.txn, report);

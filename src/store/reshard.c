@@ -381,7 +381,7 @@ static void close_targets(struct ss_reshard *reshard)
 static int check(struct ss_reshard *reshard, const struct ss_directory *directory,
                  struct ss_check_summary *ret_summary)
 {
-    int err = ss__store_check_open(directory, reshard->options->report, reshard->options->ctx,
+    int err = ss__store_check_open(directory, reshard->options->report, NULL, reshard->options->ctx,
                                    ret_summary, reshard->failure);
     return err != 0 || ret_summary->findings == 0
                ? err

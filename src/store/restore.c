@@ -132,8 +132,8 @@ static int complete(const struct ss_restore_options *options, struct ss_director
                                  options->raised != NULL ? options->raised : ignore_raised,
                                  options->ctx, failure);
     err = err != 0 ? err
-                   : ss__store_check_open(directory, options->report, options->ctx, ret_summary,
-                                          failure);
+                   : ss__store_check_open(directory, options->report, NULL, options->ctx,
+                                          ret_summary, failure);
     if (err == 0 && ret_summary->findings > 0 && !options->with_findings) {
         err = ss__fail(failure, SS_E_CORRUPT, "the store was damaged when it was backed up (%llu "
                        "findings): use an older backup, or restore this one with --force",

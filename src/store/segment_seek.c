@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "store/guard.h"
 #include "store/layout.h"
 
 int ss__segment_seek(MDB_cursor *cursor, uint64_t sid, uint64_t ordinal, MDB_val *ret_key,
@@ -24,4 +25,12 @@ int ss__segment_seek(MDB_cursor *cursor, uint64_t sid, uint64_t ordinal, MDB_val
     return back == MDB_NOTFOUND && code == 0
                ? mdb_cursor_get(cursor, ret_key, ret_value, MDB_FIRST)
                : back;
+}
+
+int ss__segment_guard(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal,
+                      uint64_t rows)
+{
+    uint8_t from[16];
+    ss__segment_key(from, sid, ordinal);
+    return ss__guard_walk(env, txn, SS_DB_SEGMENT, ss_str_of(from, sizeof from), 8, rows);
 }

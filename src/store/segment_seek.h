@@ -9,4 +9,9 @@
 int ss__segment_seek(MDB_cursor *cursor, uint64_t sid, uint64_t ordinal, MDB_val *ret_key,
                      MDB_val *ret_value);
 
+/* Judges the pages for that and for a walk through at most @rows segments from there on: see
+ * guard.h. */
+int ss__segment_guard(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal,
+                      uint64_t rows);
+
 #endif

@@ -6,6 +6,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/store_state.h"
 
 #define TAIL_SLOTS_MIN 8u
@@ -218,7 +219,9 @@ static int read_row(struct ss_store *store, MDB_txn *txn, uint64_t sid,
     ss__put_be64(key_bytes, sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value;
-    int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &key, &value));
+    int err = ss__guard_key(&store->env, txn, SS_DB_SESSION, ss__str_of_val(key));
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_SESSION], &key, &value));
     if (err != 0) {
         return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
     }
@@ -250,7 +253,9 @@ static int look_up(struct ss_store *store, struct ss_str id, uint64_t *ret_sid,
     uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
     MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, id));
     MDB_val value;
-    err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_CATALOG], &key, &value));
+    err = ss__guard_key(&store->env, txn, SS_DB_CATALOG, ss__str_of_val(key));
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_CATALOG], &key, &value));
     if (err != 0) {
         return err;
     }

@@ -10,11 +10,16 @@
 #include "store/bytes_order.h"
 #include "store/create.h"
 #include "store/cut.h"
+#include "store/guard.h"
 #include "store/past.h"
 #include "store/store_state.h"
+#include "store/verify.h"
 
 #define ARENA_CHUNK_BYTES (256u << 10)
 #define DAMAGE_LINES_MAX 100u
+#define DAMAGED                                                                              \
+    "; run `ssctl store check`, put the directory back from a backup and run `ssctl store "   \
+    "restored`"
 #define LOG_FILE_BYTES_MIN (UINT64_C(1) << 20)
 
 void ss__store_options_init(struct ss_store_options *options)
@@ -181,8 +186,8 @@ static int open_meta(struct ss_store *store, struct ss_store_report *report,
         }
     }
     if (err != 0 && (failure == NULL || failure->code == 0)) {
-        return ss__fail(failure, err, "the store in \"%s\" cannot be written: %s", store->dir,
-                        ss_error_text(err));
+        return ss__fail(failure, err, "the store in \"%s\" cannot be written: %s%s", store->dir,
+                        ss_error_text(err), err == SS_E_CORRUPT ? DAMAGED : "");
     }
     return err;
 }
@@ -194,7 +199,11 @@ static int check_numbers(struct ss_store *store, struct ss_failure *failure)
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val value;
+    static const uint8_t behind[8] = { 255, 255, 255, 255, 255, 255, 255, 255 };
     int err = ss__env_reader(&store->env, &txn);
+    err = err != 0 ? err
+                   : ss__guard_key(&store->env, txn, SS_DB_SESSION,
+                                   ss_str_of(behind, sizeof behind));
     err = err != 0 ? err
                    : ss__err_from_lmdb(mdb_cursor_open(txn, store->env.dbi[SS_DB_SESSION],
                                                        &cursor));
@@ -324,6 +333,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     ss__bytes_init(&store->scratch, 0);
     store->checkpoints_end = &store->checkpoints;
     int err = find_or_create(store, failure);
+    err = err != 0 ? err : ss__store_verify(options, failure);
     err = err != 0 ? err
                    : ss__env_open(store->dir, options->map_bytes, false, &store->env, failure);
     err = err != 0 ? err : check_identity(store, failure);
@@ -342,8 +352,8 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     err = err != 0 ? err : ss__store_forget_log(store);
     if (err != 0) {
         if (failure != NULL && failure->code == 0) {
-            (void)ss__fail(failure, err, "the store in \"%s\" cannot be opened: %s", store->dir,
-                           ss_error_text(err));
+            (void)ss__fail(failure, err, "the store in \"%s\" cannot be opened: %s%s", store->dir,
+                           ss_error_text(err), err == SS_E_CORRUPT ? DAMAGED : "");
         }
         store->failed = true;    /* no clean mark */
         ss__store_close(store);

@@ -31,6 +31,7 @@
 #include <sessionstream/durability.h>
 #include <sessionstream/limits.h>
 #include <sessionstream/types.h>
+#include <sessionstream/verify.h>
 
 #include "core/clock.h"
 #include "core/failure.h"
@@ -63,6 +64,7 @@ struct ss_store_options {
     uint64_t min_free_bytes;          /* publishes are refused below this much free disk */
     uint64_t backup_growth_bytes;     /* of the data file, while a backup copies it */
     uint32_t command_ttl_ms;          /* how long results of keyed commands are kept */
+    enum ss_verify verify;            /* before it is opened; SS_VERIFY_NONE */
     struct ss_clock *clock;           /* borrowed */
 };
 

@@ -116,6 +116,7 @@ struct ss_store {
     struct ss_bytes scratch;         /* a type being built */
     struct ss_type_value *types;     /* by type id - 1 */
     uint32_t types_count;
+    bool types_unsealed;             /* some were written by a program that gave no checksum */
     struct ss_arena types_arena;
     int refusal;                     /* why publishes are refused; 0: they are not */
     bool failed;                     /* a sync failed: no commit until reopened */

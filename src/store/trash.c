@@ -13,21 +13,52 @@
 #define OLDEST 2u
 #define LEFT_KEY_BYTES 9u
 #define DONE_KEY_BYTES 17u
+#define SERIAL_BYTES 8u
+#define VALUE_BYTES_MAX (1 + SERIAL_BYTES + SS_CHECKSUM_BYTES)
+
+/* Whether a value is the one of its key: @bytes and, unless an older program wrote it, a version
+ * before and a checksum behind. */
+static bool is_whole(MDB_val key, MDB_val value, size_t bytes)
+{
+    const uint8_t *in = value.mv_data;
+    return value.mv_size == bytes + (bytes == 0) ||
+           (value.mv_size == 1 + bytes + SS_CHECKSUM_BYTES && in[0] == SS_SEALED_VERSION &&
+            ss__value_is_sealed(ss__str_of_val(value), ss__key_seed(ss__str_of_val(key))));
+}
 
 static bool is_left(MDB_val key, MDB_val value)
 {
     return key.mv_size == LEFT_KEY_BYTES && *(const uint8_t *)key.mv_data == LEFT &&
-           value.mv_size == 8;
+           is_whole(key, value, SERIAL_BYTES);
 }
 
-static bool is_done(MDB_val key)
+static bool is_done(MDB_val key, MDB_val value)
 {
-    return key.mv_size == DONE_KEY_BYTES && *(const uint8_t *)key.mv_data == DONE;
+    return key.mv_size == DONE_KEY_BYTES && *(const uint8_t *)key.mv_data == DONE &&
+           is_whole(key, value, 0);
 }
 
 static bool is_oldest(MDB_val key, MDB_val value)
 {
-    return key.mv_size == 1 && *(const uint8_t *)key.mv_data == OLDEST && value.mv_size == 8;
+    return key.mv_size == 1 && *(const uint8_t *)key.mv_data == OLDEST &&
+           is_whole(key, value, SERIAL_BYTES);
+}
+
+/* The serial in a whole value. */
+static uint64_t serial_of(MDB_val value)
+{
+    const uint8_t *in = value.mv_data;
+    return ss__get_be64(value.mv_size == SERIAL_BYTES ? in : in + 1);
+}
+
+/* A row with the @len bytes at @bytes[1] in it, whose other bytes are written here. */
+static int put_whole(const struct ss_env *env, MDB_txn *txn, MDB_val key,
+                     uint8_t bytes[VALUE_BYTES_MAX], size_t len)
+{
+    MDB_val value = ss__val_of(bytes, 1 + len + SS_CHECKSUM_BYTES);
+    bytes[0] = SS_SEALED_VERSION;
+    ss__value_seal(bytes, value.mv_size, ss__key_seed(ss__str_of_val(key)));
+    return ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_TRASH], &key, &value, 0));
 }
 
 static int compare_sids(const void *a, const void *b)
@@ -46,8 +77,8 @@ static int load(MDB_cursor *cursor, size_t slots, struct ss_trash *trash)
         const uint8_t *bytes = key.mv_data;
         bool left = is_left(key, value);
         if (is_oldest(key, value)) {
-            trash->oldest_serial = ss__get_be64(value.mv_data);
-        } else if (!left && !is_done(key)) {
+            trash->oldest_serial = serial_of(value);
+        } else if (!left && !is_done(key, value)) {
             trash->damaged = true;
         } else if (trash->count < slots) {
             trash->sids[trash->count++] = ss__get_be64(bytes + (left ? 1 : 9));
@@ -103,12 +134,10 @@ bool ss__trash_has(const struct ss_trash *trash, uint64_t sid)
 int ss__trash_put(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t serial)
 {
     uint8_t key_bytes[LEFT_KEY_BYTES] = { LEFT };
-    uint8_t value_bytes[8];
+    uint8_t value_bytes[VALUE_BYTES_MAX];
     ss__put_be64(key_bytes + 1, sid);
-    ss__put_be64(value_bytes, serial);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
-    return ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_TRASH], &key, &value, 0));
+    ss__put_be64(value_bytes + 1, serial);
+    return put_whole(env, txn, ss__val_of(key_bytes, sizeof key_bytes), value_bytes, SERIAL_BYTES);
 }
 
 /* Removes keys of @db that begin with the session's number. */
@@ -136,13 +165,11 @@ static int remove_keys(const struct ss_env *env, MDB_txn *txn, enum ss_db db,
 static int put_done(const struct ss_env *env, MDB_txn *txn, const uint8_t serial[8],
                     const uint8_t sid[8])
 {
-    uint8_t version = SS_VALUE_VERSION;
+    uint8_t value_bytes[VALUE_BYTES_MAX];
     uint8_t key_bytes[DONE_KEY_BYTES] = { DONE };
     memcpy(key_bytes + 1, serial, 8);
     memcpy(key_bytes + 9, sid, 8);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value = ss__val_of(&version, 1);
-    return ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_TRASH], &key, &value, 0));
+    return put_whole(env, txn, ss__val_of(key_bytes, sizeof key_bytes), value_bytes, 0);
 }
 
 /* The first session with something left: 1, and 0 if there is none. */
@@ -159,7 +186,7 @@ static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor,
         return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
     }
     memcpy(sid, (const uint8_t *)key.mv_data + 1, sizeof sid);
-    memcpy(serial, value.mv_data, sizeof serial);
+    ss__put_be64(serial, serial_of(value));
     int err = remove_keys(env, txn, SS_DB_SEGMENT, sid, removed);
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_ENTITY, sid, removed);
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_CHECKPOINT, sid, removed);
@@ -181,7 +208,7 @@ static int forget_done(MDB_cursor *cursor, uint64_t oldest_serial, unsigned *ret
     MDB_val key = ss__val_of(from, sizeof from);
     MDB_val value;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (code == 0 && forgotten < SS_TRASH_KEYS_MAX && is_done(key) &&
+    while (code == 0 && forgotten < SS_TRASH_KEYS_MAX && is_done(key, value) &&
            ss__get_be64((const uint8_t *)key.mv_data + 1) < oldest_serial) {
         code = mdb_cursor_del(cursor, 0);
         forgotten += code == 0;
@@ -194,11 +221,9 @@ static int forget_done(MDB_cursor *cursor, uint64_t oldest_serial, unsigned *ret
 static int put_oldest(const struct ss_env *env, MDB_txn *txn, uint64_t oldest_serial)
 {
     uint8_t key_bytes[1] = { OLDEST };
-    uint8_t value_bytes[8];
-    ss__put_be64(value_bytes, oldest_serial);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
-    return ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_TRASH], &key, &value, 0));
+    uint8_t value_bytes[VALUE_BYTES_MAX];
+    ss__put_be64(value_bytes + 1, oldest_serial);
+    return put_whole(env, txn, ss__val_of(key_bytes, sizeof key_bytes), value_bytes, SERIAL_BYTES);
 }
 
 int ss__trash_sweep(const struct ss_env *env, MDB_txn *txn, uint64_t oldest_serial,

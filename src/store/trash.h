@@ -1,8 +1,10 @@
 /* trash.h - what deleted sessions leave behind, taken out a little in every flush. For src/store.
  *
  *     trash  0, sid            serial u64     segments, entities or checkpoints are left
- *            1, serial, sid    version u8     nothing is; the log may still hold records of it
+ *            1, serial, sid                   nothing is; the log may still hold records of it
  *            2                 serial u64     files before it are no part of the log
+ *
+ * Around each value stand a version u8 and a checksum; an older program wrote none.
  *
  * serial is that of the log file with the deletion: records of the session are in no later one. An
  * entry stays until that file is gone, so that nobody takes them for damage, or for the birth of a

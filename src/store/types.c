@@ -39,11 +39,30 @@ int ss__types_load(struct ss_store *store)
                   ? ss__type_decode(ss__str_of_val(value), &type)
                   : SS_E_CORRUPT;
         err = err != 0 ? err : add_type(store, &type);
+        store->types_unsealed |= err == 0 && *(const uint8_t *)value.mv_data == SS_VALUE_VERSION;
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
     ss__env_reader_stale(&store->env);
     return err != 0 ? err : code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+}
+
+/* Those of an older program have no checksum yet. */
+static int seal_types(struct ss_store *store, MDB_txn *txn)
+{
+    int err = 0;
+    for (uint32_t i = 0; i < store->types_count && err == 0; i++) {
+        uint8_t key_bytes[4];
+        ss__put_be32(key_bytes, i + 1);
+        ss__bytes_clear(&store->scratch);
+        ss__type_encode(&store->scratch, &store->types[i]);
+        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+        MDB_val value = ss__val_of(store->scratch.data, store->scratch.len);
+        err = store->scratch.err != 0
+                  ? store->scratch.err
+                  : ss__err_from_lmdb(mdb_put(txn, store->env.dbi[SS_DB_TYPES], &key, &value, 0));
+    }
+    return err;
 }
 
 static uint32_t find_type(const struct ss_store *store, const struct ss_type_entry *entry)
@@ -102,10 +121,14 @@ int ss__store_intern_types(struct ss_store *store, struct ss_type_entry *entries
             err = has_room(store, &entries[i]) ? put_type(store, txn, &entries[i]) : SS_E_LIMIT;
         }
     }
-    if (err != 0 || store->types_count == before) {
+    if (err == 0 && store->types_unsealed) {
+        err = seal_types(store, txn);
+    }
+    if (err != 0 || (store->types_count == before && !store->types_unsealed)) {
         mdb_txn_abort(txn);
     } else {
         err = ss__err_from_lmdb(mdb_txn_commit(txn));
+        store->types_unsealed = err != 0 && store->types_unsealed;
     }
     if (err != 0) {
         store->types_count = before;

@@ -55,6 +55,7 @@ static bool is_same_field(const struct ss_server_options *a, const struct ss_ser
     case SS_OPTION_KIND_BYTES:
     case SS_OPTION_KIND_DURATION:
     case SS_OPTION_KIND_POLICY:
+    case SS_OPTION_KIND_VERIFY:
         break;
     }
     return memcmp(left, right, option->width) == 0;

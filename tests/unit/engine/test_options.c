@@ -63,6 +63,9 @@ SS_TEST(options, a_data_directory_has_to_be_named)
     refused(&options, "data_dir is empty");
     options.data_dir = "";
     refused(&options, "data_dir is empty");
+    options = defaults();
+    options.verify = (enum ss_verify)7;
+    refused(&options, "verify 7 is unknown");
 }
 
 struct field {

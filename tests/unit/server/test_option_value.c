@@ -186,3 +186,16 @@ SS_TEST(option_value, formats_read_back_as_the_same_value)
     ss__option_format_address("a.b", 0, address);
     ss_check(strcmp(address, "a.b:0") == 0);
 }
+
+SS_TEST(option_value, verify_both_ways)
+{
+    static const char *const names[] = { "none", "structure", "records" };
+    struct ss_failure failure = { 0 };
+    enum ss_verify verify = SS_VERIFY_NONE;
+    for (size_t i = 0; i < 3; i++) {
+        ss_check(ss__option_parse_verify(ss_str(names[i]), &verify, &failure) == 0);
+        ss_check((size_t)verify == i && strcmp(ss__option_verify_name(verify), names[i]) == 0);
+    }
+    ss_check(ss__option_parse_verify(ss_str("all"), &verify, &failure) == SS_E_CONFIG);
+    ss_check(strstr(failure.text, "none, structure or records") != NULL);
+}

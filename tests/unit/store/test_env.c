@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "core/mapped.h"
 #include "store_fixture.h"
 
 struct place {
@@ -164,4 +165,29 @@ SS_TEST(env, data_beyond_the_automatic_limit_is_opened_with_room_to_write)
     ss_check(env.map_bytes > data_bytes && env.map_bytes <= data_bytes + (UINT64_C(1) << 30));
     ss__env_close(&env);
     fixture_end(&f);
+}
+
+SS_TEST(env, map_is_noted_for_the_handler_of_a_fault)
+{
+    struct place place = { 0 };
+    MDB_txn *txn;
+    MDB_val value;
+    uint64_t offset = 0;
+    place_open(&place);
+    ss_check(put(&place, 1, 100) == 0);
+    for (int i = 0; i < 2; i++) {
+        ss_check(ss__env_read_begin(&place.env, &txn) == 0);
+        uint8_t key_bytes[8];
+        ss__put_be64(key_bytes, 1);
+        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+        ss_check(mdb_get(txn, place.env.dbi[SS_DB_SEGMENT], &key, &value) == 0);
+        const char *file = ss__mapped_find(value.mv_data, &offset);
+        ss_check(file != NULL && strstr(file, place.root) != NULL);
+        ss_check(strstr(file, "/data.mdb") != NULL && offset > 0 && offset < place.env.map_bytes);
+        ss__env_read_end(&place.env, txn);
+        ss_check(ss__env_grow(&place.env) == 0);
+    }
+    ss__env_close(&place.env);
+    ss_check(ss__mapped_find(value.mv_data, &offset) == NULL);
+    place_end(&place);
 }

@@ -217,3 +217,89 @@ SS_TEST(layout, extent_of_the_log_round_trips_and_no_other_length_is_taken)
     meta[0]++;
     ss_check(ss__meta_log_decode(ss_str_of(meta, len), &got) == SS_E_CORRUPT);
 }
+
+/* A bit anywhere in a value that had no checksum once. */
+static void check_flips(uint8_t *value, size_t len, int (*decode)(struct ss_str value))
+{
+    ss_check(decode(ss_str_of(value, len)) == 0);
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        value[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ss_check_msg(decode(ss_str_of(value, len)) != 0, "bit %zu", bit);
+        value[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static int decode_type(struct ss_str value)
+{
+    struct ss_type_value type;
+    return ss__type_decode(value, &type);
+}
+
+static int decode_run(struct ss_str value)
+{
+    struct ss_meta_run run;
+    return ss__meta_run_decode(value, &run);
+}
+
+static int decode_sid(struct ss_str value)
+{
+    uint64_t sid;
+    return ss__meta_sid_decode(value, &sid);
+}
+
+static int decode_log(struct ss_str value)
+{
+    struct ss_meta_log log;
+    return ss__meta_log_decode(value, &log);
+}
+
+static int decode_shard(struct ss_str value)
+{
+    struct ss_meta_shard shard;
+    return ss__meta_shard_decode(value, &shard);
+}
+
+SS_TEST(layout, flipped_bit_of_types_meta_and_running_is_noticed)
+{
+    uint8_t meta[SS_META_BYTES_MAX];
+    struct ss_bytes out;
+    struct ss_type_value type = { SS_TYPE_EVENT, 77, ss_str("E"), ss_str("p.E") };
+    ss__bytes_init(&out, 0);
+    ss__type_encode(&out, &type);
+    check_flips(out.data, out.len, decode_type);
+    ss__bytes_deinit(&out);
+    check_flips(meta, ss__meta_run_encode(meta, &(struct ss_meta_run){ true, 0, 3, 0 }),
+                decode_run);
+    check_flips(meta, ss__meta_sid_encode(meta, 9), decode_sid);
+    check_flips(meta, ss__meta_log_encode(meta, &(struct ss_meta_log){ 1, 2 }), decode_log);
+    check_flips(meta, ss__meta_shard_encode(meta, &(struct ss_meta_shard){ 1, 2, 3 }),
+                decode_shard);
+    uint64_t sid = 0;
+    uint8_t key[8];
+    ss__put_be64(key, 77);
+    ss__running_encode(meta, 77);
+    struct ss_str value = ss_str_of(meta, SS_RUNNING_BYTES);
+    ss_check(ss__running_decode(ss_str_of(key, 8), value, &sid) == 0 && sid == 77);
+    for (size_t bit = 0; bit < 64; bit++) {
+        key[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ss_check(ss__running_decode(ss_str_of(key, 8), value, &sid) == SS_E_CORRUPT);
+        key[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+SS_TEST(layout, values_without_checksum_are_still_read)
+{
+    static const uint8_t run[19] = { SS_VALUE_VERSION, 1, 2, 8 };
+    static const uint8_t sid_value[9] = { SS_VALUE_VERSION, 5 };
+    static const uint8_t type[14 + 4] = { SS_VALUE_VERSION, SS_TYPE_EVENT, 0, 0, 0, 0, 0, 0, 0, 0,
+                                          1, 0, 3, 0, 'E', 'p', '.', 'E' };
+    struct ss_meta_run got_run;
+    struct ss_type_value got_type;
+    uint64_t sid;
+    uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, 4 };
+    ss_check(ss__meta_run_decode(ss_str_of(run, sizeof run), &got_run) == 0 && got_run.clean);
+    ss_check(ss__meta_sid_decode(ss_str_of(sid_value, 9), &sid) == 0 && sid == 5);
+    ss_check(ss__type_decode(ss_str_of(type, sizeof type), &got_type) == 0);
+    ss_check(ss_str_equal(got_type.full_name, ss_str("p.E")));
+    ss_check(ss__running_decode(ss_str_of(key, 8), ss_str("\3"), &sid) == 0 && sid == 4);
+}

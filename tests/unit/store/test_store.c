@@ -94,7 +94,7 @@ SS_TEST(store, shard_of_another_place_or_format_is_refused)
     f.options.directory_id = directory_id + 1;
     refused(&f, SS_E_SHARDS);
     f.options.directory_id = directory_id;
-    uint8_t newer[17] = { SS_VALUE_VERSION + 1 };
+    uint8_t newer[17] = { SS_SEALED_VERSION + 1 };
     fixture_plant(&f, SS_DB_META, ss_str(META_SHARD), ss_str_of(newer, sizeof newer));
     refused(&f, SS_E_VERSION);
     fixture_end(&f);

@@ -102,3 +102,38 @@ SS_TEST(trash, a_malformed_row_is_reported_by_the_check)
     fixture_reopen(&f);
     fixture_end(&f);
 }
+
+SS_TEST(trash, rows_of_an_older_program_are_read_and_a_changed_one_is_not)
+{
+    struct fixture f;
+    struct ss_env env;
+    MDB_txn *txn;
+    struct ss_trash trash;
+    struct ss_failure failure = { 0 };
+    uint8_t key[17];
+    size_t key_len;
+    uint8_t value[64];
+    fixture_open(&f);
+    fixture_close(&f);
+    fixture_plant(&f, SS_DB_TRASH, ss_str_of("\0\0\0\0\0\0\0\0\7", 9),
+                  ss_str_of("\0\0\0\0\0\0\0\1", 8));
+    ss_check(ss__env_open(f.shard_dir, 64u << 20, false, &env, &failure) == 0);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    ss_check(ss__trash_put(&env, txn, 9, 3) == 0);
+    ss_check(ss__trash_load(&env, txn, &trash) == 0);
+    ss_check(trash.count == 2 && !trash.damaged && ss__trash_has(&trash, 7));
+    ss__trash_deinit(&trash);
+    ss_check(mdb_txn_commit(txn) == 0);
+    ss__env_close(&env);
+    size_t len = fixture_row(&f, SS_DB_TRASH, 1, key, &key_len, value);
+    key[8] = 10;    /* another session */
+    fixture_plant(&f, SS_DB_TRASH, ss_str_of(key, key_len), ss_str_of(value, len));
+    ss_check(ss__env_open(f.shard_dir, 64u << 20, true, &env, &failure) == 0);
+    ss_check(ss__env_read_begin(&env, &txn) == 0);
+    ss_check(ss__trash_load(&env, txn, &trash) == 0);
+    ss_check(trash.damaged && trash.count == 2 && !ss__trash_has(&trash, 10));
+    ss__trash_deinit(&trash);
+    ss__env_read_end(&env, txn);
+    ss__env_close(&env);
+    fixture_end(&f);
+}

@@ -62,3 +62,28 @@ SS_TEST(types, one_call_may_name_a_type_twice)
     ss_check(entries[0].ret_type_id == entries[1].ret_type_id && entries[0].ret_type_id > 0);
     fixture_end(&f);
 }
+
+/* A program that gave no checksum wrote them; once used they have one. */
+SS_TEST(types, rows_without_checksum_get_one)
+{
+    struct fixture f;
+    static const uint8_t older[14 + 10] = { SS_VALUE_VERSION, SS_TYPE_EVENT, 1, 0, 0, 0, 0, 0, 0, 0,
+                                            4, 0, 6, 0, 'S', 'a', 'i', 'd',
+                                            't', '.', 'S', 'a', 'i', 'd' };
+    uint8_t key[SS_KEY_BYTES_MAX] = { 0, 0, 0, 1 };
+    uint8_t value[FIXTURE_PAYLOAD_MAX];
+    size_t key_len;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_close(&f);
+    fixture_plant(&f, SS_DB_TYPES, ss_str_of(key, 4), ss_str_of(older, sizeof older));
+    fixture_reopen(&f);
+    ss_check(f.event_type == 1);
+    fixture_verify(&f, "a", 3, 50);
+    fixture_close(&f);
+    ss_check(fixture_row(&f, SS_DB_TYPES, 0, key, &key_len, value) ==
+             sizeof older + SS_CHECKSUM_BYTES);
+    ss_check(value[0] == SS_SEALED_VERSION);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}

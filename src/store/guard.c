@@ -1,0 +1,327 @@
+#include "store/guard.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "store/page.h"
+
+#define LINES_MAX 100u
+#define MAIN_DBI 1    /* LMDB's own: name -> tree */
+
+struct level {
+    uint8_t *bytes;
+    size_t index;                    /* child or row it stands at */
+    uint64_t number;
+    struct ss_page_bounds bounds;    /* in the pages above */
+};
+
+struct guard {
+    const struct ss_env *env;
+    const char *database;
+    int fd;
+    struct ss_page_rules rules;
+    struct ss_page_tree tree;
+    uint16_t leaf;                   /* index of the last level */
+    struct level levels[SS_PAGE_DEPTH_MAX];
+};
+
+static int report(const struct guard *guard, uint64_t page, const char *reason)
+{
+    static atomic_uint lines;
+    const char *dir = "";
+    char quoted[SS_FAILURE_TEXT_BYTES + 2];
+    if (atomic_fetch_add(&lines, 1) < LINES_MAX) {
+        (void)mdb_env_get_path(guard->env->env, &dir);    /* leaves it */
+        ss__log(SS_LOG_ERROR, "the structure of a store is damaged: what lies there is not read; "
+                "run `ssctl store check`", "file=\"%s/data.mdb\" page=%" PRIu64 " database=%s "
+                "reason=%s", dir, page, guard->database,
+                ss__log_quote(quoted, sizeof quoted, ss_str(reason)));
+    }
+    return SS_E_CORRUPT;
+}
+
+/* From the beginning of a page. */
+static int read_bytes(const struct guard *guard, uint64_t number, size_t len, uint8_t *out)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t got = pread(guard->fd, out + done, len - done,
+                            (off_t)(number * guard->rules.page_bytes + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return report(guard, number, got < 0 ? strerror(errno) : "the file ends before it");
+        }
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static int enter(struct guard *guard, uint16_t at, uint64_t number,
+                 const struct ss_page_bounds *bounds)
+{
+    struct ss_failure failure = { 0 };
+    struct level *level = &guard->levels[at];
+    int err = read_bytes(guard, number, guard->rules.page_bytes, level->bytes);
+    if (err != 0) {
+        return err;
+    }
+    if (ss__page_check(&guard->rules, bounds, level->bytes, number, at == guard->leaf,
+                       &failure) != 0) {
+        return report(guard, number, failure.text);
+    }
+    level->number = number;
+    level->bounds = *bounds;
+    level->index = 0;
+    return 0;
+}
+
+static struct ss_str key_at(const struct guard *guard, uint16_t at, size_t index)
+{
+    struct ss_page_node node;
+    ss__page_node(guard->levels[at].bytes, at == guard->leaf, index, &node);
+    return node.key;
+}
+
+/* Into the child that level @at stands at. */
+static int enter_child(struct guard *guard, uint16_t at)
+{
+    const struct level *level = &guard->levels[at];
+    struct ss_page_bounds bounds = level->bounds;
+    struct ss_page_node node;
+    ss__page_node(level->bytes, false, level->index, &node);
+    if (level->index > 0) {
+        bounds.lower = node.key;
+    }
+    if (level->index + 1 < ss__page_count(level->bytes)) {
+        bounds.upper = key_at(guard, at, level->index + 1);
+    }
+    return enter(guard, (uint16_t)(at + 1), node.child, &bounds);
+}
+
+/* From there down to a leaf: its first row, or its last. */
+static int descend(struct guard *guard, uint16_t at, bool last)
+{
+    int err = 0;
+    for (; at < guard->leaf && err == 0; at++) {
+        err = enter_child(guard, at);
+        if (err == 0 && last) {
+            guard->levels[at + 1].index = ss__page_count(guard->levels[at + 1].bytes) - 1;
+        }
+    }
+    return err;
+}
+
+/* The first index of a page whose key is not below @key; of a branch at least 1. */
+static size_t lower_bound(const struct guard *guard, uint16_t at, struct ss_str key)
+{
+    size_t low = at == guard->leaf ? 0 : 1;
+    size_t high = ss__page_count(guard->levels[at].bytes);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ss__page_compare(false, key_at(guard, at, middle), key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* To the leaf that @key belongs to; its index is of the first key that is not below. */
+static int seek(struct guard *guard, struct ss_str key)
+{
+    const struct ss_page_bounds all = { 0 };
+    int err = enter(guard, 0, guard->tree.root, &all);
+    for (uint16_t at = 0; at < guard->leaf && err == 0; at++) {
+        size_t index = lower_bound(guard, at, key);
+        bool exact = index < ss__page_count(guard->levels[at].bytes) &&
+                     ss__page_compare(false, key_at(guard, at, index), key) == 0;
+        guard->levels[at].index = exact ? index : index - 1;
+        err = enter_child(guard, at);
+    }
+    if (err == 0) {
+        guard->levels[guard->leaf].index = lower_bound(guard, guard->leaf, key);
+    }
+    return err;
+}
+
+/* To the leaf before or behind. 1, 0 at the end of the tree, or an error. */
+static int move(struct guard *guard, bool back)
+{
+    for (uint16_t at = guard->leaf; at-- > 0;) {
+        struct level *level = &guard->levels[at];
+        if (back ? level->index > 0 : level->index + 1 < ss__page_count(level->bytes)) {
+            level->index = back ? level->index - 1 : level->index + 1;
+            int err = descend(guard, at, back);
+            return err != 0 ? err : 1;
+        }
+    }
+    return 0;
+}
+
+/* As @txn sees it. SS_E_NOTFOUND: it is empty. */
+static int find_tree(struct guard *guard, MDB_txn *txn, enum ss_db db)
+{
+    MDB_envinfo info;
+    MDB_val value;
+    guard->database = ss__env_database_name(db);
+    MDB_val key = ss__val_of(guard->database, strlen(guard->database));
+    int code = mdb_env_get_fd(guard->env->env, &guard->fd);
+    code = code != 0 ? code : mdb_env_info(guard->env->env, &info);
+    code = code != 0 ? code : mdb_get(txn, MAIN_DBI, &key, &value);
+    if (code != 0) {
+        return ss__err_from_lmdb(code);
+    }
+    if (value.mv_size != SS_PAGE_TREE_BYTES) {
+        return report(guard, 0, "there is no such database");
+    }
+    ss__page_tree(value.mv_data, &guard->tree);
+    guard->rules = (struct ss_page_rules){ .page_bytes = (uint32_t)guard->env->page_bytes,
+                                           .pages = info.me_last_pgno + 1 };
+    if (guard->tree.root == SS_PAGE_NONE) {
+        return SS_E_NOTFOUND;
+    }
+    if (guard->tree.depth == 0 || guard->tree.depth > SS_PAGE_DEPTH_MAX ||
+        guard->tree.root >= guard->rules.pages) {
+        return report(guard, guard->tree.root, "the record of the database cannot be");
+    }
+    guard->leaf = (uint16_t)(guard->tree.depth - 1);
+    return 0;
+}
+
+static bool has_prefix(struct ss_str key, struct ss_str from, size_t prefix_bytes)
+{
+    return key.len >= prefix_bytes && memcmp(key.data, from.data, prefix_bytes) == 0;
+}
+
+/* Of a value in overflow pages: their head, and that the file has them. */
+static int judge_overflow(const struct guard *guard, const struct ss_page_node *node)
+{
+    struct ss_failure failure = { 0 };
+    uint8_t head[SS_PAGE_HEAD_BYTES];
+    struct stat info;
+    uint64_t pages;
+    int err = read_bytes(guard, node->child, sizeof head, head);
+    if (err != 0) {
+        return err;
+    }
+    if (ss__page_overflow(&guard->rules, head, node->child, node->data_bytes, &pages, &failure) !=
+        0) {
+        return report(guard, node->child, failure.text);
+    }
+    if (fstat(guard->fd, &info) != 0 ||
+        (uint64_t)info.st_size < (node->child + pages) * guard->rules.page_bytes) {
+        return report(guard, node->child, "the file ends before the end of this value");
+    }
+    return 0;
+}
+
+/* The same for each value of a leaf from row @index on whose key has the first bytes of @from. */
+static int judge_values(const struct guard *guard, size_t index, struct ss_str from,
+                        size_t prefix_bytes)
+{
+    const struct level *leaf = &guard->levels[guard->leaf];
+    int err = 0;
+    for (size_t i = index; i < ss__page_count(leaf->bytes) && err == 0; i++) {
+        struct ss_page_node node;
+        ss__page_node(leaf->bytes, true, i, &node);
+        if (!has_prefix(node.key, from, prefix_bytes)) {
+            return 0;
+        }
+        err = node.overflow ? judge_overflow(guard, &node) : 0;
+    }
+    return err;
+}
+
+/* The leaf before, of which the last row may be read. */
+static int judge_before(struct guard *guard, struct ss_str from, size_t prefix_bytes)
+{
+    int err = move(guard, true);
+    if (err == 1) {
+        err = judge_values(guard, guard->levels[guard->leaf].index, from, prefix_bytes);
+    }
+    return err != 0 ? err : seek(guard, from);
+}
+
+static int walk(struct guard *guard, struct ss_str from, size_t prefix_bytes, uint64_t rows,
+                bool point)
+{
+    struct level *leaf = &guard->levels[guard->leaf];
+    int err = seek(guard, from);
+    if (err != 0) {
+        return err;
+    }
+    bool there = leaf->index < ss__page_count(leaf->bytes) &&
+                 ss__page_compare(false, key_at(guard, guard->leaf, leaf->index), from) == 0;
+    if (there && point) {
+        return judge_values(guard, leaf->index, from, from.len);
+    }
+    if (leaf->index == 0 && !there) {
+        err = judge_before(guard, from, prefix_bytes);
+    } else if (!there) {
+        leaf->index--;    /* the row before may be read, too */
+        err = judge_values(guard, leaf->index, from, prefix_bytes);
+        leaf->index++;
+    }
+    uint64_t seen = 0;
+    while (err == 0) {
+        err = judge_values(guard, leaf->index, from, point ? from.len : prefix_bytes);
+        if (err != 0) {
+            return err;
+        }
+        size_t count = ss__page_count(leaf->bytes);
+        struct ss_str last = key_at(guard, guard->leaf, count - 1);
+        seen += count;
+        if (ss__page_compare(false, last, from) >= 0 &&
+            (point || seen > rows || !has_prefix(last, from, prefix_bytes))) {
+            return 0;
+        }
+        err = move(guard, false);
+        if (err <= 0) {
+            return err;    /* 0: the end */
+        }
+        err = 0;
+    }
+    return err;
+}
+
+static int judge(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                 size_t prefix_bytes, uint64_t rows, bool point)
+{
+    struct guard guard = { .env = env };
+    if (env->dbi[db] == 0 || from.len > SS_PAGE_KEY_BYTES_MAX) {
+        return 0;    /* there is nothing to read */
+    }
+    int err = find_tree(&guard, txn, db);
+    if (err != 0) {
+        return err == SS_E_NOTFOUND ? 0 : err;
+    }
+    uint8_t *bytes = malloc((size_t)guard.tree.depth * guard.rules.page_bytes);
+    if (bytes == NULL) {
+        return SS_E_NOMEM;
+    }
+    for (uint16_t i = 0; i < guard.tree.depth; i++) {
+        guard.levels[i].bytes = bytes + (size_t)i * guard.rules.page_bytes;
+    }
+    err = walk(&guard, from, prefix_bytes, rows, point);
+    free(bytes);
+    return err;
+}
+
+int ss__guard_key(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str key)
+{
+    return judge(env, txn, db, key, 0, 1, true);
+}
+
+int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                   size_t prefix_bytes, uint64_t rows)
+{
+    return judge(env, txn, db, from, prefix_bytes, rows, false);
+}

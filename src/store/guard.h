@@ -1,0 +1,28 @@
+/* guard.h - the pages under a read, judged before LMDB reads them.
+ *
+ * Where a page is damaged LMDB may end the process or, worse, find less than there is: an entity or
+ * a whole session is then missing without a word. So whoever goes to the store for something that
+ * it does not have in memory asks here first. All pages from the root to what is read, and to its
+ * neighbours when it is not there, are read with pread and judged by themselves and by their place
+ * (page.h); a key that is said to be missing is then missing.
+ *
+ * It costs a system call and about a microsecond for each page. Flushes are guarded only by the
+ * reads that came before them, but for new entries of the catalog. Inside a write transaction the
+ * guard sees what was committed before. */
+#ifndef SS_STORE_GUARD_H
+#define SS_STORE_GUARD_H
+
+#include <stdint.h>
+
+#include "store/env.h"
+
+/* For a look at one key in @db as @txn, which only reads, sees it. Errors: SS_E_CORRUPT (a page is
+ * damaged: logged, at most 100 of them), SS_E_STOREIO, SS_E_NOMEM. Blocks: on the disk. */
+int ss__guard_key(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str key);
+
+/* For a walk from @from, or from the key before it, through those that begin with its first
+ * @prefix_bytes, and at most about @rows of them. */
+int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                   size_t prefix_bytes, uint64_t rows);
+
+#endif

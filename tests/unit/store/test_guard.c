@@ -1,0 +1,251 @@
+#include "store/guard.h"
+
+#include "pages_fixture.h"
+#include "store_fixture.h"
+
+#define SESSIONS 300u
+#define ENTITIES 20u
+
+static struct ss_str id_of(unsigned index, char out[16])
+{
+    (void)snprintf(out, 16, "s%03u", index);
+    return ss_str(out);
+}
+
+/* Enough of everything that each database has branches. */
+static void fill(struct fixture *f)
+{
+    static char notes[ENTITIES][16];
+    static struct ss_entity_row rows[ENTITIES];    /* of every session the same */
+    fixture_init(f);
+    f->options.durability = SS_DURABILITY_NONE;
+    fixture_reopen(f);
+    for (unsigned k = 0; k < ENTITIES; k++) {
+        (void)snprintf(notes[k], sizeof notes[k], "n%02u", k);
+        rows[k] = (struct ss_entity_row){ .kind = ss_str("note"), .id = ss_str(notes[k]),
+                                          .created_ordinal = 1, .last_ordinal = 5,
+                                          .type_id = f->entity_type,
+                                          .payload = ss_str("something") };
+    }
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        char id[16];
+        fixture_publish(f, id_of(i, id).data, 5, 60, 5);
+        struct ss_store_session *session = fixture_session(f, id);
+        ss_check(stage_checkpoint(f->store, session, rows, ENTITIES, 5, 1) == 0);
+        ss__store_put_session(f->store, session);
+        if (i % 50 == 49) {
+            fixture_flush_due(f);
+        }
+    }
+    fixture_flush_all(f);
+    fixture_close(f);
+}
+
+/* The newest meta page, then the record of a database. */
+static struct ss_page_tree tree_of(struct data *data, const char *name)
+{
+    struct ss_page_tree tree = { 0 };
+    uint8_t *page = data_page(data, data->meta.main.root);
+    for (size_t i = 0; i < ss__page_count(page); i++) {
+        struct ss_page_node node;
+        ss__page_node(page, true, i, &node);
+        if (ss_str_equal(node.key, ss_str(name))) {
+            ss__page_tree(node.data, &tree);
+        }
+    }
+    ss_check(tree.depth == 2);
+    return tree;
+}
+
+static void load(struct fixture *f, struct data *data)
+{
+    *data = (struct data){ 0 };
+    (void)snprintf(data->path, sizeof data->path, "%s/data.mdb", f->shard_dir);
+    data_load(data);
+}
+
+static void save(struct data *data)
+{
+    data_store(data);
+    free(data->bytes);
+}
+
+/* The leaf that is child @index of @tree. */
+static uint8_t *leaf_of(struct data *data, const struct ss_page_tree *tree, size_t index)
+{
+    struct ss_page_node node;
+    ss__page_node(data_page(data, tree->root), false, index, &node);
+    return data_page(data, node.child);
+}
+
+static uint8_t *node_of(uint8_t *page, size_t index)
+{
+    uint16_t at;
+    memcpy(&at, page + 16 + 2 * index, sizeof at);
+    return page + at;
+}
+
+static unsigned has_events(struct fixture *f, struct ss_store_session *session)
+{
+    struct ss_image_request *request;
+    struct ss_image image;
+    ss_check(ss__store_range_request(f->store, session, 1, 5, &request) == 0);
+    int err = ss__store_read_image(f->store, request, &image);
+    ss_check_msg(err == 0 || err == SS_E_CORRUPT, "%s", ss_error_name(err));
+    ss__store_image_request_free(request);
+    if (err == 0) {
+        ss_check(image.records_count == 5);
+        ss__image_deinit(&image);
+    }
+    return err == 0;
+}
+
+/* How many sessions read with all their entities and events, how many say that they cannot be read, and none
+ * says anything else. */
+static unsigned readable(struct fixture *f)
+{
+    unsigned good = 0;
+    fixture_reopen(f);
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        char id[16];
+        struct ss_store_session *session;
+        struct ss_image_request *request;
+        struct ss_image image;
+        int err = ss__store_get_session(f->store, id_of(i, id), &session);
+        ss_check_msg(err == 0 || err == SS_E_CORRUPT, "%s %s", id, ss_error_name(err));
+        if (err != 0) {
+            continue;
+        }
+        ss_check(ss__store_image_request(f->store, session, true, &request) == 0);
+        err = ss__store_read_image(f->store, request, &image);
+        ss_check_msg(err == 0 || err == SS_E_CORRUPT, "%s %s", id, ss_error_name(err));
+        ss__store_image_request_free(request);
+        if (err == 0) {
+            ss_check_msg(image.entities_count == ENTITIES, "%s has %zu", id,
+                         image.entities_count);
+            ss__image_deinit(&image);
+            good += has_events(f, session);
+        }
+        ss__store_put_session(f->store, session);
+    }
+    fixture_close(f);
+    return good;
+}
+
+SS_TEST(guard, sound_store_reads_whole)
+{
+    struct fixture f;
+    fill(&f);
+    ss_check(readable(&f) == SESSIONS);
+    fixture_end(&f);
+}
+
+SS_TEST(guard, misplaced_page_hides_nothing)
+{
+    static const char *const names[] = { "catalog", "session", "segment", "entity" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct fixture f;
+        struct data data;
+        fill(&f);
+        load(&f, &data);
+        struct ss_page_tree tree = tree_of(&data, names[i]);
+        memcpy(leaf_of(&data, &tree, 1), leaf_of(&data, &tree, 2), data.meta.page_bytes);
+        save(&data);
+        unsigned good = readable(&f);
+        ss_check_msg(good < SESSIONS && good > SESSIONS / 4, "%s: %u", names[i], good);
+        fixture_end(&f);
+    }
+}
+
+/* A separator that is too high, or too low, sends look-ups to the wrong leaf. */
+SS_TEST(guard, wrong_separator_hides_nothing)
+{
+    static const char *const names[] = { "catalog", "session", "segment", "entity" };
+    for (size_t i = 0; i < 2 * sizeof names / sizeof names[0]; i++) {
+        struct fixture f;
+        struct data data;
+        fill(&f);
+        load(&f, &data);
+        struct ss_page_tree tree = tree_of(&data, names[i / 2]);
+        uint8_t *key = node_of(data_page(&data, tree.root), 2) + 8;
+        size_t at = i / 2 == 0 ? 6 : 7;    /* the last digit but one, or of the session number */
+        key[at] = (uint8_t)(i % 2 == 0 ? key[at] + 1 : key[at] - 1);
+        save(&data);
+        unsigned good = readable(&f);
+        ss_check_msg(good < SESSIONS && good > SESSIONS / 4, "%s: %u", names[i / 2], good);
+        fixture_end(&f);
+    }
+}
+
+/* A key that was moved out of its session is missing there. */
+SS_TEST(guard, key_that_became_another_is_noticed)
+{
+    struct fixture f;
+    struct data data;
+    fill(&f);
+    load(&f, &data);
+    struct ss_page_tree tree = tree_of(&data, "entity");
+    uint8_t *leaf = leaf_of(&data, &tree, 1);
+    node_of(leaf, ss__page_count(leaf) - 1)[8 + 7] ^= 0x40;
+    save(&data);
+    unsigned good = readable(&f);
+    ss_check_msg(good < SESSIONS && good > SESSIONS / 4, "%u", good);
+    fixture_end(&f);
+}
+
+SS_TEST(guard, file_that_was_cut_off_is_no_signal)
+{
+    for (unsigned part = 3; part < 8; part++) {
+        struct fixture f;
+        struct data data;
+        struct ss_store *store;
+        struct ss_failure failure = { 0 };
+        fill(&f);
+        load(&f, &data);
+        data.len = data.len * part / 8;
+        save(&data);
+        if (ss__store_open(&f.options, &store, &f.report, &failure) == 0) {
+            ss__store_close(store);
+            ss_check(readable(&f) < SESSIONS);
+        }
+        fixture_end(&f);
+    }
+}
+
+SS_TEST(guard, value_in_overflow_pages)
+{
+    static const unsigned places[] = { 0, 10, 12 };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct fixture f;
+        struct data data;
+        struct ss_page_node node;
+        struct ss_store_session *session;
+        struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("big"),
+                                     .created_ordinal = 1, .last_ordinal = 1,
+                                     .payload = fixture_payload(ss_str("a"), 1, 9000) };
+        fixture_open(&f);
+        row.type_id = f.entity_type;
+        fixture_publish(&f, "a", 1, 60, 1);
+        fixture_checkpoint(&f, "a", &row, 1, 1);
+        fixture_close(&f);
+        load(&f, &data);
+        uint8_t *main_page = data_page(&data, data.meta.main.root);
+        struct ss_page_tree tree = { 0 };
+        for (size_t k = 0; k < ss__page_count(main_page); k++) {
+            ss__page_node(main_page, true, k, &node);
+            if (ss_str_equal(node.key, ss_str("entity"))) {
+                ss__page_tree(node.data, &tree);
+            }
+        }
+        ss__page_node(data_page(&data, tree.root), true, 0, &node);
+        ss_check(node.overflow);
+        data_page(&data, node.child)[places[i]] ^= 0x40;
+        save(&data);
+        fixture_reopen(&f);
+        session = fixture_session(&f, "a");
+        ss_check(read_entity(f.store, session, ss_str("note"), ss_str("big"), &row) ==
+                 SS_E_CORRUPT);
+        ss__store_put_session(f.store, session);
+        fixture_end(&f);
+    }
+}

@@ -1,0 +1,69 @@
+#include "store/verify.h"
+
+#include "damage.h"
+
+static void fill(struct fixture *f)
+{
+    fixture_open(f);
+    fixture_publish(f, "a", 70, 50, 70);
+    fixture_publish(f, "b", 3, 50, 3);
+    fixture_flush_all(f);
+    fixture_close(f);
+}
+
+static void damage_structure(struct fixture *f)
+{
+    char path[400];
+    uint8_t byte = 0;
+    (void)snprintf(path, sizeof path, "%s/data.mdb", f->shard_dir);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    ss_check(fd >= 0);
+    for (off_t at = 2 * 4096 + 7; pread(fd, &byte, 1, at) == 1; at += 4096) {
+        byte ^= 0x40;    /* the number of every page */
+        ss_check(pwrite(fd, &byte, 1, at) == 1);
+    }
+    ss_check(close(fd) == 0);
+}
+
+SS_TEST(verify, sound_store_opens)
+{
+    struct fixture f;
+    fill(&f);
+    f.options.verify = SS_VERIFY_STRUCTURE;
+    fixture_reopen(&f);
+    fixture_verify(&f, "a", 70, 50);
+    fixture_close(&f);
+    f.options.verify = SS_VERIFY_RECORDS;
+    fixture_reopen(&f);
+    fixture_verify(&f, "b", 3, 50);
+    fixture_end(&f);
+}
+
+SS_TEST(verify, damaged_structure_is_refused_with_place_and_remedy)
+{
+    struct fixture f;
+    struct ss_failure failure = { 0 };
+    struct ss_store *store;
+    fill(&f);
+    damage_structure(&f);
+    for (int verify = SS_VERIFY_NONE; verify <= SS_VERIFY_RECORDS; verify++) {
+        f.options.verify = (enum ss_verify)verify;
+        failure.code = 0;
+        ss_check(ss__store_open(&f.options, &store, &f.report, &failure) == SS_E_CORRUPT);
+        ss_check_msg(strstr(failure.text, "shard 0000 is damaged (data.mdb page ") != NULL, "%s",
+                     failure.text);
+        ss_check_msg(strstr(failure.text, "ssctl store restored") != NULL, "%s", failure.text);
+    }
+    fixture_end(&f);
+}
+
+SS_TEST(verify, damage_of_values_is_logged_and_serves)
+{
+    struct fixture f;
+    fill(&f);
+    fixture_flip(&f, SS_DB_SEGMENT, 0, 10);
+    f.options.verify = SS_VERIFY_RECORDS;
+    fixture_reopen(&f);
+    fixture_verify(&f, "b", 3, 50);
+    fixture_end(&f);
+}
