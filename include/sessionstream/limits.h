@@ -52,6 +52,17 @@
 #define SS_HTTP_HEADER_BYTES_MAX 16384
 #define SS_WS_FRAGMENTS_MAX 4096
 
+/* Work for one connection in one turn of its gateway: a message is a unit and one more for each so
+ * many bytes, a request of HTTP some more. */
+#define SS_TURN_UNITS_MAX 128
+#define SS_TURN_UNITS_MIN 16
+#define SS_TURN_SHARED_UNITS 1024
+#define SS_TURN_UNIT_BYTES 4096
+#define SS_TURN_REQUEST_UNITS 3
+
+/* Of one connection, in the kernel. */
+#define SS_UNSENT_BYTES_MAX (256u << 10)
+
 /* Memory of one gateway that all its connections share. */
 #define SS_HELD_BYTES_MAX (64u << 20)
 #define SS_HELD_SHARES 1024
@@ -236,6 +247,24 @@
     X(WS_FRAGMENTS_MAX, "fragments",                                                              \
       "One websocket message",                                                                    \
       "Each costs time without bringing bytes.")                                                  \
+    X(TURN_UNITS_MAX, "units",                                                                    \
+      "Messages of one connection that its gateway handles in a row; then others are served",     \
+      "Who never stops to send does not hold up the others.")                                     \
+    X(TURN_SHARED_UNITS, "units",                                                                 \
+      "Messages of all connections after which each gets SS_TURN_UNITS_MIN in a row",             \
+      "Many who never stop to send do not hold up the others.")                                   \
+    X(TURN_UNITS_MIN, "units",                                                                    \
+      "Messages of one connection in a row when many send",                                       \
+      "As SS_TURN_SHARED_UNITS.")                                                                 \
+    X(TURN_UNIT_BYTES, "bytes",                                                                   \
+      "Of a message, which make one unit more",                                                   \
+      "As SS_TURN_UNITS_MAX.")                                                                    \
+    X(TURN_REQUEST_UNITS, "units",                                                                \
+      "More for an HTTP request than for a message",                                              \
+      "As SS_TURN_UNITS_MAX.")                                                                    \
+    X(UNSENT_BYTES_MAX, "bytes",                                                                  \
+      "Of one connection that the kernel may hold without having sent them",                      \
+      "Its buffers grow to megabytes for a client that reads nothing.")                           \
     X(HELD_BYTES_MAX, "bytes",                                                                    \
       "Read by one gateway and not looked at yet",                                                \
       "The number of connections times the limits of one must not add up.")                       \

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -128,6 +129,9 @@ void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason)
     if (!ss__conn_is_open(conn)) {
         return;
     }
+    if (conn->pause == 0) {
+        conn->paused_ms = (uint32_t)ss__gateway_now_ms(conn->gateway);
+    }
     conn->pause |= (uint8_t)reason;
     ss__list_remove(&conn->waiting);
     if ((conn->pause & SS_PAUSE_PRESSED) != 0) {
@@ -151,6 +155,40 @@ void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason)
     } else if (reason == SS_PAUSE_PRESSED) {
         ss__list_remove(&conn->waiting);
     }
+}
+
+void ss__conn_spend(struct ss_conn *conn, size_t units)
+{
+    uint32_t now = (uint32_t)ss__gateway_now_ms(conn->gateway);
+    struct ss_gateway *gateway = conn->gateway;
+    size_t spent = conn->turn_ms == now ? conn->turn_spent : 0;
+    spent = spent + units < SS_TURN_UNITS_MAX ? spent + units : SS_TURN_UNITS_MAX;
+    conn->turn_ms = now;
+    conn->turn_spent = (uint16_t)spent;
+    gateway->turn_spent = gateway->turn_ms == now ? gateway->turn_spent + units : units;
+    gateway->turn_ms = now;
+    bool many = gateway->turn_spent > SS_TURN_SHARED_UNITS;
+    if (spent >= (many ? SS_TURN_UNITS_MIN : SS_TURN_UNITS_MAX) && ss__conn_is_open(conn)) {
+        ss__conn_pause(conn, SS_PAUSE_TURN);
+        /* Not at once: a timer without delay would run again before the sockets of others. */
+        ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway) + 1);
+    }
+}
+
+void ss__conn_begin_turn(struct ss_conn *conn)
+{
+    if ((conn->pause & SS_PAUSE_TURN) != 0) {
+        conn->turn_spent = 0;
+        ss__conn_unpause(conn, SS_PAUSE_TURN);
+    }
+}
+
+bool ss__conn_has_unread(const struct ss_conn *conn)
+{
+    uv_os_fd_t fd;
+    int bytes = 0;
+    return uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0 &&
+           ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len)

@@ -47,7 +47,8 @@ enum ss_conn_pause {
     SS_PAUSE_ANSWER = 2,      /* HTTP: one request at a time */
     SS_PAUSE_PRESSED = 4,     /* the inbox of a shard is nearly full */
     SS_PAUSE_QUEUE = 8,       /* it does not read what we answer */
-    SS_PAUSE_STOPPING = 16
+    SS_PAUSE_STOPPING = 16,
+    SS_PAUSE_TURN = 32        /* it had its share of this turn */
 };
 
 struct ss_subscription {
@@ -102,6 +103,8 @@ struct ss_conn {
     uint32_t generation;
     uint32_t request_bytes;            /* unanswered */
     uint32_t blocked_left;             /* bytes of the blocked write, when last looked at */
+    uint32_t turn_ms;                  /* of which turn_spent is, cut */
+    uint32_t paused_ms;                /* since when it does not read, cut */
     uint16_t requests;                 /* unanswered */
     uint16_t subscriptions_cap;
     uint16_t subscriptions_count;
@@ -109,6 +112,7 @@ struct ss_conn {
     uint16_t deferred_count;
     uint16_t paging_count;
     uint16_t pressed_shard;
+    uint16_t turn_spent;               /* of SS_TURN_UNITS_MAX */
     uint8_t state;                     /* enum ss_conn_state */
     uint8_t pause;                     /* bits of enum ss_conn_pause */
     uint8_t encoding;                  /* enum ss_encoding */
@@ -116,6 +120,7 @@ struct ss_conn {
     bool overflowed;                   /* since the last resync */
     bool blocked;                      /* blocked_write is in flight */
     bool reading;
+    bool glutted;                      /* its last read filled the buffer: next time others first */
     bool failed;                       /* to be closed by the next flush */
     bool ended;                        /* the other side sends nothing more */
     bool timing;                       /* timer waits */
@@ -181,6 +186,16 @@ void ss__conn_fail(struct ss_conn *conn);
 /* Sets or clears reasons not to read. Cleared altogether: the connection becomes resumable. */
 void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason);
 void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason);
+
+/* Counts what was done for its messages in this turn of the loop; over its share it waits for
+ * the next one, so that one that never stops to send leaves the others their time. */
+void ss__conn_spend(struct ss_conn *conn, size_t units);
+
+/* Its next turn has come. */
+void ss__conn_begin_turn(struct ss_conn *conn);
+
+/* True if bytes of the other side wait in the kernel: the silence is ours. A system call. */
+bool ss__conn_has_unread(const struct ss_conn *conn);
 
 /* Looks at the connection at @due_ms (sweep) or earlier. */
 void ss__conn_wake_at(struct ss_conn *conn, uint64_t due_ms);

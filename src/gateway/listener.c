@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <sessionstream/error.h>
+#include <sessionstream/limits.h>
 
 #include "core/log.h"
 #include "gateway/conn.h"
@@ -43,6 +45,9 @@ static int open_bound(const struct addrinfo *address, bool share)
         return -1;
     }
     int on = 1;
+    int unsent = SS_UNSENT_BYTES_MAX;
+    /* Accepted sockets inherit it. Without it clients that read nothing cost more memory. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         (!share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
         bind(fd, address->ai_addr, address->ai_addrlen) == 0) {

@@ -19,10 +19,20 @@ static bool may_read(const struct ss_conn *conn)
     return ss__conn_is_open(conn) && conn->pause == 0 && !conn->failed;
 }
 
+/* A unit of work for so many bytes of pongs. */
+#define REPLY_UNIT_BYTES 64
+
+/* What a message costs. */
+static size_t units_of(size_t len)
+{
+    return 1 + len / SS_TURN_UNIT_BYTES;
+}
+
 static bool on_message(void *ctx, enum ss_ws_opcode opcode, struct ss_str bytes)
 {
     struct reading *reading = ctx;
     reading->conn->in.unfinished_ms = 0;
+    ss__conn_spend(reading->conn, units_of(bytes.len));
     ss__ingress_message(reading->conn, opcode == SS_WS_BINARY, bytes);
     return may_read(reading->conn);
 }
@@ -30,6 +40,7 @@ static bool on_message(void *ctx, enum ss_ws_opcode opcode, struct ss_str bytes)
 static bool on_reply(void *ctx, struct ss_str frames)
 {
     struct reading *reading = ctx;
+    ss__conn_spend(reading->conn, 1 + frames.len / REPLY_UNIT_BYTES);
     ss__conn_send_control(reading->conn, ss__buf_copy(frames.data, frames.len));
     return may_read(reading->conn);
 }
@@ -85,6 +96,7 @@ static size_t feed_http(struct ss_conn *conn, const uint8_t *data, size_t len)
     }
     if (progress == SS_HTTP_DONE) {
         conn->deadline_ms = 0;
+        ss__conn_spend(conn, SS_TURN_REQUEST_UNITS + units_of(consumed));
         ss__routes_request(conn, ss__http_parser_request(parser));
         if (conn->state == SS_CONN_HTTP) {
             ss__http_parser_reset(parser);
@@ -117,7 +129,12 @@ static size_t consume(struct ss_conn *conn, const uint8_t *data, size_t len)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 {
     (void)suggested;
-    const struct ss_conn *conn = handle->data;
+    struct ss_conn *conn = handle->data;
+    if (conn->glutted) {    /* more has come, and will be told of again after the others */
+        conn->glutted = false;
+        *ret_buf = uv_buf_init(NULL, 0);
+        return;
+    }
     *ret_buf = uv_buf_init((char *)conn->gateway->read_buffer,
                            (unsigned)ss__conn_read_share(conn->gateway));
 }
@@ -138,6 +155,9 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     struct ss_conn *conn = stream->data;
     struct ss_gateway *gateway = conn->gateway;
     ss__role_assert(SS_ROLE_GATEWAY, gateway->options.index);
+    if (len == UV_ENOBUFS) {
+        return;
+    }
     if (len < 0) {
         conn->reading = false;
         if (len == UV_EOF) {
@@ -151,6 +171,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     } else if (len > 0) {
         ss__count(&gateway->options.stats->bytes_in, (uint64_t)len);
         conn->heard_ms = ss__gateway_now_ms(gateway);
+        conn->glutted = (size_t)len == buf->len;
         const uint8_t *data = (const uint8_t *)buf->base;
         size_t took = consume(conn, data, (size_t)len);
         if (took < (size_t)len && ss__conn_is_open(conn) &&
@@ -173,8 +194,18 @@ int ss__reader_start(struct ss_conn *conn)
     return 0;
 }
 
+/* The time that we did not listen is not the client's. */
+static void forgive_pause(struct ss_conn *conn)
+{
+    uint32_t paused = (uint32_t)ss__gateway_now_ms(conn->gateway) - conn->paused_ms;
+    if (conn->state == SS_CONN_WEBSOCKET && conn->in.unfinished_ms != 0) {
+        conn->in.unfinished_ms += paused;
+    }
+}
+
 static void resume(struct ss_conn *conn)
 {
+    forgive_pause(conn);
     if (conn->held != NULL) {
         struct ss_held *held = conn->held;
         size_t taken = consume(conn, held->data + held->at, held->len - held->at);

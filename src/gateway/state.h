@@ -64,6 +64,8 @@ struct ss_gateway {
     uint64_t requests;                /* number of the newest request */
     uint64_t held_bytes;
     uint64_t deliveries;              /* frames times followers in this turn */
+    uint64_t turn_spent;              /* units of work for messages (conn.h) in turn_ms */
+    uint32_t turn_ms;
     uint64_t stop_due_ms;             /* second step: when patience ends */
     uint64_t random;                  /* jitter */
     uint64_t observed_count;          /* transport records made so far */

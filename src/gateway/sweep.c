@@ -80,22 +80,35 @@ static uint64_t look_at_http(struct ss_conn *conn, uint64_t now)
         return conn->deadline_ms;
     }
     uint64_t due = conn->heard_ms + timeout;
-    if (now >= due && conn->queue.count == 0) {
+    if (now >= due && conn->queue.count == 0 && !ss__conn_has_unread(conn)) {
         ss__conn_close(conn);
     }
     return now >= due ? now + timeout : due;
 }
 
+static uint64_t unfinished_limit(const struct ss_gateway_options *options)
+{
+    return options->dead_timeout_ms < SS_UNFINISHED_MS ? options->dead_timeout_ms
+                                                       : SS_UNFINISHED_MS;
+}
+
 static uint64_t look_at_silence(struct ss_conn *conn, uint64_t now)
 {
     const struct ss_gateway_options *options = &conn->gateway->options;
-    if (conn->in.unfinished_ms != 0 && now >= conn->in.unfinished_ms + SS_UNFINISHED_MS) {
-        ss__conn_finish_websocket(conn, SS_WS_STATUS_POLICY, "message not finished in time");
-        return UINT64_MAX;
-    }
     uint64_t due = conn->heard_ms + options->dead_timeout_ms;
     if (conn->pause != 0) {
         return now + options->dead_timeout_ms;    /* we do not listen */
+    }
+    if (conn->in.unfinished_ms != 0) {
+        uint64_t end = conn->in.unfinished_ms + unfinished_limit(options);
+        if (now >= end) {
+            ss__conn_finish_websocket(conn, SS_WS_STATUS_POLICY, "message not finished in time");
+            return UINT64_MAX;
+        }
+        due = earlier(due, end);
+    }
+    if (now >= due && ss__conn_has_unread(conn)) {
+        return now + 1;    /* the gateway was late, not the client */
     }
     if (now >= due) {
         close_dead(conn);
@@ -134,6 +147,7 @@ static uint64_t look_at_websocket(struct ss_conn *conn, uint64_t now)
 static void look_at(struct ss_conn *conn, uint64_t now)
 {
     uint64_t due = UINT64_MAX;
+    ss__conn_begin_turn(conn);
     if (conn->state == SS_CONN_HTTP) {
         due = look_at_http(conn, now);
     } else if (conn->state == SS_CONN_WEBSOCKET) {

@@ -4,7 +4,7 @@
 
 #include "gateway/state.h"
 
-/* A client may take so long for one websocket message. */
+/* A client may take so long for one websocket message, and no longer than the dead timeout. */
 #define SS_UNFINISHED_MS 30000
 
 /* The gateway's timer: looks at every connection that is due and plans the next call. */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/hash.h"
+
 #include "ss_test.h"
 
 struct item {
@@ -55,4 +57,64 @@ SS_TEST(map, colliding_hashes_keep_their_own_values)
         ss_check(ss__map_get(&map, 14, ss_str(items[i].key)) == (i == 1 ? NULL : &items[i]));
     }
     ss__map_deinit(&map);
+}
+
+static size_t asked;
+
+static bool counts_matches(const void *value, struct ss_str key)
+{
+    asked++;
+    return item_matches(value, key);
+}
+
+/* Whoever knows the key of the hash can make keys of one hash. They are found in a row, so a
+ * look-up costs as many steps as there are; keys of other hashes are never compared with them. */
+SS_TEST(map, keys_of_one_hash_are_all_found_and_compared_with_no_other)
+{
+    enum { COUNT = 2000, OTHERS = 500 };
+    static struct item items[COUNT + OTHERS];
+    struct ss_map map;
+    ss__map_init(&map, counts_matches);
+    for (int i = 0; i < COUNT + OTHERS; i++) {
+        (void)snprintf(items[i].key, sizeof items[i].key, "key-%d", i);
+        uint64_t hash = i < COUNT ? UINT64_C(0x1234567800000055) : (uint64_t)i << 32 | 0x55;
+        ss_check(ss__map_put(&map, hash, &items[i]) == 0);
+    }
+    for (int i = 0; i < COUNT + OTHERS; i++) {
+        uint64_t hash = i < COUNT ? UINT64_C(0x1234567800000055) : (uint64_t)i << 32 | 0x55;
+        asked = 0;
+        ss_check(ss__map_get(&map, hash, ss_str(items[i].key)) == &items[i]);
+        ss_check_msg(asked <= (i < COUNT ? COUNT : 1), "%zu keys were compared", asked);
+    }
+    for (int i = 0; i < COUNT; i += 2) {
+        ss_check(ss__map_remove(&map, UINT64_C(0x1234567800000055), &items[i]));
+    }
+    for (int i = 1; i < COUNT; i += 2) {
+        ss_check(ss__map_get(&map, UINT64_C(0x1234567800000055), ss_str(items[i].key)) ==
+                 &items[i]);
+    }
+    ss_check(ss__map_get(&map, UINT64_C(0x1234567800000055), ss_str(items[0].key)) == NULL);
+    ss_check(map.count == COUNT / 2 + OTHERS);
+    ss__map_deinit(&map);
+}
+
+/* Names that share their place under a key that can be guessed are spread by the process's own. */
+SS_TEST(map, names_chosen_for_another_key_are_spread)
+{
+    enum { COUNT = 256, PLACES = 1024 };
+    static const struct ss_hash_key guessed;
+    static unsigned in_place[PLACES];
+    char name[32];
+    unsigned found = 0;
+    unsigned fullest = 0;
+    for (unsigned i = 0; found < COUNT; i++) {
+        (void)snprintf(name, sizeof name, "c%u", i);
+        if (ss__hash(&guessed, ss_str(name)) % PLACES == 0) {
+            unsigned place = (unsigned)(ss__map_hash(ss_str(name)) % PLACES);
+            in_place[place]++;
+            fullest = in_place[place] > fullest ? in_place[place] : fullest;
+            found++;
+        }
+    }
+    ss_check_msg(fullest < 16, "%u of %d names share a place", fullest, COUNT);
 }

@@ -1,6 +1,9 @@
-/* What a connection may read before it has to wait. The rest of conn.c is seen through sockets, in
+/* What a connection may read before it has to wait, and its turns. The rest of conn.c is seen through sockets, in
  * the other files of this folder. */
 #include "gateway/conn.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <sessionstream/limits.h>
 
@@ -21,4 +24,95 @@ SS_TEST(conn, what_waiting_connections_have_read_always_finds_room)
         ss_check(gateway.held_bytes <= SS_HELD_BYTES_MAX + floor_reads * SS_READ_BYTES_MIN);
     }
     ss_check(floor_reads > 0 && gateway.held_bytes > SS_HELD_BYTES_MAX);
+}
+
+/* ---- turns ---- */
+
+/* A gateway and connections without sockets: only what turns look at. */
+static struct ss_gateway turning;
+
+static void init_turning(struct ss_conn *conns, unsigned count)
+{
+    turning = (struct ss_gateway){ .armed_ms = 0 };    /* its timer is due already */
+    ss_check(uv_loop_init(&turning.loop.uv) == 0);
+    ss__list_init(&turning.resumable);
+    ss__list_init(&turning.pressed);
+    ss__timers_init(&turning.timers, ss__gateway_now_ms(&turning));
+    for (unsigned i = 0; i < count; i++) {
+        conns[i] = (struct ss_conn){ .gateway = &turning, .state = SS_CONN_WEBSOCKET };
+        ss__list_init(&conns[i].waiting);
+    }
+}
+
+static void deinit_turning(struct ss_conn *conns, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (conns[i].timing) {
+            ss__timers_cancel(&turning.timers, &conns[i].timer);
+        }
+        ss__list_remove(&conns[i].waiting);
+    }
+    ss_check(uv_loop_close(&turning.loop.uv) == 0);
+}
+
+SS_TEST(conn, one_that_never_stops_to_send_waits_for_its_next_turn)
+{
+    static struct ss_conn conn;
+    init_turning(&conn, 1);
+    ss__conn_spend(&conn, SS_TURN_UNITS_MAX - 1);
+    ss_check(conn.pause == 0);
+    ss__conn_spend(&conn, 1);
+    ss_check(conn.pause == SS_PAUSE_TURN);
+    ss_check_msg(conn.timing && conn.timer.due_ms > ss__gateway_now_ms(&turning),
+                 "others are served before it");
+    ss__conn_begin_turn(&conn);
+    ss_check(conn.pause == 0 && turning.resumable.next == &conn.waiting);
+    ss__conn_spend(&conn, SS_TURN_UNITS_MAX - 1);
+    ss_check(conn.pause == 0);
+    deinit_turning(&conn, 1);
+}
+
+SS_TEST(conn, what_was_spent_in_an_earlier_turn_counts_no_more)
+{
+    static struct ss_conn conn;
+    init_turning(&conn, 1);
+    ss__conn_spend(&conn, SS_TURN_UNITS_MAX - 1);
+    conn.turn_ms--;    /* as if it was a millisecond ago */
+    turning.turn_ms--;
+    ss__conn_spend(&conn, SS_TURN_UNITS_MAX - 1);
+    ss_check(conn.pause == 0);
+    deinit_turning(&conn, 1);
+}
+
+SS_TEST(conn, where_many_send_each_gets_little_in_a_row)
+{
+    enum { COUNT = SS_TURN_SHARED_UNITS / (SS_TURN_UNITS_MAX - 1) + 2 };
+    static struct ss_conn conns[COUNT];
+    init_turning(conns, COUNT);
+    for (unsigned i = 0; i + 1 < COUNT; i++) {
+        ss__conn_spend(&conns[i], SS_TURN_UNITS_MAX - 1);
+    }
+    ss_check(conns[0].pause == 0 && turning.turn_spent > SS_TURN_SHARED_UNITS);
+    ss__conn_spend(&conns[COUNT - 1], SS_TURN_UNITS_MIN - 1);
+    ss_check_msg(conns[COUNT - 1].pause == 0, "a quiet one among them is not held up");
+    ss__conn_spend(&conns[COUNT - 1], 1);
+    ss_check(conns[COUNT - 1].pause == SS_PAUSE_TURN);
+    deinit_turning(conns, COUNT);
+}
+
+SS_TEST(conn, bytes_that_wait_in_the_kernel_are_seen)
+{
+    static struct ss_conn conn;
+    uv_loop_t loop;
+    int fds[2];
+    ss_check(uv_loop_init(&loop) == 0);
+    ss_check(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+    ss_check(uv_tcp_init(&loop, &conn.tcp) == 0 && uv_tcp_open(&conn.tcp, fds[0]) == 0);
+    ss_check(!ss__conn_has_unread(&conn));
+    ss_check(write(fds[1], "x", 1) == 1);
+    ss_check(ss__conn_has_unread(&conn));
+    uv_close((uv_handle_t *)&conn.tcp, NULL);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);    /* nothing but the close is left */
+    ss_check(uv_loop_close(&loop) == 0);
+    (void)close(fds[1]);
 }

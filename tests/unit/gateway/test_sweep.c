@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <sessionstream/limits.h>
+
 #include "ss_test.h"
 
 #define QUEUE_BYTES (64u << 10)
@@ -283,6 +285,48 @@ SS_TEST(sweep, a_silent_client_is_closed_and_one_that_answers_pings_is_not)
     ss_check(atomic_load(&fixture.stats.websockets) == 1);
     ws_test_close(&silent);
     ws_test_close(&idle);
+    fixture_close(&fixture);
+}
+
+/* It has the dead timeout, however steadily its bytes come. */
+SS_TEST(sweep, a_message_that_trickles_in_is_ended)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    static const uint8_t begin[] = { 0x01, 0x81, 0, 0, 0, 0, 'x' };    /* text, more follows */
+    static const uint8_t more[] = { 0x00, 0x81, 0, 0, 0, 0, 'x' };
+    fixture_prepare(&fixture);
+    fixture.options.dead_timeout_ms = 300;
+    fixture.options.ping_interval_ms = 60;
+    fixture_start(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    ws_test_send_raw(&client, begin, sizeof begin);
+    uint64_t began = ws_test_now_ms();
+    while (atomic_load(&fixture.stats.websockets) > 0) {
+        struct pollfd wait = { .fd = -1 };
+        ss_check_msg(ws_test_now_ms() < began + SS_TEST_DEADLINE_MS, "it is not ended");
+        (void)send(client.fd, more, sizeof more, MSG_NOSIGNAL);    /* it may be over */
+        (void)poll(&wait, 1, 10);
+    }
+    ss_check(ws_test_now_ms() >= began + 250);
+    ss_check(atomic_load(&fixture.stats.dead_clients) == 0);    /* it was not silent */
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(sweep, the_kernel_holds_little_for_a_client_that_never_reads)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_slow(&fixture, &client);
+    struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
+    for (uint64_t ordinal = 2; ordinal <= FRAMES; ordinal++) {
+        post_big_frame(&fixture, handle, ordinal);
+    }
+    await_empty_inbox(&fixture);
+    uint64_t out = atomic_load(&fixture.stats.bytes_out);
+    ss_check_msg(out < 3 * SS_UNSENT_BYTES_MAX, "the kernel took %lu bytes", (unsigned long)out);
+    ws_test_close(&client);
     fixture_close(&fixture);
 }
 

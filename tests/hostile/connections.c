@@ -1,0 +1,201 @@
+/* Peers that hold connections and say little. */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "scenarios.h"
+
+#define HANDSHAKE_MS 500      /* --handshake-timeout of these scenarios */
+
+/* An idle connection: its object, its place in tables, what the allocator adds. */
+#define CONNECTION_BYTES 4096
+
+static const char post[] = "POST /v1/sessions/slow/commands/BenchPublish HTTP/1.1\r\nHost: x\r\n"
+                           "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{";
+static const char head[] = "GET /v1/ws HTTP/1.1\r\nHost: x\r\nX: ";
+static const char import[] = "POST /v1/sessions/slow/import HTTP/1.1\r\nHost: x\r\n"
+                             "Content-Type: application/x-ndjson\r\n"
+                             "Content-Length: 500000\r\n\r\n{";
+
+/* Connects them, 2,000 a second, and sends the first @len bytes of @text on each. */
+static void connect_all(struct stage *stage, uint32_t count, const char *text, size_t len)
+{
+    stage_crowd(stage, count);
+    stage->rss_bound = 8 * MIB + (uint64_t)count * CONNECTION_BYTES;
+    while (stage->peer_count < count) {
+        uint32_t due = (uint32_t)((double)(now_ns() - stage->began_ns) / 1e9 * 2000) + 1;
+        while (stage->peer_count < count && stage->peer_count < due) {
+            struct peer *peer = stage_connect(stage, 0);
+            if (peer == NULL) {
+                return;
+            }
+            (void)peer_send(peer, text, len);
+        }
+        stage_poll(stage, 0);
+        (void)poll(NULL, 0, 10);
+    }
+    stage->operations = stage->peer_count;
+    stage->operation = "connections";
+}
+
+void silent_connections(struct stage *stage)
+{
+    stage_begin(stage);
+    connect_all(stage, settings_count(stage->settings, 4000), "", 0);
+    (void)stage_await_ends(stage, HANDSHAKE_MS);
+    stage_expect_ends(stage, 0, 0, HANDSHAKE_MS);
+}
+
+/* Each sends the first bytes of @text at once, then one more every 100 ms, for ever. */
+static void trickle(struct stage *stage, const char *text, size_t at_once, const char *more)
+{
+    uint32_t count = settings_count(stage->settings, 1000);
+    stage_begin(stage);
+    connect_all(stage, count, text, at_once);
+    stage->rss_bound += (uint64_t)count * 16384;    /* a head may have so much */
+    uint64_t next = now_ns();
+    uint64_t until = next + (uint64_t)(HANDSHAKE_MS + stage->settings->patience_ms) * 1000000;
+    for (bool left = true; left && now_ns() < until;) {
+        left = false;
+        stage_poll(stage, 10);
+        bool due = now_ns() >= next;
+        next += due ? 100000000 : 0;
+        for (uint32_t i = 0; i < stage->peer_count; i++) {
+            left = left || !stage->peers[i].ended;
+            if (due && !stage->peers[i].ended) {
+                stage->operations += peer_send(&stage->peers[i], more, 1);
+            }
+        }
+    }
+    stage->operation = "connections, and bytes one at a time";
+    (void)stage_await_ends(stage, 0);
+    stage_expect_ends(stage, 408, 0, HANDSHAKE_MS);
+    stage_expect(stage, strcmp(stage->peers[0].code, "timeout") == 0,
+                 "the answer has the code \"%s\"", stage->peers[0].code);
+}
+
+void slow_headers(struct stage *stage)
+{
+    trickle(stage, head, sizeof head - 1, "y");
+}
+
+void slow_bodies(struct stage *stage)
+{
+    trickle(stage, post, sizeof post - 1, " ");
+}
+
+void slow_imports(struct stage *stage)
+{
+    trickle(stage, import, sizeof import - 1, " ");
+}
+
+/* All but the last byte of the handshake; what follows is thrown away unread. */
+void endless_handshakes(struct stage *stage)
+{
+    uint32_t count = settings_count(stage->settings, 4000);
+    stage_begin(stage);
+    connect_all(stage, count, upgrade_request, strlen(upgrade_request) - 1);
+    stage->rss_bound += (uint64_t)count * 4096;
+    (void)stage_await_ends(stage, HANDSHAKE_MS);
+    stage_expect_ends(stage, 408, 0, HANDSHAKE_MS);
+}
+
+/* Their machines vanish while they follow a session that is busy: no end, no reset, no
+ * acknowledgement. Only silence tells. */
+void half_open_peers(struct stage *stage)
+{
+    uint32_t count = settings_count(stage->settings, 200);
+    double dead = daemon_metric(&stage->daemon, "sessionstream_dead_clients_total", "");
+    stage_crowd(stage, count);
+    stage_begin(stage);
+    for (uint32_t i = 0; i < count; i++) {
+        struct peer *peer = stage_upgrade(stage, 0);
+        if (peer == NULL || !peer_send_text(peer, "{\"subscribe\":{\"sessionId\":\"busy\"}}")) {
+            return;
+        }
+    }
+    bool vanished = true;
+    for (uint32_t i = 0; i < count; i++) {
+        vanished = vanished && peer_vanish(&stage->peers[i]);
+    }
+    stage_expect(stage, vanished, "a socket cannot be made to drop what arrives");
+    stage->operations = count;
+    stage->operation = "peers without a machine";
+    stage->rss_bound = 8 * MIB + count * (64 * 1024 + 16384);    /* --client-queue each */
+    /* The pairs' four connections are left. */
+    (void)stage_await_metric(stage, "sessionstream_websockets", "", 4);
+    double now = daemon_metric(&stage->daemon, "sessionstream_dead_clients_total", "");
+    stage_expect(stage, now - dead == count, "%g of %u were closed for silence", now - dead,
+                 count);
+}
+
+/* The server has ended the connection; they keep their side open for ever. */
+void close_wait_holders(struct stage *stage)
+{
+    uint32_t count = settings_count(stage->settings, 3000);
+    stage_begin(stage);
+    connect_all(stage, count, "nonsense\r\n\r\n", 12);
+    (void)stage_await_ends(stage, 0);
+    stage_expect_ends(stage, 400, 0, 0);
+    /* Not one of them has closed, and the server has forgotten them all. */
+    (void)stage_await_metric(stage, "sessionstream_connections", "", 6);
+}
+
+/* They end their own side at once and wait for the server to end the other. */
+void half_closed_peers(struct stage *stage)
+{
+    uint32_t count = settings_count(stage->settings, 500);
+    stage_begin(stage);
+    connect_all(stage, count, "GET /hea", 8);
+    for (uint32_t i = 0; i < stage->peer_count; i++) {
+        (void)shutdown(stage->peers[i].fd, SHUT_WR);
+    }
+    (void)stage_await_ends(stage, 0);
+    (void)stage_await_metric(stage, "sessionstream_connections", "", 6);
+}
+
+/* Connects and leaves, 2,000 times a second: half of them with a reset. */
+void connection_churn(struct stage *stage)
+{
+    struct peer peer;
+    stage->operation = "connections";
+    stage->rss_bound = 16 * MIB;
+    stage_begin(stage);
+    while (!stage_over(stage)) {
+        for (uint32_t due = stage_due(stage, 2000); due > 0; due--) {
+            bool good = peer_connect(&peer, stage->daemon.port, 0);
+            if (stage->operations % 3 == 1) {
+                (void)peer_send(&peer, upgrade_request, strlen(upgrade_request));
+            }
+            peer_close(&peer, stage->operations % 2 == 0);
+            stage->operations++;
+            stage_expect(stage, good, "connection %llu failed",
+                         (unsigned long long)stage->operations);
+            if (!good) {
+                return;
+            }
+        }
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+/* More connections than --connections allows: the rest is turned away and told to come again. */
+void too_many_connections(struct stage *stage)
+{
+    uint32_t refused = 0;
+    uint32_t count = 400;
+    stage_begin(stage);
+    connect_all(stage, count, "", 0);
+    uint64_t until = now_ns() + (uint64_t)stage->settings->patience_ms * 1000000;
+    while (refused < count - 196 && now_ns() < until) {    /* the pairs have four */
+        stage_poll(stage, 10);
+        refused = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            refused += stage->peers[i].ended && stage->peers[i].status == 503 &&
+                       strstr(stage->peers[i].head, "Retry-After: ") != NULL;
+        }
+    }
+    stage_expect(stage, refused == count - 196, "%u of %u were refused with 503, not %u", refused,
+                 count, count - 196);
+}

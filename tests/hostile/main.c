@@ -1,0 +1,176 @@
+/* hostile - clients that mean harm, and what becomes of the others. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "scenarios.h"
+
+#define SHORT "--handshake-timeout", "500ms", "--ping-interval", "700ms", "--dead-timeout", "3s"
+#define PATIENT "--ping-interval", "2s", "--dead-timeout", "10s", "--app-option", "entities=16"
+#define SLOW SHORT, "--client-queue", "64KiB"
+
+static const struct scenario scenarios[] = {
+    { "silent", "connections that say nothing", { SHORT }, silent_connections, 0, false },
+    { "slow-headers", "a byte of a header every 100 ms", { SHORT }, slow_headers, 0, false },
+    { "slow-bodies", "a byte of a command every 100 ms", { SHORT }, slow_bodies, 0, false },
+    { "slow-imports", "a byte of an import every 100 ms", { SHORT }, slow_imports, 0, false },
+    { "endless-handshakes", "handshakes without their last byte", { SHORT },
+      endless_handshakes, 0, false },
+    { "half-open", "peers whose machine is gone", { SLOW }, half_open_peers, 1000, false },
+    { "close-wait", "peers that never close what the server has closed", { SHORT },
+      close_wait_holders, 0, false },
+    { "half-closed", "peers that end their side in the middle of a line", { SHORT },
+      half_closed_peers, 0, false },
+    { "connection-churn", "connections that come and go", { SHORT }, connection_churn, 0, false },
+    { "too-many", "more connections than are allowed", { "--connections", "200" },
+      too_many_connections, 0, false },
+    { "tiny-fragments", "messages of a million fragments", { SHORT }, tiny_fragments, 0, false },
+    { "endless-message", "messages that grow without end", { SHORT }, endless_message, 0, false },
+    { "trickled-message", "a byte of a message every 100 ms", { SHORT }, trickled_message, 0, false },
+    { "huge-lengths", "frames that announce up to 2^63 bytes", { SHORT }, huge_lengths, 0, false },
+    { "ping-flood", "pings without pause", { SHORT }, ping_flood, 0, false },
+    { "unread-pongs", "pings whose pongs nobody reads", { SLOW }, unread_pongs, 0, false },
+    { "unread-json-pongs", "the same of the protocol's own pings", { SLOW }, unread_json_pongs, 0, false },
+    { "wrong-frames", "frames that are wrong, without pause", { SHORT }, wrong_submits, 0, false },
+    { "unread-errors", "the same, and nobody reads the answers", { SLOW }, unread_errors, 0, false },
+    { "never-reads", "followers of a busy session that never read", { SLOW }, never_reads,
+      20000, false },
+    { "byte-a-second", "followers that read a byte a second, or a little more", { SLOW },
+      byte_a_second, 20000, false },
+    { "snapshot-hoarders", "snapshots of big sessions that nobody reads",
+      { PATIENT }, snapshot_hoarders, 0, false },
+    { "http-hoarders", "the same over HTTP", { PATIENT },
+      http_hoarders, 0, false },
+    { "page-abandoners", "snapshots in pages, left after the first",
+      { SLOW, "--app-option", "entities=1000" }, page_abandoners, 0, false },
+    { "subscribe-churn", "10,000 subscribes and unsubscribes a second", { SHORT },
+      subscribe_churn, 0, false },
+    { "subscribe-flood", "100,000 of them a second", { SHORT }, subscribe_churn, 0, true },
+    { "million-sessions", "subscribes to ever new sessions",
+      { SHORT, "--session-cache", "16MiB" }, million_sessions, 0, false },
+    { "million-published", "events of ever new sessions",
+      { SHORT, "--session-cache", "16MiB" }, million_published, 0, false },
+    { "colliding-ids", "session ids chosen to collide", { SHORT }, colliding_sessions, 0, false },
+    { "million-keys", "commands with ever new idempotency keys", { SHORT }, million_keys, 0, false },
+    { "random-http", "random bytes in place of requests", { SHORT }, random_http, 0, false },
+    { "random-frames", "random bytes behind a handshake", { SHORT }, random_frames, 0, false },
+    { "cut-frames", "frames cut anywhere", { SHORT }, cut_frames, 0, false },
+    { "pipelined", "requests without waiting for answers", { SHORT }, pipelined_requests, 0, false },
+    { "unread-pipeline", "the same, and nobody reads the answers", { SLOW }, unread_pipeline, 0, false },
+};
+
+/* Exit statuses of the processes that run one scenario begin here: others are not ours. */
+#define RESULT_STATUS 40
+
+/* Groups by their first scenario. */
+static const struct {
+    const char *name;
+    const char *first;
+} groups[] = {
+    { "connections", "silent" }, { "frames", "tiny-fragments" }, { "readers", "never-reads" },
+    { "sessions", "subscribe-churn" }, { "malformed", "random-http" },
+};
+
+#define GROUP_COUNT (sizeof groups / sizeof *groups)
+
+#define SCENARIO_COUNT (sizeof scenarios / sizeof *scenarios)
+
+static const char *group_of(size_t scenario)
+{
+    const char *group = "";
+    for (size_t i = 0; i <= scenario; i++) {
+        for (size_t g = 0; g < GROUP_COUNT; g++) {
+            group = strcmp(groups[g].first, scenarios[i].name) == 0 ? groups[g].name : group;
+        }
+    }
+    return group;
+}
+
+static void list(void)
+{
+    for (size_t i = 0; i < SCENARIO_COUNT; i++) {
+        (void)printf("%-12s %-20s %s\n", group_of(i), scenarios[i].name, scenarios[i].what);
+    }
+    (void)printf("%-12s %-20s %s\n", "", "overload", "three times what the shards can take");
+    (void)printf("%-12s %-20s %s\n", "", "storm", "all connections drop and come back at once");
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);    /* too few shows when connecting */
+    }
+}
+
+/* Each in a process of its own, so that none leaves anything to the next. */
+static enum stage_result run_apart(const struct scenario *scenario, const struct settings *settings)
+{
+    int status = 0;
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        exit((int)stage_run(scenario, settings) + RESULT_STATUS);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        return STAGE_BAD;
+    }
+    int result = WIFEXITED(status) ? WEXITSTATUS(status) - RESULT_STATUS : -1;
+    if (result < STAGE_GOOD || result > STAGE_SLOW) {
+        (void)printf("  FAILED  %s ended with status %d\n", scenario->name, status);
+        return STAGE_BAD;
+    }
+    return (enum stage_result)result;
+}
+
+/* A ratio says something of a quiet machine only: what is too slow gets another chance. */
+static bool holds(const struct scenario *scenario, const struct settings *settings)
+{
+    enum stage_result result = run_apart(scenario, settings);
+    for (uint32_t i = 0; i < settings->repeats && result == STAGE_SLOW; i++) {
+        result = run_apart(scenario, settings);
+    }
+    return result == STAGE_GOOD;
+}
+
+static bool is_wanted(const struct settings *settings, const char *group, const char *name)
+{
+    return (settings->scenario == NULL || strcmp(settings->scenario, name) == 0) &&
+           (settings->group == NULL || strcmp(settings->group, group) == 0);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    unsigned ran = 0;
+    unsigned failed = 0;
+    settings_read(argc, argv, &settings);
+    if (settings.list) {
+        list();
+        return 0;
+    }
+    raise_file_limit();
+    if (settings.scenario != NULL && strcmp(settings.scenario, "overload") == 0) {
+        return overload_run(&settings) ? 0 : 1;
+    }
+    if (settings.scenario != NULL && strcmp(settings.scenario, "storm") == 0) {
+        return storm_run(&settings) ? 0 : 1;
+    }
+    stage_print_header();
+    for (size_t i = 0; i < SCENARIO_COUNT; i++) {
+        if (is_wanted(&settings, group_of(i), scenarios[i].name)) {
+            ran++;
+            failed += !holds(&scenarios[i], &settings);
+        }
+    }
+    if (ran == 0) {
+        (void)fprintf(stderr, "hostile: there is no such scenario or group; see --list\n");
+        return 2;
+    }
+    (void)printf("%u scenarios, %u failed\n", ran, failed);
+    return failed == 0 ? 0 : 1;
+}

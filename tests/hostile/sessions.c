@@ -1,0 +1,173 @@
+/* Names that strangers choose, more of them than anybody needs. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hash.h"
+#include "scenarios.h"
+
+#define CONNECTIONS 16
+
+/* Sends frames that @write makes, one for each operation that is due and at least so many, over a
+ * few connections whose answers are read. */
+static void stream(struct stage *stage, double rate, uint64_t least,
+                   void (*write)(struct ss_bytes *out, uint64_t number))
+{
+    struct ss_bytes out = { .max = SIZE_MAX };
+    stage_crowd(stage, CONNECTIONS);
+    while (stage->peer_count < CONNECTIONS && stage_upgrade(stage, 0) != NULL) {
+    }
+    stage_begin(stage);
+    uint32_t turn = 0;
+    while (!stage_over(stage) || stage->operations < least) {
+        uint32_t due = stage_due(stage, rate);
+        for (; due > 0; turn++) {
+            struct peer *peer = &stage->peers[turn % stage->peer_count];
+            ss__bytes_clear(&out);
+            uint32_t part = due < 64 ? due : 64;
+            for (uint32_t i = 0; i < part; i++) {
+                write(&out, stage->operations++);
+            }
+            due -= part;
+            if (!peer_send_all(peer, out.data, out.len)) {
+                stage_expect(stage, false, "an offender was cut off");
+                stage->ended_ns = now_ns();
+                ss__bytes_deinit(&out);
+                return;
+            }
+            stage_poll(stage, 0);
+        }
+        stage_poll(stage, 1);
+    }
+    stage->ended_ns = now_ns();
+    ss__bytes_deinit(&out);
+    frame_release();
+}
+
+static uint64_t errors_of(const struct stage *stage)
+{
+    uint64_t errors = 0;
+    for (uint32_t i = 0; i < stage->peer_count; i++) {
+        errors += stage->peers[i].errors;
+    }
+    return errors;
+}
+
+/* In turn, to the session that others use and to their own. */
+static void write_churn(struct ss_bytes *out, uint64_t number)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "{\"%s\":{\"sessionId\":\"%s\"}}",
+                   number % 2 == 0 ? "subscribe" : "unsubscribe",
+                   number / 2 % 2 == 0 ? "busy" : "churned");
+    frame_text(out, text);
+}
+
+void subscribe_churn(struct stage *stage)
+{
+    stage->operation = "subscribes and unsubscribes";
+    double rate = stage->scenario->ratio_free ? 100000 : 10000;
+    stream(stage, rate, 0, write_churn);
+    stage_expect(stage, errors_of(stage) == 0, "%llu errors were answered",
+                 (unsigned long long)errors_of(stage));
+}
+
+static void write_distinct(struct ss_bytes *out, uint64_t number)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "{\"%s\":{\"sessionId\":\"distinct-%llu\"}}",
+                   number % 2 == 0 ? "subscribe" : "unsubscribe",
+                   (unsigned long long)number / 2);
+    frame_text(out, text);
+}
+
+/* Sessions that nobody has published to cost nothing once nobody follows them. */
+void million_sessions(struct stage *stage)
+{
+    stage->operation = "subscribes and unsubscribes, each pair another session";
+    stage->rss_bound = (2 * 16 + 32) * MIB;    /* --session-cache of two shards */
+    stream(stage, 20000, 0, write_distinct);
+}
+
+static void write_published(struct ss_bytes *out, uint64_t number)
+{
+    char session[32];
+    (void)snprintf(session, sizeof session, "published-%llu", (unsigned long long)number);
+    frame_submit(out, session, number + 1, 30, 0);
+}
+
+/* Sessions that hold one event each: handles of at most twice SS_SESSIONS_HELD_MAX a shard stay. */
+void million_published(struct stage *stage)
+{
+    stage->operation = "events, each of another session";
+    stage->rss_bound = UINT64_MAX;
+    stream(stage, 5000, 0, write_published);
+    uint64_t held = stage->operations < 4 * 131072 ? stage->operations : 4 * 131072;
+    stage->rss_bound = (2 * 16 * 5 / 4 + 64) * MIB + held * 1024;
+}
+
+static struct {
+    char names[1000][24];
+    uint32_t count;
+} colliding;
+
+/* Ids that lie in one place of a table and on one shard, if the hash had a key that can be
+ * guessed: one of zeros, or none. */
+static void find_colliding(uint32_t wanted)
+{
+    static const struct ss_hash_key zeros;
+    for (uint64_t number = 0; colliding.count < wanted; number++) {
+        char *name = colliding.names[colliding.count];
+        int len = snprintf(name, sizeof *colliding.names, "c%llu", (unsigned long long)number);
+        struct ss_str id = ss_str_of(name, (size_t)len);
+        uint64_t hash = colliding.count % 2 == 0 ? ss__hash(&zeros, id)
+                                                 : ss__checksum(name, (size_t)len);
+        if ((hash & 0x3ff) == 0x155 && hash >> 63 == 0) {
+            colliding.count++;
+        }
+    }
+}
+
+static void write_colliding(struct ss_bytes *out, uint64_t number)
+{
+    frame_submit(out, colliding.names[number % colliding.count], number + 1, 30, 0);
+}
+
+void colliding_sessions(struct stage *stage)
+{
+    find_colliding(settings_count(stage->settings, 1000) < 200
+                       ? 200 : sizeof colliding.names / sizeof *colliding.names);
+    double sessions = daemon_metric(&stage->daemon, "sessionstream_sessions_in_memory",
+                                    "shard=\"0\"");
+    stage->operation = "events of sessions whose ids collide under a known key";
+    stream(stage, 3000, colliding.count, write_colliding);
+    (void)stage_await_metric(stage, "sessionstream_inbox_messages", "shard", 0);
+    double own = daemon_metric(&stage->daemon, "sessionstream_sessions_in_memory",
+                               "shard=\"0\"") - sessions;
+    double share = own / colliding.count;
+    stage_expect(stage, share > 0.3 && share < 0.7, "a shard of two got %.0f of %u sessions", own,
+                 colliding.count);
+}
+
+static void write_keyed(struct ss_bytes *out, uint64_t number)
+{
+    char text[400];
+    (void)snprintf(text, sizeof text, "{\"submit\":{\"sessionId\":\"keyed-%llu\",\"name\":"
+                   "\"BenchPublish\",\"idempotencyKey\":\"key-%llu\",\"payload\":{\"@type\":"
+                   "\"type.googleapis.com/sessionstream.apps.bench.v1.BenchPublishCommand\"}}}",
+                   (unsigned long long)number % 50, (unsigned long long)number);
+    frame_text(out, text);
+}
+
+/* Commands with a new key each, to 50 sessions: the oldest results go, of their own sessions. */
+void million_keys(struct stage *stage)
+{
+    stage->operation = "commands with a key, each another";
+    stage->rss_bound = (2 * 64 + 64) * MIB;    /* SS_SHARD_KEYS_BYTES_MAX of two shards */
+    stream(stage, 5000, 0, write_keyed);
+    double keys = daemon_metric(&stage->daemon, "sessionstream_idempotency_keys", "");
+    double bytes = daemon_metric(&stage->daemon, "sessionstream_idempotency_keys_bytes", "");
+    stage_expect(stage, keys > 0 && keys <= 50 * 1024 && bytes <= 50.0 * (512 << 10),
+                 "%g results are kept in %g bytes", keys, bytes);
+}
