@@ -55,8 +55,12 @@ static int read_bytes(const struct guard *guard, uint64_t number, size_t len, ui
         if (got < 0 && errno == EINTR) {
             continue;
         }
-        if (got <= 0) {
-            return report(guard, number, got < 0 ? strerror(errno) : "the file ends before it");
+        if (got < 0) {
+            (void)report(guard, number, strerror(errno));
+            return SS_E_STOREIO;    /* of the disk; what is there may be sound */
+        }
+        if (got == 0) {
+            return report(guard, number, "the file ends before it");
         }
         done += (size_t)got;
     }
