@@ -5,7 +5,7 @@
 #include "core/contract.h"
 #include "core/hash.h"
 #include "shard/desk.h"
-#include "shard/pipeline.h"
+#include "shard/replay.h"
 #include "shard/shard_state.h"
 #include "shard/verdict.h"
 #include "store/outcome.h"
@@ -104,7 +104,7 @@ static int fold_record(struct ss_fold *fold, const struct ss_record *record)
     struct ss_record copy = *record;
     copy.header = ss__outcome_header(&item);
     copy.flags = item.len == 0 ? 0 : (uint32_t)SS_RECORD_TIMELINE_FAILED;
-    int err = ss__pipeline_replay(fold->desk, channel, &copy);
+    int err = ss__replay(fold->desk, channel, &copy);
     if (err == SS_E_PROJECTION) {
         return ss__fail(&fold->failure, err, "event %llu fails in a timeline projection",
                         (unsigned long long)record->ordinal);

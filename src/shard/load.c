@@ -10,8 +10,8 @@
 #include "shard/errors.h"
 #include "shard/job.h"
 #include "shard/parked.h"
-#include "shard/pipeline.h"
 #include "shard/recovered.h"
+#include "shard/replay.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
 #include "shard/timeline_cursor.h"
@@ -130,7 +130,7 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
     state->timeline_ordinal = state->tombstones_after;
     state->ordinal = image->row.ordinal - image->records_count;
     for (size_t i = 0; i < image->records_count && err == 0; i++) {
-        err = ss__pipeline_replay(shard, channel, &image->records[i]);
+        err = ss__replay(shard, channel, &image->records[i]);
     }
     state->replayed = err == 0;
     if (anew) {

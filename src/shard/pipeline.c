@@ -8,23 +8,16 @@
 #include "shard/live.h"
 #include "shard/overlay.h"
 #include "shard/pass.h"
+#include "shard/pipeline_steps.h"
 #include "shard/recovered.h"
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
 #include "shard/timeline_cursor.h"
-#include "shard/unreadable.h"
 #include "shard/verdict.h"
 #include "store/outcome.h"
 
 struct ss_ui {
     struct ss_shard *shard;
-    struct emitted **last;
-    struct ss_failure failure;
-};
-
-struct ss_timeline {
-    struct ss_shard *shard;
-    uint32_t index;            /* in the registry */
     struct emitted **last;
     struct ss_failure failure;
 };
@@ -189,12 +182,11 @@ static int run_uis(struct ss_shard *shard, const struct ss_event *event,
     return short_of_memory ? SS_E_NOMEM : 0;
 }
 
-/* Runs one timeline projection; its changes begin at @timeline->last. Below 0: it failed.
- * *@read_err: something else did, and it says nothing. */
-static int run_timeline(struct ss_shard *shard, struct ss_state *state, uint32_t index,
-                         const struct ss_event *event, int *read_err,
-                         struct ss_timeline *timeline)
+int ss__pipeline_run(struct ss_state *state, const struct ss_event *event, int *read_err,
+                     struct ss_timeline *timeline)
 {
+    struct ss_shard *shard = timeline->shard;
+    uint32_t index = timeline->index;
     const struct ss_timeline_projection *code = &shard->options.registry->timelines[index];
     struct ss_view view = { shard, state, read_err, index + 1 };
     const struct ss_context *context = ss__context_use(NULL);
@@ -227,9 +219,7 @@ static int weigh(struct ss_shard *shard, struct ss_state *state, const struct em
     return 0;
 }
 
-/* Judged before the event is stored: a replay must never meet a limit. The usual case looks
- * nothing up. SS_E_LIMIT, and those of ss__state_find. */
-static int check_room(struct ss_shard *shard, struct ss_state *state,
+int ss__pipeline_room(struct ss_shard *shard, struct ss_state *state,
                       const struct emitted *changes, struct ss_failure *failure)
 {
     uint32_t entities = 0;
@@ -260,7 +250,7 @@ static void discard(struct ss_shard *shard, struct ss_state *state, const struct
     }
 }
 
-static int prepare(struct ss_shard *shard, struct ss_state *state, struct emitted *changes)
+int ss__pipeline_prepare(struct ss_shard *shard, struct ss_state *state, struct emitted *changes)
 {
     for (struct emitted *at = changes; at != NULL; at = at->next) {
         int err = ss__state_prepare(shard, state, at->name, at->id,
@@ -273,8 +263,8 @@ static int prepare(struct ss_shard *shard, struct ss_state *state, struct emitte
     return 0;
 }
 
-static void apply(struct ss_shard *shard, struct ss_state *state, const struct emitted *changes,
-                  uint64_t ordinal, uint64_t time_us)
+void ss__pipeline_apply(struct ss_shard *shard, struct ss_state *state,
+                        const struct emitted *changes, uint64_t ordinal, uint64_t time_us)
 {
     for (const struct emitted *at = changes; at != NULL; at = at->next) {
         ss__overlay_clear(shard, state, at->change.slot);
@@ -429,7 +419,7 @@ static int finish(struct ss_shard *shard, struct ss_channel *channel, struct pas
         note_failed(shard, channel, pass);
     }
     if (verdict->taken != 0) {
-        apply(shard, state, made->changes, event->ordinal, event->time_us);
+        ss__pipeline_apply(shard, state, made->changes, event->ordinal, event->time_us);
     }
     for (uint32_t i = 0; i < state->timelines_count; i++) {
         if (((verdict->taken | verdict->advanced) >> i & 1) != 0) {
@@ -458,9 +448,9 @@ static int project_timeline(struct ss_shard *shard, struct ss_state *state, uint
 {
     int err = 0;
     struct ss_timeline timeline = { .shard = shard, .index = index, .last = *last };
-    int result = run_timeline(shard, state, index, event, &err, &timeline);
+    int result = ss__pipeline_run(state, event, &err, &timeline);
     if (err == 0 && result >= 0) {
-        err = check_room(shard, state, made->changes, &timeline.failure);
+        err = ss__pipeline_room(shard, state, made->changes, &timeline.failure);
         result = err == SS_E_LIMIT ? err : result;
         err = err == SS_E_LIMIT ? 0 : err;
     }
@@ -505,7 +495,7 @@ static int project(struct ss_shard *shard, struct ss_channel *channel, struct pa
         return pass->view_err;
     }
     if (pass->verdict.taken != 0) {
-        pass->apply_err = prepare(shard, state, made->changes);
+        pass->apply_err = ss__pipeline_prepare(shard, state, made->changes);
     }
     if (pass->apply_err == 0 && pass->verdict.missing != 0) {
         pass->cursor_err = reserve_failed(state, pass->verdict.missing);
@@ -587,184 +577,6 @@ int ss__pipeline_append(struct ss_shard *shard, struct ss_channel *channel,
     pass.event.packed = packed;
     int err = publish(shard, channel, name, &pass, ret_ordinal, failure);
     if (shard->observed) {
-        ss__pass_tell(shard, channel, &pass);
-    }
-    return err;
-}
-
-/* ---- replay ---- */
-
-static void replayed_to(struct ss_state *state, struct ss_timeline_state *timeline,
-                        uint64_t ordinal)
-{
-    timeline->ordinal = ordinal;
-    if (ordinal > state->timeline_ordinal) {
-        state->timeline_ordinal = ordinal;
-    }
-}
-
-/* What a replay does with an event that is not in the timeline. */
-static int pass_over(struct ss_state *state, struct ss_timeline_state *timeline, uint64_t ordinal,
-                     enum ss_outcome outcome)
-{
-    if (outcome == SS_OUTCOME_HALTED) {
-        timeline->halted_at = ordinal;
-        return 0;
-    }
-    int err = ss__timeline_reserve(timeline);
-    if (err == 0) {
-        ss__timeline_failed(timeline, ordinal);
-        if (outcome == SS_OUTCOME_ADVANCED) {
-            replayed_to(state, timeline, ordinal);
-        }
-    }
-    return err;
-}
-
-/* An event that failed before has failed again, or one that the projection has never seen: it was
- * not registered then, or is other code now. */
-static int fail_again(struct ss_shard *shard, struct ss_state *state,
-                      struct ss_timeline_state *timeline, uint64_t ordinal,
-                      enum ss_outcome outcome)
-{
-    if (shard->options.timeline_policy == SS_POLICY_HALT) {
-        timeline->halted_at = ordinal;
-        return 0;
-    }
-    int err = ss__timeline_reserve(timeline);
-    if (err == 0) {
-        ss__timeline_failed(timeline, ordinal);
-        if (outcome == SS_OUTCOME_ADVANCED) {
-            replayed_to(state, timeline, ordinal);    /* its frames were sent */
-        }
-    }
-    return err;
-}
-
-/* What a replay knows of one event and one timeline projection. */
-struct replay {
-    const struct ss_record *record;
-    struct pass *pass;               /* of the event */
-    uint32_t index;                  /* of the projection */
-    enum ss_outcome outcome;
-    bool taken;                      /* it was in the timeline */
-};
-
-/* An event that was in the timeline and that this application cannot read, or make anything of: it
- * is missing from the entities until a retry succeeds. The others go on. A retry ends instead: the
- * entities there are may have this event. */
-static int lose(struct ss_shard *shard, struct ss_channel *channel, const struct replay *replay)
-{
-    struct ss_state *state = channel->state;
-    struct ss_timeline_state *timeline = &state->timelines[replay->index];
-    struct ss_type_entry type = { .name = { "", 0 } };
-    int err = (channel->retrying >> replay->index & 1) != 0 ? SS_E_PROJECTION
-                                                            : ss__timeline_reserve(timeline);
-    if (err == 0) {
-        (void)ss__store_type(shard->store, replay->record->type_id, &type);    /* for the log */
-        ss__unreadable(shard, state, "event", type.name);
-        ss__errors_unreadable(shard, channel, replay->record->ordinal, type.name);
-        ss__timeline_failed(timeline, replay->record->ordinal);
-        replayed_to(state, timeline, replay->record->ordinal);
-    }
-    return err;
-}
-
-static int miss(struct ss_shard *shard, struct ss_channel *channel, const struct replay *replay)
-{
-    struct ss_state *state = channel->state;
-    return replay->taken ? lose(shard, channel, replay)
-                         : fail_again(shard, state, &state->timelines[replay->index],
-                                      replay->record->ordinal, replay->outcome);
-}
-
-/* An event that was in the timeline has to stay there when it is retried. */
-static int replay_entities(struct ss_shard *shard, struct ss_channel *channel,
-                           const struct replay *replay)
-{
-    int err = 0;
-    uint32_t index = replay->index;
-    struct pass *pass = replay->pass;
-    const struct ss_event *event = &pass->event;
-    struct ss_state *state = channel->state;
-    struct emitted *changes = NULL;
-    struct ss_timeline timeline = { .shard = shard, .index = index, .last = &changes };
-    int result = run_timeline(shard, state, index, event, &err, &timeline);
-    pass->projected = true;
-    pass->view_err = err;
-    if (err == SS_E_TYPE) {
-        return miss(shard, channel, replay);    /* it needs an entity that cannot be read */
-    }
-    if (err == 0 && result >= 0 && !replay->taken) {
-        err = check_room(shard, state, changes, &timeline.failure);    /* judged by none yet */
-        result = err == SS_E_LIMIT ? err : result;
-        err = err == SS_E_LIMIT ? 0 : err;
-        pass->view_err = err;
-    }
-    if (err == 0 && result < 0) {
-        ss__pass_failed(shard, &pass->made, SS_ERROR_KIND_TIMELINE_PROJECTION, index, result,
-                        &timeline.failure);
-        return replay->taken && (channel->retrying >> index & 1) != 0
-                   ? SS_E_PROJECTION
-                   : fail_again(shard, state, &state->timelines[index], event->ordinal,
-                                replay->outcome);
-    }
-    if (err != 0) {
-        return err;
-    }
-    err = pass->apply_err = prepare(shard, state, changes);
-    if (err == 0) {
-        apply(shard, state, changes, event->ordinal, event->time_us);
-        replayed_to(state, &state->timelines[index], event->ordinal);
-        ss__pass_add(pass, changes, index);
-    }
-    return err;
-}
-
-/* The event for one projection after the other. */
-static int replay_all(struct ss_shard *shard, struct ss_channel *channel,
-                      const struct ss_record *record, struct pass *pass, bool readable)
-{
-    struct ss_state *state = channel->state;
-    int err = 0;
-    for (uint32_t i = 0; i < state->timelines_count && err == 0; i++) {
-        struct ss_timeline_state *timeline = &state->timelines[i];
-        if (record->ordinal <= timeline->loaded || timeline->halted_at != 0) {
-            continue;
-        }
-        enum ss_outcome outcome = ss__outcome_of(record, shard->timeline_ids[i]);
-        bool taken = outcome == SS_OUTCOME_NONE && ss__verdict_was_taken(record->flags);
-        struct replay replay = { record, pass, i, outcome, taken };
-        if (!taken && !timeline->retrying) {
-            err = pass_over(state, timeline, record->ordinal, outcome);
-        } else {
-            err = readable ? replay_entities(shard, channel, &replay)
-                           : miss(shard, channel, &replay);
-        }
-    }
-    return err;
-}
-
-int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
-                        const struct ss_record *record)
-{
-    const struct ss_name *name = record->type_id < shard->names_by_type_count
-                                     ? shard->names_by_type[record->type_id]
-                                     : NULL;
-    channel->state->ordinal = record->ordinal;
-    uint32_t now = name == NULL ? 0 : shard->event_type_ids[name->index];
-    bool readable = ss__readable(name, now, record->type_id, record->payload);
-    struct pass pass;
-    struct ss_event_private inside = { .shard = shard, .type = readable ? name->type : NULL };
-    ss__pass_begin(&pass, channel, readable ? name : NULL, &inside, SS_PIPELINE_REBUILD);
-    pass.appended = true;
-    pass.view_ordinal = channel->state->timeline_ordinal;
-    pass.event.ordinal = record->ordinal;
-    pass.event.time_us = record->time_us;
-    pass.event.packed = record->payload;
-    int err = replay_all(shard, channel, record, &pass, readable);
-    ss__pass_note(shard, &pass);
-    if (shard->observed && pass.projected) {
         ss__pass_tell(shard, channel, &pass);
     }
     return err;

@@ -20,9 +20,4 @@ int ss__pipeline_append(struct ss_shard *shard, struct ss_channel *channel,
                         const struct ss_name *event, struct ss_str packed, uint64_t time_us,
                         uint64_t *ret_ordinal, struct ss_failure *failure);
 
-/* Replays a stored event into the entities at load. After an error the state is of no use.
- * SS_E_PROJECTION, SS_E_NOMEM, SS_E_STOREIO, SS_E_CORRUPT. */
-int ss__pipeline_replay(struct ss_shard *shard, struct ss_channel *channel,
-                        const struct ss_record *record);
-
 #endif

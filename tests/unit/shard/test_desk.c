@@ -2,7 +2,7 @@
 #include "notes_app.h"
 
 #include "shard/desk.h"
-#include "shard/pipeline.h"
+#include "shard/replay.h"
 
 SS_TEST(desk, replays_an_event_without_touching_the_session)
 {
@@ -26,7 +26,7 @@ SS_TEST(desk, replays_an_event_without_touching_the_session)
         .type_id = f.shard->event_type_ids[put->index],
         .payload = ss_str_of(packed, protobuf_c_message_pack(&note.base, packed)),
     };
-    ss_check(ss__pipeline_replay(desk, ss__desk_channel(desk), &record) == 0);
+    ss_check(ss__replay(desk, ss__desk_channel(desk), &record) == 0);
     ss__desk_clear(desk);
     ss_check(state->ordinal == 1 && state->timeline_ordinal == 1 && state->live_count == 1);
     ss_check(channel->state->ordinal == 1 && channel->state->live_count == 1);

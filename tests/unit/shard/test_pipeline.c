@@ -400,28 +400,4 @@ SS_TEST(pipeline, lack_of_memory_in_a_projection_refuses_the_event)
         fixture_deinit(&f);
     }
 }
-
-SS_TEST(pipeline, a_replay_that_is_cut_short_begins_again)
-{
-    struct fixture f;
-    char text[4096];
-    fixture_init(&f);
-    f.raw_timeline = put_two;
-    post_put(&f, "s", "a", "old");
-    step_all(&f);
-    call_in(&f, "s", publish_raw);
-    post_put(&f, "s", "a", "more");
-    step_all(&f);
-    fixture_restart(&f);
-    ss__fault_arm("shard.change", 3, 1, SS_E_NOMEM);
-    post_put(&f, "s", "a", "lost");
-    step_all(&f);
-    ss_check(f.done_err == SS_E_NOMEM);
-    post_put(&f, "s", "a", "last");
-    step_all(&f);
-    ss_check(f.done_err == 0 && f.done_ordinal == 4);
-    snapshot_text(&f, text, sizeof text);
-    ss_check_msg(strstr(text, "\"text\":\"new+more+last\"") != NULL, "%s", text);
-    fixture_deinit(&f);
-}
 #endif
