@@ -9,6 +9,7 @@
 #include "shard/canonical.h"
 #include "shard/dispatch.h"
 #include "shard/effect.h"
+#include "shard/job.h"
 #include "shard/parked.h"
 #include "shard/pipeline.h"
 #include "shard/shard_state.h"
@@ -16,16 +17,10 @@
 /* Bytes of a session id in a sentence. */
 #define SHOWN_BYTES_MAX 64
 
-struct import_job {
-    struct ss_pool_job base;
-    struct ss_store *store;
-    struct ss_inbox *inbox;
-    struct ss_image_request *range;
-    struct import_read *done;    /* made beforehand, so that the answer cannot fail */
-};
-
 struct import_read {
-    struct ss_msg base;
+    struct ss_job base;          /* comes back as SS_MSG_IMPORT_READ */
+    struct ss_store *store;
+    struct ss_image_request *range;
     struct ss_channel *channel;  /* pinned by channel->loading */
     struct ss_request *request;
     struct ss_image image;
@@ -111,45 +106,31 @@ static int compare(struct ss_shard *shard, struct ss_request *request,
 
 /* ---- reading ---- */
 
-static void run_job(struct ss_pool_job *base)
+static void run(struct ss_job *job)
 {
-    struct import_job *job = ss__container_of(base, struct import_job, base);
-    struct import_read *done = job->done;
-    done->err = ss__store_read_image(job->store, job->range, &done->image);
-    ss__store_image_request_free(job->range);
-    /* The shard waits for its jobs before it closes the inbox, so this is always taken. */
-    SS_INSIST(ss__inbox_post(job->inbox, &done->base.node, SS_POST_INSIDE) == 0);
-    ss__inbox_unref(job->inbox);
-    free(job);
+    struct import_read *read = ss__container_of(job, struct import_read, base);
+    read->err = ss__store_read_image(read->store, read->range, &read->image);
+    ss__store_image_request_free(read->range);
 }
 
 /* Takes the range, unless it fails. */
 static int post_job(struct ss_shard *shard, struct ss_channel *channel,
                     struct ss_request *request, struct ss_image_request *range)
 {
-    struct import_job *job = calloc(1, sizeof *job);
-    struct import_read *done = ss__msg_new(SS_MSG_IMPORT_READ, sizeof *done);
-    int err = job == NULL || done == NULL ? SS_E_NOMEM : 0;
-    if (err == 0) {
-        done->channel = channel;
-        done->request = request;
-        *job = (struct import_job){ .base.run = run_job,
-                                    .store = shard->store,
-                                    .inbox = ss__inbox_ref(shard->inbox),
-                                    .range = range,
-                                    .done = done };
-        err = ss__pool_post(shard->options.pool, &job->base);
-        if (err != 0) {
-            ss__inbox_unref(job->inbox);
-        }
+    struct import_read *read = ss__job_new(SS_MSG_IMPORT_READ, sizeof *read, run);
+    if (read == NULL) {
+        return SS_E_NOMEM;
     }
+    read->store = shard->store;
+    read->range = range;
+    read->channel = channel;
+    read->request = request;
+    int err = ss__job_post(shard, shard->options.pool, &read->base);
     if (err != 0) {
-        free(job);
-        free(done);
+        free(read);
         return err;
     }
     channel->loading = true;
-    shard->jobs++;
     return 0;
 }
 
@@ -192,16 +173,16 @@ static int compare_stored(struct ss_shard *shard, struct ss_channel *channel,
 
 void ss__import_done(struct ss_shard *shard, struct ss_msg *msg)
 {
-    struct import_read *done = (struct import_read *)(void *)msg;
-    struct ss_channel *channel = done->channel;
-    struct ss_request *request = done->request;
-    int err = done->err;
+    struct import_read *read =
+        ss__container_of(ss__job_back(shard, msg), struct import_read, base);
+    struct ss_channel *channel = read->channel;
+    struct ss_request *request = read->request;
+    int err = read->err;
     channel->loading = false;
-    shard->jobs--;
     (void)ss__has_share(shard, channel);    /* the batch holds the channel from here on */
     if (err == 0) {
-        err = compare(shard, request, &done->image);
-        ss__image_deinit(&done->image);
+        err = compare(shard, request, &read->image);
+        ss__image_deinit(&read->image);
     }
     if (err != 0) {
         answer(shard, request, err, NULL);
@@ -210,20 +191,20 @@ void ss__import_done(struct ss_shard *shard, struct ss_msg *msg)
     }
     ss__parked_settle(shard, channel);
     ss__channel_release_later(shard, channel);
-    free(done);
+    free(read);
 }
 
 void ss__import_drop(struct ss_shard *shard, struct ss_msg *msg)
 {
-    struct import_read *done = (struct import_read *)(void *)msg;
-    done->channel->loading = false;
-    shard->jobs--;
-    if (done->err == 0) {
-        ss__image_deinit(&done->image);
+    struct import_read *read =
+        ss__container_of(ss__job_back(shard, msg), struct import_read, base);
+    read->channel->loading = false;
+    if (read->err == 0) {
+        ss__image_deinit(&read->image);
     }
-    ss__request_fail(done->request, SS_E_STOPPING, NULL);
-    ss__answer_now(shard, done->request);
-    free(done);
+    ss__request_fail(read->request, SS_E_STOPPING, NULL);
+    ss__answer_now(shard, read->request);
+    free(read);
 }
 
 /* ---- appending ---- */
