@@ -10,8 +10,11 @@ target_link_libraries(ss_server PUBLIC ss_engine PRIVATE ss_settings ss_docs dep
                       ${CMAKE_DL_LIBS})
 
 # Built-in applications are libraries named ss_app_NAME.
+include(built_in_app)
+ss_add_built_in_app(chat examples/chatdemo/v1/chat.proto)
+ss_add_built_in_app(jobs examples/jobs/v1/jobs.proto)
+ss_add_built_in_app(bench apps/bench/v1/bench.proto)
 foreach(app chat jobs bench)
-  include(app_${app})
   # Applications call the library; only their users see more of it than the public headers.
   target_link_libraries(ss_app_${app} INTERFACE ss_engine)
   string(TOUPPER ${app} upper)
