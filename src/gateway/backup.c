@@ -10,14 +10,6 @@
 
 static const char *const states[] = { "none", "running", "done", "failed" };
 
-static void write_number(struct ss_bytes *out, const char *member, uint64_t number)
-{
-    ss__bytes_text(out, member);
-    ss__bytes_byte(out, '"');
-    ss__bytes_u64(out, number);
-    ss__bytes_byte(out, '"');
-}
-
 static void respond_status(struct ss_conn *conn, unsigned status)
 {
     const struct ss_backup_control *control = conn->gateway->options.backups;
@@ -33,11 +25,11 @@ static void respond_status(struct ss_conn *conn, unsigned status)
     ss__bytes_u64(out, now.shard);
     ss__bytes_text(out, ",\"shards\":");
     ss__bytes_u64(out, now.shards);
-    write_number(out, ",\"shardCopied\":", now.shard_copied);
-    write_number(out, ",\"shardBytes\":", now.shard_bytes);
-    write_number(out, ",\"copied\":", now.copied);
-    write_number(out, ",\"begunMicros\":", now.begun_us);
-    write_number(out, ",\"tookMicros\":", now.took_us);
+    ss__json_long(out, ",\"shardCopied\":", now.shard_copied);
+    ss__json_long(out, ",\"shardBytes\":", now.shard_bytes);
+    ss__json_long(out, ",\"copied\":", now.copied);
+    ss__json_long(out, ",\"begunMicros\":", now.begun_us);
+    ss__json_long(out, ",\"tookMicros\":", now.took_us);
     if (now.state == SS_BACKUP_FAILED) {
         ss__bytes_text(out, ",\"code\":");
         ss__json_string(out, ss_str(ss_error_wire_name(now.err)));
@@ -57,24 +49,12 @@ static void respond_status(struct ss_conn *conn, unsigned status)
 static int read_rate(const struct ss_http_request *request, uint64_t *ret_rate,
                      struct ss_failure *failure)
 {
-    uint8_t digits[RATE_DIGITS_MAX];
-    struct ss_str text = { NULL, 0 };
-    uint64_t rate = 0;
-    int err = ss__http_query_value(request->query, "rate", digits, sizeof digits, &text);
+    int err = ss__http_query_number(request->query, "rate", RATE_DIGITS_MAX, ret_rate);
     if (err == SS_E_NOTFOUND) {
         *ret_rate = 0;
         return 0;
     }
-    err = err != 0 || text.len == 0 ? SS_E_INVAL : 0;
-    for (size_t i = 0; i < text.len && err == 0; i++) {
-        err = digits[i] < '0' || digits[i] > '9' ? SS_E_INVAL : 0;
-        rate = rate * 10 + (uint64_t)(digits[i] - '0');
-    }
-    if (err != 0) {
-        return ss__fail(failure, err, "rate must be a number of bytes a second");
-    }
-    *ret_rate = rate;
-    return 0;
+    return err == 0 ? 0 : ss__fail(failure, err, "rate must be a number of bytes a second");
 }
 
 static void start(struct ss_conn *conn, const struct ss_http_request *request)

@@ -18,25 +18,12 @@ static const char *const encodings[SS_ENCODING_COUNT] = { "v1.json", "v2.json", 
 static int read_after(const struct ss_http_request *request, uint64_t *ret_after,
                       struct ss_failure *failure)
 {
-    uint8_t digits[NUMBER_DIGITS_MAX];
-    struct ss_str text;
-    uint64_t after = 0;
-    int err = ss__http_query_value(request->query, "after", digits, sizeof digits, &text);
+    int err = ss__http_query_number(request->query, "after", NUMBER_DIGITS_MAX, ret_after);
     if (err == SS_E_NOTFOUND) {
         *ret_after = 0;
         return 0;
     }
-    err = err == 0 && text.len == 0 ? SS_E_INVAL : err;
-    for (size_t i = 0; err == 0 && i < text.len; i++) {
-        uint64_t digit = (uint64_t)digits[i] - '0';
-        err = digit > 9 || after > (UINT64_MAX - digit) / 10 ? SS_E_INVAL : 0;
-        after = after * 10 + digit;
-    }
-    if (err != 0) {
-        return ss__fail(failure, SS_E_INVAL, "after must be the number of a record");
-    }
-    *ret_after = after;
-    return 0;
+    return err == 0 ? 0 : ss__fail(failure, err, "after must be the number of a record");
 }
 
 void ss__debug_get(struct ss_conn *conn, const struct ss_http_request *request)
@@ -75,15 +62,6 @@ static void write_text(struct ss_bytes *out, const char *name, const char *text)
     ss__json_string(out, ss_str(text));
 }
 
-/* 64-bit numbers are strings, as in all our JSON. */
-static void write_long(struct ss_bytes *out, const char *name, uint64_t number)
-{
-    ss__bytes_text(out, name);
-    ss__bytes_byte(out, '"');
-    ss__bytes_u64(out, number);
-    ss__bytes_byte(out, '"');
-}
-
 static void write_number(struct ss_bytes *out, const char *name, uint64_t number)
 {
     ss__bytes_text(out, name);
@@ -102,8 +80,8 @@ static void write_state(struct ss_bytes *out, const struct ss_debug_view *view)
     write_bool(out, ",\"stored\":", view->stored);
     write_bool(out, ",\"quarantined\":", view->quarantined);
     write_bool(out, ",\"running\":", view->running);
-    write_long(out, ",\"epoch\":", view->epoch);
-    write_long(out, ",\"ordinal\":", view->ordinal);
+    ss__json_long(out, ",\"epoch\":", view->epoch);
+    ss__json_long(out, ",\"ordinal\":", view->ordinal);
     write_number(out, ",\"parked\":", view->parked);
     write_number(out, ",\"tasks\":", view->tasks);
     write_bool(out, ",\"loading\":", view->loading);
@@ -115,12 +93,12 @@ static void write_state(struct ss_bytes *out, const struct ss_debug_view *view)
     write_bool(out, ",\"memory\":{\"whole\":", view->whole);
     write_number(out, ",\"entities\":", view->entities);
     write_number(out, ",\"dirty\":", view->dirty);
-    write_long(out, ",\"bytes\":", view->state_bytes);
-    write_long(out, ",\"snapshotBytes\":", view->snapshot_bytes);
-    write_long(out, ",\"timeline\":", view->timeline);
-    write_long(out, ",\"shown\":", view->shown);
-    write_long(out, ",\"haltedAt\":", view->halted_at);
-    write_long(out, ",\"failedTotal\":", view->failed_total);
+    ss__json_long(out, ",\"bytes\":", view->state_bytes);
+    ss__json_long(out, ",\"snapshotBytes\":", view->snapshot_bytes);
+    ss__json_long(out, ",\"timeline\":", view->timeline);
+    ss__json_long(out, ",\"shown\":", view->shown);
+    ss__json_long(out, ",\"haltedAt\":", view->halted_at);
+    ss__json_long(out, ",\"failedTotal\":", view->failed_total);
     ss__bytes_byte(out, '}');
 }
 
@@ -151,9 +129,9 @@ static void write_interests(struct ss_bytes *out, const struct ss_debug_view *vi
         return;
     }
     write_number(out, ",\"frames\":{\"count\":", view->frames);
-    write_long(out, ",\"bytes\":", view->frames_bytes);
-    write_long(out, ",\"after\":", view->frames_after);
-    write_long(out, ",\"newest\":", view->frames_newest);
+    ss__json_long(out, ",\"bytes\":", view->frames_bytes);
+    ss__json_long(out, ",\"after\":", view->frames_after);
+    ss__json_long(out, ",\"newest\":", view->frames_newest);
     ss__bytes_byte(out, '}');
 }
 
@@ -216,7 +194,7 @@ static void write_transport(struct ss_bytes *out, const struct ss_trace_slot *sl
 
 static void write_record(struct ss_bytes *out, const struct ss_trace_slot *slot)
 {
-    write_long(out, "{\"number\":", slot->number);
+    ss__json_long(out, "{\"number\":", slot->number);
     ss__bytes_text(out, ",\"time\":");
     if (!ss__json_write_timestamp(out, (int64_t)(slot->time_us / 1000000),
                                   (int32_t)(slot->time_us % 1000000) * 1000)) {
@@ -228,7 +206,7 @@ static void write_record(struct ss_bytes *out, const struct ss_trace_slot *slot)
         write_pipeline(out, slot);
     }
     if (slot->ordinal != 0) {
-        write_long(out, ",\"ordinal\":", slot->ordinal);
+        ss__json_long(out, ",\"ordinal\":", slot->ordinal);
     }
     if (slot->event[0] != '\0') {
         write_text(out, ",\"event\":", slot->event);
@@ -270,7 +248,7 @@ static void write_records(struct ss_bytes *out, const struct ss_gateway *gateway
         gateways += !of_shard;
     }
     ss__bytes_byte(out, ']');
-    write_long(out, ",\"next\":", until > view->after ? until : view->after);
+    ss__json_long(out, ",\"next\":", until > view->after ? until : view->after);
 }
 
 void ss__debug_answered(struct ss_conn *conn, struct ss_request *request)

@@ -8,7 +8,7 @@
 #include "gateway/errors.h"
 #include "gateway/follow.h"
 #include "gateway/requests.h"
-#include "gateway/routes.h"
+#include "gateway/session_routes.h"
 #include "gateway/sessions.h"
 
 static void answer_submit(struct ss_conn *conn, const struct ss_request *request)
@@ -45,7 +45,7 @@ static bool reply(struct ss_gateway *gateway, struct ss_request *request)
     } else if (conn->state == SS_CONN_WEBSOCKET) {
         answer_submit(conn, request);
     } else if (conn->state == SS_CONN_HTTP && conn->in.number == request->number) {
-        ss__routes_answer(conn, request);
+        ss__session_routes_answer(conn, request);
     }
     return false;
 }

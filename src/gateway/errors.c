@@ -52,19 +52,13 @@ static int read_kind(const struct ss_http_request *request, struct ss_error_quer
 static int read_limit(const struct ss_http_request *request, struct ss_error_query *query,
                       struct ss_failure *failure)
 {
-    uint8_t digits[LIMIT_DIGITS_MAX];
-    struct ss_str text;
-    int err = ss__http_query_value(request->query, "limit", digits, sizeof digits, &text);
-    if (err == SS_E_NOTFOUND) {
-        return 0;
+    uint64_t limit = 0;
+    int err = ss__http_query_number(request->query, "limit", LIMIT_DIGITS_MAX, &limit);
+    if (err != 0 && err != SS_E_NOTFOUND) {
+        return ss__fail(failure, err, "limit must be a number from 0 (all) to 99999");
     }
-    err = err == 0 && text.len == 0 ? SS_E_INVAL : err;
-    for (size_t i = 0; err == 0 && i < text.len; i++) {
-        err = digits[i] < '0' || digits[i] > '9' ? SS_E_INVAL : 0;
-        query->limit = query->limit * 10 + (uint32_t)(digits[i] - '0');
-    }
-    return err == 0 ? 0
-                    : ss__fail(failure, SS_E_INVAL, "limit must be a number from 0 (all) to 99999");
+    query->limit = (uint32_t)limit;
+    return 0;
 }
 
 /* What could not be sent is answered here: those on the way find nobody who waits. */
@@ -123,14 +117,6 @@ static void write_text(struct ss_bytes *out, const char *name, struct ss_str tex
     }
 }
 
-static void write_number(struct ss_bytes *out, const char *name, uint64_t number)
-{
-    ss__bytes_text(out, name);
-    ss__bytes_byte(out, '"');
-    ss__bytes_u64(out, number);
-    ss__bytes_byte(out, '"');
-}
-
 static void write_metadata(struct ss_bytes *out, const struct ss_error_record *record)
 {
     for (uint32_t i = 0; i < record->metadata_count; i++) {
@@ -148,7 +134,7 @@ static void write_record(struct ss_bytes *out, const struct ss_error_record *rec
 {
     ss__bytes_text(out, "{\"shard\":");
     ss__bytes_u64(out, record->shard);
-    write_number(out, ",\"number\":", record->number);
+    ss__json_long(out, ",\"number\":", record->number);
     ss__bytes_text(out, ",\"time\":");
     if (!ss__json_write_timestamp(out, (int64_t)(record->time_us / 1000000),
                                   (int32_t)(record->time_us % 1000000) * 1000)) {
@@ -158,7 +144,7 @@ static void write_record(struct ss_bytes *out, const struct ss_error_record *rec
     write_text(out, ",\"code\":", ss_str(ss_error_wire_name(record->code)));
     write_text(out, ",\"sessionId\":", record->session_id);
     if (record->ordinal != 0) {
-        write_number(out, ",\"ordinal\":", record->ordinal);
+        ss__json_long(out, ",\"ordinal\":", record->ordinal);
     }
     write_text(out, ",\"event\":", record->event);
     write_text(out, ",\"projection\":", record->projection);

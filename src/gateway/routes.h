@@ -26,7 +26,4 @@ void ss__routes_request(struct ss_conn *conn, const struct ss_http_request *requ
 /* The parser gave up: answers with its status and closes. */
 void ss__routes_malformed(struct ss_conn *conn, int err);
 
-/* The shard's answer to what was passed on. */
-void ss__routes_answer(struct ss_conn *conn, struct ss_request *request);
-
 #endif

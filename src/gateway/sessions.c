@@ -33,25 +33,16 @@ static int read_id(const struct ss_http_request *request, const char *name, uint
 static int read_limit(const struct ss_http_request *request, uint32_t *ret_limit,
                       struct ss_failure *failure)
 {
-    uint8_t digits[LIMIT_DIGITS_MAX];
-    struct ss_str text;
-    int err = ss__http_query_value(request->query, "limit", digits, sizeof digits, &text);
-    uint32_t limit = 0;
+    uint64_t limit = 0;
+    int err = ss__http_query_number(request->query, "limit", LIMIT_DIGITS_MAX, &limit);
     if (err == SS_E_NOTFOUND) {
         *ret_limit = 0;
         return 0;
     }
-    for (size_t i = 0; err == 0 && i < text.len; i++) {
-        if (digits[i] < '0' || digits[i] > '9') {
-            err = SS_E_INVAL;
-        } else {
-            limit = limit * 10 + (uint32_t)(digits[i] - '0');
-        }
-    }
     if (err != 0 || limit == 0 || limit > SS_LIST_MAX) {
         return ss__fail(failure, SS_E_INVAL, "limit must be a number from 1 to %d", SS_LIST_MAX);
     }
-    *ret_limit = limit;
+    *ret_limit = (uint32_t)limit;
     return 0;
 }
 

@@ -5,6 +5,11 @@
 
 #include <sessionstream/error.h>
 
+#include "core/contract.h"
+
+/* Of a number of 64 bits. */
+#define QUERY_DIGITS_MAX 20
+
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -153,4 +158,26 @@ int ss__http_query_value(struct ss_str query, const char *name, uint8_t *out, si
         query = ss_str_of(query.data + skip, query.len - skip);
     }
     return SS_E_NOTFOUND;
+}
+
+int ss__http_query_number(struct ss_str query, const char *name, size_t digits_max,
+                          uint64_t *ret_number)
+{
+    uint8_t digits[QUERY_DIGITS_MAX];
+    struct ss_str text = { NULL, 0 };
+    uint64_t number = 0;
+    SS_REQUIRE(digits_max <= sizeof digits);
+    int err = ss__http_query_value(query, name, digits, digits_max, &text);
+    if (err != 0 || text.len == 0) {
+        return err == SS_E_NOTFOUND ? err : SS_E_INVAL;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        uint64_t digit = (uint64_t)digits[i] - '0';
+        if (digit > 9 || number > (UINT64_MAX - digit) / 10) {
+            return SS_E_INVAL;
+        }
+        number = number * 10 + digit;
+    }
+    *ret_number = number;
+    return 0;
 }

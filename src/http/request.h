@@ -118,4 +118,9 @@ ptrdiff_t ss__http_percent_decode(struct ss_str text, uint8_t *out);
 int ss__http_query_value(struct ss_str query, const char *name, uint8_t *out, size_t cap,
                          struct ss_str *ret_value);
 
+/* The same of a parameter that is a number of at most @digits_max (<= 20) digits. Errors:
+ * SS_E_NOTFOUND, SS_E_INVAL (anything else, also a number over 64 bits). */
+int ss__http_query_number(struct ss_str query, const char *name, size_t digits_max,
+                          uint64_t *ret_number);
+
 #endif

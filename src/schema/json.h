@@ -30,6 +30,9 @@ int ss__json_encode_any(const struct ss_schema *schema, const struct ss_type *ty
 /* Appends a JSON string literal with quotes. @text is valid UTF-8. */
 void ss__json_string(struct ss_bytes *out, struct ss_str text);
 
+/* Appends @before and then a number of 64 bits, which is a string in JSON. */
+void ss__json_long(struct ss_bytes *out, const char *before, uint64_t number);
+
 /* Appends the packed form of the JSON document @json to @out, fields in field number order. What
  * else ss__validate refuses is left to it: NUL in strings (kept) and lists of many empty messages
  * (they take more memory than SS_UNPACKED_FACTOR_MAX allows). Errors:

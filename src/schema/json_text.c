@@ -77,6 +77,14 @@ void ss__json_string(struct ss_bytes *out, struct ss_str text)
     ss__bytes_byte(out, '"');
 }
 
+void ss__json_long(struct ss_bytes *out, const char *before, uint64_t number)
+{
+    ss__bytes_text(out, before);
+    ss__bytes_byte(out, '"');
+    ss__bytes_u64(out, number);
+    ss__bytes_byte(out, '"');
+}
+
 void ss__json_base64(struct ss_bytes *out, struct ss_str data)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

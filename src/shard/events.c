@@ -97,14 +97,6 @@ static int read_all(struct reading *reading)
     return err == SS_E_NOTFOUND ? SS_E_DELETED : err;
 }
 
-static void write_number(struct ss_bytes *out, const char *member, uint64_t number)
-{
-    ss__bytes_text(out, member);
-    ss__bytes_byte(out, '"');
-    ss__bytes_u64(out, number);
-    ss__bytes_byte(out, '"');
-}
-
 /* The payload, or what is there instead. */
 static void write_payload(const struct ss_shard *shard, const struct ss_stored_event *event,
                           struct ss_bytes *out)
@@ -129,7 +121,7 @@ static void write_payload(const struct ss_shard *shard, const struct ss_stored_e
 static void write_event(const struct ss_shard *shard, const struct ss_stored_event *event,
                         struct ss_bytes *out)
 {
-    write_number(out, "{\"ordinal\":", event->ordinal);
+    ss__json_long(out, "{\"ordinal\":", event->ordinal);
     size_t before = out->len;
     ss__bytes_text(out, ",\"time\":");
     if (!ss__json_write_timestamp(out, (int64_t)(event->time_us / 1000000),
@@ -149,8 +141,8 @@ static int write_page(struct reading *reading)
     ss__bytes_init(&out, 0);
     ss__bytes_text(&out, "{\"sessionId\":");
     ss__json_string(&out, page->session_id);
-    write_number(&out, ",\"firstRetained\":", page->first_retained);
-    write_number(&out, ",\"ordinal\":", page->ordinal);
+    ss__json_long(&out, ",\"firstRetained\":", page->first_retained);
+    ss__json_long(&out, ",\"ordinal\":", page->ordinal);
     ss__bytes_text(&out, ",\"events\":[");
     for (size_t i = 0; i < page->count && out.err == 0; i++) {
         ss__bytes_text(&out, i == 0 ? "\n" : ",\n");

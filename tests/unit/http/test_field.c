@@ -153,3 +153,21 @@ SS_TEST(field, tells_what_is_wrong_with_a_query_parameter)
     ss_check(ss__http_query_value(ss_str("a=1234&"), "a", out, 4, &value) == 0);
     ss_check(ss_str_equal(value, ss_str("1234")));
 }
+
+SS_TEST(field, reads_a_number_of_a_query)
+{
+    uint64_t number = 7;
+    struct ss_str query = ss_str("a=18446744073709551615&b=%30042&c=18446744073709551616&d=&e=1x"
+                                 "&f=:&g=/&h=12345&i=%4");
+    ss_check(ss__http_query_number(query, "z", 20, &number) == SS_E_NOTFOUND);
+    static const char *const wrong[] = { "c", "d", "e", "f", "g", "h", "i" };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        size_t digits = wrong[i][0] == 'h' ? 4 : 20;
+        ss_check_msg(ss__http_query_number(query, wrong[i], digits, &number) == SS_E_INVAL, "%s",
+                     wrong[i]);
+    }
+    ss_check(number == 7);
+    ss_check(ss__http_query_number(query, "a", 20, &number) == 0 && number == UINT64_MAX);
+    ss_check(ss__http_query_number(query, "b", 20, &number) == 0 && number == 42);
+    ss_check(ss__http_query_number(query, "h", 5, &number) == 0 && number == 12345);
+}

@@ -61,6 +61,17 @@ SS_TEST(json_text, every_byte_at_every_offset_reads_back)
     ss__bytes_deinit(&out);
 }
 
+SS_TEST(json_text, a_long_number_is_a_string)
+{
+    struct ss_bytes out;
+    ss__bytes_init(&out, 64);
+    ss__json_long(&out, "{\"a\":", UINT64_MAX);
+    ss__json_long(&out, ",\"b\":", 0);
+    ss_check(ss_str_equal(ss__bytes_view(&out),
+                          ss_str("{\"a\":\"18446744073709551615\",\"b\":\"0\"")));
+    ss__bytes_deinit(&out);
+}
+
 SS_TEST(json_text, a_full_buffer_keeps_its_error)
 {
     struct ss_bytes out;
