@@ -1,10 +1,10 @@
 /* backup, through the daemon; restore, without it. */
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "server/http_exchange.h"
+#include "server/interrupts.h"
 #include "server/json_members.h"
 #include "server/option_value.h"
 #include "server/progress.h"
@@ -14,23 +14,6 @@
 #define POLL_NS 100000000L
 #define MIB (UINT64_C(1) << 20)
 #define STATE_BYTES 16u
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void catch_interrupts(void)
-{
-    struct sigaction action = { .sa_handler = on_interrupt };
-    interrupted = 0;
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGINT, &action, NULL);    /* cannot fail for these signals */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- backup ---- */
 
@@ -124,7 +107,7 @@ static int watch_backup(const struct ss_ctl *ctl, struct ss_bytes *in, struct st
     ss__progress_begin(&progress, ctl->err, "copied", 0);
     while (status == SS_CTL_OK && strcmp(state.name, "running") == 0) {
         char note[64];
-        if (interrupted != 0 && !canceled) {
+        if (ss__interrupted() && !canceled) {
             canceled = true;
             struct ss_bytes ignored;
             ss__bytes_init(&ignored, 0);
@@ -158,7 +141,7 @@ int ss__ctl_backup(const struct ss_ctl *ctl)
     struct ss_str answer;
     char size[SS_PROGRESS_SIZE_BYTES];
     ss__bytes_init(&in, 0);
-    catch_interrupts();
+    ss__interrupts_catch();
     int status = begin_backup(ctl, &in);
     status = status != SS_CTL_OK ? status : watch_backup(ctl, &in, &state, &answer);
     if (status == SS_CTL_OK && strcmp(state.name, "done") == 0) {
@@ -194,7 +177,7 @@ static int on_step(uint64_t bytes, void *ctx)
     struct restoring *restoring = ctx;
     restoring->progress.done += bytes;
     ss__progress_show(&restoring->progress, "");
-    return interrupted != 0 ? SS_E_CANCELED : 0;
+    return ss__interrupted() ? SS_E_CANCELED : 0;
 }
 
 static void on_finding(uint32_t shard, const char *place, const char *text, void *ctx)
@@ -234,7 +217,7 @@ int ss__ctl_restore(const struct ss_ctl *ctl)
         .report = on_finding,
         .ctx = &restoring,
     };
-    catch_interrupts();
+    ss__interrupts_catch();
     int err = ss__restore(&options, &summary, &failure);
     if (restoring.progress.out != NULL) {
         ss__progress_end(&restoring.progress);

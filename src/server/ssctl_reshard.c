@@ -1,18 +1,10 @@
 /* reshard: another number of shards. */
 #include <inttypes.h>
-#include <signal.h>
 
+#include "server/interrupts.h"
 #include "server/progress.h"
 #include "server/ssctl.h"
 #include "store/reshard.h"
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
 
 struct resharding {
     const struct ss_ctl *ctl;
@@ -28,22 +20,13 @@ static int on_step(const char *what, uint64_t done, uint64_t total, void *ctx)
     }
     progress->done = done;
     ss__progress_show(progress, what);
-    return interrupted != 0 ? SS_E_CANCELED : 0;
+    return ss__interrupted() ? SS_E_CANCELED : 0;
 }
 
 static void on_finding(uint32_t shard, const char *place, const char *text, void *ctx)
 {
     const struct resharding *resharding = ctx;
     fprintf(resharding->ctl->out, "shard %" PRIu32 ": %s: %s\n", shard, place, text);
-}
-
-static void catch_interrupts(void)
-{
-    struct sigaction action = { .sa_handler = on_interrupt };
-    interrupted = 0;
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGINT, &action, NULL);    /* cannot fail for these signals */
-    (void)sigaction(SIGTERM, &action, NULL);
 }
 
 int ss__ctl_reshard(const struct ss_ctl *ctl)
@@ -63,7 +46,7 @@ int ss__ctl_reshard(const struct ss_ctl *ctl)
         fprintf(ctl->err, "ssctl: reshard: --shards is missing\n");
         return SS_CTL_USAGE;
     }
-    catch_interrupts();
+    ss__interrupts_catch();
     int err = ss__reshard(&options, &result, &failure);
     if (resharding.progress.out != NULL) {
         ss__progress_end(&resharding.progress);

@@ -2,10 +2,10 @@
 #include "server/client_socket.h"
 #include "server/columns.h"
 #include "server/http_exchange.h"
+#include "server/interrupts.h"
 #include "server/json_members.h"
 #include "server/ssctl.h"
 
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,14 +17,6 @@
 #define RED "\x1b[31m"
 #define DIM "\x1b[2m"
 #define PLAIN "\x1b[0m"
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
 
 struct trace {
     const struct ss_ctl *ctl;
@@ -165,15 +157,6 @@ static int poll_once(struct trace *trace, size_t *ret_count)
     return print_records(trace, records, ret_count);
 }
 
-static void watch_interrupt(void)
-{
-    struct sigaction action = { .sa_handler = on_interrupt };    /* without SA_RESTART */
-    interrupted = 0;
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGINT, &action, NULL);    /* cannot fail for this signal */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
-
 int ss__ctl_trace(const struct ss_ctl *ctl)
 {
     int descriptor = fileno(ctl->out);
@@ -184,15 +167,15 @@ int ss__ctl_trace(const struct ss_ctl *ctl)
     ss__bytes_init(&trace.next, 0);
     ss__bytes_byte(&trace.next, '0');
     if (ctl->follow) {
-        watch_interrupt();
+        ss__interrupts_catch();
     }
     size_t count = 0;
     int status = poll_once(&trace, &count);
-    while (status == SS_CTL_OK && (count >= PAGE_RECORDS || ctl->follow) && !interrupted) {
+    while (status == SS_CTL_OK && (count >= PAGE_RECORDS || ctl->follow) && !ss__interrupted()) {
         if (count < PAGE_RECORDS) {
             ss__client_pause(POLL_MS);
         }
-        if (!interrupted) {
+        if (!ss__interrupted()) {
             status = poll_once(&trace, &count);
         }
     }
@@ -200,5 +183,5 @@ int ss__ctl_trace(const struct ss_ctl *ctl)
     ss__bytes_deinit(&trace.line);
     ss__bytes_deinit(&trace.cell);
     ss__bytes_deinit(&trace.next);
-    return interrupted ? SS_CTL_OK : status;
+    return ss__interrupted() ? SS_CTL_OK : status;
 }
