@@ -19,14 +19,10 @@ static void replayed_to(struct ss_state *state, struct ss_timeline_state *timeli
     }
 }
 
-/* What a replay does with an event that is not in the timeline. */
-static int pass_over(struct ss_state *state, struct ss_timeline_state *timeline, uint64_t ordinal,
+/* The event is missing from the entities; its frames were sent if the policy was to go on. */
+static int leave_out(struct ss_state *state, struct ss_timeline_state *timeline, uint64_t ordinal,
                      enum ss_outcome outcome)
 {
-    if (outcome == SS_OUTCOME_HALTED) {
-        timeline->halted_at = ordinal;
-        return 0;
-    }
     int err = ss__timeline_reserve(timeline);
     if (err == 0) {
         ss__timeline_failed(timeline, ordinal);
@@ -35,6 +31,17 @@ static int pass_over(struct ss_state *state, struct ss_timeline_state *timeline,
         }
     }
     return err;
+}
+
+/* What a replay does with an event that is not in the timeline. */
+static int pass_over(struct ss_state *state, struct ss_timeline_state *timeline, uint64_t ordinal,
+                     enum ss_outcome outcome)
+{
+    if (outcome == SS_OUTCOME_HALTED) {
+        timeline->halted_at = ordinal;
+        return 0;
+    }
+    return leave_out(state, timeline, ordinal, outcome);
 }
 
 /* An event that failed before has failed again, or one that the projection has never seen: it was
@@ -47,14 +54,7 @@ static int fail_again(struct ss_shard *shard, struct ss_state *state,
         timeline->halted_at = ordinal;
         return 0;
     }
-    int err = ss__timeline_reserve(timeline);
-    if (err == 0) {
-        ss__timeline_failed(timeline, ordinal);
-        if (outcome == SS_OUTCOME_ADVANCED) {
-            replayed_to(state, timeline, ordinal);    /* its frames were sent */
-        }
-    }
-    return err;
+    return leave_out(state, timeline, ordinal, outcome);
 }
 
 /* What a replay knows of one event and one timeline projection. */
