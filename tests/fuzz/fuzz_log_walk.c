@@ -63,12 +63,16 @@ static struct ss_log_file *current(struct image *image)
     return image->order[image->log.count - 1];
 }
 
+/* The walk tells the kernel to forget the pages of a map, which these are not. */
+#define UNALIGNED 16
+
 static void begin_file(struct image *image, unsigned index)
 {
     struct ss_log_file *file = &image->files[index];
     const struct ss_log_file *before = index > 0 ? &image->files[0] : NULL;
-    image->bytes[index] = calloc(1, FILE_BYTES);
-    ss_check(image->bytes[index] != NULL);
+    uint8_t *memory = calloc(1, FILE_BYTES + UNALIGNED);
+    ss_check(memory != NULL);
+    image->bytes[index] = memory + UNALIGNED;
     *file = (struct ss_log_file){ .fd = -1, .map = image->bytes[index] };
     file->head = (struct ss_log_head){ .directory_id = 7, .serial = 5 + index,
                                        .bytes = FILE_BYTES, .first_batch = image->next_batch };
@@ -187,8 +191,9 @@ static void build(struct image *image, const uint8_t *data, size_t len)
 
 static void forget(struct image *image)
 {
-    free(image->bytes[0]);
-    free(image->bytes[1]);
+    for (unsigned i = 0; i < image->log.count; i++) {
+        free(image->bytes[i] - UNALIGNED);
+    }
 }
 
 /* ---- what is shown ---- */
