@@ -62,11 +62,17 @@ int ss__check_segment(struct ss_check *check, MDB_val key, MDB_val value)
 /* Without it nothing behind the events that retention has removed can be made again. */
 static void check_base(struct ss_check *check, uint64_t sid, const struct ss_row_value *row)
 {
-    if (row->first_retained > 1 && !ss__retained_in_entities(row) &&
-        check->env.dbi[SS_DB_CHECKPOINT] != 0 &&
-        ss__past_has(&check->env, check->txn, sid, row->first_retained - 1) == SS_E_NOTFOUND) {
-        ss__check_found(check, "session", sid, "events before %llu are removed, and the entities "
-                        "as of then are missing", (unsigned long long)row->first_retained);
+    if (row->first_retained <= 1 || ss__retained_in_entities(row) ||
+        check->env.dbi[SS_DB_CHECKPOINT] == 0) {
+        return;
+    }
+    int err = ss__past_sound(&check->env, check->txn, sid, row->first_retained - 1);
+    if (err != 0) {
+        ss__check_found(check, "session", sid, "%.*s: events before %llu are removed, and the "
+                        "entities as of then are %s: it cannot be shown as of earlier events, "
+                        "rebuilt or loaded by a changed projection", (int)row->id.len, row->id.data,
+                        (unsigned long long)row->first_retained,
+                        err == SS_E_NOTFOUND ? "missing" : "damaged");
     }
 }
 

@@ -225,13 +225,13 @@ static int show_retained(struct ss_history *history, MDB_txn *txn, const struct 
 {
     const struct ss_store *store = history->store;
     uint64_t base = row->first_retained - 1;
-    int err = ss__past_read(&store->env, txn, history->sid, base, visit->visit, visit->ctx);
-    if (err == SS_E_CORRUPT && ss__past_has(&store->env, txn, history->sid, base) ==
-                                   SS_E_NOTFOUND) {
-        return ss__retained_in_entities(row) ? show_entities(history, txn, visit)
-                                                    : SS_E_NOTFOUND;
+    int err = ss__past_sound(&store->env, txn, history->sid, base);
+    if ((err == SS_E_NOTFOUND || err == SS_E_CORRUPT) && ss__retained_in_entities(row)) {
+        return show_entities(history, txn, visit);
     }
-    return err;
+    return err != 0 ? err
+                    : ss__past_read(&store->env, txn, history->sid, base, visit->visit,
+                                    visit->ctx);
 }
 
 /* Whether the entities on disk would do, and which event would be the next. One that has halted

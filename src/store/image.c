@@ -326,14 +326,13 @@ static int read_base(struct reading *reading)
     if (reading->based == 0) {
         return 0;
     }
-    int err = ss__past_has(&store->env, reading->txn, sid, base);
+    int err = ss__past_sound(&store->env, reading->txn, sid, base);
     if (err == 0) {
         reading->in_entities = false;
         return ss__past_read(&store->env, reading->txn, sid, base, take_based, reading);
     }
-    return err == SS_E_NOTFOUND && reading->in_entities ? 0
-           : err == SS_E_NOTFOUND                       ? SS_E_CORRUPT
-                                                        : err;
+    bool unusable = err == SS_E_NOTFOUND || err == SS_E_CORRUPT;
+    return unusable && reading->in_entities ? 0 : unusable ? SS_E_CORRUPT : err;
 }
 
 static int read_entities(struct reading *reading)

@@ -243,13 +243,19 @@ static int each_part(const struct ss_env *env, MDB_txn *txn, struct ss_past_key 
     return err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
 }
 
-int ss__past_has(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal)
+static int verify(const struct ss_env *env, MDB_txn *txn, const struct ss_past_key *key,
+                  struct ss_past_head *ret_head)
 {
-    uint8_t bytes[SS_PAST_KEY_BYTES];
-    struct ss_past_key key = { sid, ordinal, 0 };
-    struct ss_str value;
-    ss__past_key(bytes, &key);
-    return get(env, txn, bytes, &value);
+    uint32_t entities = 0;
+    int err = read_head(env, txn, key, ret_head);
+    err = err != 0 ? err : each_part(env, txn, *key, ret_head->parts, count_entity, &entities);
+    return err == 0 && entities != ret_head->entities ? SS_E_CORRUPT : err;
+}
+
+int ss__past_sound(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal)
+{
+    struct ss_past_head head = { 0 };
+    return verify(env, txn, &(struct ss_past_key){ sid, ordinal, 0 }, &head);
 }
 
 int ss__past_read(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal,
@@ -257,12 +263,8 @@ int ss__past_read(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t
 {
     struct ss_past_key key = { sid, ordinal, 0 };
     struct ss_past_head head = { 0 };
-    uint32_t entities = 0;
-    int err = read_head(env, txn, &key, &head);
-    err = err != 0 ? err : each_part(env, txn, key, head.parts, count_entity, &entities);
-    if (err == SS_E_NOTFOUND || (err == 0 && entities != head.entities)) {
-        err = SS_E_CORRUPT;
-    }
+    int err = verify(env, txn, &key, &head);
+    err = err == SS_E_NOTFOUND ? SS_E_CORRUPT : err;
     return err != 0 ? err : each_part(env, txn, key, head.parts, visit, ctx);
 }
 

@@ -56,8 +56,9 @@ int ss__past_find(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t
 int ss__past_read(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal,
                   int (*visit)(const struct ss_entity_row *row, void *ctx), void *ctx);
 
-/* 0 or SS_E_NOTFOUND, whatever code made it; SS_E_STOREIO. */
-int ss__past_has(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal);
+/* Whether all of it can be read, whatever code made it. SS_E_NOTFOUND, SS_E_CORRUPT,
+ * SS_E_STOREIO. */
+int ss__past_sound(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t ordinal);
 
 /* Writes one, and removes those of other code and, when there are too many, the one that is missed
  * least; never that of event @base, which retention depends on. Errors: those of a flush. */

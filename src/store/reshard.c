@@ -72,14 +72,19 @@ int ss__reshard_commit(struct ss_reshard_target *target)
     return ss__err_from_lmdb(mdb_txn_commit(txn));
 }
 
+int ss__reshard_begin(struct ss_reshard_target *target)
+{
+    return target->txn != NULL
+               ? 0
+               : ss__err_from_lmdb(mdb_txn_begin(target->env.env, NULL, 0, &target->txn));
+}
+
 int ss__reshard_put(struct ss_reshard_target *target, enum ss_db db, const void *key,
                     size_t key_len, struct ss_str value)
 {
     MDB_val key_val = ss__val_of(key, key_len);
     MDB_val value_val = ss__val_of(value.data, value.len);
-    int err = target->txn != NULL
-                  ? 0
-                  : ss__err_from_lmdb(mdb_txn_begin(target->env.env, NULL, 0, &target->txn));
+    int err = ss__reshard_begin(target);
     err = err != 0 ? err
                    : ss__err_from_lmdb(mdb_put(target->txn, target->env.dbi[db], &key_val,
                                                &value_val, MDB_NOOVERWRITE));

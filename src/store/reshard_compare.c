@@ -5,6 +5,7 @@
 #include "core/hash.h"
 #include "store/bytes_order.h"
 #include "store/outcome.h"
+#include "store/past.h"
 #include "store/record.h"
 #include "store/reshard_state.h"
 #include "store/timelines.h"
@@ -14,8 +15,10 @@ struct side {
     MDB_txn *txn;
     const struct ss_type_table *types;
     uint64_t sid;
+    bool is_copy;         /* it has no leftovers */
     uint64_t sum;
     uint64_t rows;
+    struct ss_row_value row;    /* borrows the transaction */
 };
 
 static void mix(uint64_t *sum, const void *data, size_t len)
@@ -71,27 +74,30 @@ static int sum_timelines(struct side *side, struct ss_str entries)
     return err;
 }
 
-static int sum_row(struct side *side, struct ss_row_value *ret_row)
+static int sum_row(struct side *side)
 {
+    struct ss_row_value *row = &side->row;
     uint8_t key_bytes[8];
     ss__put_be64(key_bytes, side->sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value;
     int err = ss__err_from_lmdb(mdb_get(side->txn, side->env->dbi[SS_DB_SESSION], &key, &value));
-    err = err != 0 ? err : ss__row_decode(side->sid, ss__str_of_val(value), ret_row);
+    err = err != 0 ? err : ss__row_decode(side->sid, ss__str_of_val(value), row);
     if (err != 0) {
         return err;
     }
-    mix_text(&side->sum, ret_row->id);
-    mix_number(&side->sum, ret_row->ordinal);
-    mix_number(&side->sum, ret_row->first_retained);
-    mix_number(&side->sum, ret_row->created_us);
-    mix_number(&side->sum, ret_row->updated_us);
-    mix_number(&side->sum, ret_row->epoch_counter);
-    mix_number(&side->sum, ret_row->running);
-    bool marked = mdb_get(side->txn, side->env->dbi[SS_DB_RUNNING], &key, &value) == 0;
+    mix_text(&side->sum, row->id);
+    mix_number(&side->sum, row->ordinal);
+    mix_number(&side->sum, row->first_retained);
+    mix_number(&side->sum, row->created_us);
+    mix_number(&side->sum, row->updated_us);
+    mix_number(&side->sum, row->epoch_counter);
+    mix_number(&side->sum, row->running);
+    uint64_t sid;
+    bool marked = mdb_get(side->txn, side->env->dbi[SS_DB_RUNNING], &key, &value) == 0 &&
+                  ss__running_decode(ss__str_of_val(key), ss__str_of_val(value), &sid) == 0;
     mix_number(&side->sum, marked);
-    return sum_timelines(side, ret_row->timelines);
+    return sum_timelines(side, row->timelines);
 }
 
 /* ---- events ---- */
@@ -129,6 +135,9 @@ static int sum_segment(struct side *side, struct ss_str key, struct ss_str value
     struct ss_segment segment;
     size_t at = 0;
     int err = ss__segment_decode(key, value, &segment);
+    if (err == 0 && !side->is_copy && ss__reshard_is_leftover(&segment, &side->row)) {
+        return 0;
+    }
     for (uint32_t i = 0; err == 0 && i < segment.count; i++) {
         struct ss_record record;
         uint64_t sum = segment.first + i;
@@ -149,27 +158,47 @@ static int sum_segment(struct side *side, struct ss_str key, struct ss_str value
 
 /* ---- entities ---- */
 
-static int sum_entity(struct side *side, struct ss_str key, struct ss_str value)
+static int sum_entity_row(struct side *side, uint64_t sum, const struct ss_entity_row *row)
 {
-    struct ss_entity_row row = { 0 };
-    uint64_t sid;
-    uint32_t projection = 0;
-    uint64_t sum = 2;
-    int err = ss__entity_key_decode(key, &sid, &projection, &row.kind, &row.id);
-    err = err != 0 ? err : ss__entity_decode(key, value, &row);
-    err = err != 0 ? err : mix_type(side, &sum, projection);
-    err = err != 0 ? err : mix_type(side, &sum, row.type_id);
+    int err = mix_type(side, &sum, row->projection);
+    err = err != 0 ? err : mix_type(side, &sum, row->type_id);
     if (err == 0) {
-        mix_text(&sum, row.kind);
-        mix_text(&sum, row.id);
-        mix_number(&sum, row.created_ordinal);
-        mix_number(&sum, row.last_ordinal);
-        mix_number(&sum, row.time_us);
-        mix_text(&sum, row.payload);
+        mix_text(&sum, row->kind);
+        mix_text(&sum, row->id);
+        mix_number(&sum, row->created_ordinal);
+        mix_number(&sum, row->last_ordinal);
+        mix_number(&sum, row->time_us);
+        mix_text(&sum, row->payload);
         side->sum += sum;
         side->rows++;
     }
     return err;
+}
+
+static int sum_entity(struct side *side, struct ss_str key, struct ss_str value)
+{
+    struct ss_entity_row row = { 0 };
+    uint64_t sid;
+    int err = ss__entity_key_decode(key, &sid, &row.projection, &row.kind, &row.id);
+    err = err != 0 ? err : ss__entity_decode(key, value, &row);
+    return err != 0 ? err : sum_entity_row(side, 2, &row);
+}
+
+static int sum_past_entity(const struct ss_entity_row *row, void *ctx)
+{
+    return sum_entity_row(ctx, 3, row);
+}
+
+/* What the removed events came to. */
+static int sum_base(struct side *side)
+{
+    enum ss_reshard_base base = SS_RESHARD_NO_BASE;
+    int err = ss__reshard_find_base(side->env, side->txn, side->sid, &side->row, &base);
+    mix_number(&side->sum, base);
+    return err != 0 || base != SS_RESHARD_BASE_IS_PAST
+               ? err
+               : ss__past_read(side->env, side->txn, side->sid, side->row.first_retained - 1,
+                               sum_past_entity, side);
 }
 
 static int each_row(struct side *side, enum ss_db db,
@@ -194,10 +223,10 @@ static int each_row(struct side *side, enum ss_db db,
     return err != 0 || code == 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
 }
 
-/* @ret_row borrows the transaction. */
-static int sum_session(struct side *side, struct ss_row_value *ret_row)
+static int sum_session(struct side *side)
 {
-    int err = sum_row(side, ret_row);
+    int err = sum_row(side);
+    err = err != 0 ? err : sum_base(side);
     err = err != 0 ? err : each_row(side, SS_DB_SEGMENT, sum_segment);
     return err != 0 ? err : each_row(side, SS_DB_ENTITY, sum_entity);
 }
@@ -215,21 +244,22 @@ static int find_target(const struct ss_env *env, MDB_txn *txn, struct ss_str id,
 static int compare_session(struct ss_reshard *reshard, MDB_txn *const *txns, uint64_t sid)
 {
     const struct ss_reshard_source *source = &reshard->source;
-    struct side before = { &source->env, source->txn, &source->types, sid, 0, 0 };
-    struct ss_row_value row = { 0 };
-    struct ss_row_value moved;
-    int err = sum_session(&before, &row);
-    uint32_t shard = ss__reshard_target(reshard, row.id);
-    struct side after = { &reshard->targets[shard].env, txns[shard], &reshard->types, 0, 0, 0 };
-    err = err != 0 ? err : find_target(after.env, after.txn, row.id, &after.sid);
-    err = err != 0 ? err : sum_session(&after, &moved);
+    struct side before = { .env = &source->env, .txn = source->txn, .types = &source->types,
+                           .sid = sid };
+    int err = sum_session(&before);
+    struct ss_str id = before.row.id;
+    uint32_t shard = ss__reshard_target(reshard, id);
+    struct side after = { .env = &reshard->targets[shard].env, .txn = txns[shard],
+                          .types = &reshard->types, .is_copy = true };
+    err = err != 0 ? err : find_target(after.env, after.txn, id, &after.sid);
+    err = err != 0 ? err : sum_session(&after);
     if (err == SS_E_NOMEM || err == SS_E_STOREIO) {
         return err;
     }
     if (err != 0 || before.sum != after.sum || before.rows != after.rows) {
         return ss__fail(reshard->failure, SS_E_CORRUPT, "session \"%.*s\" is not the same in the "
                         "copy; the old directory is as it was",
-                        (int)(row.id.len < 100 ? row.id.len : 100), (const char *)row.id.data);
+                        (int)(id.len < 100 ? id.len : 100), (const char *)id.data);
     }
     return 0;
 }

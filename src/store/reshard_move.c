@@ -5,7 +5,6 @@
 
 #include "core/fault.h"
 #include "store/bytes_order.h"
-#include "store/past.h"
 #include "store/record.h"
 #include "store/reshard_state.h"
 #include "store/timelines.h"
@@ -20,6 +19,7 @@ struct moving {
     struct ss_reshard_target *target;
     uint64_t from_sid;
     uint64_t to_sid;
+    const struct ss_row_value *row;
 };
 
 /* Shows each row whose key begins with the number of the session. */
@@ -100,7 +100,7 @@ static int move_segment(const struct moving *moving, struct ss_str key, struct s
     struct ss_segment segment;
     uint8_t to_key[16];
     int err = ss__segment_decode(key, value, &segment);
-    if (err != 0) {
+    if (err != 0 || ss__reshard_is_leftover(&segment, moving->row)) {
         return err;
     }
     ss__bytes_clear(copy);
@@ -149,29 +149,6 @@ static int move_entity(const struct moving *moving, struct ss_str key, struct ss
                            ss__bytes_view(copy));
 }
 
-/* ---- entities as of earlier events: a cache that knows types by their numbers ---- */
-
-static int move_past(const struct moving *moving, struct ss_str key, struct ss_str value)
-{
-    struct ss_bytes *copy = &moving->reshard->scratch;
-    struct ss_past_key place;
-    uint8_t to_key[SS_PAST_KEY_BYTES];
-    if (ss__past_key_decode(key, &place) != 0 || value.len < SS_CHECKSUM_BYTES ||
-        !ss__value_is_sealed(value, ss__key_seed(key))) {
-        return 0;
-    }
-    place.sid = moving->to_sid;
-    ss__past_key(to_key, &place);
-    ss__bytes_clear(copy);
-    ss__bytes_str(copy, value);
-    if (copy->err != 0) {
-        return copy->err;
-    }
-    ss__value_seal(copy->data, copy->len, ss__key_seed(ss_str_of(to_key, sizeof to_key)));
-    return ss__reshard_put(moving->target, SS_DB_CHECKPOINT, to_key, sizeof to_key,
-                           ss__bytes_view(copy));
-}
-
 /* ---- the session itself ---- */
 
 static int by_projection(const void *a, const void *b)
@@ -206,7 +183,7 @@ static int put_row(const struct moving *moving, const struct ss_row_value *sourc
     uint8_t timelines[SS_TIMELINES_BYTES_MAX];
     uint8_t value[SS_ROW_BYTES_MAX];
     uint8_t key[8];
-    uint8_t mark = SS_VALUE_VERSION;
+    uint8_t mark[SS_RUNNING_BYTES];
     int err = map_timelines(&moving->reshard->source, &row, timelines);
     if (err != 0) {
         return err;
@@ -214,10 +191,12 @@ static int put_row(const struct moving *moving, const struct ss_row_value *sourc
     ss__put_be64(key, moving->to_sid);
     err = ss__reshard_put(moving->target, SS_DB_SESSION, key, sizeof key,
                           ss_str_of(value, ss__row_encode(value, moving->to_sid, &row)));
-    return err != 0 || !row.running
-               ? err
-               : ss__reshard_put(moving->target, SS_DB_RUNNING, key, sizeof key,
-                                 ss_str_of(&mark, 1));
+    if (err != 0 || !row.running) {
+        return err;
+    }
+    ss__running_encode(mark, moving->to_sid);
+    return ss__reshard_put(moving->target, SS_DB_RUNNING, key, sizeof key,
+                           ss_str_of(mark, sizeof mark));
 }
 
 static int put_catalog(const struct moving *moving, struct ss_str id)
@@ -233,15 +212,12 @@ static int put_catalog(const struct moving *moving, struct ss_str id)
 static int move_session(struct ss_reshard *reshard, uint64_t sid, const struct ss_row_value *row)
 {
     struct ss_reshard_target *target = &reshard->targets[ss__reshard_target(reshard, row->id)];
-    struct moving moving = { reshard, target, sid, target->next_sid++ };
+    struct moving moving = { reshard, target, sid, target->next_sid++, row };
     int err = put_catalog(&moving, row->id);
     err = err != 0 ? err : put_row(&moving, row);
     err = err != 0 ? err : each_row(&moving, SS_DB_SEGMENT, move_segment);
     err = err != 0 ? err : each_row(&moving, SS_DB_ENTITY, move_entity);
-    if (reshard->source.same) {
-        err = err != 0 ? err : each_row(&moving, SS_DB_CHECKPOINT, move_past);
-    }
-    return err;
+    return err != 0 ? err : ss__reshard_move_pasts(reshard, target, sid, moving.to_sid, row);
 }
 
 int ss__reshard_move(struct ss_reshard *reshard)

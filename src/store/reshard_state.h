@@ -85,13 +85,37 @@ uint32_t ss__reshard_target(const struct ss_reshard *reshard, struct ss_str sess
 /* The number of all for a number of the source. SS_E_CORRUPT: the source has no such type. */
 int ss__reshard_type(const struct ss_reshard_source *source, uint32_t type, uint32_t *ret_type);
 
+/* Sees to it that target->txn is open. SS_E_STOREIO, SS_E_NOMEM. */
+int ss__reshard_begin(struct ss_reshard_target *target);
+
 /* Puts a row, and commits when enough waits. SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM. */
 int ss__reshard_put(struct ss_reshard_target *target, enum ss_db db, const void *key,
                     size_t key_len, struct ss_str value);
 int ss__reshard_commit(struct ss_reshard_target *target);
 
-/* reshard_move.c: all sessions of the source. */
+/* reshard_move.c: all sessions of the source. SS_E_CORRUPT: one has lost events and what they came
+ * to, too; said in the failure. */
 int ss__reshard_move(struct ss_reshard *reshard);
+
+/* reshard_past.c: entities of a session as of earlier events. The base of retention (retention.h)
+ * goes along whatever becomes of the numbers of types; SS_E_CORRUPT: it is lost. Others are a cache
+ * and go along where each number stays the same. */
+int ss__reshard_move_pasts(struct ss_reshard *reshard, struct ss_reshard_target *target,
+                           uint64_t from_sid, uint64_t to_sid, const struct ss_row_value *row);
+
+/* Of a session as it is in a store. */
+enum ss_reshard_base {
+    SS_RESHARD_NO_BASE,       /* it has all of its events */
+    SS_RESHARD_BASE_IS_PAST,
+    SS_RESHARD_BASE_IS_NOW,   /* its entities */
+};
+
+/* SS_E_CORRUPT: it is lost. SS_E_STOREIO. */
+int ss__reshard_find_base(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
+                          const struct ss_row_value *row, enum ss_reshard_base *ret_base);
+
+/* Whether retention has removed it, and only its row is still to go. */
+bool ss__reshard_is_leftover(const struct ss_segment *segment, const struct ss_row_value *row);
 
 /* reshard_compare.c: every session of the source against what the targets have now. SS_E_CORRUPT:
  * one is not what it was; said in the failure. */

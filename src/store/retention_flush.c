@@ -264,13 +264,37 @@ static int copy_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
     return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
-/* The entities on disk are the base, and are about to be others. */
+/* Whether the entities on disk are those of the last event that is removed now or was before. */
+static int entities_are_base(const struct ss_flush *flush, MDB_txn *txn,
+                             const struct ss_flush_item *item, bool *ret_are)
+{
+    uint8_t key_bytes[8];
+    struct ss_row_value row = { 0 };
+    ss__put_be64(key_bytes, item->values.row.sid);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_get(txn, flush->env->dbi[SS_DB_SESSION], &key, &value));
+    err = err != 0 ? err : ss__row_decode(item->values.row.sid, ss__str_of_val(value), &row);
+    if (err == 0) {
+        row.first_retained = item->values.row.first_retained;
+        *ret_are = ss__retained_in_entities(&row);
+    }
+    return err;
+}
+
+/* The entities on disk, if they are the base, are about to be others. One that is lost is not made
+ * of what is no longer as of its event. */
 static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
 {
     uint64_t sid = item->values.row.sid;
     uint64_t base = item->values.row.first_retained - 1;
-    int err = ss__past_has(flush->env, txn, sid, base);
-    if (err != SS_E_NOTFOUND) {
+    bool are_base = false;
+    int err = entities_are_base(flush, txn, item, &are_base);
+    if (err != 0 || !are_base) {
+        return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;
+    }
+    err = ss__past_sound(flush->env, txn, sid, base);
+    if (err != SS_E_NOTFOUND && err != SS_E_CORRUPT) {
         return err;
     }
     struct ss_past *past = ss__past_begin(item->session, sid, base, 0, 0, SS_BASE_BYTES_MAX);

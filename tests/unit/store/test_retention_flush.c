@@ -251,11 +251,66 @@ SS_TEST(retention_flush, a_missing_base_is_found_by_a_check)
                       (struct ss_str){ NULL, 0 });
     }
     (void)fixture_check(&f);
-    ss_check_msg(strstr(f.finding, "events before 65 are removed, and the entities as of then are "
-                        "missing") != NULL, "%s", f.finding);
+    static const char wanted[] =
+        "a: events before 65 are removed, and the entities as of then are missing";
+    ss_check_msg(strstr(f.finding, wanted) != NULL, "%s", f.finding);
     fixture_reopen(&f);
     check_gone(&f, "a", 100, 65);
     check_base(&f, "a", 128, 128, "as of 128");
+    /* Entities of a later event do not take its place. */
+    fixture_publish(&f, "a", 64, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 192);
+    check_gone(&f, "a", 100, 65);
+    fixture_close(&f);
+    (void)fixture_check(&f);
+    ss_check_msg(strstr(f.finding, wanted) != NULL, "%s", f.finding);
+    fixture_reopen(&f);
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, a_damaged_base_is_told_and_not_shown)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 128);
+    stage_base(&f, "a", 64);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_CHECKPOINT, 1, 12);
+    (void)fixture_check(&f);
+    ss_check_msg(strstr(f.finding, "a: events before 65 are removed, and the entities as of then "
+                        "are damaged") != NULL, "%s", f.finding);
+    fixture_reopen(&f);
+    ss_check(base_of(&f, "a", 100).err == SS_E_CORRUPT);
+    check_base(&f, "a", 128, 128, "as of 128");
+    fixture_end(&f);
+}
+
+/* Both were the base: one of them is enough, and is kept when the other changes. */
+SS_TEST(retention_flush, entities_on_disk_do_for_a_damaged_base)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 128);
+    stage_base(&f, "a", 128);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 129);
+    fixture_publish(&f, "a", 64, 50, 64);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_CHECKPOINT, 1, 12);
+    (void)fixture_check(&f);
+    ss_check_msg(strstr(f.finding, "are removed") == NULL, "%s", f.finding);
+    fixture_reopen(&f);
+    check_base(&f, "a", 150, 128, "as of 128");
+    entity_at(&f, "a", 192);
+    check_base(&f, "a", 150, 128, "as of 128");
+    ss_check(segments_of(&f) == 1);
     fixture_end(&f);
 }
 
