@@ -66,6 +66,10 @@
     X(CHECKPOINT_ENTITY, "checkpoint.entity", "run", "one of its entities is put")                \
     X(CHECKPOINT_ANEW, "checkpoint.anew", "run", "the old entities are removed, no new ones put") \
     X(PAST_PART, "past.part", "run", "a part of a checkpoint of the past is put")                 \
+    X(CUT_RAISED, "cut.raised", "run", "the pasts of removed events are removed, no base put")    \
+    X(CUT_BASED, "cut.based", "run", "its base is put, its row is not")                           \
+    X(CUT_KEPT, "cut.kept", "run", "entities that are a base are copied, before they change")     \
+    X(CUT_SWEPT, "cut.swept", "run", "a segment of removed events is removed")                    \
     X(COMMAND_ROWS, "command.rows", "run", "results of commands are put")                         \
     X(ERROR_ROWS, "error.rows", "run", "error records are put")                                   \
     X(REBUILD_BEFORE, "rebuild.before", "run", "what a rebuild has made is complete")             \

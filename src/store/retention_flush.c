@@ -6,6 +6,7 @@
 
 #include "core/contract.h"
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/past.h"
 #include "store/retention.h"
@@ -304,6 +305,7 @@ static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
     err = copy_entities(flush->env, txn, sid, past);
     err = err != 0 ? err : ss__past_end(past);
     err = err != 0 ? err : ss__past_put(flush->env, txn, past, base);
+    SS_KILL_POINT(CUT_KEPT);
     ss__past_free(past);
     return err;
 }
@@ -346,6 +348,7 @@ static int cut(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
         return err;
     }
     err = ss__past_remove_through(flush->env, txn, values->row.sid, item->cut);
+    SS_KILL_POINT(CUT_RAISED);
     values->row.first_retained = item->cut + 1;
     if (values->tip.count > 0 && item->cut >= values->tip.first) {
         /* Nothing is appended to one that is full. */
@@ -353,6 +356,7 @@ static int cut(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
     }
     if (err == 0 && item->base != NULL) {
         err = ss__past_put(flush->env, txn, item->base, item->cut);
+        SS_KILL_POINT(CUT_BASED);
     }
     return err;
 }
@@ -390,6 +394,7 @@ static int sweep_one(struct ss_flush *flush, MDB_txn *txn, const struct ss_lefto
             flush->retention_bytes += value.mv_size;
             ++*removed;
             code = mdb_cursor_del(cursor, 0);
+            SS_KILL_POINT(CUT_SWEPT);
             code = code != 0 ? code : mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
         }
     }

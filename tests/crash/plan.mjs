@@ -7,7 +7,7 @@ const pauseMs = 25;
 const onlyMending = ['rebuild.before', 'rebuild.shown', 'rebuild.settled', 'checkpoint.anew'];
 const onlySpoiling = ['error.rows'];
 const atCommit = /^(commit|log\.append)\.(before|torn|after)$/;    // a short run has these
-const rare = /^(log\.(fill|create|roll|retire)|commit\.moved|trash|rebuild|checkpoint\.anew)/;
+const rare = /^(log\.(fill|create|roll|retire)|commit\.moved|trash|rebuild|checkpoint\.anew|cut)/;
 
 // The points that the daemon has: name -> when ('create', 'start', 'run' or 'stop'). A build
 // without them has none.

@@ -13,7 +13,7 @@ import { Journal } from './journal.mjs';
 import { Plan, listPoints } from './plan.mjs';
 import { killedAt, startAndKill } from './processes.mjs';
 import { Random } from './random.mjs';
-import { choose, digest, judge, read, readWhole, sendAgain } from './verify.mjs';
+import { choose, digest, judge, read, readWhole, sendAgain, verifyRetained } from './verify.mjs';
 import { Load } from './workload.mjs';
 
 const kills = Number(argument('kills', '20'));
@@ -30,6 +30,7 @@ const wholeEvery = 10;           // rounds after which sessions are read from th
 const roundsMore = 12;           // for points that were chosen and not reached in time
 const wholeExtra = 150;          // so many of those that did not change
 const createEvery = onlyPoint === '' ? 4 : 1;
+const retained = 1500;           // events of a session; more of one come only by import
 const freezeMs = 30;
 const stopMs = 150;              // an orderly stop that is killed has got so far at most
 
@@ -41,6 +42,7 @@ function flagsFor(mode, broken) {
     return ['--app', moduleFile, '--app-option', `broken=${broken ? 1 : 0}`,
             '--log-window', random.once(4) ? random.pick(['8MiB', '64MiB']) : '1MiB',
             '--session-cache', '1MiB', '--durability', mode,
+            '--retain-events', String(retained), '--retain-sweep', '50ms',
             '--gateways', random.once(4) ? '2' : '1'];
 }
 
@@ -65,6 +67,7 @@ class Torture {
         this.starts = 0;
         this.cuts = 0;
         this.creates = 0;
+        this.cutSessions = 0;
         this.read = 0;
         this.mode = modes[0];
         this.epochs = { certain: 0, perhaps: 0 };    // changes so far
@@ -275,6 +278,9 @@ class Torture {
         faults.push(...judge(found, this.countEpochs(stopping)));
         faults.push(...await this.verifyFollowers());
         faults.push(...await this.verifyKeys(http));
+        const cut = await verifyRetained(http, this.journal, random);
+        faults.push(...cut.faults);
+        this.cutSessions += cut.count;
         for (const session of whole ? sessions : []) {
             faults.push(...await readWhole(http, session));
         }
@@ -412,6 +418,7 @@ class Torture {
                     [...answers].map(([answer, count]) => `${count} times ${answer}`).join(', '));
         const untried = this.plan.untried();
         const { size } = this.plan.points;
+        console.log(`sessions without their first events were looked at ${this.cutSessions} times`);
         console.log(`kill points: ${reached.size} of ${size} reached, ${hits} times`);
         if (rounds >= 2 * size) {
             check('every point was tried', untried.length === 0, untried.join(' '));

@@ -1,6 +1,6 @@
 // Compares what a daemon has with what the journal says it must have.
 import crypto from 'node:crypto';
-import { payloadOf, shownIn, textOf } from './fold.mjs';
+import { Fold, payloadOf, shownIn, textOf } from './fold.mjs';
 
 const atOnce = 8;    // sessions that are read at the same time
 
@@ -12,8 +12,15 @@ export function choose(journal, random, extra) {
         .concat(random.shuffled(rest).slice(0, extra));
 }
 
+// Events that retention has dropped unread are those that were imported: each has its ordinal.
+function dropped(session, after, first) {
+    const puts = session.puts.slice(after, first - 1);
+    return puts.map((put, i) => ({ ordinal: String(after + 1 + i), payload: payloadOf(put) }));
+}
+
 // Snapshot and events of a session behind what has been judged: { status, snapshot, events }.
-async function readOne(http, session, from) {
+// @whole: as many as there are.
+async function readOne(http, session, from, whole = false) {
     const path = `/v1/sessions/${session.id}`;
     const answer = await http.ask('GET', `${path}/snapshot`);
     if (answer.status !== 200) {
@@ -24,7 +31,15 @@ async function readOne(http, session, from) {
     let after = from;
     for (let more = Number(snapshot.snapshotOrdinal ?? 0) > from; more;) {
         const page = await http.ask('GET', `${path}/events?after=${after}`);
-        const { events: some, more: others } = JSON.parse(page.text);
+        const { events: some, more: others, firstRetained } = JSON.parse(page.text);
+        const first = Number(firstRetained ?? 0);
+        if (page.status === 410 && first > after + 1 &&
+            (whole || (session.puts?.length ?? 0) >= first - 1)) {
+            events.push(...(whole ? [] : dropped(session, after, first)));
+            after = first - 1;
+            more = after < Number(snapshot.snapshotOrdinal);
+            continue;
+        }
         if (page.status !== 200 || some.length === 0) {
             return { session, status: page.status, text: page.text, events };
         }
@@ -51,8 +66,10 @@ export function digest(found, withEpochs) {
     const hash = crypto.createHash('sha1');
     for (const { session, status, text, snapshot, events } of found) {
         const { epoch, cursor, ...rest } = snapshot ?? {};
+        const contents = session.kind !== 'import' ? events
+            : events.map(({ ordinal, payload }) => [ordinal, textOf(payload)]);
         hash.update(JSON.stringify([session.id, status, snapshot === undefined ? text : rest,
-                                    withEpochs ? [epoch, cursor] : [], events]));
+                                    withEpochs ? [epoch, cursor] : [], contents]));
     }
     return hash.digest('hex');
 }
@@ -208,11 +225,48 @@ export async function sendAgain(http, journal, random, some) {
     return faults;
 }
 
+// Whether an imported session is shown as it was after event @at. Returns faults as texts.
+export async function lookBack(http, session, at) {
+    const answer = await http.ask('GET', `/v1/sessions/${session.id}/snapshot?at=${at}`);
+    const fold = new Fold();
+    session.puts.slice(0, at).forEach((put, i) => fold.take(i + 1, payloadOf(put)));
+    const shown = answer.status === 200 ? shownIn(JSON.parse(answer.text)) : null;
+    return shown?.boardText() === fold.boardText() && shown.tallyText() === fold.tallyText()
+        ? [] : [`${session.id} as of ${at}: ${answer.status} ${answer.text.slice(0, 300)}`];
+}
+
+// Imported sessions that have lost events are shown as of the last of them, as of another one, and
+// are rebuilt from what is left.
+export async function verifyRetained(http, journal, random) {
+    const faults = [];
+    let count = 0;
+    for (const session of journal.sessions.values()) {
+        const path = `/v1/sessions/${session.id}`;
+        const page = session.puts === undefined || session.fold.ordinal === 0
+            ? { status: 0 } : await http.ask('GET', `${path}/events`);
+        if (page.status !== 410) {
+            continue;
+        }
+        const base = Number(JSON.parse(page.text).firstRetained) - 1;
+        const later = base + random.below(session.fold.ordinal - base + 1);
+        faults.push(...await lookBack(http, session, base),
+                    ...await lookBack(http, session, later));
+        const { status, text } = await http.ask('POST', `${path}/rebuild`);
+        if (status !== 200) {
+            faults.push(`${session.id}: a rebuild after event ${base}: ${status} ${text}`);
+        }
+        faults.push(...await lookBack(http, session, session.fold.ordinal));
+        count++;
+    }
+    return { faults, count };
+}
+
 // Reads a session from its first event and compares with all that was read of it piece by piece.
 export async function readWhole(http, session) {
-    const { events, status } = await readOne(http, session, 0);
+    const { events, status } = await readOne(http, session, 0, true);
     const faults = [];
-    let last = 0;
+    const first = Number(events[0]?.ordinal ?? 1);
+    let last = first - 1;
     let end = new Map();
     for (const { ordinal, payload } of events) {
         if (Number(ordinal) !== ++last) {
@@ -221,8 +275,9 @@ export async function readWhole(http, session) {
         end.set(Number(payload.number), last);
     }
     const same = [...end].every(([number, ordinal]) => session.stored.get(number) === ordinal);
+    const kept = [...session.stored.values()].filter((ordinal) => ordinal >= first);
     if (session.fold.ordinal > 0 && (status !== 200 || last !== session.fold.ordinal || !same ||
-                                     end.size !== session.stored.size)) {
+                                     end.size !== kept.length)) {
         faults.push(`${session.id}: ${status}, ${last} events of ${end.size} commands; known are ` +
                     `${session.fold.ordinal} of ${session.stored.size}`);
     }

@@ -4,12 +4,13 @@
 //   hot, young, once   commands without a key from several connections, many in flight
 //   keyed              commands with an idempotency key, some sent twice at once
 //   mortal             filled, deleted, filled again; one request after the other decides
-//   import             events with their ordinals, all of a request or none
+//   import             events with their ordinals, all of a request or none; they lose their first
 //   mended             odd events that a broken tally refuses, rebuilds and retries that take them
 //   long               so many events that a look at the past leaves a checkpoint
 import { Client } from '../integration/harness.mjs';
-import { Fold, payloadOf, shownIn, typedPayloadOf } from './fold.mjs';
+import { payloadOf, typedPayloadOf } from './fold.mjs';
 import { Http } from './http.mjs';
+import { lookBack } from './verify.mjs';
 
 const writers = 2;
 const inFlight = 32;
@@ -259,13 +260,9 @@ export class Load {
             }
         }
         for (;;) {
-            const at = lookedAt + this.random.below(200);
-            const answer = await this.http.ask('GET', `/v1/sessions/long/snapshot?at=${at}`);
-            const fold = new Fold();
-            session.puts.slice(0, at).forEach((put, i) => fold.take(i + 1, payloadOf(put)));
-            const shown = answer.status === 200 ? shownIn(JSON.parse(answer.text)) : null;
-            if (shown?.boardText() !== fold.boardText() || shown.tallyText() !== fold.tallyText()) {
-                this.refused.push(`as of ${at}: ${answer.status} ${answer.text.slice(0, 300)}`);
+            const faults = await lookBack(this.http, session, lookedAt + this.random.below(200));
+            if (faults.length > 0) {
+                this.refused.push(...faults);
                 return;
             }
             this.onAnswer();
@@ -290,7 +287,7 @@ export class Load {
     async mends() {
         for (;;) {
             for (let i = 0; i < mendedSessions; i++) {
-                const session = this.journal.session(`mended-${i}`, 'mended');
+                const session = this.journal.session(`mended-${this.generation}-${i}`, 'mended');
                 const good = this.broken ? await this.spoil(session) : await this.mend(session);
                 if (!good) {
                     return;

@@ -280,4 +280,90 @@ async function exported() {
     await to.stop();
 }
 
-await main({ roundTrip, refusals, killed, exported });
+const retained = 129;    // of 200 events, when at least 64 of segments of 64 stay
+const newest = 200;
+const failing = 151;
+
+async function asOf(port, at) {
+    const { status, code, firstRetained, entities } =
+        await json(port, 'GET', `/v1/sessions/s/snapshot?at=${at}`);
+    return { status, code, firstRetained, entities };
+}
+
+async function verifyRetained(name, dir, shown) {
+    let daemon = await start({ dir });
+    const events = await json(daemon.port, 'GET', '/v1/sessions/s/events?after=100');
+    checkSame(`${name}: whoever asks for what is gone is told`,
+              [events.status, events.code, events.firstRetained], [410, 'gone', `${retained}`]);
+    const rest = await json(daemon.port, 'GET', `/v1/sessions/s/events?after=${retained - 1}`);
+    checkSame(`${name}: the rest is there`, [rest.events[0].ordinal, rest.events.length],
+              [`${retained}`, newest - retained + 1]);
+    for (const [at, wanted] of shown) {
+        checkSame(`${name}: as of ${at}`, await asOf(daemon.port, at), wanted);
+    }
+    const early = await json(daemon.port, 'POST', `/v1/sessions/s/rebuild?from=${retained - 2}`);
+    checkSame(`${name}: a rebuild of what is gone`, [early.status, early.code], [410, 'gone']);
+    await daemon.stop();
+    daemon = await start({ dir, refused: 0 });
+    const retried = await json(daemon.port, 'POST', '/v1/sessions/s/retry');
+    checkSame(`${name}: a retry`, retried.status, 200);
+    const { entities } = await json(daemon.port, 'GET', '/v1/sessions/s/snapshot');
+    check(`${name}: takes the failed event`, entities.some(({ id }) => id === `${failing}`) &&
+          entities.length === shown.get(newest).entities.length + 1, entities.length);
+    const made = await json(daemon.port, 'POST', '/v1/sessions/s/rebuild');
+    checkSame(`${name}: a rebuild of the rest`, made.status, 200);
+    checkSame(`${name}: makes the same`,
+              (await json(daemon.port, 'GET', '/v1/sessions/s/snapshot')).entities, entities);
+    await daemon.stop();
+    daemon = await start({ dir, refused: 0, entries: 2 });
+    const other = await json(daemon.port, 'GET', '/v1/sessions/s/snapshot');
+    checkSame(`${name}: another version begins with what there was`, other.entities, entities);
+    await daemon.stop();
+    storeCheck(`${name}: it is clean`, dir);
+}
+
+// A session that has lost its first events is as good in a restored and in a resharded directory.
+async function retention() {
+    const root = makeDirectory();
+    const dir = path.join(root, 'data');
+    const backups = path.join(root, 'backups');
+    fs.mkdirSync(backups);
+    let daemon = await start({ dir, flags: ['--shards', '1', '--retain-events', '64',
+                                            '--retain-sweep', '50ms', '--backup-dir', backups] });
+    for (let at = 1; at <= newest; at++) {
+        await book(daemon.port, 's', at === failing ? 3 : 10);
+    }
+    await within((async () => {
+        for (let first = ''; first !== `${retained}`;) {
+            const { sessions: [found] } = await json(daemon.port, 'GET', '/v1/sessions?prefix=s');
+            first = found.firstRetained;
+        }
+    })(), 'end of the first events');
+    const backup = runProgram(ssctlFile, ['backup', 'b', '--url',
+                                          `http://127.0.0.1:${daemon.port}`]);
+    check('a backup ends', backup.status === 0, backup.output);
+    await daemon.stop();
+    daemon = await start({ dir });
+    const shown = new Map();
+    for (const at of [1, retained - 2, retained - 1, retained, 160, newest]) {
+        shown.set(at, await asOf(daemon.port, at));
+    }
+    await daemon.stop();
+    checkSame('what is gone and what is there', [...shown.values()].map(({ status }) => status),
+              [410, 410, 200, 200, 200, 200]);
+    checkSame('an entity of each event but one', shown.get(newest).entities.length, newest);
+    const restored = path.join(root, 'restored');
+    const made = runProgram(ssctlFile, ['restore', path.join(backups, 'b'), restored]);
+    check('it is restored', made.status === 0 && made.output.includes('0 findings'), made.output);
+    for (const shards of [3, 2]) {
+        const { status, output } = reshard(dir, '--shards', String(shards));
+        check(`to ${shards} shards`, status === 0, output);
+        const copy = path.join(root, `copy-${shards}`);
+        fs.cpSync(dir, copy, { recursive: true });    // the original stays as it is
+        await verifyRetained(`${shards} shards`, copy, shown);
+        fs.rmSync(`${dir}.before-reshard`, { recursive: true });
+    }
+    await verifyRetained('restored', restored, shown);
+}
+
+await main({ roundTrip, refusals, killed, exported, retention });
