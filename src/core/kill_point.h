@@ -6,14 +6,16 @@
  * the others go on, so that what was told too early gets out. Left out, N is 1 and MS is 0.
  *
  * tools/torture goes through the list and fails when a point is never reached, so a point comes
- * with its line here and a place that the workload of tests/crash passes.
+ * with its line here and a place that the workload of tests/crash passes. Those of "other" are left
+ * to the tests of backups and of resharding.
  *
  * Any thread. */
 #ifndef SS_CORE_KILL_POINT_H
 #define SS_CORE_KILL_POINT_H
 
 /* When a point is passed: by the first start of a data directory, by each later one, under load, by
- * an orderly stop. One of a later column may be passed earlier as well. */
+ * an orderly stop. One of a later column may be passed earlier as well. "other": by what only some
+ * tests ask for. */
 #define SS_KILL_POINT_MAP(X)                                                                      \
     X(DIRECTORY_MADE, "directory.made", "create", "a directory has no durable entry yet")         \
     X(DIRECTORY_LOCKED, "directory.locked", "create", "LOCK is there and held")                   \
@@ -68,7 +70,6 @@
     X(PAST_PART, "past.part", "run", "a part of a checkpoint of the past is put")                 \
     X(CUT_RAISED, "cut.raised", "run", "the pasts of removed events are removed, no base put")    \
     X(CUT_BASED, "cut.based", "run", "its base is put, its row is not")                           \
-    X(CUT_KEPT, "cut.kept", "run", "entities that are a base are copied, before they change")     \
     X(CUT_SWEPT, "cut.swept", "run", "a segment of removed events is removed")                    \
     X(COMMAND_ROWS, "command.rows", "run", "results of commands are put")                         \
     X(ERROR_ROWS, "error.rows", "run", "error records are put")                                   \
@@ -77,7 +78,10 @@
     X(REBUILD_SETTLED, "rebuild.settled", "run", "it is on disk, nobody has been told")           \
     X(CLOSE_BEFORE, "close.before", "stop", "everything is flushed")                              \
     X(CLOSE_SYNCED, "close.synced", "stop", "the log is synced, there is no clean mark")          \
-    X(CLOSE_AFTER, "close.after", "stop", "there is")
+    X(CLOSE_AFTER, "close.after", "stop", "there is")                                             \
+    X(BACKUP_COMPLETE, "backup.complete", "other", "all of a backup is durable, it has no name")  \
+    X(RESHARD_COMPLETE, "reshard.complete", "other", "a copy is, not in its place")               \
+    X(RESHARD_EXCHANGED, "reshard.exchanged", "other", "it is, the old one has no name yet")
 
 #define SS_KILL_POINT_ID_(id, name, when, what) SS_KILL_##id,
 enum ss_kill_point { SS_KILL_POINT_MAP(SS_KILL_POINT_ID_) SS_KILL_POINT_COUNT };

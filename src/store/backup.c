@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "core/log.h"
 #include "store/env.h"
 
@@ -174,7 +175,11 @@ int ss__backup_finish(struct ss_backup *backup, struct ss_failure *failure)
     if (err != 0) {
         return err;
     }
-    if (fsync(backup->dir_fd) != 0 || rename(backup->partial, backup->path) != 0) {
+    if (fsync(backup->dir_fd) != 0) {
+        return fail_path(failure, backup->path, "made durable");
+    }
+    SS_KILL_POINT(BACKUP_COMPLETE);
+    if (rename(backup->partial, backup->path) != 0) {
         return fail_path(failure, backup->path, "made durable");
     }
     backup->partial[0] = '\0';    /* from here on it is there */

@@ -12,6 +12,7 @@
 
 #include "core/fault.h"
 #include "core/hash.h"
+#include "core/kill_point.h"
 #include "store/copy.h"
 #include "store/create.h"
 #include "store/reshard_state.h"
@@ -465,8 +466,10 @@ static int is_free(const char *path, struct ss_failure *failure)
 /* At no time is there no directory of this name, where the file system can exchange two. */
 static int swap(const char *dir, struct ss_reshard_result *result, struct ss_failure *failure)
 {
+    SS_KILL_POINT(RESHARD_COMPLETE);
     bool exchanged = SS_FAULT("reshard.exchange") == 0 &&
                      renameat2(AT_FDCWD, dir, AT_FDCWD, result->path, RENAME_EXCHANGE) == 0;
+    SS_KILL_POINT(RESHARD_EXCHANGED);
     bool good = exchanged ? rename(result->path, result->kept) == 0
                           : rename(dir, result->kept) == 0 && rename(result->path, dir) == 0;
     if (!good) {

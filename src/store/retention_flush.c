@@ -305,7 +305,6 @@ static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
     err = copy_entities(flush->env, txn, sid, past);
     err = err != 0 ? err : ss__past_end(past);
     err = err != 0 ? err : ss__past_put(flush->env, txn, past, base);
-    SS_KILL_POINT(CUT_KEPT);
     ss__past_free(past);
     return err;
 }

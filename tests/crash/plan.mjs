@@ -9,12 +9,12 @@ const onlySpoiling = ['error.rows'];
 const atCommit = /^(commit|log\.append)\.(before|torn|after)$/;    // a short run has these
 const rare = /^(log\.(fill|create|roll|retire)|commit\.moved|trash|rebuild|checkpoint\.anew|cut)/;
 
-// The points that the daemon has: name -> when ('create', 'start', 'run' or 'stop'). A build
+// The points that the workload passes: name -> when ('create', 'start', 'run' or 'stop'). A build
 // without them has none.
 export function listPoints(daemonFile) {
     const { status, stdout } = spawnSync(daemonFile, ['--print-kill-points'], { encoding: 'utf8' });
     const lines = status === 0 ? stdout.trimEnd().split('\n') : [];
-    return new Map(lines.map((line) => line.split('\t')));
+    return new Map(lines.map((line) => line.split('\t')).filter(([, when]) => when !== 'other'));
 }
 
 // So many passes at most are waited for; fewer with each attempt that did not come so far.

@@ -278,6 +278,16 @@ async function interrupted() {
                                            path.join(makeDirectory(), 'x')]);
     check('which cannot be restored', partial.status === 1 &&
           /not a finished backup/.test(partial.output), partial.output);
+    if (runProgram(daemonFile, ['--print-kill-points']).status === 0) {
+        const late = await start({ dir: daemon.dir, root: path.dirname(daemon.dir),
+                                   env: { SS_KILL_AT: 'backup.complete' } });
+        const cut = ssctl(late, 'backup', 'first', '--rate', '0');
+        const { signal } = await within(late.exited, 'death of the daemon');
+        check('it is killed before a complete one gets its name', signal === 'SIGKILL' &&
+              late.log.includes('backup.complete'), late.log);
+        await cut.ended;
+        checkSame('which is not there then', fs.readdirSync(late.backups), ['first.partial']);
+    }
     const again = await start({ dir: daemon.dir, root: path.dirname(daemon.dir) });
     const done = await ssctl(again, 'backup', 'first', '--rate', '0').ended;
     check('and does not stand in the way', done.status === 0, done.output);

@@ -5,8 +5,8 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client, Daemon, check, checkSame, main, makeDirectory, request, runProgram, ssctlFile,
-         within } from './harness.mjs';
+import { Client, Daemon, check, checkSame, daemonFile, main, makeDirectory, request, runProgram,
+         ssctlFile, within } from './harness.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const moduleFile = process.env.SS_LEDGER ??
@@ -217,6 +217,22 @@ async function refusals() {
     checkSame('as it was', fingerprint(dir), before);
 }
 
+// Builds for tests alone can be killed at named points.
+const hasKillPoints = runProgram(daemonFile, ['--print-kill-points']).status === 0;
+
+async function killedAt(dir, point) {
+    const child = spawn(ssctlFile, ['reshard', dir, '--shards', '3'],
+                        { env: { ...process.env, SS_KILL_AT: point } });
+    let output = '';
+    child.stdout.on('data', (bytes) => { output += bytes; });
+    child.stderr.on('data', (bytes) => { output += bytes; });
+    const ended = new Promise((resolve) => {
+        child.once('close', (status, signal) => resolve(signal));
+    });
+    const signal = await within(ended, 'end of ssctl reshard');
+    check(`killed at ${point}`, signal === 'SIGKILL' && output.includes(point), output);
+}
+
 // How long one takes, killed at moments spread over that.
 async function killed() {
     const root = makeDirectory();
@@ -245,11 +261,19 @@ async function killed() {
         checkSame(`kill ${i}: the old directory is as it was`, fingerprint(dir), print);
     }
     check('it was killed', died > 0, died);
-    if (!fs.existsSync(`${dir}.before-reshard`)) {
-        const { status, output } = reshard(dir, '--shards', '3');
-        check('another attempt succeeds', status === 0, output);
+    let old = `${dir}.before-reshard`;
+    if (!fs.existsSync(old)) {
+        if (hasKillPoints) {
+            await killedAt(dir, 'reshard.complete');
+            checkSame('a complete copy that has not taken its place', fingerprint(dir), print);
+            await killedAt(dir, 'reshard.exchanged');
+            old = `${dir}.resharded`;
+        } else {
+            const { status, output } = reshard(dir, '--shards', '3');
+            check('another attempt succeeds', status === 0, output);
+        }
     }
-    checkSame('the old one is kept as it was', fingerprint(`${dir}.before-reshard`), print);
+    checkSame('the old one is kept as it was', fingerprint(old), print);
     storeCheck('the new one is clean', dir);
     const again = await start({ dir });
     checkSame('and has all there was', await states(again.port, [...sessions, 'again']), before);
