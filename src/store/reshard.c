@@ -494,8 +494,13 @@ static int begin(struct ss_reshard *reshard, const char *path)
     }
     int err = count_bytes(reshard->from, &reshard->total);
     err = fail(reshard, err, "the old directory cannot be read");
-    return err != 0 ? err
-                    : ss__directory_begin(path, &identity, &reshard->to, reshard->failure);
+    err = err != 0 ? err : ss__directory_begin(path, &identity, &reshard->to, reshard->failure);
+    /* Which of the two it is cannot be told, so it is not removed. */
+    return err != SS_E_EXISTS || reshard->options->to != NULL
+               ? err
+               : ss__fail(reshard->failure, err, "\"%s\" is in the way: the complete copy of an "
+                          "attempt that was cut off, or, if \"%s\" has taken its new form, the "
+                          "old directory; move it away", path, reshard->from->path);
 }
 
 static void take_back(const struct ss_directory *directory)

@@ -217,9 +217,6 @@ async function refusals() {
     checkSame('as it was', fingerprint(dir), before);
 }
 
-// Builds for tests alone can be killed at named points.
-const hasKillPoints = runProgram(daemonFile, ['--print-kill-points']).status === 0;
-
 async function killedAt(dir, point) {
     const child = spawn(ssctlFile, ['reshard', dir, '--shards', '3'],
                         { env: { ...process.env, SS_KILL_AT: point } });
@@ -261,23 +258,45 @@ async function killed() {
         checkSame(`kill ${i}: the old directory is as it was`, fingerprint(dir), print);
     }
     check('it was killed', died > 0, died);
-    let old = `${dir}.before-reshard`;
-    if (!fs.existsSync(old)) {
-        if (hasKillPoints) {
-            await killedAt(dir, 'reshard.complete');
-            checkSame('a complete copy that has not taken its place', fingerprint(dir), print);
-            await killedAt(dir, 'reshard.exchanged');
-            old = `${dir}.resharded`;
-        } else {
-            const { status, output } = reshard(dir, '--shards', '3');
-            check('another attempt succeeds', status === 0, output);
-        }
+    if (!fs.existsSync(`${dir}.before-reshard`)) {
+        const { status, output } = reshard(dir, '--shards', '3');
+        check('another attempt succeeds', status === 0, output);
     }
-    checkSame('the old one is kept as it was', fingerprint(old), print);
+    checkSame('the old one is kept as it was', fingerprint(`${dir}.before-reshard`), print);
     storeCheck('the new one is clean', dir);
     const again = await start({ dir });
     checkSame('and has all there was', await states(again.port, [...sessions, 'again']), before);
     await again.stop();
+}
+
+// When the copy is complete and about to take the place, and when it has just taken it. Only builds
+// for tests can be killed there.
+async function killedAtTheEnd() {
+    if (runProgram(daemonFile, ['--print-kill-points']).status !== 0) {
+        return;
+    }
+    const dir = path.join(makeDirectory(), 'data');
+    const daemon = await start({ dir, flags: ['--shards', '2'] });
+    for (let value = 1; value <= 5; value++) {
+        await book(daemon.port, 's', value);
+    }
+    const before = await states(daemon.port, ['s']);
+    await daemon.stop();
+    const print = fingerprint(dir);
+    await killedAt(dir, 'reshard.complete');
+    checkSame('a copy that has not taken its place: the old one is there', fingerprint(dir), print);
+    const refused = reshard(dir, '--shards', '3');
+    check('which is named', refused.status === 1 && refused.output.includes('data.resharded') &&
+          refused.output.includes('complete copy'), refused.output);
+    storeCheck('and is clean', `${dir}.resharded`);
+    fs.rmSync(`${dir}.resharded`, { recursive: true });
+    await killedAt(dir, 'reshard.exchanged');
+    checkSame('one that has: the old one is as it was', fingerprint(`${dir}.resharded`), print);
+    const again = await start({ dir });
+    check('the new one is in its place', again.log.includes('shards=3 '), again.log);
+    checkSame('and has all there was', await states(again.port, ['s']), before);
+    await again.stop();
+    storeCheck('it is clean', dir);
 }
 
 // A file of one server makes the same session on another.
@@ -390,4 +409,4 @@ async function retention() {
     await verifyRetained('restored', restored, shown);
 }
 
-await main({ roundTrip, refusals, killed, exported, retention });
+await main({ roundTrip, refusals, killed, killedAtTheEnd, exported, retention });
