@@ -339,7 +339,7 @@ static void one_load(const char *what, uint32_t connections, uint32_t payload)
     bool dearer = run.cpu_us > COST_MAX * cost;
     expect(run.settings->ratio_max == 0 || goodput >= GOODPUT_MIN * peak || !dearer,
            "part of the sustainable rate that is left", goodput / peak, GOODPUT_MIN);
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     expect(most < rss + bound, "memory", (double)most, (double)(rss + bound));
 #else
     (void)bound;

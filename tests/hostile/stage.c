@@ -18,6 +18,8 @@
 /* Red zones and shadow memory. */
 #if defined(__SANITIZE_ADDRESS__)
 #define RSS_FACTOR 4
+#elif defined(__SANITIZE_THREAD__)
+#define RSS_FACTOR 8
 #else
 #define RSS_FACTOR 1
 #endif
