@@ -290,6 +290,7 @@ static int stage_frames(struct ss_shard *shard, struct ss_channel *channel,
         frame.payload = at->payload;
         int err = ss__stage_ui_frame(shard, channel, encodings, &frame, before);
         if (err != 0) {
+            shard->spoiled = err;    /* a follower would miss it and not know */
             return err;
         }
         before = ss__state_place(channel->state);

@@ -126,7 +126,7 @@ static void show(const char *log)
     char line[240];
     FILE *file = fopen(log, "r");
     for (int lines = 0; file != NULL && lines < 8 && fgets(line, sizeof line, file) != NULL;) {
-        if (strstr(line, "level=") == NULL) {
+        if (strstr(line, "level=") == NULL && strstr(line, "start refused") == NULL) {
             (void)fputs(line, stdout);
             lines++;
         }

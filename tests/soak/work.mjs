@@ -197,7 +197,8 @@ export class Work {
                 }
                 ordinal++;
             } else if (frame.subscribed !== undefined) {
-                if (BigInt(frame.subscribed.cursor.split(':')[0]) !== epoch) {
+                // A session has an epoch from its first event on.
+                if (epoch !== 0n && BigInt(frame.subscribed.cursor.split(':')[0]) !== epoch) {
                     throw new Error('the epoch has changed');
                 }
                 break;
