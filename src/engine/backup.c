@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <sessionstream/backup.h>
 
@@ -11,6 +12,8 @@
 #include "core/log.h"
 #include "engine/engine_router.h"
 #include "store/backup.h"
+
+#define JOIN_QUIET_S 5
 
 struct ss_backups {
     struct ss_backup_control control;
@@ -267,6 +270,21 @@ const struct ss_backup_control *ss__backups_control(struct ss_backups *backups)
     return &backups->control;
 }
 
+/* It ends after the write it is in. A disk that hangs cannot be told to give up: what the thread
+ * uses has to outlive it, so there is no end without it, only a word on what is waited for. */
+static void join(struct ss_backups *backups)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);    /* this clock cannot fail */
+    until.tv_sec += JOIN_QUIET_S;
+    if (pthread_timedjoin_np(backups->thread, NULL, &until) != 0) {
+        ss__log(SS_LOG_WARN, "the stop waits for a write of the backup, whose disk does not answer",
+                "name=%s dir=%s", backups->status.name, backups->dir);
+        (void)pthread_join(backups->thread, NULL);
+    }
+    backups->joinable = false;
+}
+
 void ss__backups_stop(struct ss_backups *backups)
 {
     if (backups == NULL) {
@@ -276,8 +294,7 @@ void ss__backups_stop(struct ss_backups *backups)
     backups->stopping = backups->canceled = true;
     pthread_mutex_unlock(&backups->lock);
     if (backups->joinable) {
-        (void)pthread_join(backups->thread, NULL);
-        backups->joinable = false;
+        join(backups);
     }
 }
 

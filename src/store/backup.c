@@ -165,7 +165,12 @@ int ss__backup_shard(struct ss_backup *backup, uint32_t shard, const struct ss_c
     for (size_t i = 0; i < cut->files_count && err == 0; i++) {
         err = copy_file(backup, shard, cut, i, failure);
     }
-    return err != 0 ? err : sync_shard(backup, name, failure);
+    err = err != 0 ? err : sync_shard(backup, name, failure);
+    /* Behind its end pages and files are used again: the copy may be torn. */
+    return err == 0 && ss__cut_stopped(cut)
+               ? ss__fail(failure, SS_E_LIMIT, "the store had to give up the copy of shard %u",
+                          shard)
+               : err;
 }
 
 int ss__backup_finish(struct ss_backup *backup, struct ss_failure *failure)

@@ -76,9 +76,17 @@ static int take_log(struct ss_store *store, struct ss_cut *cut)
     return 0;
 }
 
+static void end_read(struct ss_cut *cut)
+{
+    if (cut->txn != NULL) {
+        ss__env_read_end(cut->env, cut->txn);
+        cut->txn = NULL;
+    }
+}
+
 static void free_cut(struct ss_cut *cut)
 {
-    ss__env_read_end(cut->env, cut->txn);
+    end_read(cut);
     for (size_t i = 0; i < cut->files_count; i++) {
         if (cut->files[i].fd >= 0) {
             (void)close(cut->files[i].fd);    /* only read */
@@ -110,18 +118,30 @@ int ss__store_cut(struct ss_store *store, struct ss_cut **ret_cut)
         free_cut(cut);
         return err;
     }
+    cut->log_from = ss__log_bytes(&store->log);
     store->cut = cut;
     store->log.pinned = true;
     *ret_cut = cut;
     return 0;
 }
 
+/* Files that became free meanwhile go now, for a quiet store flushes no more. Those that a flush
+ * still reads go when it is settled. */
+static void let_go(struct ss_store *store)
+{
+    end_read(store->cut);
+    store->log.pinned = false;
+    if (!store->flushing && store->batch.len == 0) {
+        store->stats.records_trimmed += ss__log_trim(&store->log, store->log_told);
+    }
+}
+
 void ss__store_uncut(struct ss_store *store)
 {
     SS_REQUIRE(store->cut != NULL);
+    let_go(store);
     free_cut(store->cut);
     store->cut = NULL;
-    store->log.pinned = false;    /* the next flush takes out what is not needed */
 }
 
 bool ss__cut_stopped(const struct ss_cut *cut)
@@ -129,25 +149,44 @@ bool ss__cut_stopped(const struct ss_cut *cut)
     return atomic_load(&cut->stop);
 }
 
+/* Whoever copies may hang in a write and never look: nothing is left to wait for it. It reads from
+ * descriptors of its own and then finds that what it has copied does not count. */
 void ss__cut_stop(struct ss_store *store, const char *why)
 {
     if (store->cut != NULL && !atomic_exchange(&store->cut->stop, true)) {
+        let_go(store);
         ss__log(SS_LOG_WARN, "the backup of a shard is given up", "shard=%u reason=\"%s\"",
                 store->options.shard_index, why);
     }
 }
 
+/* What is written until the next look must not reach the limit at which publishes are refused. */
+static bool near_full(const struct ss_store *store)
+{
+    uint64_t margin = store->options.min_free_bytes / 4 + 2 * store->log.file_bytes_max;
+    return ss__env_free_disk(&store->env) < store->options.min_free_bytes + margin;
+}
+
 void ss__cut_judge(struct ss_store *store)
 {
-    if (store->cut != NULL &&
-        ss__env_used(&store->env) - store->cut->grown_from >
-                                  store->options.backup_growth_bytes) {
+    const struct ss_cut *cut = store->cut;
+    if (cut == NULL || ss__cut_stopped(cut)) {
+        return;
+    }
+    uint64_t growth = store->options.backup_growth_bytes;
+    if (ss__env_used(&store->env) - cut->grown_from > growth) {
         ss__cut_stop(store, "the data file has grown too much meanwhile");
+    } else if (ss__log_bytes(&store->log) > cut->log_from + store->options.log_window_bytes +
+                                            growth) {
+        ss__cut_stop(store, "the log has grown too much meanwhile");
+    } else if (near_full(store)) {
+        ss__cut_stop(store, "the disk of the store is nearly full");
     }
 }
 
 bool ss__store_flush_can_wait(const struct ss_store *store)
 {
-    return store->cut != NULL && store->unflushed_bytes < store->options.log_window_bytes &&
+    return store->cut != NULL && !ss__cut_stopped(store->cut) &&
+           store->unflushed_bytes < store->options.log_window_bytes &&
            !ss__log_over_window(store) && !ss__store_crowded(store);
 }

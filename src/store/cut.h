@@ -6,9 +6,12 @@
  * stands behind the end that the cut knows. So the copy is consistent although the shard goes on.
  *
  * What it costs: pages that flushes free meanwhile are not used again, so the data file grows by
- * what is flushed. The shard puts off flushes that can wait; the store asks the cut to end
- * (ss__cut_stopped) when the file has grown by backup_growth_bytes of its options, before the map
- * has to grow, and when publishes are refused for want of room. */
+ * what is flushed, and the log by what is written. The shard puts off flushes that can wait; the
+ * store ends the cut itself (ss__cut_stopped) when the data file has grown by backup_growth_bytes
+ * of its options, the log by that and its window, before the map has to grow, and before publishes
+ * are refused for want of room. Then the transaction and the log files are let go of at once,
+ * whatever the copier is doing: what it reads from then on may be torn, so it asks again when it is
+ * done. The descriptors stay open until ss__store_uncut. */
 #ifndef SS_STORE_CUT_H
 #define SS_STORE_CUT_H
 
@@ -27,11 +30,12 @@ struct ss_cut_file {
 
 struct ss_cut {
     struct ss_env *env;
-    void *txn;
+    void *txn;                  /* NULL once it is stopped; owner thread */
     uint8_t *head;              /* of the data file: pages that commits write over */
     uint64_t head_bytes;
     uint64_t grown_from;        /* used bytes of the data file when it was made */
-    atomic_bool stop;           /* the store wants it to end */
+    uint64_t log_from;          /* bytes of the log when it was made */
+    atomic_bool stop;           /* the store has let go of it */
     size_t files_count;         /* the first one is the data file */
     struct ss_cut_file files[];
 };
@@ -43,7 +47,7 @@ int ss__store_cut(struct ss_store *store, struct ss_cut **ret_cut);
 /* Ends and frees the cut of the store: nobody reads it any more. Owner thread. */
 void ss__store_uncut(struct ss_store *store);
 
-/* Whether the copy should be given up: see above. Any thread. */
+/* Whether the copy must be given up, and does not count: see above. Any thread. */
 bool ss__cut_stopped(const struct ss_cut *cut);
 
 /* True while there is a cut and a flush would do nothing but make the data file grow. Owner. */

@@ -157,6 +157,9 @@ static int add_born(struct ss_store *store, struct ss_flush *flush)
     for (struct ss_list *link = store->born.next; link != &store->born; link = link->next) {
         struct ss_store_session *session =
             ss__container_of(link, struct ss_store_session, born_link);
+        if (session->born_aside && !session->deleted) {
+            continue;    /* a restart tries again */
+        }
         struct ss_flush_item *item = ss__flush_item(flush, session);
         if (item == NULL) {
             return SS_E_NOMEM;
@@ -225,7 +228,7 @@ static bool nothing_to_do(const struct ss_store *store, unsigned forced)
 {
     return store->checkpoints == NULL && store->pasts == NULL && ss__list_empty(&store->full) &&
            ss__list_empty(&store->dead) && !store->trash_left &&
-           ss__list_empty(&store->born) && !ss__commands_waiting(store) &&
+           store->born_count == store->born_aside_count && !ss__commands_waiting(store) &&
            (forced == 0 || store->unflushed_bytes == 0) && !ss__log_over_window(store) &&
            !ss__store_errors_wait(store) && !ss__store_cuts_wait(store) &&
            store->tails_before_us == 0;
@@ -292,6 +295,11 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
 
 /* ---- settling ---- */
 
+static bool was_left(const struct ss_flush_item *item)
+{
+    return item->damaged != NULL && strcmp(item->damaged, SS_DAMAGED_CATALOG) == 0;
+}
+
 static void set_aside(struct ss_store *store, const struct ss_flush_item *item)
 {
     struct ss_store_session *session = item->session;
@@ -301,16 +309,18 @@ static void set_aside(struct ss_store *store, const struct ss_flush_item *item)
     }
     if (!session->now.row.quarantined) {
         char id[SS_SESSION_ID_BYTES_MAX + 3];
+        const char *text = was_left(item)
+                               ? "a page of the catalog is damaged, a new session is set aside"
+                               : "a stored event is damaged, its session is set aside";
         session->now.row.quarantined = true;
-        ss__log(SS_LOG_ERROR, "a stored event is damaged, its session is set aside",
-                "shard=%u place=%s number=%llu session=%s", store->options.shard_index,
-                item->damaged, (unsigned long long)number,
+        ss__log(SS_LOG_ERROR, text, "shard=%u place=%s number=%llu session=%s",
+                store->options.shard_index, item->damaged, (unsigned long long)number,
                 ss__log_quote(id, sizeof id, session->id));
         struct ss_error_record record = {
             .kind = SS_ERROR_KIND_DECODE,
             .code = SS_E_CORRUPT,
             .session_id = session->id,
-            .text = ss_str("a stored event is damaged, its session is set aside"),
+            .text = ss_str(text),
             .metadata_count = 1,
             .metadata = { { ss_str("place"), ss_str(item->damaged) } },
         };
@@ -352,6 +362,14 @@ static void bury(struct ss_store *store, struct ss_store_session *session)
     store->dead_count--;
 }
 
+/* Nothing of it has been moved, and its log files stay. */
+static void leave_in_log(struct ss_store *store, struct ss_store_session *session)
+{
+    store->born_aside_count += !session->born_aside;
+    session->born_aside = true;
+    ss__session_judge_tail(store, session);
+}
+
 static void settle_item(struct ss_store *store, struct ss_flush_item *item)
 {
     struct ss_store_session *session = item->session;
@@ -382,6 +400,8 @@ static void settle_item(struct ss_store *store, struct ss_flush_item *item)
         ss__list_remove(&session->born_link);
         session->born = 0;
         store->born_count--;
+        store->born_aside_count -= session->born_aside;
+        session->born_aside = false;
     }
     ss__session_judge_tail(store, session);
 }
@@ -421,7 +441,9 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
         if (item->damaged != NULL) {
             set_aside(store, item);
         }
-        if (err == 0) {
+        if (err == 0 && was_left(item)) {
+            leave_in_log(store, item->session);
+        } else if (err == 0) {
             settle_item(store, item);
             moved += item->dead || item->born || item->checkpoint || item->past != NULL ||
                      item->flushed > 0 || item->cut != 0;
@@ -442,7 +464,8 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
     keep_set_aside(store);
     store->stats.stragglers_flushed += flush->stragglers;
     /* Not what became needless since the plan: LMDB has been told of no more. */
-    store->stats.records_trimmed += ss__log_trim(&store->log, flush->log.needed_serial);
+    store->log_told = flush->log.needed_serial;
+    store->stats.records_trimmed += ss__log_trim(&store->log, store->log_told);
     SS_KILL_POINT(FLUSH_SETTLED);
     store->stats.flushes++;
     store->flush_retry_ns = 0;
@@ -465,7 +488,8 @@ int ss__store_flush(struct ss_store *store, unsigned tails_max)
 
 bool ss__store_flush_due(const struct ss_store *store)
 {
-    return store->full_bytes >= FLUSH_BYTES || store->born_count >= FLUSH_BORN ||
+    return store->full_bytes >= FLUSH_BYTES ||
+           store->born_count - store->born_aside_count >= FLUSH_BORN ||
            ss__commands_due(store) || store->tails_before_us != 0 || ss__store_cuts_wait(store) ||
            ss__log_over_window(store);
 }

@@ -11,6 +11,9 @@
 #include "store/command_flush.h"
 #include "store/store_state.h"
 
+/* Where a new session cannot be entered: nothing of it is moved. */
+#define SS_DAMAGED_CATALOG "catalog"
+
 /* What is moved of one session. */
 struct ss_flush_item {
     struct ss_flush_item *next;
@@ -36,8 +39,8 @@ struct ss_flush_item {
     uint32_t flushed;                    /* of the tail */
     uint32_t flushed_bytes;
     uint32_t segments;
-    const char *damaged;                 /* which of "log", "segment" cannot be read; else NULL */
-    uint64_t damaged_number;             /* place in the tail, or first ordinal of the segment */
+    const char *damaged;                 /* "log", "segment" or "catalog": damaged there */
+    uint64_t damaged_number;             /* place in the tail, first ordinal of the segment, sid */
 };
 
 /* Error records that go along. */

@@ -143,9 +143,10 @@ static int remove_catalog(const struct ss_env *env, MDB_txn *txn, const struct s
     uint64_t sid = 0;
     MDB_val value;
     MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
-    int err = ss__err_from_lmdb(mdb_get(txn, env->dbi[SS_DB_CATALOG], &key, &value));
+    int err = ss__guard_key(env, txn, SS_DB_CATALOG, ss__str_of_val(key));
+    err = err != 0 ? err : ss__err_from_lmdb(mdb_get(txn, env->dbi[SS_DB_CATALOG], &key, &value));
     if (err != 0) {
-        return err == SS_E_NOTFOUND ? 0 : err;
+        return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;    /* a check names it */
     }
     (void)ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), &sid);    /* 0: damaged */
     return sid == item->values.row.sid ? delete_key(txn, env->dbi[SS_DB_CATALOG], &key) : 0;
@@ -170,6 +171,11 @@ static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item 
         return remove_session(flush->env, txn, item);
     }
     int err = item->born ? put_catalog(flush->env, txn, item) : 0;
+    if (err == SS_E_CORRUPT) {
+        item->damaged = SS_DAMAGED_CATALOG;    /* the others are not held up */
+        item->damaged_number = item->values.row.sid;
+        return 0;
+    }
     err = err != 0 ? err : ss__cut_item(flush, txn, item);
     uint64_t base = item->values.row.first_retained - 1;
     if (item->anew != 0) {

@@ -463,6 +463,26 @@ static int is_free(const char *path, struct ss_failure *failure)
                : ss__fail(failure, SS_E_EXISTS, "there is a \"%s\" already; move it away", path);
 }
 
+/* A name that is not durable may be the old one again after a power loss. */
+static int sync_parent(const char *dir, struct ss_failure *failure)
+{
+    char parent[PATH_BYTES];
+    const char *slash = strrchr(dir, '/');
+    size_t len = slash == NULL ? 0 : slash == dir ? 1 : (size_t)(slash - dir);
+    memcpy(parent, dir, len);
+    parent[len] = '\0';
+    int fd = open(len == 0 ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && SS_FAULT("reshard.sync") == 0 && fsync(fd) == 0;
+    int err = good ? 0
+                   : ss__fail(failure, SS_E_IO, "the new directory has taken the place of \"%s\", "
+                              "but its name cannot be made durable (%s): run sync, and look which "
+                              "one it is before the daemon is started", dir, strerror(errno));
+    if (fd >= 0) {
+        (void)close(fd);    /* of a directory */
+    }
+    return err;
+}
+
 /* At no time is there no directory of this name, where the file system can exchange two. */
 static int swap(const char *dir, struct ss_reshard_result *result, struct ss_failure *failure)
 {
@@ -478,7 +498,7 @@ static int swap(const char *dir, struct ss_reshard_result *result, struct ss_fai
                         result->path);
     }
     (void)join(result->path, dir, "", NULL);    /* it fits: it did before */
-    return 0;
+    return sync_parent(dir, failure);
 }
 
 static int begin(struct ss_reshard *reshard, const char *path)

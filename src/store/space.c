@@ -59,6 +59,7 @@ void ss__space_check(struct ss_store *store)
     uint64_t now_ns = ss__clock_monotonic_ns(store->options.clock);
     uint64_t every_ns = store->refusal != 0 ? SPACE_CHECK_NS / 10 : SPACE_CHECK_NS;
     if (now_ns - store->space_checked_ns >= every_ns) {
+        ss__cut_judge(store);    /* first: what it lets go of makes room */
         set_refusal(store, short_of_disk(store) || short_of_map(store));
     }
 }
@@ -75,7 +76,6 @@ void ss__space_make_room(struct ss_store *store)
     }
     if (store->cut != NULL) {
         ss__cut_stop(store, "the map of the store has to grow");
-        return;
     }
     int err = ss__env_grow(&store->env);
     if (err == 0) {

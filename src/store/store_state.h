@@ -43,6 +43,7 @@ struct ss_store_session {
     bool full;                       /* in store->full */
     uint32_t full_bytes;             /* what it counts there */
     uint64_t born;                   /* log position of its creation; 0: it is in LMDB */
+    bool born_aside;                 /* its place in the catalog is damaged: it stays in the log */
     bool deleted;                    /* is found no longer */
     bool deleting;                   /* by the open batch */
     uint64_t deleted_at;             /* log position of its deletion; 0: it is in LMDB */
@@ -82,6 +83,7 @@ struct ss_store {
     uint64_t incarnation;
     uint8_t log_durability;          /* enum ss_durability of the run that wrote the newest file */
     struct ss_log log;
+    uint64_t log_told;               /* LMDB knows that no older file is needed */
     uint64_t next_sid;
     uint64_t stored_next_sid;        /* reserved in meta */
     uint64_t unflushed_bytes;        /* of the log */
@@ -99,6 +101,7 @@ struct ss_store {
     uint64_t full_bytes;             /* of these tails */
     struct ss_list born;             /* those that LMDB does not know yet */
     uint32_t born_count;
+    uint32_t born_aside_count;       /* of these, those that no flush takes */
     struct ss_list dead;             /* deleted sessions that LMDB still knows, or soon would */
     uint32_t dead_count;
     bool trash_left;                 /* what some have left is to be taken out */
@@ -227,10 +230,10 @@ int ss__store_forget_log(struct ss_store *store);
 
 /* ---- cut.c ---- */
 
-/* Asks the backup under way, if there is one, to give up. */
+/* Ends the cut of the backup under way, if there is one: waits for nobody, see cut.h. */
 void ss__cut_stop(struct ss_store *store, const char *why);
 
-/* The same if the data file has grown too much. */
+/* The same if the data file or the log has grown too much, or the disk is nearly full. */
 void ss__cut_judge(struct ss_store *store);
 
 /* ---- recover.c ---- */

@@ -488,13 +488,20 @@ ssize_t read(int fd, void *data, size_t len)
     return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? 1 : len);
 }
 
-/* Where nothing is a file or a socket libuv wakes a loop. */
+static bool is_pipe(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode);
+}
+
+/* Where nothing is a file or a socket libuv wakes a loop, or has a pipe for signals: that has always
+ * room, and libuv ends the process if it had not. */
 ssize_t write(int fd, const void *data, size_t len)
 {
     REAL(write)
     int code = 0;
     if (!exempt && atomic_load_explicit(&armed, memory_order_relaxed) &&
-        is_in(&libuv, __builtin_return_address(0))) {
+        is_in(&libuv, __builtin_return_address(0)) && !is_pipe(fd)) {
         code = strike(is_socket(fd) ? CALL_SEND : CALL_WAKE);
     }
     return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? (len + 1) / 2 : len);

@@ -49,6 +49,7 @@ SS_TEST(cut, log_files_stay_until_it_is_over)
     fixture_flush_all(&b.f);
     ss_check(b.f.store->log.count == files);
     ss__store_uncut(b.f.store);
+    ss_check_msg(b.f.store->log.count == 1, "%zu", b.f.store->log.count);    /* it is quiet */
     fixture_publish(&b.f, "s", 1, 100, 1);
     fixture_flush_all(&b.f);
     ss_check(b.f.store->log.count == 1);
@@ -74,6 +75,63 @@ SS_TEST(cut, it_is_stopped_when_the_data_file_has_grown_too_much)
     ss_check(ss__cut_stopped(cut));
     uint64_t grown = ss__env_used(&b.f.store->env) - cut->grown_from;
     ss_check_msg(grown > (1u << 20) && grown < (2u << 20), "%llu", (unsigned long long)grown);
+    ss__store_uncut(b.f.store);
+    backup_deinit(&b);
+}
+
+/* Free pages take what is flushed: the data file stays, the log files do not go. */
+SS_TEST(cut, it_is_stopped_when_the_log_has_grown_too_much)
+{
+    struct backup_fixture b;
+    backup_init(&b);
+    struct ss_store_options *options = &b.f.store->options;
+    options->log_window_bytes = options->log_window_bytes_max = 1u << 20;
+    struct ss_cut *cut = cut_now(&b);
+    options->backup_growth_bytes = 2u << 20;
+    for (int round = 0; round < 200 && !ss__cut_stopped(cut); round++) {
+        cut->grown_from = ss__env_used(&b.f.store->env);    /* as if pages were free */
+        fixture_publish(&b.f, "s", 10, 10000, 1);
+        fixture_flush_all(&b.f);
+        ss_check(ss__log_bytes(&b.f.store->log) < (4u << 20));
+    }
+    ss_check(ss__cut_stopped(cut) && b.f.store->log.count <= 2);
+    ss__store_uncut(b.f.store);
+    backup_deinit(&b);
+}
+
+SS_TEST(cut, it_is_stopped_before_the_disk_is_so_full_that_publishes_are_refused)
+{
+    struct backup_fixture b;
+    backup_init(&b);
+    struct ss_cut *cut = cut_now(&b);
+    uint64_t free_disk = ss__env_free_disk(&b.f.store->env);
+    b.f.store->options.min_free_bytes = free_disk - free_disk / 10;
+    b.f.clock.now_ns += UINT64_C(2000000000);
+    fixture_publish(&b.f, "s", 1, 100, 1);
+    ss_check(ss__cut_stopped(cut) && b.f.store->refusal == 0);
+    ss__store_uncut(b.f.store);
+    backup_deinit(&b);
+}
+
+/* Whoever copies it hangs and never looks. */
+SS_TEST(cut, stopped_one_holds_nothing_though_nobody_gives_it_back)
+{
+    struct backup_fixture b;
+    backup_init(&b);
+    fixture_publish(&b.f, "s", 100, 60000, 5);
+    struct ss_cut *cut = cut_now(&b);
+    fixture_flush_all(&b.f);
+    ss_check(b.f.store->log.count > 3 && atomic_load(&b.f.store->env.readers) > 0);
+    unsigned readers = atomic_load(&b.f.store->env.readers);
+    ss__cut_stop(b.f.store, "test");
+    ss_check(ss__cut_stopped(cut) && b.f.store->log.count == 1);
+    ss_check(atomic_load(&b.f.store->env.readers) == readers - 1);
+    ss_check(!ss__store_flush_can_wait(b.f.store));
+    ss_check(ss__env_grow(&b.f.store->env) == 0);    /* waits for readers */
+    fixture_publish(&b.f, "s", 10, 60000, 5);
+    fixture_flush_all(&b.f);
+    struct ss_failure failure = { 0 };
+    ss_check(backup_copy(&b, "torn", cut, NULL, &failure) == SS_E_LIMIT);
     ss__store_uncut(b.f.store);
     backup_deinit(&b);
 }

@@ -3,6 +3,8 @@
 #include "pages_fixture.h"
 #include "store_fixture.h"
 
+#include "store/store_state.h"
+
 #define SESSIONS 300u
 #define ENTITIES 20u
 
@@ -248,4 +250,46 @@ SS_TEST(guard, value_in_overflow_pages)
         ss__store_put_session(f.store, session);
         fixture_end(&f);
     }
+}
+
+/* A page of the catalog that a new session belongs on is damaged: the others are flushed, the log is
+ * trimmed of theirs, and what is of that one stays and is named. */
+SS_TEST(guard, new_session_on_a_damaged_page_holds_up_nobody)
+{
+    struct fixture f;
+    struct data data;
+    struct ss_store_session *session;
+    struct ss_record record = { .ordinal = 6, .time_us = 1, .payload = ss_str("x") };
+    fill(&f);
+    f.options.log_file_bytes = 64u << 10;
+    fixture_reopen(&f);
+    fixture_publish(&f, "s010x", 5, 60, 5);    /* its page is damaged behind its back */
+    load(&f, &data);
+    struct ss_page_tree tree = tree_of(&data, "catalog");
+    uint64_t size = data.meta.page_bytes;
+    uint8_t *leaf = leaf_of(&data, &tree, 0);
+    memset(leaf + 10, 0xff, 6);
+    int fd = open(data.path, O_WRONLY);
+    off_t at = (off_t)(leaf - data.bytes);
+    ss_check(fd >= 0 && pwrite(fd, leaf, size, at) == (ssize_t)size && close(fd) == 0);
+    free(data.bytes);
+    fixture_publish(&f, "z", 5, 1000, 5);
+    for (unsigned i = 0; i < 20; i++) {
+        fixture_publish(&f, "z", 100, 1000, 10);
+        fixture_flush_all(&f);
+    }
+    ss_check(fixture_stats(&f).flush_errors == 0 && f.store->born_count == 1);
+    unsigned files = fixture_count_files(&f, "log-");
+    ss_check_msg(files <= 4, "%u files", files);
+    fixture_verify(&f, "z", 2005, 1000);
+    uint64_t flushes = fixture_stats(&f).flushes;
+    ss_check(ss__store_flush(f.store, 16) == 0 && fixture_stats(&f).flushes == flushes);
+    ss_check(ss__store_get_session(f.store, ss_str("s010x"), &session) == 0);
+    record.type_id = f.event_type;
+    ss_check(ss__store_row(session)->quarantined && ss__store_row(session)->ordinal == 5);
+    ss_check(ss__store_stage_event(f.store, session, &record) == SS_E_CORRUPT);
+    ss__store_put_session(f.store, session);
+    fixture_crash(&f);
+    ss_check(fixture_check(&f).findings > 0);
+    fixture_end(&f);
 }

@@ -219,6 +219,22 @@ SS_TEST(reshard, where_two_directories_cannot_be_exchanged_they_are_renamed)
     end(&m);
 }
 
+SS_TEST(reshard, names_that_cannot_be_made_durable_are_an_error)
+{
+    struct many m;
+    struct ss_failure failure = { 0 };
+    begin(&m, 1);
+    close_all(&m);
+    ss__fault_arm("reshard.sync", 1, 1, 1);
+    ss_check(reshard(&m, 2, &failure) == SS_E_IO);
+    ss_check_msg(strstr(failure.text, "durable") != NULL, "%s", failure.text);
+    ss__fault_reset();
+    open_all(&m, m.root, 2);
+    verify(&m);
+    close_all(&m);
+    end(&m);
+}
+
 SS_TEST(reshard, the_same_number_and_a_damaged_store_are_refused)
 {
     struct many m;
