@@ -28,6 +28,7 @@ struct ss_retention {
     struct ss_retention_policy policy;
     struct ss_retention_scan scan;
     bool scanning;               /* the pool has the scan */
+    bool rested;                 /* for a backup */
     uint32_t under_way;
     uint32_t taken;              /* of the cuts that the scan has found */
     uint64_t pass_ns;            /* when the pass under way began */
@@ -155,14 +156,29 @@ static void scan(struct ss_shard *shard)
     }
 }
 
+/* Flushes are put off while a backup is under way: nothing is asked for that would hurry them. */
+static bool rests(const struct ss_shard *shard)
+{
+    return shard->cut_wanted != NULL || ss__store_cuts_rest(shard->store);
+}
+
+static void want_flush(struct ss_shard *shard)
+{
+    if (rests(shard)) {
+        shard->retention->rested = true;    /* its end asks for it */
+        return;
+    }
+    shard->flush_wanted = true;
+    shard->rested = false;
+}
+
 /* ---- what a slice has found ---- */
 
 static void stage(struct ss_shard *shard, struct ss_store_session *stored, uint64_t through)
 {
     /* Without room for it: the next pass. */
     if (ss__store_stage_cut(shard->store, stored, through) == 0) {
-        shard->flush_wanted = true;
-        shard->rested = false;
+        want_flush(shard);
     }
 }
 
@@ -198,8 +214,7 @@ static void take(struct ss_shard *shard, const struct ss_retention_cut *cut)
     const struct ss_session_row *row = ss__store_row(stored);
     if (cut->leftovers && row->first_retained == cut->through + 1) {
         (void)ss__store_stage_leftovers(shard->store, row->sid, row->first_retained);
-        shard->flush_wanted = true;
-        shard->rested = false;
+        want_flush(shard);
     } else if (!cut->leftovers) {
         enum ss_cut_state state = ss__store_cut_state(shard->store, stored, cut->through);
         if (state == SS_CUT_READY) {
@@ -226,7 +241,14 @@ static bool take_all(struct ss_shard *shard)
 void ss__retention_run(struct ss_shard *shard)
 {
     struct ss_retention *retention = shard->retention;
-    if (retention != NULL && !retention->scanning && shard->phase == SS_SHARD_RUNNING &&
+    if (retention == NULL || rests(shard)) {
+        return;
+    }
+    if (retention->rested) {
+        retention->rested = false;
+        want_flush(shard);
+    }
+    if (!retention->scanning && shard->phase == SS_SHARD_RUNNING &&
         take_all(shard) && shard->now_ns >= retention->due_ns) {
         scan(shard);
     }
@@ -250,7 +272,8 @@ uint64_t ss__retention_due_ns(const struct ss_shard *shard)
 {
     const struct ss_retention *retention = shard->retention;
     bool waits = retention == NULL || retention->scanning || retention->under_way > 0 ||
-                 ss__store_cuts_wait(shard->store) || shard->phase != SS_SHARD_RUNNING;
+                 ss__store_cuts_wait(shard->store) || rests(shard) ||
+                 shard->phase != SS_SHARD_RUNNING;
     return waits ? UINT64_MAX : retention->due_ns;
 }
 
@@ -397,8 +420,7 @@ static bool retain(struct ss_shard *shard, struct ss_channel *channel, struct ss
         break;
     case SS_CUT_BEHIND:
         ss__checkpoint_want(shard, state);
-        shard->flush_wanted = true;
-        shard->rested = false;
+        want_flush(shard);
         break;
     case SS_CUT_FOLD:
         return start_fold(shard, channel, request);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "store/bytes_order.h"
 #include "store/page.h"
 
 #define LINES_MAX 100u
@@ -27,6 +28,7 @@ struct guard {
     struct ss_page_rules rules;
     struct ss_page_tree tree;
     uint16_t leaf;                   /* index of the last level */
+    uint64_t behind;                 /* the page that is damaged: see ss__guard_next */
     struct level levels[SS_PAGE_DEPTH_MAX];
 };
 
@@ -67,18 +69,27 @@ static int read_bytes(const struct guard *guard, uint64_t number, size_t len, ui
     return 0;
 }
 
+/* The number at the beginning of a separator, which may be shorter. */
+static uint64_t number_of(struct ss_str key)
+{
+    uint8_t bytes[8] = { 0 };
+    memcpy(bytes, key.data, key.len < sizeof bytes ? key.len : sizeof bytes);
+    return ss__get_be64(bytes);
+}
+
 static int enter(struct guard *guard, uint16_t at, uint64_t number,
                  const struct ss_page_bounds *bounds)
 {
     struct ss_failure failure = { 0 };
     struct level *level = &guard->levels[at];
     int err = read_bytes(guard, number, guard->rules.page_bytes, level->bytes);
-    if (err != 0) {
-        return err;
+    if (err == 0 && ss__page_check(&guard->rules, bounds, level->bytes, number, at == guard->leaf,
+                                   &failure) != 0) {
+        err = report(guard, number, failure.text);
     }
-    if (ss__page_check(&guard->rules, bounds, level->bytes, number, at == guard->leaf,
-                       &failure) != 0) {
-        return report(guard, number, failure.text);
+    if (err != 0) {
+        guard->behind = bounds->upper.len == 0 ? UINT64_MAX : number_of(bounds->upper);
+        return err;
     }
     level->number = number;
     level->bounds = *bounds;
@@ -296,26 +307,72 @@ static int walk(struct guard *guard, struct ss_str from, size_t prefix_bytes, ui
     return err;
 }
 
+/* Its value, too. */
+static int next(struct guard *guard, struct ss_str from)
+{
+    struct level *leaf = &guard->levels[guard->leaf];
+    int err = seek(guard, from);
+    if (err == 0 && leaf->index >= ss__page_count(leaf->bytes)) {
+        err = move(guard, false);
+        if (err <= 0) {
+            return err;    /* 0: the end */
+        }
+    } else if (err != 0) {
+        return err;
+    }
+    struct ss_page_node node;
+    ss__page_node(leaf->bytes, true, leaf->index, &node);
+    err = node.overflow ? judge_overflow(guard, &node) : 0;
+    guard->behind = err != 0 ? number_of(node.key) + 1 : 0;
+    return err;
+}
+
+/* 1: @guard is ready, and its pages are freed by the caller; 0: there is nothing to read. */
+static int begin(struct guard *guard, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                 uint8_t **ret_pages)
+{
+    if (guard->env->dbi[db] == 0 || from.len > SS_PAGE_KEY_BYTES_MAX) {
+        return 0;
+    }
+    int err = find_tree(guard, txn, db);
+    if (err != 0) {
+        return err == SS_E_NOTFOUND ? 0 : err;
+    }
+    uint8_t *bytes = malloc((size_t)guard->tree.depth * guard->rules.page_bytes);
+    if (bytes == NULL) {
+        return SS_E_NOMEM;
+    }
+    for (uint16_t i = 0; i < guard->tree.depth; i++) {
+        guard->levels[i].bytes = bytes + (size_t)i * guard->rules.page_bytes;
+    }
+    *ret_pages = bytes;
+    return 1;
+}
+
 static int judge(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
                  size_t prefix_bytes, uint64_t rows, bool point)
 {
     struct guard guard = { .env = env };
-    if (env->dbi[db] == 0 || from.len > SS_PAGE_KEY_BYTES_MAX) {
-        return 0;    /* there is nothing to read */
+    uint8_t *pages;
+    int err = begin(&guard, txn, db, from, &pages);
+    if (err == 1) {
+        err = walk(&guard, from, prefix_bytes, rows, point);
+        free(pages);
     }
-    int err = find_tree(&guard, txn, db);
-    if (err != 0) {
-        return err == SS_E_NOTFOUND ? 0 : err;
+    return err;
+}
+
+int ss__guard_next(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                   uint64_t *ret_next)
+{
+    struct guard guard = { .env = env };
+    uint8_t *pages;
+    int err = begin(&guard, txn, db, from, &pages);
+    if (err == 1) {
+        err = next(&guard, from);
+        free(pages);
     }
-    uint8_t *bytes = malloc((size_t)guard.tree.depth * guard.rules.page_bytes);
-    if (bytes == NULL) {
-        return SS_E_NOMEM;
-    }
-    for (uint16_t i = 0; i < guard.tree.depth; i++) {
-        guard.levels[i].bytes = bytes + (size_t)i * guard.rules.page_bytes;
-    }
-    err = walk(&guard, from, prefix_bytes, rows, point);
-    free(bytes);
+    *ret_next = guard.behind;
     return err;
 }
 

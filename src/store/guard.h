@@ -25,4 +25,10 @@ int ss__guard_key(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct 
 int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
                    size_t prefix_bytes, uint64_t rows);
 
+/* For a look at the first key in @db that is not below @from; keys begin with a number of 8 bytes,
+ * big-endian. With SS_E_CORRUPT or SS_E_STOREIO about a page @ret_next is the number that the page
+ * behind it begins with, UINT64_MAX when there is none, and else it is 0. */
+int ss__guard_next(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                   uint64_t *ret_next);
+
 #endif

@@ -185,7 +185,8 @@ static void report_damage(const struct ss_history *history, uint64_t ordinal)
     }
 }
 
-/* The latest past at or before @at that can be read. 0 and 0: there is none. */
+/* The latest past at or before @at that can be read. 0 and 0: there is none. SS_E_CORRUPT: nobody
+ * can tell, and nothing there may be read. */
 static int show_past(struct ss_history *history, MDB_txn *txn, uint64_t after,
                      const struct visit *visit, uint64_t *ret_ordinal)
 {
@@ -196,8 +197,8 @@ static int show_past(struct ss_history *history, MDB_txn *txn, uint64_t after,
     ss__put_be64(sid, history->sid);
     int err = ss__guard_walk(env, txn, SS_DB_CHECKPOINT, ss_str_of(sid, sizeof sid), sizeof sid,
                              UINT64_MAX);
-    if (err == SS_E_CORRUPT) {
-        return 0;    /* the log names the page; nothing depends on them */
+    if (err != 0) {
+        return err;
     }
     while (err == 0 && at > after) {
         err = ss__past_find(env, txn, history->sid, at, history->query.code, &found);
@@ -278,6 +279,9 @@ static int find_base(struct ss_history *history, MDB_txn *txn, const struct visi
     history->first_retained = row.first_retained;
     bool entities = judge_entities(history, &row, &base);
     err = show_past(history, txn, entities ? base.ordinal : 0, visit, &past);
+    if (err == SS_E_CORRUPT && (entities || row.first_retained <= 1)) {
+        err = 0;    /* the log names the page; nothing depends on them */
+    }
     if (err == 0 && past == 0 && !entities && row.first_retained > 1 &&
         history->query.base_max + 1 >= row.first_retained) {
         err = show_retained(history, txn, &row, visit);

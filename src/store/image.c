@@ -326,7 +326,12 @@ static int read_base(struct reading *reading)
     if (reading->based == 0) {
         return 0;
     }
-    int err = ss__past_sound(&store->env, reading->txn, sid, base);
+    uint8_t prefix[8];
+    ss__put_be64(prefix, sid);
+    /* Else a base that is hidden there would be said to be missing. */
+    int err = ss__guard_walk(&store->env, reading->txn, SS_DB_CHECKPOINT,
+                             ss_str_of(prefix, sizeof prefix), sizeof prefix, UINT64_MAX);
+    err = err != 0 ? err : ss__past_sound(&store->env, reading->txn, sid, base);
     if (err == 0) {
         reading->in_entities = false;
         return ss__past_read(&store->env, reading->txn, sid, base, take_based, reading);

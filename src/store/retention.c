@@ -5,8 +5,10 @@
 
 #include "core/fault.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/record.h"
 #include "store/retention_ages.h"
+#include "store/segment_seek.h"
 #include "store/store_state.h"
 #include "store/timelines.h"
 
@@ -113,11 +115,28 @@ static void measure(struct look *look, const struct piece *piece)
     look->scan->ages[ss__age_bucket(age_us)] += piece->value.len;
 }
 
-static void count_pieces(struct look *look)
+/* Nothing behind them may be read then; a page may hold some rows before the first. */
+static int guard_pieces(struct look *look, uint64_t first)
 {
+    return ss__segment_guard(&look->store->env, look->txn, look->sid, first, 2 * SLICE_SEGMENTS);
+}
+
+/* 1: all of them; 0: the next slice goes on. */
+static int count_pieces(struct look *look)
+{
+    struct ss_retention_place *place = &look->scan->place;
+    bool goes_on = place->sid == look->sid && place->first_retained == look->row.first_retained;
     struct piece piece;
-    begin_pieces(look, 0);
-    while (next_piece(look, &piece)) {
+    uint64_t first = goes_on ? place->next : 0;
+    look->bytes = goes_on ? place->bytes : 0;
+    look->leftovers = goes_on ? place->leftovers : 0;
+    place->sid = 0;
+    int err = guard_pieces(look, first);
+    if (err != 0) {
+        return err;
+    }
+    begin_pieces(look, first);
+    for (uint32_t i = 0; i < SLICE_SEGMENTS && next_piece(look, &piece); i++) {
         if (piece.last < look->row.first_retained) {
             look->leftovers++;
             continue;
@@ -127,6 +146,15 @@ static void count_pieces(struct look *look)
             measure(look, &piece);
         }
     }
+    if (is_here(look)) {
+        *place = (struct ss_retention_place){
+            .sid = look->sid, .first_retained = look->row.first_retained,
+            .next = ss__get_be64((const uint8_t *)look->key.mv_data + 8),
+            .bytes = look->bytes, .leftovers = look->leftovers
+        };
+        return 0;
+    }
+    return look->code == 0 || look->code == MDB_NOTFOUND ? 1 : ss__err_from_lmdb(look->code);
 }
 
 /* ---- what may go ---- */
@@ -220,53 +248,103 @@ static int propose(struct look *look, uint64_t through, bool leftovers)
     return 0;
 }
 
+/* Of those that are left, and at most so many as one slice looks at: the next pass goes on. */
+static int find_through(struct look *look, uint64_t *ret_through)
+{
+    struct bounds bounds = bounds_of(look);
+    struct piece piece;
+    if (look->row.ordinal < look->row.first_retained || !is_over(look, &bounds)) {
+        return 0;
+    }
+    int err = guard_pieces(look, look->row.first_retained);
+    if (err != 0) {
+        return err;
+    }
+    begin_pieces(look, look->row.first_retained);
+    for (uint32_t i = 0;
+         i < SLICE_SEGMENTS && next_piece(look, &piece) && may_go(look, &bounds, &piece); i++) {
+        *ret_through = piece.last;
+        look->bytes -= piece.value.len;
+    }
+    return 0;
+}
+
+/* 1: done with the session; 0: the next slice goes on with it. */
 static int judge(struct look *look)
 {
     uint64_t through = 0;
-    struct piece piece;
-    look->bytes = look->leftovers = 0;
-    count_pieces(look);
-    struct bounds bounds = bounds_of(look);
-    if (look->row.ordinal >= look->row.first_retained && is_over(look, &bounds)) {
-        begin_pieces(look, look->row.first_retained);
-        while (next_piece(look, &piece) && may_go(look, &bounds, &piece)) {
-            through = piece.last;
-            look->bytes -= piece.value.len;
-        }
+    int err = count_pieces(look);
+    if (err != 1) {
+        return err;
     }
+    err = find_through(look, &through);
     look->scan->sessions++;
     look->scan->bytes += look->bytes;
-    if (through != 0) {
-        return propose(look, through, false);
+    if (err == 0 && through != 0) {
+        err = propose(look, through, false);
+    } else if (err == 0 && look->leftovers > 0) {
+        err = propose(look, look->row.first_retained - 1, true);
     }
-    return look->leftovers == 0 ? 0 : propose(look, look->row.first_retained - 1, true);
+    return err != 0 ? err : 1;
 }
 
 /* ---- a slice ---- */
 
-static int each_session(struct look *look)
+static bool is_of_disk(int err)
+{
+    return err == SS_E_CORRUPT || err == SS_E_STOREIO;
+}
+
+/* What cannot be read is passed over; the guard has logged it. */
+static int judge_row(struct look *look, struct ss_str value)
+{
+    if (ss__row_decode(look->sid, value, &look->row) != 0 || look->row.ordinal == 0) {
+        return 1;
+    }
+    int err = judge(look);
+    return is_of_disk(err) ? 1 : err;
+}
+
+/* The first session from next_sid on. 1; 0 at the end of the slice or of them all, or an error. */
+static int next_session(struct look *look)
 {
     struct ss_retention_scan *scan = look->scan;
     uint8_t from[8];
-    uint32_t seen = 0;
-    int err = SS_FAULT("store.retention");
+    uint64_t behind = 0;
     ss__put_be64(from, scan->next_sid);
     MDB_val key = ss__val_of(from, sizeof from);
     MDB_val value;
-    int code = mdb_cursor_get(look->sessions, &key, &value, MDB_SET_RANGE);
-    while (code == 0 && err == 0 && seen < SLICE_SESSIONS && look->seen < SLICE_SEGMENTS &&
-           scan->cuts_count < SS_RETENTION_CUTS_MAX) {
-        look->sid = key.mv_size == 8 ? ss__get_be64(key.mv_data) : 0;
-        if (ss__row_decode(look->sid, ss__str_of_val(value), &look->row) == 0 &&
-            look->row.ordinal > 0) {
-            err = judge(look);
-        }
-        scan->next_sid = look->sid + 1;
-        seen++;
-        code = err != 0 ? 0 : mdb_cursor_get(look->sessions, &key, &value, MDB_NEXT);
+    int err = ss__guard_next(&look->store->env, look->txn, SS_DB_SESSION, ss__str_of_val(key),
+                             &behind);
+    if (is_of_disk(err) && behind > scan->next_sid) {
+        scan->next_sid = behind;
+        scan->end = behind == UINT64_MAX;
+        return !scan->end;
     }
-    scan->end = err == 0 && code == MDB_NOTFOUND;
-    return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
+    int code = err != 0 ? 0 : mdb_cursor_get(look->sessions, &key, &value, MDB_SET_RANGE);
+    if (err != 0 || code != 0) {
+        scan->end = err == 0 && code == MDB_NOTFOUND;
+        return err != 0 ? err : scan->end ? 0 : ss__err_from_lmdb(code);
+    }
+    memset(from, 0, sizeof from);    /* a key that is damaged has another length */
+    memcpy(from, key.mv_data, key.mv_size < sizeof from ? key.mv_size : sizeof from);
+    look->sid = ss__get_be64(from);
+    err = judge_row(look, ss__str_of_val(value));
+    scan->next_sid = err == 1 ? look->sid + 1 : look->sid;
+    scan->end = err == 1 && scan->next_sid == 0;
+    return scan->end ? 0 : err;
+}
+
+static int each_session(struct look *look)
+{
+    const struct ss_retention_scan *scan = look->scan;
+    int err = SS_FAULT("store.retention");
+    int more = err != 0 ? err : 1;
+    for (uint32_t seen = 0; more == 1 && seen < SLICE_SESSIONS && look->seen < SLICE_SEGMENTS &&
+                            scan->cuts_count < SS_RETENTION_CUTS_MAX; seen++) {
+        more = next_session(look);
+    }
+    return more < 0 ? more : 0;
 }
 
 int ss__retention_scan(struct ss_store *store, struct ss_retention_scan *scan)

@@ -49,6 +49,15 @@ struct ss_retention_cut {
 
 #define SS_RETENTION_AGES 512u
 
+/* Within a session that has more segments than one slice looks at. */
+struct ss_retention_place {
+    uint64_t sid;            /* 0: none is under way */
+    uint64_t first_retained; /* when it was begun */
+    uint64_t next;           /* the segments from that event on have not been counted */
+    uint64_t bytes;
+    uint32_t leftovers;
+};
+
 /* A pass over all sessions, in slices. */
 struct ss_retention_scan {
     struct ss_retention_policy policy;
@@ -58,6 +67,7 @@ struct ss_retention_scan {
     bool measure;            /* fills @ages */
 
     uint64_t next_sid;       /* where the next slice begins; 0: from the first on */
+    struct ss_retention_place place;
     bool end;                /* all have been seen */
     uint64_t sessions;
     uint64_t bytes;          /* of the segments that stay */
@@ -69,7 +79,8 @@ struct ss_retention_scan {
 };
 
 /* Looks at some sessions more; blocks on the disk for some milliseconds. Any thread, between open
- * and close. SS_E_STOREIO, SS_E_NOMEM; damaged sessions are passed over. */
+ * and close. SS_E_STOREIO, SS_E_NOMEM; sessions that are damaged, or in pages that are damaged or
+ * cannot be read, are passed over. */
 int ss__retention_scan(struct ss_store *store, struct ss_retention_scan *scan);
 
 /* Before which time events go so that about @bytes of the measured ones do; 0: none. */
@@ -97,6 +108,9 @@ void ss__store_stage_base(struct ss_store *store, struct ss_past *base);
 
 /* Has flushes take out the segments of a session before @first, which is retained. SS_E_NOMEM. */
 int ss__store_stage_leftovers(struct ss_store *store, uint64_t sid, uint64_t first);
+
+/* Whether a backup is under way: what goes now would only make the data file grow. */
+bool ss__store_cuts_rest(const struct ss_store *store);
 
 /* Whether a flush has something to do for all this. */
 bool ss__store_cuts_wait(const struct ss_store *store);

@@ -1,13 +1,16 @@
 /* Cuts on their way to the disk: planned and settled by the owner, run on any thread. */
 #include "store/retention_flush.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/contract.h"
 #include "core/fault.h"
 #include "core/kill_point.h"
+#include "core/log.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/past.h"
 #include "store/retention.h"
 #include "store/segment_seek.h"
@@ -15,6 +18,10 @@
 
 /* Bases of one flush, but one in any case. */
 #define BASES_BYTES_MAX (4u << 20)
+/* Of entities that are on disk already, whatever they were allowed to be then: what a past can
+ * name. */
+#define COPY_BYTES_MAX UINT32_MAX
+#define LINES_MAX 100u
 
 /* ---- owner ---- */
 
@@ -103,6 +110,11 @@ int ss__store_stage_leftovers(struct ss_store *store, uint64_t sid, uint64_t fir
     }
     cuts->leftovers[cuts->leftovers_count++] = (struct ss_leftovers){ sid, first };
     return 0;
+}
+
+bool ss__store_cuts_rest(const struct ss_store *store)
+{
+    return store->cut != NULL;
 }
 
 bool ss__store_cuts_wait(const struct ss_store *store)
@@ -265,6 +277,15 @@ static int copy_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
     return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
+/* The pasts of a session, before they are read or written. */
+static int guard_pasts(const struct ss_flush *flush, MDB_txn *txn, uint64_t sid)
+{
+    uint8_t prefix[8];
+    ss__put_be64(prefix, sid);
+    return ss__guard_walk(flush->env, txn, SS_DB_CHECKPOINT, ss_str_of(prefix, sizeof prefix),
+                          sizeof prefix, UINT64_MAX);
+}
+
 /* Whether the entities on disk are those of the last event that is removed now or was before. */
 static int entities_are_base(const struct ss_flush *flush, MDB_txn *txn,
                              const struct ss_flush_item *item, bool *ret_are)
@@ -283,8 +304,23 @@ static int entities_are_base(const struct ss_flush *flush, MDB_txn *txn,
     return err;
 }
 
-/* The entities on disk, if they are the base, are about to be others. One that is lost is not made
- * of what is no longer as of its event. */
+static int copy_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint64_t sid = item->values.row.sid;
+    uint64_t base = item->values.row.first_retained - 1;
+    struct ss_past *past = ss__past_begin(item->session, sid, base, 0, 0, COPY_BYTES_MAX);
+    if (past == NULL) {
+        return SS_E_NOMEM;
+    }
+    int err = copy_entities(flush->env, txn, sid, past);
+    err = err != 0 ? err : ss__past_end(past);
+    err = err != 0 ? err : ss__past_put(flush->env, txn, past, base);
+    ss__past_free(past);
+    return err;
+}
+
+/* The entities on disk, if they are the base, are about to be others. A base that is lost is not
+ * made of what is no longer as of its event: the session goes on without it, and a check tells. */
 static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
 {
     uint64_t sid = item->values.row.sid;
@@ -294,19 +330,23 @@ static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
     if (err != 0 || !are_base) {
         return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;
     }
-    err = ss__past_sound(flush->env, txn, sid, base);
-    if (err != SS_E_NOTFOUND && err != SS_E_CORRUPT) {
+    err = guard_pasts(flush, txn, sid);
+    if (err == 0) {
+        err = ss__past_sound(flush->env, txn, sid, base);
+        bool missing = err == SS_E_NOTFOUND || err == SS_E_CORRUPT;
+        err = missing ? copy_base(flush, txn, item) : err;
+    }
+    if (err != SS_E_CORRUPT && err != SS_E_TOOBIG) {
         return err;
     }
-    struct ss_past *past = ss__past_begin(item->session, sid, base, 0, 0, SS_BASE_BYTES_MAX);
-    if (past == NULL) {
-        return SS_E_NOMEM;
+    static atomic_uint lines;
+    if (atomic_fetch_add(&lines, 1) < LINES_MAX) {
+        ss__log(SS_LOG_ERROR, "the entities that the retained events of a session begin with are "
+                "missing and not kept: run `ssctl store check`",
+                "sid=%llu ordinal=%llu error=%s", (unsigned long long)sid,
+                (unsigned long long)base, ss_error_name(err));
     }
-    err = copy_entities(flush->env, txn, sid, past);
-    err = err != 0 ? err : ss__past_end(past);
-    err = err != 0 ? err : ss__past_put(flush->env, txn, past, base);
-    ss__past_free(past);
-    return err;
+    return 0;
 }
 
 /* The last event of a segment; 0: what is there is no segment. */
@@ -338,10 +378,22 @@ static int check_end(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item 
     return code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
+static int guard_cut(const struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint64_t sid = item->values.row.sid;
+    int err = ss__segment_guard(flush->env, txn, sid, item->cut, 1);
+    return err != 0 ? err : guard_pasts(flush, txn, sid);
+}
+
 static int cut(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
 {
     struct ss_session_values *values = &item->values;
     int err = SS_FAULT("store.cut");
+    err = err != 0 ? err : guard_cut(flush, txn, item);
+    if (err == SS_E_CORRUPT) {
+        item->cut = 0;    /* nothing is removed from a session that is damaged */
+        return 0;
+    }
     err = err != 0 ? err : check_end(flush, txn, item);
     if (err != 0 || item->cut == 0) {
         return err;
@@ -375,7 +427,13 @@ static int sweep_one(struct ss_flush *flush, MDB_txn *txn, const struct ss_lefto
 {
     uint8_t from[16];
     MDB_cursor *cursor;
-    int err = ss__err_from_lmdb(mdb_cursor_open(txn, flush->env->dbi[SS_DB_SEGMENT], &cursor));
+    int err = ss__segment_guard(flush->env, txn, leftovers->sid, 0, 4 * SS_RETENTION_KEYS_MAX);
+    if (err == SS_E_CORRUPT) {
+        return 1;    /* what is damaged stays for the check */
+    }
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(
+                         mdb_cursor_open(txn, flush->env->dbi[SS_DB_SEGMENT], &cursor));
     if (err != 0) {
         return err;
     }

@@ -51,6 +51,28 @@ SS_TEST(commit_failure, i4_a_handler_that_failed_is_not_told_that_its_events_are
     fixture_deinit(&f);
 }
 
+/* A frame for which there is no memory at all is not left out: its event is undone. */
+SS_TEST(commit_failure, i3_an_event_that_cannot_be_shown_is_not_stored)
+{
+    struct fixture f;
+    char text[4096];
+    fixture_init(&f);
+    post_subscribe(&f, "s", 7, 1);
+    step_all(&f);
+    ss__msg_free(&take_snapshot(&f, text, sizeof text)->base);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss_check(take_frame(&f) == 1);
+    ss__fault_arm("shard.effect", 1, 1, 1);
+    post_put(&f, "s", "a", "lost");
+    step_all(&f);
+    ss_check(f.done_err == SS_E_COMMIT && f.done_ordinal == 0 && next_message(&f) == NULL);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2 && take_frame(&f) == 2);
+    fixture_deinit(&f);
+}
+
 SS_TEST(commit_failure, subscribes_of_the_batch_are_answered_afterwards)
 {
     struct fixture f;

@@ -3,8 +3,10 @@
 
 #include "notes_app.h"
 
+#include "shard/batch.h"
 #include "shard/cut.h"
 #include "shard/flusher.h"
+#include "shard/retention.h"
 #include "store/cut.h"
 #include "store/store_state.h"
 
@@ -137,5 +139,41 @@ SS_TEST(cut, an_error_is_told)
     ss_check(made == msg && msg->err == SS_E_NOMEM && msg->cut == NULL);
     ss__msg_free(&msg->base);
     ss__fault_reset();
+    fixture_deinit(&f);
+}
+
+/* What retention wants of flushes waits for the end of a backup, and comes then. */
+SS_TEST(cut, retention_rests_until_its_end)
+{
+    struct fixture f;
+    fixture_init(&f);
+    ss__shard_close(f.shard);
+    f.retention = (struct ss_retention_policy){ .events = 1 };
+    fixture_restart(&f);
+    for (int i = 0; i < 200; i++) {
+        put(&f, "s", "a", "1");
+    }
+    while (ss__batch_rest(f.shard)) {
+    }
+    struct ss_msg_cut *msg = post_cut(&f);
+    (void)ss__shard_step(f.shard);
+    ss_check(made == msg && msg->err == 0);
+    uint64_t flushes = atomic_load(&f.stats->flushes);
+    for (int i = 0; i < 100; i++) {
+        f.now_ns += 300000000;
+        put(&f, "t", "a", "1");
+        ss_check(!f.shard->flush_wanted);
+    }
+    ss_check(atomic_load(&f.stats->flushes) == flushes &&
+             atomic_load(&f.stats->retention_passes) == 0 &&
+             ss__retention_due_ns(f.shard) == UINT64_MAX);
+    post_over(&f, msg);
+    ss_check(f.shard->jobs > 0 || ss__retention_due_ns(f.shard) != UINT64_MAX);
+    for (int i = 0; i < 100; i++) {
+        f.now_ns += 300000000;
+        put(&f, "t", "a", "1");
+    }
+    ss_check(atomic_load(&f.stats->retention_passes) > 0 &&
+             atomic_load(&f.stats->retention_events) > 0);
     fixture_deinit(&f);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "pages_fixture.h"
 #include "retention_fixture.h"
 #include "store/retention_ages.h"
 
@@ -173,5 +174,34 @@ SS_TEST(retention, a_pass_goes_in_slices_and_over_damage)
     proposed = propose(&f, (struct ss_retention_policy){ .age_us = 1 }, 2000);
     ss_check(proposed.sessions == 299 && strstr(proposed.text, "s1:") == NULL &&
              strstr(proposed.text, "s2:") == NULL && strstr(proposed.text, "s3:64") != NULL);
+    fixture_end(&f);
+}
+
+/* One that holds very many segments holds up nobody: a slice ends within it. */
+SS_TEST(retention, a_session_of_many_segments_takes_several_slices)
+{
+    struct fixture f;
+    struct data data = { .len = 0 };
+    MDB_txn *txn;
+    fixture_open(&f);
+    publish_at(&f, "a", 1000, 1000);
+    publish_at(&f, "b", 1000, 1000);
+    fixture_flush_all(&f);
+    uint64_t bytes = propose(&f, (struct ss_retention_policy){ 0 }, 9999).bytes;
+    fixture_close(&f);
+    int len = snprintf(data.dir, sizeof data.dir, "%s", f.shard_dir);
+    ss_check(len > 0 && (size_t)len < sizeof data.dir);
+    MDB_env *env = data_env(&data);
+    data_ok(mdb_txn_begin(env, NULL, 0, &txn));
+    for (uint64_t i = 0; i < 20000; i++) {
+        data_put(txn, "segment", 1, 65 + i, 10);
+    }
+    data_ok(mdb_txn_commit(txn));
+    mdb_env_close(env);
+    fixture_reopen(&f);
+    struct proposed proposed = propose(&f, (struct ss_retention_policy){ 0 }, 9999);
+    ss_check_msg(proposed.slices == 3 && proposed.sessions == 2 &&
+                     proposed.bytes == bytes + 20000 * 10, "%u slices, %llu bytes",
+                 proposed.slices, (unsigned long long)proposed.bytes);
     fixture_end(&f);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "pages_fixture.h"
 #include "retention_fixture.h"
 #include "store/delete.h"
 
@@ -356,5 +357,95 @@ SS_TEST(retention_flush, a_load_of_other_code_begins_with_the_base)
     ss_check(ss__store_read_image(f.store, request, &image) == SS_E_GONE);
     ss__store_image_request_free(request);
     ss__store_put_session(f.store, b);
+    fixture_end(&f);
+}
+
+/* ---- damage ---- */
+
+/* The root of a database becomes a page that LMDB cannot read. */
+static void wreck(struct fixture *f, const char *name)
+{
+    struct data data = { .len = 0 };
+    struct ss_page_tree tree = { .root = 0 };
+    (void)snprintf(data.path, sizeof data.path, "%s/data.mdb", f->shard_dir);
+    data_load(&data);
+    uint8_t *page = data_page(&data, data.meta.main.root);
+    for (size_t i = 0; i < ss__page_count(page); i++) {
+        struct ss_page_node node;
+        ss__page_node(page, true, i, &node);
+        if (ss_str_equal(node.key, ss_str(name))) {
+            ss__page_tree(node.data, &tree);
+        }
+    }
+    ss_check(tree.root != 0 && tree.root != SS_PAGE_NONE);
+    memset(data_page(&data, tree.root), 0xdd, data.meta.page_bytes);
+    data_store(&data);
+    free(data.bytes);
+}
+
+/* Events 65 to 128, and a base of event 64. */
+static void open_based(struct fixture *f)
+{
+    fixture_open(f);
+    fixture_publish(f, "a", 128, 50, 64);
+    fixture_flush_all(f);
+    entity_at(f, "a", 128);
+    stage_base(f, "a", 64);
+    fixture_flush_all(f);
+    fixture_close(f);
+}
+
+SS_TEST(retention_flush, a_base_in_a_damaged_page_is_not_read)
+{
+    struct fixture f;
+    struct ss_image_request *request;
+    struct ss_image image;
+    open_based(&f);
+    wreck(&f, "checkpoint");
+    fixture_reopen(&f);
+    ss_check(base_of(&f, "a", 100).err == SS_E_CORRUPT);
+    check_base(&f, "a", 128, 128, "as of 128");
+    struct ss_store_session *session = fixture_session(&f, "a");
+    use_timeline(f.store, session, 2);
+    ss_check(ss__store_image_request(f.store, session, true, &request) == 0);
+    ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
+    ss__store_image_request_free(request);
+    use_timeline(f.store, session, 1);
+    ss__store_put_session(f.store, session);
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, a_base_in_a_damaged_page_stops_no_flush)
+{
+    struct fixture f;
+    open_based(&f);
+    wreck(&f, "checkpoint");
+    fixture_reopen(&f);
+    fixture_publish(&f, "a", 10, 50, 10);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 138);
+    check_base(&f, "a", 138, 138, "as of 138");
+    stage_cut(&f, "a", 138);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 65);    /* nothing is removed there */
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, entities_of_later_events_never_become_the_base)
+{
+    struct fixture f;
+    uint8_t key[SS_PAST_KEY_BYTES];
+    open_based(&f);
+    for (uint32_t part = 0; part < 2; part++) {
+        ss__past_key(key, &(struct ss_past_key){ 1, 64, part });
+        fixture_plant(&f, SS_DB_CHECKPOINT, ss_str_of(key, sizeof key),
+                      (struct ss_str){ NULL, 0 });
+    }
+    fixture_reopen(&f);
+    fixture_publish(&f, "a", 10, 50, 10);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 138);
+    check_gone(&f, "a", 100, 65);
+    check_base(&f, "a", 138, 138, "as of 138");
     fixture_end(&f);
 }
