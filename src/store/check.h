@@ -25,6 +25,7 @@ struct ss_check_summary {
     uint64_t bytes;          /* of keys and values read */
     uint64_t findings;
     uint64_t pages;          /* of the data files, free ones included */
+    uint64_t unreadable;     /* findings of pages that the disk did not give */
 };
 
 /* Each shard's data file is walked page by page first (pages.h); what is in it is read through LMDB

@@ -220,6 +220,7 @@ int ss__check_pages(struct ss_check *check, const char *dir, bool *ret_sound,
     if (err == 0) {
         report(&gather);
         check->summary->findings += pages.findings;
+        check->summary->unreadable += pages.unreadable;
         check->summary->pages += pages.pages;
         *ret_sound = pages.findings == 0;
     }

@@ -336,3 +336,23 @@ uint64_t ss__env_free_disk(const struct ss_env *env)
     const char *path;
     return mdb_env_get_path(env->env, &path) == 0 ? free_disk(path) : UINT64_MAX;
 }
+
+int ss__env_each(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                 size_t prefix_bytes, ss_env_visit_fn *visit, void *ctx)
+{
+    MDB_cursor *cursor;
+    MDB_val key = ss__val_of(from.data, from.len);
+    MDB_val value;
+    int err = ss__err_from_lmdb(mdb_cursor_open(txn, env->dbi[db], &cursor));
+    if (err != 0) {
+        return err;
+    }
+    int code = mdb_cursor_get(cursor, &key, &value, from.len == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    while (code == 0 && err == 0 && key.mv_size >= prefix_bytes &&
+           (prefix_bytes == 0 || memcmp(key.mv_data, from.data, prefix_bytes) == 0)) {
+        err = visit(ss__str_of_val(key), ss__str_of_val(value), ctx);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return err != 0 || code == 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
+}

@@ -81,6 +81,14 @@ uint64_t ss__env_free_bytes(const struct ss_env *env, uint64_t enough);
  * limit of the process): tries to allocate 16 MiB beside the data file. Blocks: on the disk. */
 bool ss__env_disk_full(const struct ss_env *env);
 
+typedef int ss_env_visit_fn(struct ss_str key, struct ss_str value, void *ctx);
+
+/* Shows the rows of @db, from the key @from on, whose keys begin with its first @prefix_bytes,
+ * until @visit returns an error, which is the answer then. Else SS_E_STOREIO, SS_E_CORRUPT,
+ * SS_E_NOMEM. */
+int ss__env_each(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                 size_t prefix_bytes, ss_env_visit_fn *visit, void *ctx);
+
 /* Doubles the map (in steps of at most 16 GiB) after waiting for readers of other threads, which
  * are short. No transaction of the owner may be open. */
 int ss__env_grow(struct ss_env *env);

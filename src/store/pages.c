@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fault.h"
 #include "store/pages_walk.h"
 
 #define PROGRESS_PAGES 4096u
@@ -33,15 +34,20 @@ void ss__pages_found(struct ss_pages_tree *tree, uint64_t page, const struct ss_
     }
 }
 
-static ssize_t read_at(int fd, uint8_t *out, size_t len, uint64_t at)
+static ssize_t read_at(struct ss_pages *pages, uint8_t *out, size_t len, uint64_t at)
 {
     size_t done = 0;
     while (done < len) {
-        ssize_t got = pread(fd, out + done, len - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR) {
+        int code = SS_FAULT("pages.read");    /* an errno */
+        ssize_t got = code != 0 ? -1
+                                : pread(pages->fd, out + done, len - done, (off_t)(at + done));
+        code = code != 0 ? code : errno;
+        if (got < 0 && code == EINTR) {
             continue;
         }
         if (got < 0) {
+            pages->summary->unreadable++;
+            errno = code;
             return -1;
         }
         if (got == 0) {
@@ -62,7 +68,7 @@ bool ss__pages_read(struct ss_pages_tree *tree, uint64_t number, size_t len, uin
                         "points to page %" PRIu64 ", and the file ends before", number);
         return false;
     }
-    ssize_t got = read_at(pages->fd, out, len, at);
+    ssize_t got = read_at(pages, out, len, at);
     if (got < 0 || (size_t)got != len) {
         ss__pages_found(tree, number, keys, "cannot be read: %s",
                         got < 0 ? strerror(errno) : "the file ends before");
@@ -167,7 +173,7 @@ static bool read_meta(struct ss_pages *pages, uint64_t number, uint32_t page_byt
 {
     uint8_t bytes[SS_PAGE_META_BYTES];
     struct ss_failure failure = { 0 };
-    ssize_t got = read_at(pages->fd, bytes, sizeof bytes, number * page_bytes);
+    ssize_t got = read_at(pages, bytes, sizeof bytes, number * page_bytes);
     if (got < 0) {
         (void)ss__fail(&failure, SS_E_IO, "cannot be read: %s", strerror(errno));
     } else {

@@ -50,6 +50,7 @@ struct ss_pages_summary {
     uint64_t pages_used;
     uint64_t pages_free;     /* known to be free; what is neither only costs room */
     uint64_t pages_read;
+    uint64_t unreadable;     /* findings that the disk is to blame for: it gave an error */
 };
 
 /* 0: looked at everything that can be reached, @ret_summary->findings says whether it is sound.

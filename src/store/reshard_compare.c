@@ -130,8 +130,9 @@ static int sum_header(const struct side *side, uint64_t *sum, struct ss_str head
     return found;
 }
 
-static int sum_segment(struct side *side, struct ss_str key, struct ss_str value)
+static int sum_segment(struct ss_str key, struct ss_str value, void *ctx)
 {
+    struct side *side = ctx;
     struct ss_segment segment;
     size_t at = 0;
     int err = ss__segment_decode(key, value, &segment);
@@ -175,13 +176,13 @@ static int sum_entity_row(struct side *side, uint64_t sum, const struct ss_entit
     return err;
 }
 
-static int sum_entity(struct side *side, struct ss_str key, struct ss_str value)
+static int sum_entity(struct ss_str key, struct ss_str value, void *ctx)
 {
     struct ss_entity_row row = { 0 };
     uint64_t sid;
     int err = ss__entity_key_decode(key, &sid, &row.projection, &row.kind, &row.id);
     err = err != 0 ? err : ss__entity_decode(key, value, &row);
-    return err != 0 ? err : sum_entity_row(side, 2, &row);
+    return err != 0 ? err : sum_entity_row(ctx, 2, &row);
 }
 
 static int sum_past_entity(const struct ss_entity_row *row, void *ctx)
@@ -201,34 +202,19 @@ static int sum_base(struct side *side)
                                sum_past_entity, side);
 }
 
-static int each_row(struct side *side, enum ss_db db,
-                    int (*visit)(struct side *side, struct ss_str key, struct ss_str value))
-{
-    uint8_t prefix[8];
-    MDB_cursor *cursor;
-    MDB_val value;
-    int err = ss__err_from_lmdb(mdb_cursor_open(side->txn, side->env->dbi[db], &cursor));
-    if (err != 0) {
-        return err;
-    }
-    ss__put_be64(prefix, side->sid);
-    MDB_val key = ss__val_of(prefix, sizeof prefix);
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (code == 0 && err == 0 && key.mv_size >= sizeof prefix &&
-           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
-        err = visit(side, ss__str_of_val(key), ss__str_of_val(value));
-        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return err != 0 || code == 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
-}
-
 static int sum_session(struct side *side)
 {
     int err = sum_row(side);
     err = err != 0 ? err : sum_base(side);
-    err = err != 0 ? err : each_row(side, SS_DB_SEGMENT, sum_segment);
-    return err != 0 ? err : each_row(side, SS_DB_ENTITY, sum_entity);
+    uint8_t bytes[8];
+    ss__put_be64(bytes, side->sid);
+    struct ss_str prefix = ss_str_of(bytes, sizeof bytes);
+    err = err != 0 ? err
+                   : ss__env_each(side->env, side->txn, SS_DB_SEGMENT, prefix, prefix.len,
+                                  sum_segment, side);
+    return err != 0 ? err
+                    : ss__env_each(side->env, side->txn, SS_DB_ENTITY, prefix, prefix.len,
+                                   sum_entity, side);
 }
 
 static int find_target(const struct ss_env *env, MDB_txn *txn, struct ss_str id, uint64_t *ret_sid)

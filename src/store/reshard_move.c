@@ -22,31 +22,6 @@ struct moving {
     const struct ss_row_value *row;
 };
 
-/* Shows each row whose key begins with the number of the session. */
-static int each_row(const struct moving *moving, enum ss_db db,
-                    int (*visit)(const struct moving *moving, struct ss_str key,
-                                 struct ss_str value))
-{
-    const struct ss_reshard_source *source = &moving->reshard->source;
-    uint8_t prefix[8];
-    MDB_cursor *cursor;
-    MDB_val value;
-    int err = ss__err_from_lmdb(mdb_cursor_open(source->txn, source->env.dbi[db], &cursor));
-    if (err != 0) {
-        return err;
-    }
-    ss__put_be64(prefix, moving->from_sid);
-    MDB_val key = ss__val_of(prefix, sizeof prefix);
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (code == 0 && err == 0 && key.mv_size >= sizeof prefix &&
-           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
-        err = visit(moving, ss__str_of_val(key), ss__str_of_val(value));
-        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return err != 0 || code == 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
-}
-
 /* ---- segments ---- */
 
 /* Changes the numbers of projections that an event's header says failed. */
@@ -93,8 +68,9 @@ static int map_entries(const struct ss_reshard_source *source, const struct ss_s
     return err;
 }
 
-static int move_segment(const struct moving *moving, struct ss_str key, struct ss_str value)
+static int move_segment(struct ss_str key, struct ss_str value, void *ctx)
 {
+    const struct moving *moving = ctx;
     const struct ss_reshard_source *source = &moving->reshard->source;
     struct ss_bytes *copy = &moving->reshard->scratch;
     struct ss_segment segment;
@@ -121,8 +97,9 @@ static int move_segment(const struct moving *moving, struct ss_str key, struct s
 
 /* ---- entities ---- */
 
-static int move_entity(const struct moving *moving, struct ss_str key, struct ss_str value)
+static int move_entity(struct ss_str key, struct ss_str value, void *ctx)
 {
+    const struct moving *moving = ctx;
     const struct ss_reshard_source *source = &moving->reshard->source;
     struct ss_bytes *copy = &moving->reshard->scratch;
     struct ss_entity_row row = { 0 };
@@ -213,10 +190,18 @@ static int move_session(struct ss_reshard *reshard, uint64_t sid, const struct s
 {
     struct ss_reshard_target *target = &reshard->targets[ss__reshard_target(reshard, row->id)];
     struct moving moving = { reshard, target, sid, target->next_sid++, row };
+    const struct ss_reshard_source *source = &reshard->source;
+    uint8_t bytes[8];
+    ss__put_be64(bytes, sid);
+    struct ss_str prefix = ss_str_of(bytes, sizeof bytes);
     int err = put_catalog(&moving, row->id);
     err = err != 0 ? err : put_row(&moving, row);
-    err = err != 0 ? err : each_row(&moving, SS_DB_SEGMENT, move_segment);
-    err = err != 0 ? err : each_row(&moving, SS_DB_ENTITY, move_entity);
+    err = err != 0 ? err
+                   : ss__env_each(&source->env, source->txn, SS_DB_SEGMENT, prefix, prefix.len,
+                                  move_segment, &moving);
+    err = err != 0 ? err
+                   : ss__env_each(&source->env, source->txn, SS_DB_ENTITY, prefix, prefix.len,
+                                  move_entity, &moving);
     return err != 0 ? err : ss__reshard_move_pasts(reshard, target, sid, moving.to_sid, row);
 }
 

@@ -44,8 +44,9 @@ static int find_session(const struct ss_env *env, MDB_txn *txn, struct ss_str id
                           : ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(value), ret_sid);
 }
 
-static int collect_command(struct ss_reshard *reshard, struct ss_str key, struct ss_str value)
+static int collect_command(struct ss_str key, struct ss_str value, void *ctx)
 {
+    struct ss_reshard *reshard = ctx;
     const struct ss_reshard_source *source = &reshard->source;
     struct ss_command_value command;
     uint64_t sid;
@@ -64,8 +65,9 @@ static int collect_command(struct ss_reshard *reshard, struct ss_str key, struct
     return add_row(reshard, &reshard->commands, &row);
 }
 
-static int collect_error(struct ss_reshard *reshard, struct ss_str key, struct ss_str value)
+static int collect_error(struct ss_str key, struct ss_str value, void *ctx)
 {
+    struct ss_reshard *reshard = ctx;
     struct ss_error_record record;
     uint64_t number = key.len == 8 ? ss__get_be64((const uint8_t *)key.data) : 0;
     if (ss__error_value_decode(number, value, &record) != 0) {
@@ -82,31 +84,14 @@ static int collect_error(struct ss_reshard *reshard, struct ss_str key, struct s
     return add_row(reshard, &reshard->errors, &row);
 }
 
-static int each_row(struct ss_reshard *reshard, enum ss_db db,
-                    int (*visit)(struct ss_reshard *reshard, struct ss_str key,
-                                 struct ss_str value))
-{
-    const struct ss_reshard_source *source = &reshard->source;
-    MDB_cursor *cursor;
-    MDB_val key;
-    MDB_val value;
-    int err = ss__err_from_lmdb(mdb_cursor_open(source->txn, source->env.dbi[db], &cursor));
-    if (err != 0) {
-        return err;
-    }
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-    while (code == 0 && err == 0) {
-        err = visit(reshard, ss__str_of_val(key), ss__str_of_val(value));
-        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return err != 0 || code == MDB_NOTFOUND ? err : ss__err_from_lmdb(code);
-}
-
 int ss__reshard_collect(struct ss_reshard *reshard)
 {
-    int err = each_row(reshard, SS_DB_COMMAND, collect_command);
-    return err != 0 ? err : each_row(reshard, SS_DB_ERROR, collect_error);
+    const struct ss_reshard_source *source = &reshard->source;
+    int err = ss__env_each(&source->env, source->txn, SS_DB_COMMAND, ss_str(NULL), 0,
+                           collect_command, reshard);
+    return err != 0 ? err
+                    : ss__env_each(&source->env, source->txn, SS_DB_ERROR, ss_str(NULL), 0,
+                                   collect_error, reshard);
 }
 
 static int by_time(const void *a, const void *b)

@@ -244,37 +244,14 @@ bool ss__retained_in_entities(const struct ss_row_value *row)
     return all;
 }
 
-static int copy_entity(struct ss_past *past, MDB_val key, MDB_val value)
+static int copy_entity(struct ss_str key, struct ss_str value, void *past)
 {
     uint64_t sid;
     struct ss_entity_row row = { 0 };
-    int err = ss__entity_key_decode(ss__str_of_val(key), &sid, &row.projection, &row.kind,
-                                    &row.id);
-    err = err != 0 ? err : ss__entity_decode(ss__str_of_val(key), ss__str_of_val(value), &row);
+    int err = ss__entity_key_decode(key, &sid, &row.projection, &row.kind, &row.id);
+    err = err != 0 ? err : ss__entity_decode(key, value, &row);
     /* What is damaged there is no better here. */
     return err == SS_E_CORRUPT ? 0 : err != 0 ? err : ss__past_add(past, &row);
-}
-
-static int copy_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
-                         struct ss_past *past)
-{
-    uint8_t prefix[8];
-    MDB_cursor *cursor;
-    int err = ss__err_from_lmdb(mdb_cursor_open(txn, env->dbi[SS_DB_ENTITY], &cursor));
-    if (err != 0) {
-        return err;
-    }
-    ss__put_be64(prefix, sid);
-    MDB_val key = ss__val_of(prefix, sizeof prefix);
-    MDB_val value;
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (code == 0 && err == 0 && key.mv_size >= sizeof prefix &&
-           memcmp(key.mv_data, prefix, sizeof prefix) == 0) {
-        err = copy_entity(past, key, value);
-        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return err != 0 ? err : code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
 /* The pasts of a session, before they are read or written. */
@@ -312,7 +289,10 @@ static int copy_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
     if (past == NULL) {
         return SS_E_NOMEM;
     }
-    int err = copy_entities(flush->env, txn, sid, past);
+    uint8_t prefix[8];
+    ss__put_be64(prefix, sid);
+    int err = ss__env_each(flush->env, txn, SS_DB_ENTITY, ss_str_of(prefix, sizeof prefix),
+                           sizeof prefix, copy_entity, past);
     err = err != 0 ? err : ss__past_end(past);
     err = err != 0 ? err : ss__past_put(flush->env, txn, past, base);
     ss__past_free(past);

@@ -62,6 +62,11 @@ int ss__store_verify(const struct ss_store_options *options, struct ss_failure *
     ss__log(check.start ? SS_LOG_DEBUG : SS_LOG_INFO, "the store was verified",
             "shard=%u pages=%" PRIu64 " findings=%" PRIu64 " ms=%" PRIu64, options->shard_index,
             summary.pages, summary.findings, ms);
+    if (summary.unreadable > 0) {
+        return ss__fail(failure, SS_E_STOREIO, "shard %04u cannot be read (%s): the disk gives an "
+                        "error; look at it, and try again: \"%s\"", options->shard_index,
+                        verify.first, options->dir);
+    }
     if (!sound) {
         return ss__fail(failure, SS_E_CORRUPT, "shard %04u is damaged (%s, %" PRIu64 " findings): "
                         "put the directory back from a backup and run `ssctl store restored`; "

@@ -174,6 +174,7 @@ int run_publish(struct run *run, unsigned session, const char *id, unsigned padd
         verdict_acked(session, text, answer.ordinal);
     } else {
         run_refused(run, "a publish", err);
+        run->latched_session = err == SS_E_STOREIO ? session : run->latched_session;
         run->latched = run->latched || err == SS_E_STOREIO;
     }
     free(text);

@@ -19,6 +19,7 @@ struct run {
     bool calm;             /* nothing fails: nothing may be refused */
     bool latches;          /* the faults may make a shard stop acknowledging */
     bool latched;          /* one has, in this life */
+    unsigned latched_session;
     bool once;             /* one call fails and no other */
     struct outcome *outcome;
 };

@@ -1,5 +1,7 @@
 #include "store/verify.h"
 
+#include <errno.h>
+
 #include "damage.h"
 
 static void fill(struct fixture *f)
@@ -54,6 +56,25 @@ SS_TEST(verify, damaged_structure_is_refused_with_place_and_remedy)
                      failure.text);
         ss_check_msg(strstr(failure.text, "ssctl store restored") != NULL, "%s", failure.text);
     }
+    fixture_end(&f);
+}
+
+SS_TEST(verify, disk_that_gives_an_error_is_no_damage)
+{
+    struct fixture f;
+    struct ss_failure failure = { 0 };
+    struct ss_store *store;
+    fill(&f);
+    f.options.verify = SS_VERIFY_STRUCTURE;
+    for (unsigned after = 1; after <= 3; after++) {    /* a meta page, the other one, a tree */
+        failure.code = 0;
+        ss__fault_arm("pages.read", after, 1, EIO);
+        ss_check(ss__store_open(&f.options, &store, &f.report, &failure) == SS_E_STOREIO);
+        ss_check_msg(strstr(failure.text, "the disk gives an error") != NULL, "%s", failure.text);
+    }
+    ss__fault_reset();
+    fixture_reopen(&f);
+    fixture_verify(&f, "a", 70, 50);
     fixture_end(&f);
 }
 
