@@ -8,7 +8,11 @@
 #ifndef SS_TEST_PLAIN
 #include <criterion/criterion.h>
 
-#define SS_TEST(suite, name) Test(suite, name, .timeout = 120)
+/* A test that goes on for so long is ended, and has failed. */
+#ifndef SS_TEST_SECONDS
+#define SS_TEST_SECONDS 120
+#endif
+#define SS_TEST(suite, name) Test(suite, name, .timeout = SS_TEST_SECONDS)
 #define ss_check(expr) cr_assert(expr)
 #define ss_check_msg(expr, ...) cr_assert(expr, __VA_ARGS__)
 #else
