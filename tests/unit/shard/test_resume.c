@@ -158,6 +158,28 @@ SS_TEST(resume, a_cursor_that_left_the_ring_is_too_old)
     fixture_deinit(&f);
 }
 
+SS_TEST(resume, a_burst_in_its_own_batch_that_pushes_its_frames_out_ends_in_a_snapshot)
+{
+    struct fixture f;
+    fixture_init(&f);
+    put(&f, "s", "a", "1");
+    struct answer first = resume_from(&f, "s", 7, NULL);
+    for (unsigned i = 0; i < 300; i++) {
+        post_put(&f, "s", "b", "delete");
+        if (i % 100 == 99 && i < 299) {
+            step_all(&f);
+        }
+    }
+    drop_messages(&f);
+    /* Until the batch is released the ring has the 200 frames of the batches before. */
+    ss_check(SS_RING_FRAMES_MAX > 200 && SS_RING_FRAMES_MAX < 300);
+    post_resume(&f, "s", 7, cursor_at(&first, 1));
+    step_all(&f);
+    struct answer answer = read_answer(&f);
+    ss_check(!answer.recovered && answer.reason == SS_RESUME_TOO_OLD && answer.frames == 0);
+    fixture_deinit(&f);
+}
+
 SS_TEST(resume, a_burst_in_its_own_batch_that_fills_the_ring_ends_in_a_snapshot)
 {
     struct fixture f;
