@@ -353,7 +353,7 @@ static int judge(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct s
                  size_t prefix_bytes, uint64_t rows, bool point)
 {
     struct guard guard = { .env = env };
-    uint8_t *pages;
+    uint8_t *pages = NULL;
     int err = begin(&guard, txn, db, from, &pages);
     if (err == 1) {
         err = walk(&guard, from, prefix_bytes, rows, point);
@@ -366,7 +366,7 @@ int ss__guard_next(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct
                    uint64_t *ret_next)
 {
     struct guard guard = { .env = env };
-    uint8_t *pages;
+    uint8_t *pages = NULL;
     int err = begin(&guard, txn, db, from, &pages);
     if (err == 1) {
         err = next(&guard, from);
