@@ -18,6 +18,15 @@ if(SS_SANITIZE)
   target_compile_definitions(ss_settings INTERFACE SS_SANITIZED)
 endif()
 
+if(SS_SANITIZE MATCHES "thread")
+  add_library(ss_tsan_descriptors STATIC ${CMAKE_SOURCE_DIR}/tests/support/tsan_descriptors.c)
+  target_compile_definitions(ss_tsan_descriptors PRIVATE _GNU_SOURCE)
+  target_compile_options(ss_tsan_descriptors PRIVATE -fsanitize=thread)
+  set_target_properties(ss_tsan_descriptors PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_options(ss_settings INTERFACE -Wl,--wrap=openat)
+  target_link_libraries(ss_settings INTERFACE ss_tsan_descriptors)
+endif()
+
 # Generated code keeps its own habits.
 add_library(ss_generated_settings INTERFACE)
 target_compile_options(ss_generated_settings INTERFACE -w)
