@@ -189,6 +189,25 @@ static int check_bytes(struct walk *walk, const struct ss_field *field, struct s
                                          : account(walk, field, bytes.len);
 }
 
+/* Behind the value at @at; NULL if it is cut off or malformed. Sets *ret_bytes for SS_PB_LEN. */
+static const uint8_t *skip_value(const uint8_t *at, const uint8_t *end, enum ss_pb_wire wire,
+                                 struct ss_str *ret_bytes)
+{
+    uint64_t value;
+    switch (wire) {
+    case SS_PB_VARINT:
+        return ss__scan_varint(at, end, &value);
+    case SS_PB_I64:
+        return ss__scan_fixed64(at, end, &value);
+    case SS_PB_I32:
+        return ss__scan_fixed32(at, end, &value);
+    case SS_PB_LEN:
+        return ss__scan_bytes(at, end, ret_bytes);
+    default:    /* groups were refused at their tag */
+        return NULL;
+    }
+}
+
 static int check_known(struct walk *walk, const uint8_t *value_at, const struct ss_field *field,
                        enum ss_pb_wire wire)
 {
@@ -199,29 +218,13 @@ static int check_known(struct walk *walk, const uint8_t *value_at, const struct 
     if (wire != field->wire && !(wire == SS_PB_LEN && field->packable)) {
         return bad(walk, field, "the wire type does not fit the field");
     }
-    uint64_t value;
     struct ss_str bytes;
-    const uint8_t *next = NULL;
-    switch (wire) {
-    case SS_PB_VARINT:
-        next = ss__scan_varint(value_at, level->end, &value);
-        break;
-    case SS_PB_I64:
-        next = ss__scan_fixed64(value_at, level->end, &value);
-        break;
-    case SS_PB_I32:
-        next = ss__scan_fixed32(value_at, level->end, &value);
-        break;
-    case SS_PB_LEN:
-        if (ss__scan_bytes(value_at, level->end, &bytes) != NULL) {
-            return check_bytes(walk, field, bytes);
-        }
-        break;
-    default:    /* groups were refused at their tag */
-        break;
-    }
+    const uint8_t *next = skip_value(value_at, level->end, wire, &bytes);
     if (next == NULL) {
         return bad(walk, field, "the value is cut off or malformed");
+    }
+    if (wire == SS_PB_LEN) {
+        return check_bytes(walk, field, bytes);
     }
     walk->at = next;
     return field->packable ? account(walk, field, element_size(field->kind)) : 0;
@@ -230,25 +233,8 @@ static int check_known(struct walk *walk, const uint8_t *value_at, const struct 
 static int check_unknown(struct walk *walk, const uint8_t *value_at, enum ss_pb_wire wire)
 {
     const struct level *level = walk->level;
-    uint64_t value;
     struct ss_str bytes;
-    const uint8_t *next = NULL;
-    switch (wire) {
-    case SS_PB_VARINT:
-        next = ss__scan_varint(value_at, level->end, &value);
-        break;
-    case SS_PB_I64:
-        next = ss__scan_fixed64(value_at, level->end, &value);
-        break;
-    case SS_PB_I32:
-        next = ss__scan_fixed32(value_at, level->end, &value);
-        break;
-    case SS_PB_LEN:
-        next = ss__scan_bytes(value_at, level->end, &bytes);
-        break;
-    default:    /* groups were refused at their tag */
-        break;
-    }
+    const uint8_t *next = skip_value(value_at, level->end, wire, &bytes);
     if (next == NULL) {
         return bad(walk, NULL, "an unknown field is cut off or malformed");
     }

@@ -236,6 +236,16 @@ void ss__option_format_durability(enum ss_durability durability, uint32_t interv
     (void)snprintf(out, SS_OPTION_VALUE_BYTES, "%s%s", names[durability], time);
 }
 
+/* Where @text stands in @names, or @count. */
+static size_t find_name(const char *const *names, size_t count, struct ss_str text)
+{
+    size_t at = 0;
+    while (at < count && !ss_str_equal(text, ss_str(names[at]))) {
+        at++;
+    }
+    return at;
+}
+
 static const char *const policy_names[] = { [SS_POLICY_FAIL] = "fail",
                                             [SS_POLICY_ADVANCE] = "advance",
                                             [SS_POLICY_HALT] = "halt" };
@@ -243,14 +253,13 @@ static const char *const policy_names[] = { [SS_POLICY_FAIL] = "fail",
 int ss__option_parse_policy(struct ss_str text, enum ss_projection_policy max,
                             enum ss_projection_policy *ret_policy, struct ss_failure *failure)
 {
-    for (int i = 0; i <= (int)max; i++) {
-        if (ss_str_equal(text, ss_str(policy_names[i]))) {
-            *ret_policy = (enum ss_projection_policy)i;
-            return 0;
-        }
+    size_t at = find_name(policy_names, (size_t)max + 1, text);
+    if (at > (size_t)max) {
+        return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not %s", shown(text), text.data,
+                        max == SS_POLICY_HALT ? "fail, advance or halt" : "fail or advance");
     }
-    return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not %s", shown(text), text.data,
-                    max == SS_POLICY_HALT ? "fail, advance or halt" : "fail or advance");
+    *ret_policy = (enum ss_projection_policy)at;
+    return 0;
 }
 
 const char *ss__option_policy_name(enum ss_projection_policy policy)
@@ -265,14 +274,14 @@ static const char *const verify_names[] = { [SS_VERIFY_NONE] = "none",
 int ss__option_parse_verify(struct ss_str text, enum ss_verify *ret_verify,
                             struct ss_failure *failure)
 {
-    for (size_t i = 0; i < sizeof verify_names / sizeof verify_names[0]; i++) {
-        if (ss_str_equal(text, ss_str(verify_names[i]))) {
-            *ret_verify = (enum ss_verify)i;
-            return 0;
-        }
+    size_t count = sizeof verify_names / sizeof verify_names[0];
+    size_t at = find_name(verify_names, count, text);
+    if (at == count) {
+        return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not none, structure or records",
+                        shown(text), text.data);
     }
-    return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not none, structure or records",
-                    shown(text), text.data);
+    *ret_verify = (enum ss_verify)at;
+    return 0;
 }
 
 const char *ss__option_verify_name(enum ss_verify verify)
@@ -286,14 +295,14 @@ static const char *const level_names[] = { [SS_LOG_ERROR] = "error", [SS_LOG_WAR
 int ss__option_parse_log_level(struct ss_str text, enum ss_log_level *ret_level,
                                struct ss_failure *failure)
 {
-    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
-        if (ss_str_equal(text, ss_str(level_names[i]))) {
-            *ret_level = (enum ss_log_level)i;
-            return 0;
-        }
+    size_t count = sizeof level_names / sizeof level_names[0];
+    size_t at = find_name(level_names, count, text);
+    if (at == count) {
+        return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not error, warn, info or debug",
+                        shown(text), text.data);
     }
-    return ss__fail(failure, SS_E_CONFIG, "\"%.*s\" is not error, warn, info or debug",
-                    shown(text), text.data);
+    *ret_level = (enum ss_log_level)at;
+    return 0;
 }
 
 const char *ss__option_log_level_name(enum ss_log_level level)
