@@ -1,6 +1,7 @@
 /* Folds in the pool: long ones, many at once, ones that are cut off, and what they leave behind. */
 #include "as_of_notes.h"
 #include "notes_app.h"
+#include "pool_gate.h"
 
 #include "shard/fold.h"
 #include "store/history.h"
@@ -108,33 +109,6 @@ SS_TEST(fold, other_code_takes_nothing_that_this_one_left)
 
 /* ---- the pool and the shard's end ---- */
 
-struct gate {
-    struct ss_pool_job job;
-    atomic_bool entered;
-    atomic_bool open;
-};
-
-static void hold_thread(struct ss_pool_job *job)
-{
-    struct gate *gate = ss__container_of(job, struct gate, job);
-    atomic_store(&gate->entered, true);
-    while (!atomic_load(&gate->open)) {
-        sched_yield();
-    }
-}
-
-/* Keeps the only thread of the pool. */
-static void close_gate(struct gate *gate, struct ss_pool *pool)
-{
-    gate->job.run = hold_thread;
-    atomic_init(&gate->entered, false);
-    atomic_init(&gate->open, false);
-    ss_check(ss__pool_post(pool, &gate->job) == 0);
-    while (!atomic_load(&gate->entered)) {
-        sched_yield();
-    }
-}
-
 static void init_with_gate(struct fixture *f, struct ss_pool **pool, struct gate *gate)
 {
     ss_check(ss__pool_new(1, pool) == 0);
@@ -165,7 +139,7 @@ SS_TEST(fold, sessions_go_on_while_one_waits_for_its_history)
     post_put(&f, "other", "x", "t");
     step_all(&f);
     ss_check(f.dones == before + 2 && shown.calls == 0);
-    atomic_store(&gate.open, true);
+    open_gate(&gate);
     step_jobs(&f);
     ss_check(shown.calls == 1 && shown.err == 0 && shown.ordinal == 3);
     ss_check(strcmp(shown.text, "x:1:3:t+t+t\n") == 0);
@@ -187,7 +161,7 @@ SS_TEST(fold, a_few_run_others_wait_and_beyond_that_they_are_refused)
     step_all(&f);
     ss_check(f.shard->folds_running == SS_FOLDS_RUNNING_MAX);
     ss_check(shown[SS_FOLDS_MAX].calls == 1 && shown[SS_FOLDS_MAX].err == SS_E_BUSY);
-    atomic_store(&gate.open, true);
+    open_gate(&gate);
     step_jobs(&f);
     for (unsigned i = 0; i < SS_FOLDS_MAX; i++) {
         ss_check(shown[i].calls == 1 && shown[i].err == 0 && shown[i].ordinal == 1 + i % 4);
@@ -212,7 +186,7 @@ SS_TEST(fold, the_end_of_the_shard_ends_those_that_run_and_those_that_wait)
     step_all(&f);
     ss__folds_cancel(f.shard);
     ss_check(shown[2].calls == 1 && shown[3].calls == 1 && shown[3].err == SS_E_STOPPING);
-    atomic_store(&gate.open, true);
+    open_gate(&gate);
     ss__shard_close(f.shard);
     ss_check(shown[0].calls == 1 && shown[0].err == SS_E_STOPPING);
     ss_check(shown[1].calls == 1 && shown[1].err == SS_E_STOPPING);
