@@ -215,7 +215,9 @@ static int prepare(struct ss_shard *shard, const struct ss_channel *channel,
                                             .first_retained = row->first_retained,
                                             .ordinal = row->ordinal,
                                             .events = reading->events };
-    struct ss_history_query query = { .at = request->at + reading->limit, .after = request->at };
+    struct ss_history_query query = { .at = request->at + reading->limit,
+                                      .after = request->at,
+                                      .tail_max = SS_EVENT_PAGE_BYTES_MAX };
     int err = reading->events == NULL ? SS_E_NOMEM : 0;
     if (err == 0 && reading->limit > 0) {
         err = ss__history_new(shard->store, channel->state->stored, &query, &reading->history);

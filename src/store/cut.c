@@ -187,6 +187,6 @@ void ss__cut_judge(struct ss_store *store)
 bool ss__store_flush_can_wait(const struct ss_store *store)
 {
     return store->cut != NULL && !ss__cut_stopped(store->cut) &&
-           store->unflushed_bytes < store->options.log_window_bytes &&
+           store->unflushed_bytes < store->options.log_window_bytes && store->long_tails == 0 &&
            !ss__log_over_window(store) && !ss__store_crowded(store);
 }

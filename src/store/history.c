@@ -11,6 +11,7 @@
 #include "store/record.h"
 #include "store/retention.h"
 #include "store/segment_seek.h"
+#include "store/tail.h"
 #include "store/timelines.h"
 
 /* For one flush. */
@@ -34,31 +35,9 @@ struct ss_history {
     size_t bytes;
     uint64_t seed;
     uint64_t first_retained;   /* when it was last looked at */
-    bool damaged;              /* an event in the log cannot be read */
+    struct ss_bytes tail;      /* events that were in no segment, as they are in the log */
     size_t tail_at;
-    size_t tail_len;
-    uint8_t tail[];            /* events that were in no segment, as they are in the log */
 };
-
-/* The log may be trimmed while the history is read. */
-static void copy_tail(const struct ss_store *store, const struct ss_store_session *session,
-                      const struct ss_session_values *now, struct ss_history *history)
-{
-    for (uint32_t i = 0; i < now->tail_count; i++) {
-        struct ss_log_record record;
-        if (ss__log_read(&store->log, session->tail[i], &record) != 0 ||
-            record.len > now->tail_bytes - history->tail_len) {
-            history->damaged = true;
-            return;
-        }
-        if (record.event.ordinal > history->query.at) {
-            return;
-        }
-        struct ss_str bytes = ss__log_bytes_from(&store->log, session->tail[i]);
-        memcpy(history->tail + history->tail_len, bytes.data, record.len);
-        history->tail_len += record.len;
-    }
-}
 
 int ss__history_new(struct ss_store *store, struct ss_store_session *session,
                     const struct ss_history_query *query, struct ss_history **ret_history)
@@ -67,13 +46,21 @@ int ss__history_new(struct ss_store *store, struct ss_store_session *session,
     if (session->closed || session->deleted || now->row.quarantined) {
         return now->row.quarantined ? SS_E_CORRUPT : SS_E_CLOSED;
     }
-    struct ss_history *history = calloc(1, sizeof *history + now->tail_bytes);
+    struct ss_history *history = calloc(1, sizeof *history);
     if (history == NULL) {
         return SS_E_NOMEM;
     }
     history->store = store;
     history->session = session;
     history->query = *query;
+    uint64_t end;
+    if (ss__tail_copy(store, session, query->after, query->at, query->tail_max, &history->tail,
+                      &end) != 0) {
+        ss__bytes_deinit(&history->tail);
+        free(history);
+        return SS_E_NOMEM;
+    }
+    history->query.at = end;
     history->sid = now->row.sid;
     history->newest = now->row.ordinal;
     history->remade = session->remade;
@@ -85,7 +72,6 @@ int ss__history_new(struct ss_store *store, struct ss_store_session *session,
     history->ordinal = query->after;
     history->seed = store->log.seed;
     ss__arena_init(&history->arena, 16384);
-    copy_tail(store, session, now, history);
     session->refs++;
     *ret_history = history;
     return 0;
@@ -96,6 +82,7 @@ void ss__history_free(struct ss_store *store, struct ss_history *history)
     if (history != NULL) {
         ss__store_put_session(store, history->session);
         ss__arena_deinit(&history->arena);
+        ss__bytes_deinit(&history->tail);
         free(history->records);
         free(history);
     }
@@ -394,10 +381,10 @@ static int read_segments(struct ss_history *history, MDB_txn *txn)
 static int read_tail(struct ss_history *history)
 {
     int err = 0;
-    while (err == 0 && history->tail_at < history->tail_len && !is_full(history)) {
+    while (err == 0 && history->tail_at < history->tail.len && !is_full(history)) {
         struct ss_log_record record;
-        struct ss_str rest = ss_str_of(history->tail + history->tail_at,
-                                       history->tail_len - history->tail_at);
+        struct ss_str rest = ss_str_of(history->tail.data + history->tail_at,
+                                       history->tail.len - history->tail_at);
         err = ss__log_record_decode(rest, history->seed, &record);
         if (err == 0 && (record.sid != history->sid || record.kind != SS_LOG_EVENT)) {
             err = SS_E_CORRUPT;

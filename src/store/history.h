@@ -29,6 +29,7 @@ struct ss_history_query {
     uint64_t code;         /* names the projections: a past of other ones is none */
     uint64_t base_max;     /* no base newer than this; 0: none, every event */
     uint64_t after;        /* not 0: no base either, and only events after this one */
+    size_t tail_max;       /* not 0: it ends early rather than hold more bytes of the log */
     uint32_t timelines;    /* of these entities are wanted: bit per index */
 };
 

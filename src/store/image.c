@@ -10,6 +10,7 @@
 #include "store/retention.h"
 #include "store/segment_seek.h"
 #include "store/store_state.h"
+#include "store/tail.h"
 
 struct ss_image_request {
     struct ss_session_row row;
@@ -19,10 +20,8 @@ struct ss_image_request {
     uint32_t anew;           /* bit per timeline: what is on disk does not count */
     uint32_t go_on;          /* bit per timeline: a halt does not count */
     bool born;               /* LMDB did not know it yet */
-    bool damaged;            /* an event in the log cannot be read */
     uint64_t seed;
-    size_t tail_bytes;
-    uint8_t tail[];          /* its unflushed events, as they are in the log */
+    struct ss_bytes tail;    /* its unflushed events, as they are in the log */
 };
 
 static void report_entity(struct ss_store *store, uint64_t sid, struct ss_str kind,
@@ -73,21 +72,31 @@ int ss__store_read_entity(struct ss_store *store, const struct ss_store_session 
     return err;
 }
 
-/* The log may be trimmed while the request is on its way, so it takes along what is only there. */
-static void copy_tail(const struct ss_store *store, const struct ss_store_session *session,
-                      const struct ss_session_values *now, struct ss_image_request *request)
+static int new_request(const struct ss_store *store, const struct ss_store_session *session,
+                       uint64_t first, uint64_t last, struct ss_image_request **ret_request)
 {
-    for (uint32_t i = 0; i < now->tail_count; i++) {
-        struct ss_log_record record;
-        if (ss__log_read(&store->log, session->tail[i], &record) != 0 ||
-            record.len > now->tail_bytes - request->tail_bytes) {
-            request->damaged = true;
-            return;
-        }
-        struct ss_str bytes = ss__log_bytes_from(&store->log, session->tail[i]);
-        memcpy(request->tail + request->tail_bytes, bytes.data, record.len);
-        request->tail_bytes += record.len;
+    const struct ss_session_values *now = session->changed ? &session->saved : &session->now;
+    struct ss_image_request *request = malloc(sizeof *request);
+    if (request == NULL) {
+        return SS_E_NOMEM;
     }
+    *request = (struct ss_image_request){ .row = now->row,
+                                          .first = first,
+                                          .last = last,
+                                          .born = session->born != 0,
+                                          .seed = store->log.seed };
+    for (uint32_t i = 0; i < store->timelines_count; i++) {
+        bool anew = ss__store_timeline_is_void(session, store->timelines[i].projection);
+        request->anew |= anew ? 1u << i : 0;
+    }
+    uint64_t end;
+    if (ss__tail_copy(store, session, first != 0 ? first - 1 : 0,
+                      last != 0 ? last : now->row.ordinal, 0, &request->tail, &end) != 0) {
+        ss__store_image_request_free(request);
+        return SS_E_NOMEM;
+    }
+    *ret_request = request;
+    return 0;
 }
 
 int ss__store_image_request(const struct ss_store *store, const struct ss_store_session *session,
@@ -96,39 +105,27 @@ int ss__store_image_request(const struct ss_store *store, const struct ss_store_
     if (session->closed || session->deleted) {
         return SS_E_CLOSED;
     }
-    /* Staged events are no reader's business yet; the committed tail is a prefix of the array. */
-    const struct ss_session_values *now = session->changed ? &session->saved : &session->now;
-    struct ss_image_request *request = malloc(sizeof *request + now->tail_bytes);
-    if (request == NULL) {
-        return SS_E_NOMEM;
+    int err = new_request(store, session, 0, 0, ret_request);
+    if (err == 0) {
+        (*ret_request)->entities = entities;
     }
-    *request = (struct ss_image_request){ .row = now->row,
-                                          .entities = entities,
-                                          .born = session->born != 0,
-                                          .seed = store->log.seed };
-    for (uint32_t i = 0; i < store->timelines_count; i++) {
-        bool anew = ss__store_timeline_is_void(session, store->timelines[i].projection);
-        request->anew |= anew ? 1u << i : 0;
-    }
-    copy_tail(store, session, now, request);
-    *ret_request = request;
-    return 0;
+    return err;
 }
 
 int ss__store_range_request(const struct ss_store *store, const struct ss_store_session *session,
                             uint64_t first, uint64_t last, struct ss_image_request **ret_request)
 {
-    int err = ss__store_image_request(store, session, false, ret_request);
-    if (err == 0) {
-        (*ret_request)->first = first;
-        (*ret_request)->last = last;
-    }
-    return err;
+    return session->closed || session->deleted
+               ? SS_E_CLOSED
+               : new_request(store, session, first, last, ret_request);
 }
 
 void ss__store_image_request_free(struct ss_image_request *request)
 {
-    free(request);
+    if (request != NULL) {
+        ss__bytes_deinit(&request->tail);
+        free(request);
+    }
 }
 
 void ss__store_image_go_on(struct ss_image_request *request, uint32_t projections)
@@ -436,10 +433,10 @@ static int read_segments(struct reading *reading)
 static int read_tail(struct reading *reading)
 {
     const struct ss_image_request *request = reading->request;
-    int err = request->damaged ? SS_E_CORRUPT : 0;
-    for (size_t at = 0; at < request->tail_bytes && err == 0;) {
+    int err = 0;
+    for (size_t at = 0; at < request->tail.len && err == 0;) {
         struct ss_log_record record;
-        struct ss_str rest = ss_str_of(request->tail + at, request->tail_bytes - at);
+        struct ss_str rest = ss_str_of(request->tail.data + at, request->tail.len - at);
         err = ss__log_record_decode(rest, request->seed, &record);
         at += record.len;
         if (err == 0 && is_wanted(reading, record.event.ordinal)) {

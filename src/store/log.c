@@ -352,6 +352,17 @@ struct ss_str ss__log_bytes_from(const struct ss_log *log, uint64_t position)
     return ss_str_of(file->map + offset, file->end - offset);
 }
 
+struct ss_str ss__log_record_at(const struct ss_log *log, uint64_t position)
+{
+    const struct ss_log_file *file = ss__log_file_at(log, position);
+    uint64_t offset = position & UINT32_MAX;
+    if (file == NULL || offset >= file->end) {
+        return ss_str_of(NULL, 0);
+    }
+    struct ss_str rest = ss_str_of(file->map + offset, file->end - offset);
+    return ss_str_of(rest.data, ss__log_record_bytes(rest));
+}
+
 uint64_t ss__log_bytes(const struct ss_log *log)
 {
     uint64_t bytes = 0;

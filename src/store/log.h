@@ -88,6 +88,9 @@ int ss__log_read(const struct ss_log *log, uint64_t position, struct ss_log_reco
 /* The bytes from a record to the end of its file, which last as long as the file. */
 struct ss_str ss__log_bytes_from(const struct ss_log *log, uint64_t position);
 
+/* The record there, not verified; empty if its length cannot be. */
+struct ss_str ss__log_record_at(const struct ss_log *log, uint64_t position);
+
 /* Takes out files before the one with serial @from that no record needs, past those that are kept.
  * @from: what LMDB says is needed, so that a file of which it says so is never missed. Returns the
  * records that were in them. */

@@ -189,16 +189,24 @@ static int decode_delete(const uint8_t *in, struct ss_log_record *record)
     return 0;
 }
 
+size_t ss__log_record_bytes(struct ss_str bytes)
+{
+    if (bytes.len < SS_LOG_RECORD_HEAD_BYTES + CHECKSUM_BYTES) {
+        return 0;
+    }
+    size_t len = ss__get_le32((const uint8_t *)bytes.data);
+    return len >= SS_LOG_RECORD_HEAD_BYTES + CHECKSUM_BYTES && len <= bytes.len ? len : 0;
+}
+
 int ss__log_record_decode(struct ss_str bytes, uint64_t seed, struct ss_log_record *ret_record)
 {
     struct ss_log_record record = { 0 };
     const uint8_t *in = (const uint8_t *)bytes.data;
     int err = SS_E_CORRUPT;
     if (bytes.len >= SS_LOG_RECORD_HEAD_BYTES + CHECKSUM_BYTES) {
-        size_t len = ss__get_le32(in);
-        bool whole = len >= SS_LOG_RECORD_HEAD_BYTES + CHECKSUM_BYTES && len <= bytes.len;
+        size_t len = ss__log_record_bytes(bytes);
         record.kind = in[4];
-        record.len = whole ? (uint32_t)len : 0;
+        record.len = (uint32_t)len;
         record.batch = ss__get_le64(in + 8);
         record.sid = ss__get_le64(in + 16);
         if (record.len > 0) {

@@ -121,6 +121,9 @@ void ss__log_delete_encode(uint8_t *out, uint64_t seed, uint64_t batch, uint64_t
 void ss__log_command_encode(uint8_t *out, uint64_t seed, uint64_t batch,
                             const struct ss_command_value *value);
 
+/* The length that the record at the start of @bytes gives; 0: it has none, or it does not fit. */
+size_t ss__log_record_bytes(struct ss_str bytes);
+
 /* Verifies and splits the record at the start of @bytes, which it borrows. On SS_E_CORRUPT
  * @ret_record holds what the bytes say as far as they go: sid 0 when not even that can be read,
  * len 0 when it cannot be told where the next record begins. */

@@ -93,12 +93,14 @@ static void set_full(struct ss_store *store, struct ss_store_session *session, b
     if (session->full) {
         ss__list_remove(&session->full_link);
         store->full_bytes -= session->full_bytes;
+        store->long_tails -= session->full_bytes >= SS_TAIL_LONG_BYTES;
     }
     session->full = full;
     session->full_bytes = session->now.tail_bytes;
     if (full) {
         ss__list_push_back(&store->full, &session->full_link);
         store->full_bytes += session->full_bytes;
+        store->long_tails += session->full_bytes >= SS_TAIL_LONG_BYTES;
     }
 }
 

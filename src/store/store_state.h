@@ -14,6 +14,9 @@
 #include "store/retention.h"
 #include "store/store.h"
 
+/* A reader of a session copies its tail: one as long as this is flushed even where flushes wait. */
+#define SS_TAIL_LONG_BYTES (4u << 20)
+
 /* What a commit may change of a session and a failed one gives back. */
 struct ss_session_values {
     struct ss_session_row row;
@@ -99,6 +102,7 @@ struct ss_store {
     struct ss_list changed;          /* sessions of the open batch */
     struct ss_list full;             /* those whose tail is a segment */
     uint64_t full_bytes;             /* of these tails */
+    uint32_t long_tails;             /* of these, SS_TAIL_LONG_BYTES or more */
     struct ss_list born;             /* those that LMDB does not know yet */
     uint32_t born_count;
     uint32_t born_aside_count;       /* of these, those that no flush takes */

@@ -165,6 +165,24 @@ SS_TEST(cut, flushes_can_wait_while_the_log_is_within_its_window)
     backup_deinit(&b);
 }
 
+/* Each reader of that session would copy all of it. */
+SS_TEST(cut, flushes_do_not_wait_for_a_session_with_much_in_the_log)
+{
+    struct backup_fixture b;
+    backup_init(&b);
+    (void)cut_now(&b);
+    unsigned half = SS_TAIL_LONG_BYTES / FIXTURE_PAYLOAD_MAX / 2;
+    fixture_publish(&b.f, "s", half, FIXTURE_PAYLOAD_MAX, 8);
+    fixture_publish(&b.f, "t", half, FIXTURE_PAYLOAD_MAX, 8);
+    ss_check(ss__store_flush_can_wait(b.f.store));
+    fixture_publish(&b.f, "t", half, FIXTURE_PAYLOAD_MAX, 8);
+    ss_check(!ss__store_flush_can_wait(b.f.store));
+    fixture_flush_all(&b.f);
+    ss_check(ss__store_flush_can_wait(b.f.store));
+    ss__store_uncut(b.f.store);
+    backup_deinit(&b);
+}
+
 SS_TEST(cut, without_memory_there_is_none)
 {
     struct backup_fixture b;
