@@ -62,10 +62,10 @@ int ss__cursor_parse(struct ss_str text, struct ss_cursor *ret_cursor, struct ss
         }
     }
     if (!good || rest.len > 0) {
-        int shown = (int)(text.len > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : text.len);
         return ss__fail(failure, SS_E_INVAL,
                         "\"%.*s\" is no cursor: send back one that a frame brought, like "
-                        "\"epoch:ordinal\"", shown, text.data == NULL ? "" : text.data);
+                        "\"epoch:ordinal\"", ss__shown(text, SHOWN_BYTES_MAX),
+                        text.data == NULL ? "" : text.data);
     }
     *ret_cursor = cursor;
     return 0;

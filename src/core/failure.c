@@ -17,10 +17,16 @@ int ss__vfail(struct ss_failure *failure, int code, const char *format, va_list 
     } else if ((size_t)len >= sizeof text) {
         len = (int)ss__utf8_floor(text, sizeof text - 1);
     }
+    ss__utf8_mend(text, (size_t)len);
     failure->code = code;
     memcpy(failure->text, text, (size_t)len);
     failure->text[len] = '\0';
     return code;
+}
+
+int ss__shown(struct ss_str text, size_t max)
+{
+    return (int)(text.len > max ? ss__utf8_floor(text.data, max) : text.len);
 }
 
 int ss__fail(struct ss_failure *failure, int code, const char *format, ...)

@@ -93,6 +93,15 @@ size_t ss__utf8_floor(const void *data, size_t len)
     return steps + 1 >= want ? len : cut - 1;
 }
 
+void ss__utf8_mend(char *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        size_t step = ss__utf8_char_len((const uint8_t *)text + at, len - at);
+        text[at] = step == 0 ? '?' : text[at];
+        at += step == 0 ? 1 : step;
+    }
+}
+
 size_t ss__utf8_encode(uint32_t code_point, uint8_t out[4])
 {
     if (code_point < 0x80) {

@@ -15,6 +15,9 @@ size_t ss__utf8_char_len(const uint8_t *data, size_t len);
 /* The largest cut <= @len that does not split a character of well-formed @data. */
 size_t ss__utf8_floor(const void *data, size_t len);
 
+/* Overwrites each byte of @text that is not part of a well-formed character with '?'. */
+void ss__utf8_mend(char *text, size_t len);
+
 /* Writes @code_point (not a surrogate, <= 0x10FFFF) to @out[4]; returns the bytes written. */
 size_t ss__utf8_encode(uint32_t code_point, uint8_t out[4]);
 

@@ -159,9 +159,7 @@ static int place_failure(struct parsing *parsing, const struct written *written,
 {
     return ss__fail(parsing->failure, err, "ordinal %llu, event \"%.*s\": %s",
                     (unsigned long long)written->ordinal,
-                    (int)(written->event.len < SHOWN_BYTES_MAX ? written->event.len
-                                                               : SHOWN_BYTES_MAX),
-                    written->event.data, cause->text);
+                    ss__shown(written->event, SHOWN_BYTES_MAX), written->event.data, cause->text);
 }
 
 /* As an export writes it, where a client writes a payload without. */

@@ -15,7 +15,7 @@
 
 static int shown(struct ss_str text)
 {
-    return (int)(text.len > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : text.len);
+    return ss__shown(text, SHOWN_BYTES_MAX);
 }
 
 int ss__ingress_find_command(const struct ss_gateway *gateway, struct ss_str name,

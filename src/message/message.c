@@ -106,6 +106,9 @@ void ss__request_fail(struct ss_request *request, int err, const char *text)
     request->err = err;
     if (text != NULL && text[0] != '\0') {
         request->text = ss__buf_copy(text, strlen(text) + 1);    /* NULL: the code must do */
+        if (request->text != NULL) {    /* perhaps an application's own words */
+            ss__utf8_mend((char *)request->text->data, strlen(text));
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 
 static int shown(struct ss_str text)
 {
-    return (int)(text.len > SHOWN_MAX ? ss__utf8_floor(text.data, SHOWN_MAX) : text.len);
+    return ss__shown(text, SHOWN_MAX);
 }
 
 int ss__json_decode_fail(struct ss_json_decoder *decoder, int code, size_t at, const char *format,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "schema/json_decoder.h"
+#include "core/failure.h"
 #include "schema/json_number.h"
 #include "schema/json_time.h"
 
@@ -266,7 +267,7 @@ static int decode_any(struct ss_json_decoder *decoder, const struct ss_json_toke
     const struct ss_type *type = ss__schema_find_url(decoder->schema, url);
     if (type == NULL) {
         return ss__json_decode_fail(decoder, SS_E_JSON, token->at, "unknown type \"%.*s\"",
-                                    url.len > 96 ? 96 : (int)url.len, url.data);
+                                    ss__shown(url, 96), url.data);
     }
     struct ss_bytes inner;
     ss__bytes_init(&inner, out->max);

@@ -12,7 +12,7 @@
 /* What of a bad value is repeated in a message. */
 static int shown(struct ss_str text)
 {
-    return (int)(text.len < SHOWN_BYTES_MAX ? text.len : SHOWN_BYTES_MAX);
+    return ss__shown(text, SHOWN_BYTES_MAX);
 }
 
 /* Leading decimal digits of @text: their count, 0 if there are none or they overflow. */

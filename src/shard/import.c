@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/contract.h"
+#include "core/failure.h"
 #include "core/hash.h"
 #include "message/import.h"
 #include "shard/canonical.h"
@@ -49,7 +50,7 @@ static void refuse(struct ss_request *request, uint64_t ordinal, const struct si
     struct ss_str id = request->session_id;
     (void)snprintf(text, sizeof text, "session \"%.*s\" has another event %llu: stored is "
                    "\"%.*s\" (%zu bytes, hash %016llx), given is \"%.*s\" (%zu bytes, hash "
-                   "%016llx)", (int)(id.len < SHOWN_BYTES_MAX ? id.len : SHOWN_BYTES_MAX),
+                   "%016llx)", ss__shown(id, SHOWN_BYTES_MAX),
                    id.data, (unsigned long long)ordinal, (int)stored->name.len, stored->name.data,
                    stored->packed.len,
                    (unsigned long long)ss__checksum(stored->packed.data, stored->packed.len),

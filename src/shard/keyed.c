@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/failure.h"
 #include "core/hash.h"
 #include "shard/canonical.h"
 #include "shard/shard_state.h"
@@ -44,10 +45,10 @@ static void show(struct ss_shard *shard)
 static void refuse(struct ss_request *request)
 {
     char text[160 + SHOWN_BYTES_MAX];
-    size_t shown = request->key.len < SHOWN_BYTES_MAX ? request->key.len : SHOWN_BYTES_MAX;
+    int shown = ss__shown(request->key, SHOWN_BYTES_MAX);
     (void)snprintf(text, sizeof text, "idempotency key \"%.*s\"%s was used in this session for "
-                   "another command or payload", (int)shown, request->key.data,
-                   shown < request->key.len ? " and more" : "");
+                   "another command or payload", shown, request->key.data,
+                   (size_t)shown < request->key.len ? " and more" : "");
     ss__request_fail(request, SS_E_CONFLICT, text);
 }
 

@@ -95,3 +95,13 @@ SS_TEST(failure, a_caller_may_bring_its_own_list_of_arguments)
     ss_check(failure.code == SS_E_SCHEMA && strcmp(failure.text, "3 of five") == 0);
     ss_check(refuse(NULL, "%u", 3u) == SS_E_SCHEMA);
 }
+
+SS_TEST(failure, text_is_utf8_whatever_its_arguments_are)
+{
+    struct ss_failure failure;
+    struct ss_str name = ss_str("na\xC3\xAFve");
+    ss_check(ss__fail(&failure, SS_E_INVAL, "\"%.*s\" %s", 3, name.data, "\xFF") == SS_E_INVAL);
+    ss_check_msg(strcmp(failure.text, "\"na?\" ?") == 0, "%s", failure.text);
+    ss_check(ss__shown(name, 2) == 2 && ss__shown(name, 3) == 2 && ss__shown(name, 4) == 4);
+    ss_check(ss__shown(name, 100) == 6);
+}

@@ -42,3 +42,17 @@ SS_TEST(utf8, encode_is_read_back)
         ss_check(ss__utf8_char_len(out, len) == len);
     }
 }
+
+SS_TEST(utf8, mended_text_is_well_formed_and_as_long)
+{
+    static const char *const bad[][2] = { { "a\xC3", "a?" }, { "\xE2\x82z", "??z" },
+                                          { "\xC3\xA9\xFF\xC3\xA9", "\xC3\xA9?\xC3\xA9" },
+                                          { "\xED\xA0\x80", "???" }, { "whole", "whole" } };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[16];
+        size_t len = strlen(bad[i][0]);
+        memcpy(text, bad[i][0], len + 1);
+        ss__utf8_mend(text, len);
+        ss_check_msg(strcmp(text, bad[i][1]) == 0, "%zu: %s", i, text);
+    }
+}

@@ -219,12 +219,18 @@ SS_TEST(ingress, an_empty_submit_payload_needs_its_type)
     fixture_close(&fixture);
 }
 
+#define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 SS_TEST(ingress, submits_that_cannot_be_right_are_refused_here)
 {
     static const char *const table[][2] = {
         { "{\"submit\":{\"requestId\":\"r\",\"sessionId\":\"s\",\"name\":\"No\"," NOTE "}}",
           "{\"error\":{\"code\":\"unknown_command\",\"message\":\"unknown command \\\"No\\\"\","
           "\"sessionId\":\"s\",\"requestId\":\"r\"}}" },
+        /* No half a character where the name is cut. */
+        { "{\"submit\":{\"sessionId\":\"s\",\"name\":\"" A63 "\xC3\xA9more\"," NOTE "}}",
+          "{\"error\":{\"code\":\"unknown_command\",\"message\":\"unknown command \\\"" A63
+          "\\\"\",\"sessionId\":\"s\"}}" },
         { "{\"submit\":{\"requestId\":\"r\",\"sessionId\":\"s\",\"name\":\"Other\"," NOTE "}}",
           "{\"error\":{\"code\":\"type_mismatch\",\"message\":\"command \\\"Other\\\" payload type "
           "mismatch: got sessionstream.v1.PingFrame want sessionstream.v1.PongFrame\","

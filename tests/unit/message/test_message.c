@@ -105,3 +105,13 @@ SS_TEST(message, keys_are_short_utf8_without_nul)
     ss_check(ss__request_key_valid(ss_str("\xc3\xa4")) && !ss__request_key_valid(ss_str("\xc3")));
     ss_check(!ss__request_key_valid(ss_str("")) && !ss__request_key_valid(ss_str_of("a\0b", 3)));
 }
+
+SS_TEST(message, what_a_request_failed_with_is_told_in_utf8)
+{
+    struct ss_str none = ss_str(NULL);
+    struct ss_request *request = ss__request_new(SS_REQUEST_SUBMIT, ss_str("s"), none, none);
+    ss_check(request != NULL);
+    ss__request_fail(request, SS_E_HANDLER, "caf\xE9");
+    ss_check(strcmp((const char *)request->text->data, "caf?") == 0);
+    ss__msg_free(&request->base);
+}
