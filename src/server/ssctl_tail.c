@@ -22,7 +22,7 @@
 enum outcome {
     TAIL_LOST,       /* the connection ended: try again */
     TAIL_DONE,       /* --count is reached */
-    TAIL_REFUSED     /* the server refuses the subscription, or we cannot print: give up */
+    TAIL_REFUSED     /* the subscription is refused for good, or we cannot print: give up */
 };
 
 struct tail {
@@ -138,11 +138,41 @@ static enum outcome give_up(struct tail *tail, int err, const char *sentence)
     return TAIL_REFUSED;
 }
 
+/* What a later attempt may meet no longer: 0 if the error is none of these. */
+static int find_passing(struct ss_str error)
+{
+    static const int passing[] = { SS_E_BUSY, SS_E_STOPPING, SS_E_TIMEOUT, SS_E_COMMIT,
+                                   SS_E_NOMEM };
+    static const char *const members[] = { "code", "detail" };
+    int found = 0;
+    struct ss_bytes name;
+    ss__bytes_init(&name, 0);
+    for (size_t i = 0; i < 2 && found == 0; i++) {
+        ss__bytes_clear(&name);
+        (void)ss__json_string_member(error, members[i], &name);
+        for (size_t k = 0; k < sizeof passing / sizeof *passing && found == 0; k++) {
+            bool same = ss_str_equal(ss__bytes_view(&name),
+                                     ss_str(ss_error_wire_name(passing[k])));
+            found = same ? passing[k] : 0;
+        }
+    }
+    ss__bytes_deinit(&name);
+    return found;
+}
+
 /* An error before "subscribed" answers our subscribe. */
-static enum outcome refuse_subscription(struct tail *tail, struct ss_str error)
+static enum outcome refuse_subscription(struct tail *tail, struct ss_str error, int *ret_err)
 {
     struct ss_bytes text;
+    int passing = find_passing(error);
     ss__bytes_init(&text, 0);
+    if (passing != 0) {
+        (void)ss__json_string_member(error, "message", &text);
+        *ret_err = ss__fail(&tail->failure, passing, "%.*s", (int)text.len,
+                            text.len > 0 ? (const char *)text.data : "");
+        ss__bytes_deinit(&text);
+        return TAIL_LOST;
+    }
     if (!ss__json_string_member(error, "code", &text)) {
         ss__bytes_text(&text, "error");
     }
@@ -153,7 +183,8 @@ static enum outcome refuse_subscription(struct tail *tail, struct ss_str error)
     return TAIL_REFUSED;
 }
 
-static enum outcome take_frame(struct tail *tail, struct ss_str json)
+/* TAIL_LOST and *ret_err 0: go on. */
+static enum outcome take_frame(struct tail *tail, struct ss_str json, int *ret_err)
 {
     struct ss_str member;
     FILE *out = tail->ctl->out;
@@ -169,21 +200,21 @@ static enum outcome take_frame(struct tail *tail, struct ss_str json)
     if (ss__json_member(json, "subscribed", &member)) {
         tail->subscribed = true;
     } else if (ss__json_member(json, "error", &member) && !tail->subscribed) {
-        return refuse_subscription(tail, member);
+        return refuse_subscription(tail, member, ret_err);
     } else if (ss__json_member(json, "uiEvent", &member)) {
         tail->printed++;
     }
     return tail->ctl->count != 0 && tail->printed >= tail->ctl->count ? TAIL_DONE : TAIL_LOST;
 }
 
-/* TAIL_LOST and *ret_err 0: go on. */
+/* The same. */
 static enum outcome take_message(struct tail *tail, const struct ss_ws_client_message *message,
                                  int *ret_err)
 {
     *ret_err = 0;
     switch (message->opcode) {
     case SS_WS_TEXT:
-        return take_frame(tail, message->bytes);
+        return take_frame(tail, message->bytes, ret_err);
     case SS_WS_PING:
         *ret_err = send_frame(tail, SS_WS_PONG, message->bytes);
         break;

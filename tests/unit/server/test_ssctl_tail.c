@@ -7,7 +7,7 @@
 #include "http/upgrade.h"
 #include "wire/ws_header.h"
 
-#define SCRIPTS_MAX 3
+#define SCRIPTS_MAX 5
 
 /* What the server sends on each connection after the handshake: texts, one frame each, up to NULL;
  * then it closes. A text of "\x88" is a close frame 1001, of "\x89" a ping. */
@@ -179,6 +179,36 @@ SS_TEST(ssctl_tail, a_refused_subscription_ends_with_the_servers_code)
     run_tail(&server, NULL, &run);
     ss_check(run.status == SS_CTL_FAILED);
     ss_check_msg(strcmp(run.err, "ssctl: invalid_session_id: too long\n") == 0, "%s", run.err);
+    ctl_run_deinit(&run);
+}
+
+SS_TEST(ssctl_tail, a_subscription_refused_for_now_is_tried_again)
+{
+    struct ctl_run run;
+    struct ws_server server = {
+        .scripts = { SCRIPT(SNAPSHOT, SUBSCRIBED, EVENT),
+                     SCRIPT("{\"error\":{\"code\":\"overloaded\",\"message\":\"later\"}}"),
+                     SCRIPT("{\"error\":{\"code\":\"protocol_error\",\"message\":\"no memory\","
+                            "\"detail\":\"out_of_memory\"}}"),
+                     SCRIPT(SNAPSHOT, SUBSCRIBED, EVENT) },
+    };
+    run_tail(&server, "--count=2", &run);
+    ss_check_msg(run.status == SS_CTL_OK, "%s", run.err);
+    ss_check(server.connections == 4);
+    ss_check_msg(strstr(run.err, "overloaded: later") != NULL, "%s", run.err);
+    ss_check_msg(strstr(run.err, "out_of_memory: no memory") != NULL, "%s", run.err);
+    ctl_run_deinit(&run);
+}
+
+SS_TEST(ssctl_tail, with_no_reconnect_it_ends_there_too)
+{
+    struct ctl_run run;
+    struct ws_server server = {
+        .scripts = { SCRIPT("{\"error\":{\"code\":\"overloaded\",\"message\":\"later\"}}") },
+    };
+    run_tail(&server, "--no-reconnect", &run);
+    ss_check(run.status == SS_CTL_FAILED && server.connections == 1);
+    ss_check_msg(strcmp(run.err, "ssctl: overloaded: later\n") == 0, "%s", run.err);
     ctl_run_deinit(&run);
 }
 
