@@ -2,8 +2,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "core/utf8.h"
+#include "core/contract.h"
 #include "schema/json.h"
 #include "schema/json_decoder.h"
 #include "schema/json_number.h"
@@ -382,17 +383,33 @@ struct members {
     struct ss_bytes body;
 };
 
+/* NULL: out of memory. */
+static void *take_block(struct ss_json_decoder *decoder, size_t bytes)
+{
+    SS_INSIST(decoder->blocks_used < sizeof decoder->blocks / sizeof *decoder->blocks);
+    struct ss_json_block *block = &decoder->blocks[decoder->blocks_used++];
+    if (block->bytes < bytes) {
+        bytes = bytes > block->bytes * 2 ? bytes : block->bytes * 2;
+        *block = (struct ss_json_block){ ss__arena_alloc(&decoder->arena, bytes), bytes };
+    }
+    return block->memory;
+}
+
 static int begin_members(struct ss_json_decoder *decoder, const struct ss_type *type,
                          struct ss_bytes *out, struct members *members)
 {
+    size_t parts = type->field_count * sizeof *members->parts;
+    size_t marks = type->field_count + type->oneof_count;
     *members = (struct members){ .type = type };
-    members->seen = ss__arena_calloc(&decoder->arena, type->field_count + 1);
-    members->arms = ss__arena_calloc(&decoder->arena, type->oneof_count + 1);
-    members->parts =
-        ss__arena_alloc(&decoder->arena, (type->field_count + 1) * sizeof *members->parts);
     ss__bytes_init(&members->body, out->max);
-    return members->seen == NULL || members->arms == NULL || members->parts == NULL ? SS_E_NOMEM
-                                                                                    : 0;
+    members->parts = take_block(decoder, parts + marks + 1);
+    if (members->parts == NULL) {
+        return SS_E_NOMEM;
+    }
+    members->seen = (bool *)members->parts + parts;
+    members->arms = members->seen + type->field_count;
+    memset(members->seen, 0, marks);
+    return 0;
 }
 
 static int find_member(struct ss_json_decoder *decoder, struct members *members,
@@ -508,6 +525,7 @@ int ss__json_decode_members(struct ss_json_decoder *decoder, const struct ss_typ
         err = out->err;
     }
     ss__bytes_deinit(&members.body);
+    decoder->blocks_used--;
     return err;
 }
 

@@ -12,11 +12,20 @@
 #include "schema/json_reader.h"
 #include "schema/pb.h"
 
+/* Bookkeeping of an object, used again by the next one that is nested as deep: a list may have very
+ * many. */
+struct ss_json_block {
+    void *memory;    /* in the arena */
+    size_t bytes;
+};
+
 struct ss_json_decoder {
     const struct ss_schema *schema;
     struct ss_json_reader reader;
     struct ss_failure *failure;
-    struct ss_arena arena;                /* bookkeeping of all levels, freed at the end */
+    struct ss_arena arena;                /* freed at the end */
+    struct ss_json_block blocks[SS_NESTING_MAX + 2];
+    unsigned blocks_used;
     struct ss_bytes text;                 /* an unescaped string; valid until the next one */
     unsigned depth;                       /* open messages, map entries included */
     struct ss_str path[SS_NESTING_MAX + 1];    /* by depth: the open field or the map key */

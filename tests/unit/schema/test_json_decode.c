@@ -2,6 +2,8 @@
 
 #include "json_fixture.h"
 
+#include "core/fault.h"
+
 SS_TEST(json_decode, scalars_to_the_borders_of_their_type)
 {
     static const struct json_case cases[] = {
@@ -447,3 +449,40 @@ SS_TEST(json_decode, random_messages_come_back)
     ss_check_msg(compared > 300, "%u compared", compared);    /* an Any of no type has no JSON */
     json_close(&fixture);
 }
+
+#ifdef SS_FAULTS
+
+static unsigned asked;
+
+static bool count_memory(void)
+{
+    asked++;
+    return false;
+}
+
+/* Of a type with many fields an object of two characters would take a hundred times its size. */
+SS_TEST(json_decode, many_small_objects_take_the_memory_of_one)
+{
+    struct json_fixture fixture = json_open();
+    struct ss_bytes text;
+    unsigned counts[2];
+    for (unsigned i = 0; i < 2; i++) {
+        ss__bytes_init(&text, 0);
+        ss__bytes_text(&text, "{\"fMessage\":[{}");
+        for (unsigned k = 0; k < i * 10000; k++) {
+            ss__bytes_text(&text, k % 2 == 0 ? ",{\"number\":1}" : ",{}");
+        }
+        ss__bytes_text(&text, "]}");
+        asked = 0;
+        ss__fault_memory = count_memory;
+        ss_check_msg(json_decode(&fixture, "Repeated", ss__bytes_view(&text)) == 0, "%s",
+                     fixture.failure.text);
+        ss__fault_memory = NULL;
+        counts[i] = asked;
+        ss__bytes_deinit(&text);
+    }
+    ss_check_msg(counts[0] > 0 && counts[1] == counts[0], "%u, then %u", counts[0], counts[1]);
+    json_close(&fixture);
+}
+
+#endif
