@@ -76,6 +76,7 @@ static void open_shard(struct run *run, const char *dir, enum ss_durability dura
                                       .durability_interval_ms = 100,
                                       .session_cache_bytes = UINT64_C(8) << 30,
                                       .snapshot_frame_bytes = 1u << 30,
+                                      .snapshot_inline_bytes = 1u << 30,
                                       .stop_timeout_ms = 60000 };
     ss__store_options_init(&shard.store);
     shard.store.dir = dir;

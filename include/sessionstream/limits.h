@@ -78,6 +78,8 @@
 
 /* Snapshots in one frame, and those that are sent in pages. */
 #define SS_SNAPSHOT_FRAME_BYTES_MAX (16u << 20)
+#define SS_SNAPSHOT_INLINE_BYTES (256u << 10)
+#define SS_SNAPSHOT_JOBS_RUNNING_MAX 1
 #define SS_PAGE_BYTES_MIN (16u << 10)
 #define SS_PAGE_BYTES_MAX (1u << 20)
 #define SS_PAGE_ENTITIES_MAX 2048
@@ -296,6 +298,12 @@
     X(SNAPSHOT_FRAME_BYTES_MAX, "bytes",                                                          \
       "A snapshot in one frame",                                                                  \
       "It is encoded and sent as a whole; default of --snapshot-frame. Larger ones go in pages.") \
+    X(SNAPSHOT_INLINE_BYTES, "bytes",                                                             \
+      "Entities of a session, with what memory they take, whose snapshot is encoded at once",     \
+      "Others wait for less than a millisecond. Larger ones are encoded beside their shard.")     \
+    X(SNAPSHOT_JOBS_RUNNING_MAX, "snapshots",                                                     \
+      "Of one shard, encoded at one time beside it",                                              \
+      "The threads of the pool are for flushes and reads, too.")                                  \
     X(PAGE_BYTES_MIN, "bytes",                                                                    \
       "A page of a snapshot, however small a client wants it",                                    \
       "Each costs a turn of its shard.")                                                          \
@@ -312,7 +320,8 @@
       "Pages of one snapshot kept for other followers who are sent it",                           \
       "Beyond, a page is encoded again for each of them.")                                        \
     X(FROZEN_BYTES_MAX, "bytes",                                                                  \
-      "Entities of one shard whose snapshots are being sent in pages, and pages that are kept",   \
+      "Entities of one shard whose snapshots are being sent in pages or encoded beside it, and "  \
+      "pages that are kept",                                                                      \
       "They outlive the changes that follow. One snapshot alone always goes.")                    \
     X(RING_PAGED_FRAMES_MAX, "frames",                                                            \
       "Recent ones of a session while a snapshot of it is sent in pages",                         \

@@ -129,6 +129,7 @@ static int open_shard(struct ss_engine *engine, uint32_t index)
         .retention = retention_of(engine),
         .retention_sweep_ms = engine->options.retain_sweep_ms,
         .snapshot_frame_bytes = engine->options.snapshot_frame_bytes,
+        .snapshot_inline_bytes = SS_SNAPSHOT_INLINE_BYTES,
         .stop_timeout_ms = engine->options.stop_timeout_ms,
         .ui_policy = engine->options.ui_policy,
         .timeline_policy = engine->options.timeline_policy,

@@ -76,6 +76,7 @@ void ss__egress_message(struct ss_gateway *gateway, struct ss_msg *msg)
     case SS_MSG_REQUEST:
     case SS_MSG_UNINTERESTED:
     case SS_MSG_LOADED:
+    case SS_MSG_SNAPSHOT_MADE:
     case SS_MSG_FLUSHED:
     case SS_MSG_SPARE:
     case SS_MSG_LISTED:

@@ -4,6 +4,7 @@
  * REQUEST          gateway, engine  shard     shard/dispatch.c         itself, turned round
  * UNINTERESTED     gateway          shard     shard/channel.c          -
  * LOADED           reader pool      shard     shard/load.c             -
+ * SNAPSHOT_MADE    pool             shard     shard/snapshot_job.c     -
  * FLUSHED          pool             shard     shard/flusher.c          -
  * SPARE            pool             shard     shard/spare.c            -
  * LISTED           reader pool      shard     shard/listing.c          -
@@ -45,6 +46,7 @@ enum ss_msg_kind {
     SS_MSG_REQUEST,
     SS_MSG_UNINTERESTED,
     SS_MSG_LOADED,
+    SS_MSG_SNAPSHOT_MADE,
     SS_MSG_FLUSHED,
     SS_MSG_SPARE,
     SS_MSG_LISTED,

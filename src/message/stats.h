@@ -38,7 +38,9 @@
     X(retention_bytes, "retention_bytes_total", "Bytes of segments dropped by retention")    \
     X(retention_passes, "retention_passes_total", "Looks of retention at all sessions")      \
     X(retention_held, "retention_held_total",                                                \
-      "Times that events stayed because entities as of then could not be made")
+      "Times that events stayed because entities as of then could not be made")               \
+    X(snapshots_pooled, "snapshots_pooled_total",                                            \
+      "Large snapshots that were encoded beside their shard")
 
 /* By encoding. */
 #define SS_SHARD_ENCODED(X)                                                                   \
@@ -52,7 +54,10 @@
     X(followed, "sessions_followed", "Sessions with at least one follower")                  \
     X(tasks, "tasks", "Waiting tasks")                                                       \
     X(works, "works", "Blocking works that run or wait for a thread")                        \
-    X(frozen_bytes, "snapshot_pages_bytes", "Memory of snapshots that are being sent in pages") \
+    X(frozen_bytes, "snapshot_pages_bytes",                                                  \
+      "Memory of snapshots that are being sent in pages or encoded beside their shard")      \
+    X(snapshot_jobs, "snapshot_jobs",                                                        \
+      "Large snapshots that are encoded beside their shard or wait for their turn")          \
     X(state_bytes, "session_state_bytes", "Memory held by session states")                   \
     X(store_failed, "store_failed", "1 when the store refuses commits until restart") \
     X(keys, "idempotency_keys", "Results of keyed commands that are kept")                   \

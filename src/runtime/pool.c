@@ -10,38 +10,87 @@
 
 #define THREADS_MAX 16
 
+struct queue {
+    struct ss_pool_job *first;
+    struct ss_pool_job **last;
+};
+
 struct ss_pool {
     uv_mutex_t lock;
     uv_cond_t posted;
-    struct ss_pool_job *first;
-    struct ss_pool_job **last;
-    unsigned waiting;
+    struct queue jobs;
+    struct queue slow;          /* taken when @jobs is empty */
+    unsigned slow_running;
+    unsigned waiting;           /* in @jobs */
     bool ending;
     unsigned threads_count;
     uv_thread_t threads[THREADS_MAX];
 };
 
-/* NULL when none waits. With the lock. */
-static struct ss_pool_job *take(struct ss_pool *pool)
+static void queue_init(struct queue *queue)
 {
-    struct ss_pool_job *job = pool->first;
+    queue->first = NULL;
+    queue->last = &queue->first;
+}
+
+static void push(struct queue *queue, struct ss_pool_job *job)
+{
+    job->next = NULL;
+    *queue->last = job;
+    queue->last = &job->next;
+}
+
+static struct ss_pool_job *pop(struct queue *queue)
+{
+    struct ss_pool_job *job = queue->first;
     if (job != NULL) {
-        pool->first = job->next;
-        pool->waiting--;
-        if (pool->first == NULL) {
-            pool->last = &pool->first;
+        queue->first = job->next;
+        if (queue->first == NULL) {
+            queue->last = &queue->first;
         }
     }
     return job;
 }
 
-static struct ss_pool_job *wait_for_job(struct ss_pool *pool)
+/* One thread is left to the others, if there is another one. With the lock. */
+static bool may_run_slow(const struct ss_pool *pool)
+{
+    return pool->slow_running == 0 || pool->slow_running + 1 < pool->threads_count;
+}
+
+/* NULL when none waits that may run. With the lock. */
+static struct ss_pool_job *take(struct ss_pool *pool, bool *ret_slow)
+{
+    struct ss_pool_job *job = pop(&pool->jobs);
+    *ret_slow = false;
+    if (job != NULL) {
+        pool->waiting--;
+    } else if (may_run_slow(pool)) {
+        job = pop(&pool->slow);
+        *ret_slow = job != NULL;
+        pool->slow_running += *ret_slow;
+    }
+    return job;
+}
+
+static void ran_slow(struct ss_pool *pool)
 {
     uv_mutex_lock(&pool->lock);
-    while (pool->first == NULL && !pool->ending) {
+    pool->slow_running--;
+    if (pool->slow.first != NULL) {
+        uv_cond_signal(&pool->posted);
+    }
+    uv_mutex_unlock(&pool->lock);
+}
+
+/* NULL: the pool ends. */
+static struct ss_pool_job *wait_for_job(struct ss_pool *pool, bool *ret_slow)
+{
+    struct ss_pool_job *job;
+    uv_mutex_lock(&pool->lock);
+    while ((job = take(pool, ret_slow)) == NULL && !pool->ending) {
         uv_cond_wait(&pool->posted, &pool->lock);
     }
-    struct ss_pool_job *job = take(pool);
     uv_mutex_unlock(&pool->lock);
     return job;
 }
@@ -49,9 +98,12 @@ static struct ss_pool_job *wait_for_job(struct ss_pool *pool)
 static void run_thread(void *argument)
 {
     struct ss_pool *pool = argument;
-    struct ss_pool_job *job;
-    while ((job = wait_for_job(pool)) != NULL) {
+    bool slow;
+    for (struct ss_pool_job *job; (job = wait_for_job(pool, &slow)) != NULL;) {
         job->run(job);
+        if (slow) {
+            ran_slow(pool);
+        }
     }
 }
 
@@ -62,7 +114,8 @@ int ss__pool_new(unsigned threads, struct ss_pool **ret_pool)
     if (pool == NULL) {
         return SS_E_NOMEM;
     }
-    pool->last = &pool->first;
+    queue_init(&pool->jobs);
+    queue_init(&pool->slow);
     if (uv_mutex_init(&pool->lock) != 0) {
         goto fail_memory;
     }
@@ -87,9 +140,7 @@ fail_memory:
 
 static void append(struct ss_pool *pool, struct ss_pool_job *job)
 {
-    job->next = NULL;
-    *pool->last = job;
-    pool->last = &job->next;
+    push(&pool->jobs, job);
     pool->waiting++;
     uv_cond_signal(&pool->posted);
 }
@@ -114,13 +165,25 @@ void ss__pool_post_counted(struct ss_pool *pool, struct ss_pool_job *job)
     uv_mutex_unlock(&pool->lock);
 }
 
-bool ss__pool_run_one(struct ss_pool *pool)
+void ss__pool_post_slow(struct ss_pool *pool, struct ss_pool_job *job)
 {
     uv_mutex_lock(&pool->lock);
-    struct ss_pool_job *job = take(pool);
+    push(&pool->slow, job);
+    uv_cond_signal(&pool->posted);
+    uv_mutex_unlock(&pool->lock);
+}
+
+bool ss__pool_run_one(struct ss_pool *pool)
+{
+    bool slow;
+    uv_mutex_lock(&pool->lock);
+    struct ss_pool_job *job = take(pool, &slow);
     uv_mutex_unlock(&pool->lock);
     if (job != NULL) {
         job->run(job);
+    }
+    if (slow) {
+        ran_slow(pool);
     }
     return job != NULL;
 }

@@ -1,4 +1,4 @@
-/* pool.h - a few threads for blocking reads, shared by all shards.
+/* pool.h - a few threads for blocking reads and long work, shared by all shards.
  *
  * A job runs once on some thread of the pool. The queue is bounded. The lock in here is the one of
  * the queue; jobs are whole-session reads, so it is taken rarely. */
@@ -27,6 +27,10 @@ int ss__pool_post(struct ss_pool *pool, struct ss_pool_job *job);
 
 /* The same without that limit: the caller keeps count of its jobs. */
 void ss__pool_post_counted(struct ss_pool *pool, struct ss_pool_job *job);
+
+/* The same for a job that takes tens of milliseconds: it runs when no other job waits, and all of
+ * them together take at most all threads but one, or the only one. */
+void ss__pool_post_slow(struct ss_pool *pool, struct ss_pool_job *job);
 
 /* Runs the oldest waiting job on the calling thread; false if there is none. */
 bool ss__pool_run_one(struct ss_pool *pool);

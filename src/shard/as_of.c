@@ -91,21 +91,11 @@ static void start(struct ss_shard *shard, struct ss_channel *channel, struct ss_
     ss__fold_start(shard, &as_of->fold);
 }
 
-static void show_present(struct ss_shard *shard, struct ss_channel *channel,
-                         struct ss_request *request)
-{
-    int err = ss__snapshot_show(shard, channel, request);
-    if (err != 0) {
-        ss__snapshot_fail(shard, channel, request, err);
-    }
-    ss__effect_answer(shard, request);
-}
-
 void ss__as_of(struct ss_shard *shard, struct ss_channel *channel, struct ss_request *request)
 {
     const struct ss_state *state = channel->state;
     if (request->at >= state->timeline_ordinal && state->whole) {
-        show_present(shard, channel, request);
+        ss__dispatch_snapshot(shard, channel, request);
     } else if (request->at >= state->timeline_ordinal) {
         request->whole = true;    /* by the time all is read it may be of the past */
         ss__dispatch_turn(shard, channel, request);

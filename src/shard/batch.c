@@ -17,6 +17,7 @@
 #include "shard/recovered.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
+#include "shard/snapshot_job.h"
 #include "shard/spare.h"
 #include "shard/task.h"
 #include "shard/work.h"
@@ -277,7 +278,7 @@ static bool pinned(const struct ss_shard *shard, const struct ss_channel *channe
 {
     bool remade = channel->state != NULL && channel->state->remade != 0;
     return channel->loading || channel->retrying || remade || channel->parked_count > 0 ||
-           channel->batch == shard->batch;
+           channel->making || channel->batch == shard->batch;
 }
 
 static bool is_set_aside(const struct ss_state *state)
@@ -346,6 +347,7 @@ bool ss__batch_run(struct ss_shard *shard)
     count = handle_inbox(shard, count, &more);
     count += handle_background(shard);
     (void)ss__batch_commit(shard);    /* an error has reached everyone concerned */
+    ss__snapshot_jobs_run(shard);
     (void)flush_outboxes(shard);      /* what stays is tried again after OUTBOX_RETRY_MS */
     sync_interval(shard);
     ss__flusher_settle(shard);

@@ -46,7 +46,7 @@ void ss__channel_release(struct ss_shard *shard, struct ss_channel *channel)
 {
     if (channel->state != NULL || channel->interests_count > 0 || channel->loading ||
         channel->rebuilding || channel->retrying || channel->data != NULL ||
-        channel->tasks_count > 0 || channel->parked_count > 0 ||
+        channel->tasks_count > 0 || channel->parked_count > 0 || channel->making ||
         ss__ring_lingers(channel->ring) || ss__paging_holds(shard, channel)) {
         return;
     }

@@ -27,7 +27,7 @@ static const char *find_use(const struct ss_channel *channel)
     if (state->live != NULL && state->live->overlays_count > 0) {
         return "what was appended to the session is in no event yet";
     }
-    return channel->loading || channel->parked_count > 0 || state->touched
+    return channel->loading || channel->parked_count > 0 || channel->making || state->touched
                ? "the session is being used"
                : NULL;
 }

@@ -33,6 +33,7 @@
 #include "shard/shard_state.h"
 #include "shard/spare.h"
 #include "shard/snapshot.h"
+#include "shard/snapshot_job.h"
 #include "shard/timeline_cursor.h"
 #include "shard/work.h"
 
@@ -104,6 +105,9 @@ static void subscribe(struct ss_shard *shard, struct ss_channel *channel,
     }
     const uint64_t *since =
         ss__snapshot_has_delta(channel, request) ? &request->resume.ordinal : NULL;
+    if (ss__snapshot_job_takes(shard, channel, request, since)) {
+        return;
+    }
     int err = since != NULL ? ss__snapshot_delta(shard, channel, request)
                             : ss__snapshot_answer(shard, channel, request);
     if (err == 0) {
@@ -119,9 +123,12 @@ static void subscribe(struct ss_shard *shard, struct ss_channel *channel,
     }
 }
 
-static void snapshot(struct ss_shard *shard, struct ss_channel *channel,
-                     struct ss_request *request)
+void ss__dispatch_snapshot(struct ss_shard *shard, struct ss_channel *channel,
+                           struct ss_request *request)
 {
+    if (ss__snapshot_job_takes(shard, channel, request, NULL)) {
+        return;
+    }
     int err = ss__snapshot_show(shard, channel, request);
     if (err != 0) {
         ss__snapshot_fail(shard, channel, request, err);
@@ -163,7 +170,7 @@ static void handle(struct ss_shard *shard, struct ss_channel *channel, struct ss
         if (request->at != 0) {
             ss__as_of(shard, channel, request);
         } else {
-            snapshot(shard, channel, request);
+            ss__dispatch_snapshot(shard, channel, request);
         }
         break;
     case SS_REQUEST_CURSORS:
@@ -297,8 +304,7 @@ static bool same_follower(const struct ss_request *request,
            request->handle.generation == msg->handle.generation;
 }
 
-/* A subscribe that still waits must not bring the interest back afterwards. */
-static void withdraw(struct ss_list *list, const struct ss_msg_uninterested *msg)
+void ss__dispatch_withdraw(struct ss_list *list, const struct ss_msg_uninterested *msg)
 {
     for (struct ss_list *link = list->next; link != list; link = link->next) {
         struct ss_request *request = ss__container_of(link, struct ss_request, link);
@@ -313,7 +319,8 @@ static void uninterested(struct ss_shard *shard, struct ss_msg_uninterested *msg
     struct ss_channel *channel =
         ss__channel_get(shard, msg->session_id, msg->session_hash, false);
     if (channel != NULL) {
-        withdraw(&channel->parked, msg);
+        ss__dispatch_withdraw(&channel->parked, msg);
+        ss__snapshot_jobs_withdraw(shard, channel, msg);
         ss__channel_unfollow(shard, channel, msg->gateway, msg->handle);
         ss__channel_release(shard, channel);
     }
@@ -330,6 +337,9 @@ bool ss__dispatch(struct ss_shard *shard, struct ss_msg *msg)
         break;
     case SS_MSG_LOADED:
         ss__load_done(shard, msg);
+        break;
+    case SS_MSG_SNAPSHOT_MADE:
+        ss__snapshot_job_done(shard, msg);
         break;
     case SS_MSG_FLUSHED:
         ss__flusher_done(shard, msg);

@@ -20,6 +20,14 @@ bool ss__dispatch_request(struct ss_shard *shard, struct ss_request *request);
 void ss__dispatch_turn(struct ss_shard *shard, struct ss_channel *channel,
                        struct ss_request *request);
 
+/* Answers a SNAPSHOT with the session as it is; its state is whole. */
+void ss__dispatch_snapshot(struct ss_shard *shard, struct ss_channel *channel,
+                           struct ss_request *request);
+
+/* Fails the subscribes in @list of a follower who has left: one that still waits must not bring the
+ * interest back afterwards. */
+void ss__dispatch_withdraw(struct ss_list *list, const struct ss_msg_uninterested *msg);
+
 /* Fairness: one session may not fill a batch. True if it may have more of this one. */
 bool ss__has_share(struct ss_shard *shard, struct ss_channel *channel);
 

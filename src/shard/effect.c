@@ -221,17 +221,18 @@ static void release_subscribed(struct ss_shard *shard, struct ss_effect *effect)
         ss__answer_now(shard, request);    /* whoever asked has left in the same batch */
         return;
     }
-    request->missed = request->pages != NULL &&
-                      ss__paging_is_outdated(shard, effect->channel, interest, request);
-    if (!request->missed && !add_ring_frames(effect->channel, request)) {
-        if (request->pages == NULL) {
-            /* More frames than the ring holds came in one batch: again, with a new snapshot. */
-            request->out_of_reach = true;
-            ss__park(shard, effect->channel, request);
-            return;
-        }
-        request->missed = true;
+    bool lost = request->pages != NULL &&
+                ss__paging_is_outdated(shard, effect->channel, interest, request);
+    lost = lost || !add_ring_frames(effect->channel, request);
+    if (lost && request->page == 0) {
+        /* More frames came than the ring holds, in one batch or while the snapshot was made:
+         * again, with a new one. */
+        ss__paging_end(shard, request);
+        request->out_of_reach = true;
+        ss__park(shard, effect->channel, request);
+        return;
     }
+    request->missed = lost;
     if (request->err != 0) {
         ss__answer_now(shard, request);
         return;
@@ -344,7 +345,7 @@ void ss__effects_fail(struct ss_shard *shard, int err)
         if (effect->kind == SS_EFFECT_ACTIVITY) {
             effect->channel->running_told = !effect->channel->running;    /* nobody was told */
         }
-        if (effect->kind == SS_EFFECT_PAGES) {
+        if (effect->request != NULL && effect->request->page == 0) {
             ss__paging_end(shard, effect->request);    /* its place may be undone: from the start */
         }
         if (effect->request != NULL) {

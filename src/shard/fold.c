@@ -48,7 +48,7 @@ static int add_entity(const struct ss_entity_row *row, void *ctx)
             return 0;    /* of one that is not wanted */
         }
     }
-    return ss__state_add_stored(fold->desk, state, row);
+    return ss__state_add_stored(fold->desk, state, row, NULL);
 }
 
 /* What the live timeline has made of the event, whatever it says of itself: a retry may have had it

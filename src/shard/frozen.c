@@ -78,7 +78,6 @@ static int take(struct ss_shard *shard, struct ss_frozen *frozen, const struct s
                 const uint64_t *since)
 {
     size_t room = state->entities.count + 1;
-    uint64_t payload_bytes = 0;
     frozen->entities = malloc(room * sizeof *frozen->entities);
     frozen->payloads = malloc(room * sizeof *frozen->payloads);
     frozen->order = malloc(room * sizeof *frozen->order);
@@ -95,10 +94,10 @@ static int take(struct ss_shard *shard, struct ss_frozen *frozen, const struct s
         if (err != 0) {
             return err;
         }
-        payload_bytes += shown > 0 ? entity->payload.len : 0;
+        frozen->payload_bytes += shown > 0 ? entity->payload.len : 0;
     }
     frozen->head.session_id = ss__arena_str(&frozen->arena, frozen->head.session_id);
-    account(frozen, payload_bytes + frozen->arena.total_bytes +
+    account(frozen, frozen->payload_bytes + frozen->arena.total_bytes +
                         room * (sizeof *frozen->entities + sizeof *frozen->payloads +
                                 sizeof *frozen->order));
     return frozen->head.session_id.data == NULL ? SS_E_NOMEM : 0;
@@ -133,7 +132,6 @@ int ss__frozen_new(struct ss_shard *shard, struct ss_channel *channel, const uin
         ss__frozen_unref(frozen);
         return err;
     }
-    ss__count(&ss__stats(shard)->snapshots[encoding], 1);
     *ret_frozen = frozen;
     return 0;
 }
@@ -173,6 +171,11 @@ static void make_heap(struct ss_frozen *frozen)
     for (uint32_t i = frozen->heap_count / 2; i > 0; i--) {
         sift_down(frozen, i - 1);
     }
+}
+
+void ss__frozen_order(struct ss_frozen *frozen)
+{
+    qsort(frozen->entities, frozen->count, sizeof *frozen->entities, ss__snapshot_compare);
 }
 
 bool ss__frozen_sort(struct ss_frozen *frozen, unsigned runs)

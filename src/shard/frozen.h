@@ -1,4 +1,5 @@
-/* frozen.h - the entities of a session as they were at one place, to be sent in pages.
+/* frozen.h - the entities of a session as they were at one place, to be sent in pages or to be
+ * encoded on another thread (shard/snapshot_job.h).
  *
  * Payloads are shared with the state, which goes on; ids and appended bytes are copied. Pages are
  * cut and encoded when they are asked for; what is encoded is kept for others as far as
@@ -33,6 +34,7 @@ struct ss_frozen {
     /* Entities in runs that are sorted one after the other, then merged as pages need them. */
     struct ss_snapshot_entity *entities;
     struct ss_buf **payloads;              /* references, in no order */
+    uint64_t payload_bytes;
     uint32_t count;
     uint32_t sorted;                       /* so many are in sorted runs */
     uint32_t *order;
@@ -56,6 +58,10 @@ int ss__frozen_new(struct ss_shard *shard, struct ss_channel *channel, const uin
 
 struct ss_frozen *ss__frozen_ref(struct ss_frozen *frozen);
 void ss__frozen_unref(struct ss_frozen *frozen);
+
+/* Brings all entities in order, in @entities; no page is made of it then. On any thread, while
+ * nobody else looks at them. */
+void ss__frozen_order(struct ss_frozen *frozen);
 
 /* Brings about @runs more of them in order. True: all are. */
 bool ss__frozen_sort(struct ss_frozen *frozen, unsigned runs);

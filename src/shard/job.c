@@ -51,6 +51,12 @@ void ss__job_post_counted(struct ss_shard *shard, struct ss_pool *pool, struct s
     }
 }
 
+void ss__job_post_slow(struct ss_shard *shard, struct ss_pool *pool, struct ss_job *job)
+{
+    prepare(shard, job);
+    ss__pool_post_slow(pool, &job->pool_job);
+}
+
 struct ss_job *ss__job_back(struct ss_shard *shard, struct ss_msg *msg)
 {
     shard->jobs--;

@@ -29,6 +29,9 @@ int ss__job_post(struct ss_shard *shard, struct ss_pool *pool, struct ss_job *jo
 /* The same for a kind of which the caller keeps count; @pool NULL: it runs here and now. */
 void ss__job_post_counted(struct ss_shard *shard, struct ss_pool *pool, struct ss_job *job);
 
+/* The same for one that takes long: it runs when no other job waits, and leaves threads to them. */
+void ss__job_post_slow(struct ss_shard *shard, struct ss_pool *pool, struct ss_job *job);
+
 /* The job has come back: it belongs to the caller. */
 struct ss_job *ss__job_back(struct ss_shard *shard, struct ss_msg *msg);
 

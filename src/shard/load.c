@@ -27,6 +27,7 @@ struct load_job {
     uint32_t state;              /* channel->states at the start: the read is for that one */
     bool replayed;               /* it had its events then */
     struct ss_image image;
+    struct ss_buf **payloads;    /* of its entities, copied where nobody waits; NULL: no memory */
     int err;
 };
 
@@ -107,9 +108,10 @@ static void keep_base(struct ss_shard *shard, struct ss_state *state, const stru
     }
 }
 
-/* Adds what the state lacks. A replay is only ever done on a state that shows no event yet. */
+/* Adds what the state lacks. A replay is only ever done on a state that shows no event yet.
+ * @payloads: copies of the entities', or NULL. */
 static int install(struct ss_shard *shard, struct ss_channel *channel,
-                   const struct ss_image *image, bool entities)
+                   const struct ss_image *image, struct ss_buf *const *payloads, bool entities)
 {
     struct ss_state *state = channel->state;
     int err = 0;
@@ -117,7 +119,8 @@ static int install(struct ss_shard *shard, struct ss_channel *channel,
         bool based = is_based(shard, image, &image->entities[i]);
         /* A replay has made of these what they are now. */
         if (based ? !state->replayed : entities) {
-            err = ss__state_add_stored(shard, state, &image->entities[i]);
+            err = ss__state_add_stored(shard, state, &image->entities[i],
+                                       payloads == NULL ? NULL : payloads[i]);
         }
     }
     state->whole |= entities && err == 0;
@@ -213,10 +216,21 @@ static int read_inline(struct ss_shard *shard, struct ss_channel *channel, bool 
     err = ss__store_read_image_here(shard->store, request, &image);
     ss__store_image_request_free(request);
     if (err == 0) {
-        err = install(shard, channel, &image, entities);
+        err = install(shard, channel, &image, NULL, entities);
         ss__image_deinit(&image);
     }
     return err;
+}
+
+/* A large session is copied here, so that the shard only has to put it in its place. */
+static void copy_payloads(struct load_job *job)
+{
+    const struct ss_image *image = &job->image;
+    job->payloads = calloc(image->entities_count + 1, sizeof *job->payloads);
+    for (size_t i = 0; job->payloads != NULL && i < image->entities_count; i++) {
+        const struct ss_str *payload = &image->entities[i].payload;
+        job->payloads[i] = ss__buf_copy(payload->data, payload->len);
+    }
 }
 
 static void run(struct ss_job *base)
@@ -224,6 +238,21 @@ static void run(struct ss_job *base)
     struct load_job *job = ss__container_of(base, struct load_job, base);
     job->err = ss__store_read_image(job->store, job->request, &job->image);
     ss__store_image_request_free(job->request);
+    if (job->err == 0) {
+        copy_payloads(job);
+    }
+}
+
+static void release_image(struct load_job *job)
+{
+    if (job->err != 0) {
+        return;
+    }
+    for (size_t i = 0; job->payloads != NULL && i < job->image.entities_count; i++) {
+        ss__buf_unref(job->payloads[i]);
+    }
+    free(job->payloads);
+    ss__image_deinit(&job->image);
 }
 
 static int start_job(struct ss_shard *shard, struct ss_channel *channel)
@@ -374,14 +403,12 @@ void ss__load_done(struct ss_shard *shard, struct ss_msg *msg)
         /* A task could not wait for this read: what it has read may be of a later moment. */
         err = read_inline(shard, channel, true);
     } else if (err == 0 && wanted) {
-        err = install(shard, channel, &done->image, true);
+        err = install(shard, channel, &done->image, done->payloads, true);
     }
     if (err == 0 && wanted) {
         err = run_hooks(shard, channel);
     }
-    if (done->err == 0) {
-        ss__image_deinit(&done->image);
-    }
+    release_image(done);
     if (err != 0) {
         give_up(shard, channel, err);
     }
@@ -394,8 +421,6 @@ void ss__load_drop(struct ss_shard *shard, struct ss_msg *msg)
 {
     struct load_job *done = ss__container_of(ss__job_back(shard, msg), struct load_job, base);
     done->channel->loading = false;
-    if (done->err == 0) {
-        ss__image_deinit(&done->image);
-    }
+    release_image(done);
     free(done);
 }

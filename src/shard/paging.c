@@ -59,11 +59,35 @@ static int get_frozen(struct ss_shard *shard, struct ss_channel *channel, const 
 {
     struct ss_frozen *found = since == NULL ? find(shard, channel, request) : NULL;
     if (found == NULL) {
-        return ss__frozen_new(shard, channel, since, request->encoding, request->page_bytes,
-                              ret_frozen);
+        int err = ss__frozen_new(shard, channel, since, request->encoding, request->page_bytes,
+                                 ret_frozen);
+        ss__count(&ss__stats(shard)->snapshots[request->encoding], err == 0);
+        return err;
     }
     ss__count(&ss__stats(shard)->snapshot_hits, 1);
     *ret_frozen = ss__frozen_ref(found);
+    return 0;
+}
+
+int ss__paging_attach(struct ss_shard *shard, struct ss_channel *channel, struct ss_frozen *frozen,
+                      struct ss_request *request)
+{
+    int err = ss__channel_follow(shard, channel, request->connection.gateway, request->handle,
+                                 request->encoding);
+    if (err != 0) {
+        return err;
+    }
+    if (frozen->readers++ == 0) {
+        ss__list_push_back(&shard->frozen, &ss__frozen_ref(frozen)->link);
+    }
+    request->resyncs = ss__channel_interest(channel, request->connection.gateway, request->handle)
+                           ->mark.resyncs;
+    request->pages = &ss__frozen_ref(frozen)->source;
+    request->page = 0;
+    request->ordinal = frozen->at.ordinal;
+    request->live = frozen->at.live;
+    request->place = frozen->head.place;
+    request->running = frozen->head.running;
     return 0;
 }
 
@@ -77,26 +101,18 @@ int ss__paging_start(struct ss_shard *shard, struct ss_channel *channel, const u
     if (err != 0) {
         return err;
     }
-    err = ss__channel_follow(shard, channel, request->connection.gateway, request->handle,
-                             request->encoding);
-    struct ss_effect *effect = err == 0 ? ss__effect_add(shard, SS_EFFECT_PAGES) : NULL;
+    err = ss__paging_attach(shard, channel, frozen, request);
+    ss__frozen_unref(frozen);
+    if (err != 0) {
+        return err;
+    }
+    struct ss_effect *effect = ss__effect_add(shard, SS_EFFECT_PAGES);
     if (effect == NULL) {
-        ss__frozen_unref(frozen);
+        ss__paging_end(shard, request);
         return SS_E_NOMEM;
     }
     effect->channel = channel;
     effect->request = request;
-    if (frozen->readers++ == 0) {
-        ss__list_push_back(&shard->frozen, &ss__frozen_ref(frozen)->link);
-    }
-    request->resyncs = ss__channel_interest(channel, request->connection.gateway, request->handle)
-                           ->mark.resyncs;
-    request->pages = &frozen->source;
-    request->page = 0;
-    request->ordinal = frozen->at.ordinal;
-    request->live = frozen->at.live;
-    request->place = frozen->head.place;
-    request->running = frozen->head.running;
     return 0;
 }
 
@@ -142,21 +158,18 @@ static void find_end(struct ss_shard *shard, const struct ss_channel *channel,
     request->running = channel->running;
 }
 
-static void send_page(struct ss_shard *shard, struct ss_channel *channel,
-                      struct ss_request *request)
+void ss__paging_answer(struct ss_shard *shard, struct ss_channel *channel,
+                       struct ss_request *request)
 {
-    struct ss_effect *effect =
-        request->more ? NULL : ss__effect_add(shard, SS_EFFECT_SUBSCRIBED);
-    if (effect != NULL) {
-        find_end(shard, channel, request);
-        effect->channel = channel;
-        effect->request = request;
+    struct ss_effect *effect = ss__effect_add(shard, SS_EFFECT_SUBSCRIBED);
+    if (effect == NULL) {
+        ss__request_fail(request, SS_E_NOMEM, "the subscribe cannot be answered");
+        ss__effect_answer(shard, request);
         return;
     }
-    if (!request->more) {
-        ss__request_fail(request, SS_E_NOMEM, "the subscribe cannot be answered");
-    }
-    ss__effect_answer(shard, request);
+    find_end(shard, channel, request);
+    effect->channel = channel;
+    effect->request = request;
 }
 
 void ss__paging_turn(struct ss_shard *shard, struct ss_channel *channel,
@@ -176,8 +189,10 @@ void ss__paging_turn(struct ss_shard *shard, struct ss_channel *channel,
         ss__effect_answer(shard, request);
     } else if (!sorted) {
         ss__park(shard, channel, request);
+    } else if (request->more) {
+        ss__effect_answer(shard, request);
     } else {
-        send_page(shard, channel, request);
+        ss__paging_answer(shard, channel, request);
     }
 }
 

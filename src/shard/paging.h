@@ -14,11 +14,22 @@
 #include "message/message.h"
 #include "shard/session.h"
 
+struct ss_frozen;
+
 /* Freezes the session for the request, or lets it share what others are sent, and stages the
  * start. The state is whole. @since as in ss__frozen_new. Errors: SS_E_BUSY, SS_E_NOMEM; nothing
  * has happened then. */
 int ss__paging_start(struct ss_shard *shard, struct ss_channel *channel, const uint64_t *since,
                      struct ss_request *request);
+
+/* Makes the asker of @request a follower who is shown @frozen, and keeps the frames after it. Takes
+ * a reference of its own. SS_E_NOMEM. */
+int ss__paging_attach(struct ss_shard *shard, struct ss_channel *channel, struct ss_frozen *frozen,
+                      struct ss_request *request);
+
+/* Stages the answer: the last page, or the snapshot in one frame, is in request->snapshot. */
+void ss__paging_answer(struct ss_shard *shard, struct ss_channel *channel,
+                       struct ss_request *request);
 
 /* The batch of the start is committed. */
 void ss__paging_begin(struct ss_shard *shard, struct ss_channel *channel,

@@ -54,6 +54,7 @@ struct ss_channel {
     bool running_told : 1;             /* what followers were told last */
     bool has_metadata : 1;             /* of the application: see shard/metadata.h */
     bool rebuilding : 1;               /* see shard/rebuild.h */
+    bool making : 1;                   /* has snapshots in shard->snapshot_jobs */
     char memory[];
 };
 
@@ -215,9 +216,10 @@ void ss__state_dirty(struct ss_shard *shard, struct ss_state *state, struct ss_e
 void ss__state_forget_slot(struct ss_shard *shard, struct ss_state *state,
                            struct ss_entity_slot *slot);
 
-/* Adds an entity read from the store unless memory knows a newer one. SS_E_NOMEM. */
+/* Adds an entity read from the store unless memory knows a newer one. @payload: a copy of the
+ * row's, of which it keeps a reference; NULL: it makes one. SS_E_NOMEM. */
 int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
-                         const struct ss_entity_row *row);
+                         const struct ss_entity_row *row, struct ss_buf *payload);
 
 /* Reads all entities into memory, on this thread. SS_E_STOREIO, SS_E_CORRUPT, SS_E_NOMEM. */
 int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state);

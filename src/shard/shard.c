@@ -24,6 +24,7 @@
 #include "shard/retention.h"
 #include "shard/retry.h"
 #include "shard/shard_state.h"
+#include "shard/snapshot_job.h"
 #include "shard/task.h"
 #include "shard/work.h"
 #include "store/error_ring.h"
@@ -154,6 +155,7 @@ static void init_fields(struct ss_shard *shard, const struct ss_shard_options *o
     ss__rings_init(&shard->rings, SS_RINGS_BYTES_MAX);
     ss__list_init(&shard->background);
     ss__list_init(&shard->frozen);
+    ss__list_init(&shard->snapshot_jobs);
     ss__list_init(&shard->idle);
     ss__list_init(&shard->works);
     ss__list_init(&shard->folds);
@@ -332,6 +334,8 @@ static void await_jobs(struct ss_shard *shard)
             (void)sched_yield();
         } else if (msg->kind == SS_MSG_LOADED) {
             ss__load_drop(shard, msg);
+        } else if (msg->kind == SS_MSG_SNAPSHOT_MADE) {
+            ss__snapshot_job_drop(shard, msg);
         } else if (msg->kind == SS_MSG_LISTED) {
             ss__listing_drop(shard, msg);
         } else if (msg->kind == SS_MSG_FLUSHED || msg->kind == SS_MSG_SPARE) {
@@ -440,6 +444,7 @@ void ss__shard_free(struct ss_shard *shard)
         ss__rebuilds_end(shard);
         ss__rebuilds_clear(shard);
     }
+    ss__snapshot_jobs_drop(shard);
     free_channels(shard);
     ss__paging_drop(shard);
     free_requests(&shard->background);

@@ -43,6 +43,7 @@ struct ss_shard_options {
     uint32_t durability_interval_ms;
     uint64_t session_cache_bytes;             /* idle states beyond are evicted */
     uint32_t snapshot_frame_bytes;            /* largest snapshot that is not sent in pages */
+    uint32_t snapshot_inline_bytes;           /* state of one that is encoded on this thread */
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
     struct ss_retention_policy retention;     /* for this shard's part */

@@ -67,6 +67,10 @@ struct ss_shard {
     struct ss_list ready;                  /* channels with parked requests that may run */
     struct ss_list background;             /* sessions to recover, a few in each batch */
     struct ss_list frozen;                 /* snapshots that are sent in pages */
+    struct ss_list snapshot_jobs;          /* see shard/snapshot_job.h */
+    uint64_t snapshot_jobs_bytes;          /* of states that are kept for those that wait */
+    uint32_t snapshot_jobs_count;
+    uint32_t snapshot_jobs_running;
     struct ss_list idle;                   /* channels that perhaps nothing needs any more */
 
     /* The open batch. */

@@ -116,8 +116,9 @@ void ss__snapshot_fail(struct ss_shard *shard, const struct ss_channel *channel,
 {
     char text[320];
     if (err != SS_E_SNAPSHOT_SIZE) {
-        ss__request_fail(request, err, err == SS_E_BUSY ? "too many snapshots are sent in pages"
-                                                        : "the snapshot cannot be made");
+        ss__request_fail(request, err,
+                         err == SS_E_BUSY ? "too many large snapshots are being made or sent"
+                                          : "the snapshot cannot be made");
         return;
     }
     (void)snprintf(text, sizeof text,
@@ -167,27 +168,30 @@ static void hand_out(struct ss_request *request, const struct ss_snapshot_cache 
     request->live = cache->live;
 }
 
-static int encode_document(struct ss_shard *shard, const struct ss_snapshot_frame *frame,
-                           size_t bytes_max, struct ss_buf **ret_buf, size_t *ret_left_out)
+static int encode_document(const struct ss_transport *transport,
+                           const struct ss_snapshot_frame *frame, size_t bytes_max,
+                           struct ss_bytes *scratch, struct ss_buf **ret_buf,
+                           size_t *ret_left_out)
 {
-    ss__bytes_clear(&shard->scratch);
-    int err = ss__snapshot_json(shard->options.transport, frame, bytes_max, &shard->scratch,
-                                ret_left_out);
+    ss__bytes_clear(scratch);
+    int err = ss__snapshot_json(transport, frame, bytes_max, scratch, ret_left_out);
     if (err == 0) {
-        *ret_buf = ss__buf_copy(shard->scratch.data, shard->scratch.len);
+        *ret_buf = ss__buf_copy(scratch->data, scratch->len);
         err = *ret_buf == NULL ? SS_E_NOMEM : 0;
     }
     return err == SS_E_TOOBIG ? SS_E_SNAPSHOT_SIZE : err;
 }
 
-static int encode_frame(struct ss_shard *shard, const struct ss_snapshot_frame *frame,
-                        uint8_t encoding, size_t bytes_max, struct ss_buf **ret_buf,
-                        size_t *ret_left_out)
+int ss__snapshot_encode(const struct ss_transport *transport,
+                        const struct ss_snapshot_frame *frame, unsigned encoding, size_t bytes_max,
+                        struct ss_bytes *scratch, struct ss_buf **ret_buf, size_t *ret_left_out)
 {
+    if (encoding == SS_STATS_DOCUMENT) {
+        return encode_document(transport, frame, bytes_max, scratch, ret_buf, ret_left_out);
+    }
     size_t count;
-    struct ss_buf *buf = ss__frame_snapshot_page(shard->options.transport,
-                                                 (enum ss_encoding)encoding, frame, bytes_max,
-                                                 &shard->scratch, &count, ret_left_out);
+    struct ss_buf *buf = ss__frame_snapshot_page(transport, (enum ss_encoding)encoding, frame,
+                                                 bytes_max, scratch, &count, ret_left_out);
     if (buf == NULL) {
         return SS_E_NOMEM;
     }
@@ -213,9 +217,8 @@ static int encode(struct ss_shard *shard, const struct ss_channel *channel, cons
         err = collect(shard, channel, since, bytes_max, &frame, &list);
     }
     if (err == 0) {
-        err = encoding == SS_STATS_DOCUMENT
-                  ? encode_document(shard, &frame, bytes_max, ret_buf, &left_out)
-                  : encode_frame(shard, &frame, (uint8_t)encoding, bytes_max, ret_buf, &left_out);
+        err = ss__snapshot_encode(shard->options.transport, &frame, encoding, bytes_max,
+                                  &shard->scratch, ret_buf, &left_out);
         free(list);
     }
     shard->handler_ns += ss__clock_monotonic_ns(shard->options.clock) - begin_ns;
@@ -226,9 +229,43 @@ static int encode(struct ss_shard *shard, const struct ss_channel *channel, cons
     return err;
 }
 
-static int answer(struct ss_shard *shard, const struct ss_channel *channel, unsigned encoding,
-                  bool reuse, struct ss_snapshot_cache *cache, struct ss_request *request)
+static struct ss_snapshot_cache *cache_of(const struct ss_channel *channel, unsigned encoding)
 {
+    struct ss_state *state = channel->state;
+    return encoding == SS_STATS_DOCUMENT ? &state->document : &state->snapshots[encoding];
+}
+
+bool ss__snapshot_cached(struct ss_shard *shard, const struct ss_channel *channel,
+                         unsigned encoding)
+{
+    return encoding == SS_STATS_DOCUMENT ? is_of_now(channel, cache_of(channel, encoding))
+                                         : reusable(shard, channel, (uint8_t)encoding);
+}
+
+static void put(struct ss_shard *shard, struct ss_channel *channel,
+                struct ss_snapshot_cache *cache, struct ss_place at, bool running,
+                struct ss_buf *buf)
+{
+    ss__state_keep_snapshot(shard, channel->state, cache, buf, at.ordinal);
+    cache->live = (uint32_t)at.live;
+    cache->running = running;
+}
+
+void ss__snapshot_keep(struct ss_shard *shard, struct ss_channel *channel, unsigned encoding,
+                       struct ss_place at, bool running, struct ss_buf *buf)
+{
+    struct ss_snapshot_cache *cache = cache_of(channel, encoding);
+    struct ss_place there = { cache->ordinal, cache->live };
+    if (cache->buf == NULL || !ss__place_is_after(there, at)) {
+        put(shard, channel, cache, at, running, ss__buf_ref(buf));
+    }
+}
+
+static int answer(struct ss_shard *shard, struct ss_channel *channel, unsigned encoding,
+                  struct ss_request *request)
+{
+    struct ss_snapshot_cache *cache = cache_of(channel, encoding);
+    bool reuse = ss__snapshot_cached(shard, channel, encoding);
     size_t bytes_max =
         request->page_bytes != 0 ? request->page_bytes : shard->options.snapshot_frame_bytes;
     if (reuse && cache->buf->len > bytes_max) {
@@ -242,10 +279,7 @@ static int answer(struct ss_shard *shard, const struct ss_channel *channel, unsi
         if (err != 0) {
             return err;
         }
-        struct ss_place now = ss__state_place(channel->state);
-        ss__state_keep_snapshot(shard, channel->state, cache, buf, now.ordinal);
-        cache->live = (uint32_t)now.live;
-        cache->running = channel->running;
+        put(shard, channel, cache, ss__state_place(channel->state), channel->running, buf);
     }
     hand_out(request, cache, reuse);
     return 0;
@@ -256,8 +290,18 @@ int ss__snapshot_answer(struct ss_shard *shard, struct ss_channel *channel,
 {
     request->place = ss__state_cursor(channel->state);
     request->running = channel->running;
-    return answer(shard, channel, request->encoding, reusable(shard, channel, request->encoding),
-                  &channel->state->snapshots[request->encoding], request);
+    return answer(shard, channel, request->encoding, request);
+}
+
+size_t ss__snapshot_delta_bytes(const struct ss_channel *channel, uint64_t since)
+{
+    size_t bytes = 0;
+    size_t at = 0;
+    for (const struct ss_entity_slot *slot;
+         (slot = ss__map_next(&channel->state->entities, &at)) != NULL;) {
+        bytes += slot->last_ordinal > since && slot->payload != NULL ? slot->payload->len : 0;
+    }
+    return bytes;
 }
 
 bool ss__snapshot_has_delta(const struct ss_channel *channel, const struct ss_request *request)
@@ -290,8 +334,7 @@ int ss__snapshot_delta(struct ss_shard *shard, struct ss_channel *channel,
 int ss__snapshot_document(struct ss_shard *shard, struct ss_channel *channel,
                           struct ss_request *request)
 {
-    struct ss_snapshot_cache *cache = &channel->state->document;
-    return answer(shard, channel, SS_STATS_DOCUMENT, is_of_now(channel, cache), cache, request);
+    return answer(shard, channel, SS_STATS_DOCUMENT, request);
 }
 
 /* Keeps what it is made of for the rest of the batch, in which the state may leave. */

@@ -192,7 +192,7 @@ void ss__state_forget_slot(struct ss_shard *shard, struct ss_state *state,
 }
 
 int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
-                         const struct ss_entity_row *row)
+                         const struct ss_entity_row *row, struct ss_buf *payload)
 {
     const struct ss_name *kind =
         ss__registry_find(shard->options.registry, SS_SPACE_ENTITY, row->kind);
@@ -209,7 +209,8 @@ int ss__state_add_stored(struct ss_shard *shard, struct ss_state *state,
     if (!readable) {
         ss__unreadable(shard, state, "kind", row->kind);
     }
-    struct ss_buf *payload = ss__buf_copy(row->payload.data, row->payload.len);
+    payload = payload != NULL ? ss__buf_ref(payload)
+                              : ss__buf_copy(row->payload.data, row->payload.len);
     struct ss_entity_slot *slot = payload == NULL ? NULL : add_slot(shard, state, kind, row->id);
     if (slot == NULL) {
         ss__buf_unref(payload);
@@ -238,7 +239,7 @@ int ss__state_find(struct ss_shard *shard, struct ss_state *state, const struct 
                                         &row);
         }
         if (err == 0) {
-            err = ss__state_add_stored(shard, state, &row);
+            err = ss__state_add_stored(shard, state, &row, NULL);
             slot = err == 0 ? ss__state_peek(state, kind, id) : NULL;
         }
         if (err != 0 && err != SS_E_NOTFOUND) {
@@ -357,7 +358,7 @@ int ss__state_read_whole(struct ss_shard *shard, struct ss_state *state)
         return err;
     }
     for (size_t i = 0; i < image.entities_count && err == 0; i++) {
-        err = ss__state_add_stored(shard, state, &image.entities[i]);
+        err = ss__state_add_stored(shard, state, &image.entities[i], NULL);
     }
     ss__image_deinit(&image);
     state->whole = err == 0;

@@ -1,4 +1,5 @@
-// Large snapshots come in pages of one place; who does not ask for pages is told about them.
+// Large snapshots come in pages of one place, or in one frame that is made beside the shard; who does
+// not ask for pages of one that is too large is told about them.
 import { Client, Daemon, check, checkSame, main, request } from './harness.mjs';
 import { readMetrics } from './metrics.mjs';
 import { decodeServerFrame, pingFrame, subscribeFrame } from './protobuf.mjs';
@@ -185,6 +186,47 @@ async function shared() {
     await daemon.stop();
 }
 
+// In one frame it is made beside the shard, once for all who wait, and events go on meanwhile.
+async function oneFrame() {
+    const daemon = await start();
+    const writer = await fill(daemon, 3500);
+    const before = await readMetrics(daemon.port);
+    const connects = [{}, v2, v2, kinds.binary.connect];    // v1 has no cursor
+    const clients = await Promise.all(connects.map((one) => Client.connect(daemon.port, one)));
+    clients.forEach((client, i) => client.send(
+        connects[i] === kinds.binary.connect ? kinds.binary.subscribe({})
+                                             : kinds.text.subscribe({})));
+    const documents = Promise.all(Array.from({ length: 4 }, () => request(
+        daemon.port, 'GET', `/v1/sessions/${session}/snapshot`)));
+    const last = await publish(writer, all.slice(0, 300));
+    const other = await publish(writer, [0], { sessionId: 'other' });
+    check('others are served', other === 1, other);
+    const answers = await Promise.all(clients.map((client) => read(client)));
+    for (const { body, status } of await documents) {
+        const known = new Known().take({ snapshot: JSON.parse(body) });
+        check('a document has every entity', status === 200 && known.entities.size === entities,
+              [status, known.entities?.size]);
+    }
+    const after = await readMetrics(daemon.port);
+    const now = new Known().take({ snapshot: JSON.parse((await request(
+        daemon.port, 'GET', `/v1/sessions/${session}/snapshot`)).body) });
+    checkSame('the newest document is of the last event', now.ordinal, last);
+    for (const [i, { known }] of answers.entries()) {
+        while (known.ordinal < last) {
+            known.take(await clients[i].next());
+        }
+        const faults = known.faults.filter((fault) => i > 0 || !fault.endsWith('undefined'));
+        checkSame('a snapshot in one frame, then every frame once', [faults, known.ordinal,
+                  known.snapshots, known.lastPages], [[], last, 1, 0]);
+        check('it knows what the session is', known.text() === now.text());
+    }
+    const made = after.snapshots_pooled_total[''] - before.snapshots_pooled_total[''];
+    check('the pool has made them', made > 0, made);
+    checkSame('none is under way any more', [after.snapshot_jobs[''],
+              after.snapshot_pages_bytes['']], [0, 0]);
+    await daemon.stop();
+}
+
 async function tooLarge() {
     const daemon = await start('--snapshot-frame', '64KiB');
     const follower = await Client.connect(daemon.port, v2);
@@ -297,4 +339,4 @@ async function slow() {
     await daemon.stop();
 }
 
-await main({ pages, shared, tooLarge, interrupted, slow });
+await main({ pages, shared, oneFrame, tooLarge, interrupted, slow });

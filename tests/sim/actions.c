@@ -338,6 +338,7 @@ static void do_fault(struct world *world)
         { "store.retention", SS_E_STOREIO },
         { "store.cut", SS_E_STOREIO },
         { "shard.rebuild", SS_E_NOMEM },
+        { "shard.snapshot_job", SS_E_NOMEM },
         { "shard.read", SS_E_STOREIO },
         { "shard.change", 1 },
         { "shard.frame", 1 },

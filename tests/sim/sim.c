@@ -81,6 +81,7 @@ static void verify(struct world *world)
 /* What the runs came across. */
 static uint64_t dropped;
 static uint64_t gones;
+static uint64_t beside;
 
 static void run(uint64_t seed, uint64_t steps, bool aloud)
 {
@@ -89,13 +90,15 @@ static void run(uint64_t seed, uint64_t steps, bool aloud)
     struct random random = { seed * 2 + 1 };
     struct sim_plan plan = make_plan(&random);
     struct weights weights;
+    plan.beside = plan.pools && seed % 2 != 0;
     trace_begin(seed, aloud);
     trace_add("retains %llu events, %llu us, %llu bytes",
               (unsigned long long)plan.retain_events, (unsigned long long)plan.retain_age_us,
               (unsigned long long)plan.retain_total);
-    trace_add("%u shards, %u sessions, durability %d, policies %d and %d, cache %llu%s%s%s%s",
+    trace_add("%u shards, %u sessions, durability %d, policies %d and %d, cache %llu%s%s%s%s%s",
               plan.shards, plan.sessions, plan.durability, plan.ui_policy, plan.timeline_policy,
               (unsigned long long)plan.cache_bytes, plan.pools ? ", pools" : "",
+              plan.beside ? ", snapshots beside the shard" : "",
               plan.failing ? ", failing" : "", plan.split ? ", split" : "",
               plan.faults ? ", faults" : "");
     memset(&model, 0, sizeof model);
@@ -108,6 +111,9 @@ static void run(uint64_t seed, uint64_t steps, bool aloud)
         actions_do(&world, &weights);
     }
     verify(&world);
+    for (uint32_t i = 0; i < plan.shards; i++) {
+        beside += atomic_load(&world.stats[i]->snapshots_pooled);
+    }
     world_end(&world);
     dropped += model.dropped;
     gones += model.gones;
@@ -140,8 +146,9 @@ int main(int argc, char **argv)
         run(seed + i, steps, aloud);
     }
     (void)printf("%llu runs of %llu steps, from seed %llu: every promise kept; retention dropped "
-                 "%llu events, %llu answers said so\n",
+                 "%llu events, %llu answers said so; %llu snapshots were made beside their shard\n",
                  (unsigned long long)seeds, (unsigned long long)steps, (unsigned long long)seed,
-                 (unsigned long long)dropped, (unsigned long long)gones);
+                 (unsigned long long)dropped, (unsigned long long)gones,
+                 (unsigned long long)beside);
     return 0;
 }

@@ -110,6 +110,7 @@ static void open_shard(struct world *world, uint32_t index)
         .durability_interval_ms = 50,
         .session_cache_bytes = world->plan.cache_bytes,
         .snapshot_frame_bytes = SS_SNAPSHOT_FRAME_BYTES_MAX,
+        .snapshot_inline_bytes = world->plan.beside ? 1 : SS_SNAPSHOT_INLINE_BYTES,
         .ui_policy = world->plan.ui_policy,
         .timeline_policy = world->plan.timeline_policy,
         .retention = { .events = world->plan.retain_events,

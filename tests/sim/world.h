@@ -41,6 +41,7 @@ struct sim_plan {
     uint64_t log_file_bytes;
     uint64_t log_window_bytes;
     bool pools;                /* or what they do happens at once */
+    bool beside;               /* every snapshot is encoded by the pool */
     bool split;                /* two timeline projections, of which one changes its version */
     uint64_t retain_events;    /* 0: no bound */
     uint64_t retain_age_us;

@@ -52,7 +52,8 @@ static void open_shard(struct fixture *f)
                                         .gateways_count = 1,
                                         .clock = &fake_clock,
                                         .session_cache_bytes = UINT64_C(1) << 30,
-                                        .snapshot_frame_bytes = SS_SNAPSHOT_FRAME_BYTES_MAX };
+                                        .snapshot_frame_bytes = SS_SNAPSHOT_FRAME_BYTES_MAX,
+                                        .snapshot_inline_bytes = SS_SNAPSHOT_INLINE_BYTES };
     ss__store_options_init(&options.store);
     options.store.dir = f->dir;
     options.store.map_bytes = UINT64_C(64) << 20;

@@ -335,3 +335,72 @@ SS_TEST(pool, without_threads_jobs_run_when_they_are_told_to)
     ss__pool_free(pool);
     ss_check(jobs[2].ran == 3);
 }
+
+SS_TEST(pool, a_slow_job_waits_for_the_others)
+{
+    struct ss_pool *pool;
+    unsigned turn = 0;
+    struct order_job jobs[3];
+    ss_check(ss__pool_new(0, &pool) == 0);
+    for (unsigned i = 0; i < 3; i++) {
+        jobs[i] = (struct order_job){ .base.run = note_turn, .turn = &turn };
+    }
+    ss__pool_post_slow(pool, &jobs[0].base);
+    ss__pool_post_slow(pool, &jobs[1].base);
+    ss_check(ss__pool_post(pool, &jobs[2].base) == 0);
+    ss_check(ss__pool_run_one(pool) && jobs[2].ran == 1);
+    ss_check(ss__pool_run_one(pool) && jobs[0].ran == 2);
+    ss__pool_free(pool);
+    ss_check(jobs[1].ran == 3);
+}
+
+/* A thread of a pool of @threads is left to the others while slow ones take as long as they like. */
+static void hold_slow(unsigned threads)
+{
+    enum { SLOW = 6 };
+    struct gate gates[SLOW];
+    struct mark mark = { .base.run = run_mark };
+    struct ss_pool *pool;
+    ss_check(uv_sem_init(&mark.reached, 0) == 0 && ss__pool_new(threads, &pool) == 0);
+    for (unsigned i = 0; i < SLOW; i++) {
+        gates[i].base.run = run_gate;
+        ss_check(uv_sem_init(&gates[i].entered, 0) == 0 && uv_sem_init(&gates[i].open, 0) == 0);
+        ss__pool_post_slow(pool, &gates[i].base);
+    }
+    for (unsigned i = 0; i + 1 < threads; i++) {
+        uv_sem_wait(&gates[i].entered);
+    }
+    ss_check(ss__pool_post(pool, &mark.base) == 0);
+    uv_sem_wait(&mark.reached);
+    ss_check(uv_sem_trywait(&gates[threads - 1].entered) != 0);
+    for (unsigned i = 0; i < SLOW; i++) {
+        uv_sem_post(&gates[i].open);
+    }
+    ss__pool_free(pool);    /* runs what was posted */
+    for (unsigned i = 0; i < SLOW; i++) {
+        ss_check(i + 1 < threads || uv_sem_trywait(&gates[i].entered) == 0);
+        gate_deinit(&gates[i]);
+    }
+    uv_sem_destroy(&mark.reached);
+}
+
+SS_TEST(pool, slow_jobs_leave_a_thread_to_the_others)
+{
+    hold_slow(2);
+    hold_slow(4);
+}
+
+SS_TEST(pool, one_thread_runs_slow_jobs_too)
+{
+    struct ss_pool *pool;
+    struct job *jobs = new_jobs(5, NULL);
+    ss_check(ss__pool_new(1, &pool) == 0);
+    for (unsigned i = 0; i < 5; i++) {
+        ss__pool_post_slow(pool, &jobs[i].base);
+    }
+    ss__pool_free(pool);
+    for (unsigned i = 0; i < 5; i++) {
+        ss_check(jobs[i].runs == 1);
+    }
+    free(jobs);
+}

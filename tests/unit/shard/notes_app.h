@@ -48,6 +48,7 @@ struct fixture {
     uint64_t log_file_bytes;          /* 0: 64 MiB */
     uint64_t cache_bytes;        /* 0: 1 GiB */
     uint32_t snapshot_frame_bytes;    /* 0: 16 MiB */
+    uint32_t snapshot_inline_bytes;   /* 0: SS_SNAPSHOT_INLINE_BYTES */
     enum ss_projection_policy ui_policy;
     enum ss_projection_policy timeline_policy;
     struct ss_retention_policy retention;    /* all 0: everything is kept */
@@ -242,6 +243,10 @@ static inline void fixture_open(struct fixture *fixture)
                                             fixture->snapshot_frame_bytes != 0
                                                 ? fixture->snapshot_frame_bytes
                                                 : SS_SNAPSHOT_FRAME_BYTES_MAX,
+                                        .snapshot_inline_bytes =
+                                            fixture->snapshot_inline_bytes != 0
+                                                ? fixture->snapshot_inline_bytes
+                                                : SS_SNAPSHOT_INLINE_BYTES,
                                         .ui_policy = fixture->ui_policy,
                                         .timeline_policy = fixture->timeline_policy,
                                         .retention = fixture->retention,
