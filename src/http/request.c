@@ -123,13 +123,34 @@ static struct ss_http_state *state_of(http_parser *parser)
     return parser->data;
 }
 
+/* RFC 9112 section 3.2.2: a server takes the absolute form, too, whatever host it names. */
+static struct ss_str skip_origin(struct ss_str target)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(schemes[i]);
+        if (target.len <= len ||
+            !ss__http_equal_nocase(ss_str_of(target.data, len), ss_str(schemes[i]))) {
+            continue;
+        }
+        while (len < target.len && target.data[len] != '/' && target.data[len] != '?') {
+            len++;
+        }
+        return ss_str_of(target.data + len, target.len - len);
+    }
+    return target;
+}
+
 static int on_url(http_parser *parser, const char *at, size_t len)
 {
     struct ss_http_request *request = &state_of(parser)->request;
-    const char *mark = memchr(at, '?', len);
-    size_t path = mark == NULL ? len : (size_t)(mark - at);
-    request->path = ss_str_of(at, path);
-    request->query = mark == NULL ? ss_str_of(at + len, 0) : ss_str_of(mark + 1, len - path - 1);
+    struct ss_str target = skip_origin(ss_str_of(at, len));
+    bool absolute = target.len < len;
+    const char *mark = memchr(target.data, '?', target.len);
+    size_t path = mark == NULL ? target.len : (size_t)(mark - target.data);
+    request->path = absolute && path == 0 ? ss_str("/") : ss_str_of(target.data, path);
+    request->query = mark == NULL ? ss_str_of(at + len, 0)
+                                  : ss_str_of(mark + 1, target.len - path - 1);
     return 0;
 }
 
@@ -340,8 +361,8 @@ static int parse_head(struct ss_http_parser *parser)
     request->version_minor = splitter.http_minor > 0;
     request->upgrade = ss__http_field_has_token(request, "connection", "upgrade");
     bool close = ss__http_field_has_token(request, "connection", "close");
-    bool keep = ss__http_field_has_token(request, "connection", "keep-alive");
-    request->keep_alive = !close && (request->version_minor == 1 || keep);
+    /* A client of HTTP/1.0 takes the end of the connection for the end of the answer. */
+    request->keep_alive = !close && request->version_minor == 1;
     err = judge_fields(parser);
     err = err != 0 ? err : split_segments(parser);
     state->continue_due = err == 0 && request->expect_continue && state->phase != DONE;

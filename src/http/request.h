@@ -34,7 +34,8 @@ struct ss_http_request {
     enum ss_http_method method;
     struct ss_str method_name;
     unsigned version_minor;          /* HTTP/1.x: 0 or 1 */
-    struct ss_str path;              /* as sent, begins with '/' (or is "*" of OPTIONS) */
+    struct ss_str path;              /* as sent, begins with '/' (or is "*" of OPTIONS);
+                                      * without the origin of an absolute form */
     struct ss_str query;             /* as sent, behind '?'; empty if none */
     struct ss_str segments[SS_HTTP_SEGMENTS_MAX];   /* of path, percent-decoded, any bytes */
     size_t segment_count;            /* "/" has none, "/a/" has "a" and "" */

@@ -372,6 +372,20 @@ static int apply_variable(struct ss_server_options *options, enum ss_option_id i
     return set_placed(options, id, value, SS_LAYER_ENVIRONMENT, ret_error);
 }
 
+/* What a cluster sets for its services: one called "sessionstream" would look like ours. */
+static bool is_of_a_service(struct ss_str name)
+{
+    static const char *const begins[] = { "SERVICE_HOST", "SERVICE_PORT", "PORT_" };
+    struct ss_str rest = ss_str_of(name.data + strlen(SS_OPTION_ENVIRONMENT_PREFIX),
+                                   name.len - strlen(SS_OPTION_ENVIRONMENT_PREFIX));
+    bool found = ss_str_equal(rest, ss_str("PORT"));
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        size_t len = strlen(begins[i]);
+        found = found || (rest.len >= len && memcmp(rest.data, begins[i], len) == 0);
+    }
+    return found;
+}
+
 /* With @only_config the variable of --config and the names of all others, else the rest. */
 static int apply_environment(struct ss_server_options *options, char *const *environment,
                              bool only_config, struct ss_options_error *ret_error)
@@ -385,6 +399,9 @@ static int apply_environment(struct ss_server_options *options, char *const *env
         }
         struct ss_str name = ss_str_of(*environment, (size_t)(equals - *environment));
         int id = ss__option_by_environment(name);
+        if (id < 0 && is_of_a_service(name)) {
+            continue;
+        }
         if (id < 0) {
             (void)snprintf(ret_error->place, sizeof ret_error->place, "%.*s", (int)name.len,
                            name.data);

@@ -186,7 +186,7 @@ SS_TEST(request, tells_whether_the_connection_stays)
     check_request("GET / HTTP/1.1\r\n" HOST "connection: x, CLOSE\r\n\r\n",
                   "GET GET 1.1 path=/ <Host|here> <connection|x, CLOSE> body=0:", "");
     check_request("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-                  "GET GET 1.0 path=/ <Connection|keep-alive> keep body=0:", "");
+                  "GET GET 1.0 path=/ <Connection|keep-alive> body=0:", "");
     check_request("GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
                   "GET GET 1.0 path=/ <Connection|keep-alive> <Connection|close> body=0:", "");
     check_request("GET / HTTP/1.2\r\n" HOST "\r\n",
@@ -254,7 +254,7 @@ SS_TEST(request, refuses_unknown_methods)
 SS_TEST(request, refuses_every_target_but_a_path)
 {
     static const char path[] = "must be a path";
-    REFUSED("GET http://here/a HTTP/1.1\r\n" HOST "\r\n", 400, path);
+    REFUSED("GET ftp://here/a HTTP/1.1\r\n" HOST "\r\n", 400, path);
     REFUSED("CONNECT here:80 HTTP/1.1\r\n" HOST "\r\n", 400, path);
     REFUSED("GET * HTTP/1.1\r\n" HOST "\r\n", 400, path);
     REFUSED("OPTIONS *a HTTP/1.1\r\n" HOST "\r\n", 400, path);
@@ -263,6 +263,21 @@ SS_TEST(request, refuses_every_target_but_a_path)
     REFUSED("GET ?a HTTP/1.1\r\n" HOST "\r\n", 400, "malformed");
     REFUSED("GET /#a HTTP/1.1\r\n" HOST "\r\n", 400, "a blank or a fragment");
     REFUSED("GET /?a#b HTTP/1.1\r\n" HOST "\r\n", 400, "a blank or a fragment");
+}
+
+SS_TEST(request, takes_the_absolute_form)
+{
+    static const char *const table[][2] = {
+        { "GET http://here/a?b HTTP/1.1\r\n" HOST "\r\n", "path=/a query=b" },
+        { "GET HTTPS://other:8/a%2Fb/ HTTP/1.1\r\n" HOST "\r\n", "path=/a%2Fb/" },
+        { "GET http://here HTTP/1.1\r\n" HOST "\r\n", "path=/ " },
+        { "GET http://here?c=/d HTTP/1.1\r\n" HOST "\r\n", "path=/ query=c=/d" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct outcome outcome = feed_all_splits(table[i][0], strlen(table[i][0]));
+        ss_check(outcome.result == SS_HTTP_DONE);
+        ss_check_msg(strstr(outcome.text, table[i][1]) != NULL, "%s", outcome.text);
+    }
 }
 
 SS_TEST(request, refuses_bad_escapes_in_the_path)

@@ -202,6 +202,21 @@ SS_TEST(options, unknown_variables_with_our_prefix_are_refused)
     close_fixture(&fixture);
 }
 
+SS_TEST(options, variables_that_a_cluster_sets_for_a_service_are_none_of_ours)
+{
+    struct fixture fixture;
+    open_fixture(&fixture);
+    add_variable(&fixture, "SESSIONSTREAM_PORT=tcp://10.0.0.1:8080");
+    add_variable(&fixture, "SESSIONSTREAM_PORT_8080_TCP_ADDR=10.0.0.1");
+    add_variable(&fixture, "SESSIONSTREAM_SERVICE_HOST=10.0.0.1");
+    add_variable(&fixture, "SESSIONSTREAM_SERVICE_PORT_HTTP=8080");
+    ss_check(read_all(&fixture) == 0);
+    add_variable(&fixture, "SESSIONSTREAM_PORTS=8080");
+    ss_check(read_all(&fixture) == SS_E_CONFIG);
+    ss_check(strcmp(fixture.error.place, "SESSIONSTREAM_PORTS") == 0);
+    close_fixture(&fixture);
+}
+
 SS_TEST(options, bad_values_name_their_place_and_the_range)
 {
     struct fixture fixture;
