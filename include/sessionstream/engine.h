@@ -76,7 +76,8 @@ SS_API int ss_engine_start(struct ss_engine *engine);
 
 /* Stops in order: listeners, reading, outside work, shards (drain, cancel tasks, commit, flush),
  * connections (close 1001), threads. Blocks up to stop_timeout_ms, a commit, and while an ss_work
- * runs. Idempotent. */
+ * runs. A backup is canceled; one whose disk hangs is left with its thread, which ends when the disk
+ * answers. Idempotent. */
 SS_API void ss_engine_stop(struct ss_engine *engine);
 
 /* After stop, or for an engine that never started. NULL is fine. */

@@ -12,14 +12,13 @@
 #include "core/log.h"
 #include "engine/engine_router.h"
 #include "store/backup.h"
-
-#define JOIN_QUIET_S 5
+#include "store/cut.h"
 
 struct ss_backups {
     struct ss_backup_control control;
     char *dir;
     const struct ss_router *router;
-    const struct ss_directory *directory;
+    struct ss_directory directory;    /* its identity alone */
     uint64_t min_free_bytes;
     pthread_t thread;
     bool joinable;
@@ -28,10 +27,14 @@ struct ss_backups {
 
     pthread_mutex_t lock;    /* of all below */
     pthread_cond_t changed;
+    struct ss_backup_stats stats;
     struct ss_backup_status status;
     bool canceled;
     bool stopping;
     bool answered;           /* the shard has made the cut, or not */
+    bool running;            /* the thread still uses this */
+    bool left;               /* nobody waits for the thread: no shard may be touched */
+    bool orphaned;           /* and it frees all of this at its end */
     const struct ss_cut *cut;
 };
 
@@ -41,9 +44,12 @@ struct ss_backups {
 static void on_made(struct ss_msg_cut *msg)
 {
     struct ss_backups *backups = msg->ctx;
+    if (msg->err == 0) {
+        ss__cut_hold(msg->cut);
+    }
     pthread_mutex_lock(&backups->lock);
     backups->answered = true;
-    pthread_cond_signal(&backups->changed);
+    pthread_cond_broadcast(&backups->changed);
     pthread_mutex_unlock(&backups->lock);
 }
 
@@ -53,6 +59,7 @@ static int on_step(uint64_t bytes, void *ctx)
     pthread_mutex_lock(&backups->lock);
     backups->status.shard_copied += bytes;
     backups->status.copied += bytes;
+    ss__count(&backups->stats.bytes, bytes);
     int err = backups->canceled                                        ? SS_E_CANCELED
               : backups->cut != NULL && ss__cut_stopped(backups->cut) ? SS_E_LIMIT
                                                                       : 0;
@@ -72,32 +79,45 @@ static void show_shard(struct ss_backups *backups, uint32_t shard, const struct 
     pthread_mutex_unlock(&backups->lock);
 }
 
-/* A shard answers within a batch and a flush; an engine that stops waits for us first. */
-static void await_cut(struct ss_backups *backups)
+/* A shard answers within a batch and a flush. False: it has ended without a word, and has taken the
+ * message along. */
+static bool await_cut(struct ss_backups *backups)
 {
     pthread_mutex_lock(&backups->lock);
-    while (!backups->answered) {
+    while (!backups->answered && !backups->left) {
         pthread_cond_wait(&backups->changed, &backups->lock);
     }
+    bool answered = backups->answered;
     backups->answered = false;
     pthread_mutex_unlock(&backups->lock);
+    return answered;
+}
+
+/* SS_E_CLOSED: the message is still the caller's. */
+static int post(struct ss_backups *backups, uint32_t shard, struct ss_msg_cut *msg)
+{
+    pthread_mutex_lock(&backups->lock);
+    int err = backups->left ? SS_E_CLOSED
+                            : ss__inbox_post(backups->router->shards[shard], &msg->base.node,
+                                             SS_POST_INSIDE);
+    pthread_mutex_unlock(&backups->lock);
+    return err;
 }
 
 static int copy_shard(struct ss_backups *backups, struct ss_backup *backup, uint32_t shard,
                       struct ss_failure *failure)
 {
-    struct ss_inbox *inbox = backups->router->shards[shard];
     struct ss_msg_cut *msg = ss__msg_new(SS_MSG_CUT, sizeof *msg);
     if (msg == NULL) {
         return ss__fail(failure, SS_E_NOMEM, "out of memory");
     }
     msg->made = on_made;
     msg->ctx = backups;
-    int err = ss__inbox_post(inbox, &msg->base.node, SS_POST_INSIDE);
-    if (err == 0) {
-        await_cut(backups);
-        err = msg->err;
+    int err = post(backups, shard, msg);
+    if (err == 0 && !await_cut(backups)) {
+        return SS_E_CANCELED;
     }
+    err = err != 0 ? err : msg->err;
     if (err != 0) {
         ss__msg_free(&msg->base);
         return ss__fail(failure, err, "shard %u gives no copy of itself: %s", shard,
@@ -106,8 +126,9 @@ static int copy_shard(struct ss_backups *backups, struct ss_backup *backup, uint
     show_shard(backups, shard, msg->cut);
     err = ss__backup_shard(backup, shard, msg->cut, failure);
     show_shard(backups, shard, NULL);
+    ss__cut_put(msg->cut);
     msg->over = true;
-    if (ss__inbox_post(inbox, &msg->base.node, SS_POST_INSIDE) != 0) {
+    if (post(backups, shard, msg) != 0) {
         ss__msg_free(&msg->base);    /* the store ends the cut when it is closed */
     }
     return err;
@@ -121,10 +142,10 @@ static int make_backup(struct ss_backups *backups, struct ss_failure *failure)
     if (backup == NULL) {
         return ss__fail(failure, SS_E_NOMEM, "out of memory");
     }
-    int err = ss__backup_begin(backup, backups->dir, backups->status.name, backups->directory,
+    int err = ss__backup_begin(backup, backups->dir, backups->status.name, &backups->directory,
                                &copier, failure);
     if (err == 0) {
-        for (uint32_t i = 0; i < backups->directory->shard_count && err == 0; i++) {
+        for (uint32_t i = 0; i < backups->directory.shard_count && err == 0; i++) {
             err = copy_shard(backups, backup, i, failure);
         }
         err = err != 0 ? err : ss__backup_finish(backup, failure);
@@ -147,6 +168,14 @@ static const char *explain(int err)
     }
 }
 
+static void destroy(struct ss_backups *backups)
+{
+    pthread_cond_destroy(&backups->changed);
+    pthread_mutex_destroy(&backups->lock);
+    free(backups->dir);
+    free(backups);
+}
+
 static void *run(void *ctx)
 {
     struct ss_backups *backups = ctx;
@@ -162,7 +191,19 @@ static void *run(void *ctx)
                        failure.text[0] != '\0' ? failure.text : explain(err));
     }
     struct ss_backup_status copy = *status;
-    pthread_mutex_unlock(&backups->lock);
+    ss__count(err == 0 ? &backups->stats.done : &backups->stats.failed, 1);
+    if (err == 0) {
+        ss__gauge_set(&backups->stats.success_s,
+                      ss__clock_wall_us(&ss__system_clock) / 1000000);
+    }
+    ss__gauge_set(&backups->stats.running, 0);
+    backups->running = false;
+    bool orphaned = backups->orphaned;
+    pthread_cond_broadcast(&backups->changed);
+    pthread_mutex_unlock(&backups->lock);    /* from here on it may be freed */
+    if (orphaned) {
+        destroy(backups);
+    }
     if (err == 0) {
         ss__log(SS_LOG_INFO, "backup complete", "name=%s bytes=%llu ms=%llu", copy.name,
                 (unsigned long long)copy.copied, (unsigned long long)(copy.took_us / 1000));
@@ -183,11 +224,10 @@ static int start_thread(struct ss_backups *backups)
         (void)pthread_join(backups->thread, NULL);
         backups->joinable = false;
     }
-    if (pthread_create(&backups->thread, NULL, run, backups) != 0) {
-        return SS_E_NOMEM;
-    }
-    backups->joinable = true;
-    return 0;
+    backups->running = pthread_create(&backups->thread, NULL, run, backups) == 0;
+    backups->joinable = backups->running;
+    ss__gauge_set(&backups->stats.running, backups->running);
+    return backups->running ? 0 : SS_E_NOMEM;
 }
 
 static int start(void *ctx, struct ss_str name, uint64_t rate, struct ss_failure *failure)
@@ -207,7 +247,7 @@ static int start(void *ctx, struct ss_str name, uint64_t rate, struct ss_failure
         struct ss_backup_status before = backups->status;
         backups->status = (struct ss_backup_status){
             .state = SS_BACKUP_RUNNING,
-            .shards = backups->directory->shard_count,
+            .shards = backups->directory.shard_count,
             .begun_us = ss__clock_wall_us(&ss__system_clock),
         };
         memcpy(backups->status.name, name.data, name.len);
@@ -246,6 +286,16 @@ static int cancel(void *ctx)
     return err;
 }
 
+/* Deadlines are of the clock that nobody sets. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);    /* none of these fails on Linux */
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(condition, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+}
+
 int ss__backups_new(const char *dir, const struct ss_router *router,
                     const struct ss_directory *directory, uint64_t min_free_bytes,
                     struct ss_backups **ret_backups)
@@ -257,10 +307,14 @@ int ss__backups_new(const char *dir, const struct ss_router *router,
     }
     backups->control = (struct ss_backup_control){ start, status_of, cancel, backups };
     backups->router = router;
-    backups->directory = directory;
+    backups->directory = (struct ss_directory){ .lock_fd = -1,
+                                                .format = directory->format,
+                                                .shard_count = directory->shard_count,
+                                                .directory_id = directory->directory_id,
+                                                .routing_key = directory->routing_key };
     backups->min_free_bytes = min_free_bytes;
     (void)pthread_mutex_init(&backups->lock, NULL);       /* the default kind cannot fail */
-    (void)pthread_cond_init(&backups->changed, NULL);
+    init_condition(&backups->changed);
     *ret_backups = backups;
     return 0;
 }
@@ -270,32 +324,55 @@ const struct ss_backup_control *ss__backups_control(struct ss_backups *backups)
     return &backups->control;
 }
 
-/* It ends after the write it is in. A disk that hangs cannot be told to give up: what the thread
- * uses has to outlive it, so there is no end without it, only a word on what is waited for. */
-static void join(struct ss_backups *backups)
+const struct ss_backup_stats *ss__backups_stats(const struct ss_backups *backups)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);    /* this clock cannot fail */
-    until.tv_sec += JOIN_QUIET_S;
-    if (pthread_timedjoin_np(backups->thread, NULL, &until) != 0) {
-        ss__log(SS_LOG_WARN, "the stop waits for a write of the backup, whose disk does not answer",
-                "name=%s dir=%s", backups->status.name, backups->dir);
-        (void)pthread_join(backups->thread, NULL);
-    }
-    backups->joinable = false;
+    return &backups->stats;
 }
 
-void ss__backups_stop(struct ss_backups *backups)
+void ss__backups_cancel(struct ss_backups *backups)
 {
-    if (backups == NULL) {
+    if (backups != NULL) {
+        pthread_mutex_lock(&backups->lock);
+        backups->stopping = backups->canceled = true;
+        pthread_mutex_unlock(&backups->lock);
+    }
+}
+
+bool ss__backups_await(struct ss_backups *backups, uint64_t until_ns)
+{
+    if (backups == NULL || !backups->joinable) {
+        return true;
+    }
+    struct timespec until = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
+    int code = 0;
+    pthread_mutex_lock(&backups->lock);
+    while (backups->running && code == 0) {
+        code = pthread_cond_timedwait(&backups->changed, &backups->lock, &until);
+    }
+    bool ended = !backups->running;
+    pthread_mutex_unlock(&backups->lock);
+    if (ended) {
+        (void)pthread_join(backups->thread, NULL);
+        backups->joinable = false;
+    }
+    return ended;
+}
+
+/* A disk that hangs cannot be told to give up. What the thread uses outlives it: its descriptors,
+ * the cut that it holds, and this. */
+void ss__backups_leave(struct ss_backups *backups)
+{
+    if (backups == NULL || !backups->joinable) {
         return;
     }
     pthread_mutex_lock(&backups->lock);
-    backups->stopping = backups->canceled = true;
+    backups->left = true;
+    pthread_cond_broadcast(&backups->changed);
     pthread_mutex_unlock(&backups->lock);
-    if (backups->joinable) {
-        join(backups);
-    }
+    ss__log(SS_LOG_WARN, "the disk of the backup does not answer: the stop goes on without its end",
+            "name=%s dir=%s", backups->status.name, backups->dir);
+    (void)pthread_detach(backups->thread);
+    backups->joinable = false;
 }
 
 void ss__backups_free(struct ss_backups *backups)
@@ -303,10 +380,13 @@ void ss__backups_free(struct ss_backups *backups)
     if (backups == NULL) {
         return;
     }
-    pthread_cond_destroy(&backups->changed);
-    pthread_mutex_destroy(&backups->lock);
-    free(backups->dir);
-    free(backups);
+    pthread_mutex_lock(&backups->lock);
+    backups->orphaned = backups->running;
+    bool orphaned = backups->orphaned;
+    pthread_mutex_unlock(&backups->lock);
+    if (!orphaned) {
+        destroy(backups);
+    }
 }
 
 /* ---- public ---- */

@@ -3,6 +3,7 @@
 
 #include <sessionstream/engine.h>
 
+#include "core/clock.h"
 #include "core/contract.h"
 #include "core/log.h"
 #include "engine/engine_router.h"
@@ -221,6 +222,7 @@ static int open_all(struct ss_engine *engine)
         if (err != 0) {
             return ss__fail(&engine->failure, err, "out of memory");
         }
+        engine->stats_table.backups = ss__backups_stats(engine->backups);
     }
     for (uint32_t i = 0; i < engine->gateways_count && err == 0; i++) {
         err = open_gateway(engine, i);
@@ -307,10 +309,13 @@ void ss_engine_stop(struct ss_engine *engine)
     }
     engine->started = false;
     atomic_store(&engine->ready, false);
+    uint64_t began_ns = ss__clock_monotonic_ns(&ss__system_clock);
+    uint64_t limit_ns = (uint64_t)engine->options.stop_timeout_ms * 1000000;
     for (uint32_t i = 0; i < engine->gateways_started; i++) {
         ss__gateway_stop_listening(engine->gateways[i]);
     }
-    ss__backups_stop(engine->backups);    /* shards that run answer it */
+    ss__backups_cancel(engine->backups);
+    (void)ss__backups_await(engine->backups, began_ns + limit_ns / 4);    /* or again below */
     for (uint32_t i = 0; i < engine->shards_started; i++) {
         ss__shard_stop(engine->shards[i]);
     }
@@ -322,6 +327,9 @@ void ss_engine_stop(struct ss_engine *engine)
     }
     for (uint32_t i = 0; i < engine->gateways_started; i++) {
         ss__gateway_join(engine->gateways[i]);
+    }
+    if (!ss__backups_await(engine->backups, began_ns + limit_ns)) {
+        ss__backups_leave(engine->backups);
     }
     engine->shards_started = engine->gateways_started = 0;
 }

@@ -5,13 +5,21 @@
 
 #include "schema/json.h"
 #include "schema/json_reader.h"
+#include "schema/json_text.h"
 #include "schema/json_time.h"
 #include "schema/validate.h"
 
 /* Names in error texts are cut. */
 #define SHOWN_BYTES_MAX 64
 
-enum member { MEMBER_ORDINAL = 1, MEMBER_TIME = 2, MEMBER_EVENT = 4, MEMBER_PAYLOAD = 8 };
+enum member {
+    MEMBER_ORDINAL = 1,
+    MEMBER_TIME = 2,
+    MEMBER_EVENT = 4,
+    MEMBER_PAYLOAD = 8,
+    MEMBER_TYPE = 16,
+    MEMBER_RAW = 32
+};
 
 /* One event as it is written. */
 struct written {
@@ -20,6 +28,8 @@ struct written {
     uint64_t time_us;
     struct ss_str event;
     struct ss_str payload;  /* span of the text */
+    struct ss_str type;
+    struct ss_str raw;      /* base64 */
 };
 
 struct parsing {
@@ -109,13 +119,21 @@ static int read_value(struct parsing *parsing, enum member member,
                    : refuse(parsing, token->at, "event: not the name of an event");
     case MEMBER_PAYLOAD:
         return span(parsing, token, &written->payload) ? 0 : refuse_syntax(parsing);
+    case MEMBER_TYPE:
+    case MEMBER_RAW:
+        *(member == MEMBER_RAW ? &written->raw : &written->type) = token->text;
+        return token->kind == SS_JSON_STRING && !token->escaped
+                   ? 0
+                   : refuse(parsing, token->at, member == MEMBER_RAW ? "raw: not base64"
+                                                                     : "type: not the name of a "
+                                                                       "message type");
     }
     return SS_E_INTERNAL;
 }
 
 static unsigned member_of(struct ss_str key)
 {
-    static const char *const names[] = { "ordinal", "time", "event", "payload" };
+    static const char *const names[] = { "ordinal", "time", "event", "payload", "type", "raw" };
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (ss_str_equal(key, ss_str(names[i]))) {
             return 1u << i;
@@ -133,7 +151,7 @@ static int read_object(struct parsing *parsing, struct written *ret_written)
         unsigned member = key.escaped ? 0 : member_of(key.text);
         if (member == 0 || (written.members & member) != 0) {
             return refuse(parsing, key.at, member == 0 ? "an event has the members ordinal, time, "
-                                                         "event and payload"
+                                                         "event, payload, type and raw"
                                                        : "the member is there twice");
         }
         struct ss_json_token value;
@@ -184,10 +202,35 @@ static bool has_type(struct ss_str payload)
     return false;
 }
 
-static int decode(struct parsing *parsing, const struct ss_name *name, struct ss_str payload,
-                  struct ss_failure *failure)
+/* The bytes that were stored elsewhere; whether they are a message of the type is judged later. */
+static int decode_raw(struct parsing *parsing, const struct ss_name *name,
+                      const struct written *written, struct ss_failure *failure)
+{
+    struct ss_str type = ss__type_name(name->type);
+    if (!ss_str_equal(written->type, type)) {
+        return ss__fail(failure, SS_E_PAYLOAD, "raw is of type \"%.*s\", the event of this "
+                        "application is of \"%.*s\"",
+                        (int)(written->type.len < SHOWN_BYTES_MAX ? written->type.len
+                                                                  : SHOWN_BYTES_MAX),
+                        written->type.data, (int)type.len, type.data);
+    }
+    return ss__json_unbase64(&parsing->payload, written->raw)
+               ? 0
+               : ss__fail(failure, parsing->payload.err != 0 ? SS_E_NOMEM : SS_E_PAYLOAD,
+                          parsing->payload.err != 0 ? "out of memory" : "raw is no base64");
+}
+
+static int decode(struct parsing *parsing, const struct ss_name *name,
+                  const struct written *written, struct ss_failure *failure)
 {
     const struct ss_schema *schema = parsing->schema;
+    struct ss_str payload = written->payload;
+    if ((written->members & MEMBER_RAW) != 0) {
+        return decode_raw(parsing, name, written, failure);
+    }
+    if ((written->members & MEMBER_PAYLOAD) == 0) {
+        return 0;    /* an empty message */
+    }
     return has_type(payload)
                ? ss__json_decode_any(schema, name->type, payload, &parsing->payload, failure)
                : ss__json_decode(schema, name->type, payload, &parsing->payload, failure);
@@ -203,10 +246,7 @@ static int add(struct parsing *parsing, const struct written *written)
         return place_failure(parsing, written, SS_E_UNKNOWN_EVENT, &cause);
     }
     ss__bytes_clear(&parsing->payload);
-    int err = 0;
-    if ((written->members & MEMBER_PAYLOAD) != 0) {
-        err = decode(parsing, name, written->payload, &cause);
-    }
+    int err = decode(parsing, name, written, &cause);
     struct ss_str packed = ss__bytes_view(&parsing->payload);
     if (err == 0 && packed.len > SS_PAYLOAD_BYTES_MAX) {
         err = ss__fail(&cause, SS_E_TOOBIG, "payload has %zu bytes, at most %u are allowed",

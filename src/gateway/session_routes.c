@@ -132,26 +132,32 @@ void ss__session_routes_snapshot(struct ss_conn *conn, const struct ss_http_requ
     pass_on(conn, passed, request->segments[2]);
 }
 
-static int read_page(const struct ss_http_request *request, uint64_t *ret_after,
-                     uint64_t *ret_limit, struct ss_failure *failure)
+struct page {
+    uint64_t after;
+    uint64_t limit;
+    uint64_t raw;
+};
+
+static int read_page(const struct ss_http_request *request, struct page *ret_page,
+                     struct ss_failure *failure)
 {
     uint64_t limit = 0;
     int err = ss__requests_check_session(request->segments[2], failure);
-    err = err != 0 ? err : read_number(request, "after", ret_after, failure);
+    err = err != 0 ? err : read_number(request, "after", &ret_page->after, failure);
     err = err != 0 ? err : read_number(request, "limit", &limit, failure);
+    err = err != 0 ? err : read_number(request, "raw", &ret_page->raw, failure);
     if (err == 0 && limit > SS_EVENT_PAGE_MAX) {
         err = ss__fail(failure, SS_E_INVAL, "limit is at most %d", SS_EVENT_PAGE_MAX);
     }
-    *ret_limit = limit == 0 ? SS_EVENT_PAGE_MAX : limit;
+    ret_page->limit = limit == 0 ? SS_EVENT_PAGE_MAX : limit;
     return err;
 }
 
 void ss__session_routes_events(struct ss_conn *conn, const struct ss_http_request *request)
 {
     struct ss_failure failure = { .text = "" };
-    uint64_t after = 0;
-    uint64_t limit = 0;
-    int err = read_page(request, &after, &limit, &failure);
+    struct page page = { 0 };
+    int err = read_page(request, &page, &failure);
     if (err != 0) {
         respond_failure(conn, err, &failure, request->segments[2]);
         return;
@@ -159,8 +165,9 @@ void ss__session_routes_events(struct ss_conn *conn, const struct ss_http_reques
     struct ss_request *passed = ss__request_new(SS_REQUEST_EVENTS, request->segments[2],
                                                 ss_str(NULL), ss_str(NULL));
     if (passed != NULL) {
-        passed->at = after;
-        passed->limit = (uint32_t)limit;
+        passed->at = page.after;
+        passed->limit = (uint32_t)page.limit;
+        passed->raw = page.raw != 0;
     }
     pass_on(conn, passed, request->segments[2]);
 }

@@ -158,6 +158,7 @@ struct ss_request {
                                             EVENTS: those after it.
                                             RETAIN: events up to there are to go */
     uint32_t limit;                      /* EVENTS: at most so many; above 0 */
+    bool raw;                            /* EVENTS: the JSON has the bytes as stored, too */
     bool whole;                          /* the shard to itself: all entities are needed */
     struct ss_listing *listing;          /* LIST: see message/listing.h; a reference */
     struct ss_error_listing *errors;     /* ERRORS: see message/error_listing.h; a reference */

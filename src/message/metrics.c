@@ -15,6 +15,10 @@
     { metric, type, "gateway", help, SS_METRIC_GATEWAY, offsetof(struct ss_gateway_stats, field) },
 #define GATEWAY_COUNTER(field, metric, help) GATEWAY_METRIC(field, metric, help, "counter")
 #define GATEWAY_GAUGE(field, metric, help) GATEWAY_METRIC(field, metric, help, "gauge")
+#define BACKUP_METRIC(field, metric, help, type) \
+    { metric, type, "none", help, SS_METRIC_BACKUP, offsetof(struct ss_backup_stats, field) },
+#define BACKUP_COUNTER(field, metric, help) BACKUP_METRIC(field, metric, help, "counter")
+#define BACKUP_GAUGE(field, metric, help) BACKUP_METRIC(field, metric, help, "gauge")
 
 const struct ss_metric ss__metrics[] = {
     SS_SHARD_COUNTERS(SHARD_COUNTER)
@@ -25,6 +29,8 @@ const struct ss_metric ss__metrics[] = {
       SS_METRIC_COMMIT, 0 },
     SS_GATEWAY_COUNTERS(GATEWAY_COUNTER)
     SS_GATEWAY_GAUGES(GATEWAY_GAUGE)
+    SS_BACKUP_COUNTERS(BACKUP_COUNTER)
+    SS_BACKUP_GAUGES(BACKUP_GAUGE)
     { "errors_total", "counter", "shard or gateway, code",
       "Errors by code, counted where they arose", SS_METRIC_ERRORS, 0 },
     { "inbox_messages", "gauge", "shard or gateway", "Messages waiting in an inbox",

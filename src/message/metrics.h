@@ -10,6 +10,7 @@ enum ss_metric_source {
     SS_METRIC_SHARD,             /* a counter of struct ss_shard_stats */
     SS_METRIC_ENCODED,           /* the counters by encoding of struct ss_shard_stats */
     SS_METRIC_GATEWAY,           /* a counter of struct ss_gateway_stats */
+    SS_METRIC_BACKUP,            /* a counter of struct ss_backup_stats */
     SS_METRIC_BATCH,             /* the histograms of struct ss_shard_stats */
     SS_METRIC_COMMIT,
     SS_METRIC_ERRORS,            /* the counters by code of both */
@@ -20,10 +21,10 @@ enum ss_metric_source {
 struct ss_metric {
     const char *name;            /* without SS_METRIC_PREFIX */
     const char *type;            /* as Prometheus calls it: counter, gauge, histogram */
-    const char *labels;          /* for a person: "shard", "shard or gateway, code" */
+    const char *labels;          /* for a person: "shard", "shard or gateway, code", "none" */
     const char *help;
     enum ss_metric_source source;
-    size_t offset;               /* of the counter: SS_METRIC_SHARD, _ENCODED and _GATEWAY */
+    size_t offset;               /* of the counter: SS_METRIC_SHARD, _ENCODED, _GATEWAY, _BACKUP */
 };
 
 #define SS_METRIC_PREFIX "sessionstream_"

@@ -119,6 +119,19 @@ static void write_counters(struct ss_bytes *out, const struct ss_metric *metric,
     }
 }
 
+static void write_backups(struct ss_bytes *out, const struct ss_metric *metric,
+                          const struct ss_backup_stats *backups)
+{
+    if (backups != NULL) {
+        const char *block = (const char *)backups + metric->offset;
+        ss__bytes_text(out, SS_METRIC_PREFIX);
+        ss__bytes_text(out, metric->name);
+        ss__bytes_byte(out, ' ');
+        ss__bytes_u64(out, load((const atomic_uint_fast64_t *)(const void *)block));
+        ss__bytes_byte(out, '\n');
+    }
+}
+
 static void write_encoded(struct ss_bytes *out, const struct ss_metric *metric,
                           const struct ss_stats_table *table)
 {
@@ -244,6 +257,9 @@ void ss__stats_text(const struct ss_stats_table *table, struct ss_bytes *out)
         case SS_METRIC_GATEWAY:
             write_counters(out, metric, "gateway", table->gateways, table->gateways_count,
                            sizeof table->gateways[0]);
+            break;
+        case SS_METRIC_BACKUP:
+            write_backups(out, metric, table->backups);
             break;
         case SS_METRIC_BATCH:
         case SS_METRIC_COMMIT:

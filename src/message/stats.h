@@ -85,6 +85,17 @@
     X(followers, "followers", "Subscriptions of all connections")                            \
     X(sessions, "gateway_sessions", "Sessions with followers on a gateway")
 
+/* Of the process; without --backup-dir there are none. */
+#define SS_BACKUP_COUNTERS(X)                                                                 \
+    X(done, "backups_total", "Backups that were completed")                                  \
+    X(failed, "backups_failed_total", "Backups that failed or were canceled")                \
+    X(bytes, "backup_bytes_total", "Bytes that backups have copied")
+
+#define SS_BACKUP_GAUGES(X)                                                                   \
+    X(running, "backup_running", "1 while a backup is made")                                 \
+    X(success_s, "backup_success_timestamp_seconds",                                         \
+      "When the last backup was complete; 0: none since the start")
+
 /* Bucket bounds: batch size in messages, commit time in microseconds; the last is infinity. */
 #define SS_BATCH_BUCKETS 12
 #define SS_COMMIT_BUCKETS 14
@@ -116,10 +127,16 @@ struct ss_gateway_stats {
     SS_GATEWAY_COUNTERS(SS_STATS_FIELD)
     SS_GATEWAY_GAUGES(SS_STATS_FIELD)
     atomic_uint_fast64_t errors[SS_STATS_ERRORS];
+};
+
+/* Written under the lock of the backups. */
+struct ss_backup_stats {
+    SS_BACKUP_COUNTERS(SS_STATS_FIELD)
+    SS_BACKUP_GAUGES(SS_STATS_FIELD)
 #undef SS_STATS_FIELD
 };
 
-/* Only the owning thread of @counter. */
+/* Only the owning thread of @counter, or with its lock. */
 static inline void ss__count(atomic_uint_fast64_t *counter, uint64_t more)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
@@ -143,6 +160,7 @@ struct ss_stats_table {
     uint32_t gateways_count;
     struct ss_shard_stats *shards;        /* arrays, one cache-aligned block each */
     struct ss_gateway_stats *gateways;
+    const struct ss_backup_stats *backups;    /* NULL: there are no backups */
     const struct ss_inbox *const *shard_inboxes;
     const struct ss_inbox *const *gateway_inboxes;
 };

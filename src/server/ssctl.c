@@ -67,9 +67,10 @@ static const struct ss_ctl_command commands[] = {
       "--debug-ring.\n",
       ss__ctl_trace },
     { "session export", "SESSION", 1, " url after limit ",
-      "The same as session events: a file of JSON lines that session import puts into another\n"
-      "server.\n",
-      ss__ctl_session_events },
+      "Prints the session's stored events, a line of JSON each, with their bytes as they are\n"
+      "stored: session import puts the same events into another server, also one whose\n"
+      "application has other versions of their types.\n",
+      ss__ctl_session_export },
     { "backup", "NAME", 1, " url rate ",
       "Has the daemon copy its data directory, while it runs, to NAME in its --backup-dir, and\n"
       "waits for that. What was acknowledged before is in it. Interrupting cancels it.\n",

@@ -57,6 +57,7 @@ int ss__ctl_session_cursors(const struct ss_ctl *ctl);
 int ss__ctl_session_retry(const struct ss_ctl *ctl);
 int ss__ctl_session_import(const struct ss_ctl *ctl);
 int ss__ctl_session_events(const struct ss_ctl *ctl);
+int ss__ctl_session_export(const struct ss_ctl *ctl);
 int ss__ctl_session_rebuild(const struct ss_ctl *ctl);
 int ss__ctl_tail(const struct ss_ctl *ctl);
 int ss__ctl_session_list(const struct ss_ctl *ctl);

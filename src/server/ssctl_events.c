@@ -1,5 +1,7 @@
-/* session events: a line of JSON for each stored event, as session import takes them. */
+/* session events, session export: a line of JSON for each stored event, as session import takes
+ * them. */
 #include <stdio.h>
+#include <string.h>
 
 #include <sessionstream/limits.h>
 
@@ -12,6 +14,7 @@ struct listing {
     uint64_t after;
     uint64_t left;          /* to be printed */
     bool more;              /* there are */
+    bool raw;               /* with the bytes as stored */
     struct ss_bytes line;
     struct ss_bytes ordinal;
 };
@@ -21,6 +24,18 @@ static int fail(const struct listing *listing, int err, const char *text)
     struct ss_failure failure = { 0 };
     (void)ss__fail(&failure, err, "%s", text);
     return ss__ctl_fail(listing->ctl, &failure);
+}
+
+/* The answer in @in has been printed: of a session that has lost its first events an import could
+ * not make the entities again. */
+static void explain_gone(const struct listing *listing, const struct ss_bytes *in)
+{
+    static const char code[] = "\"code\":\"gone\"";
+    if (listing->raw && in->len > 0 && memmem(in->data, in->len, code, sizeof code - 1) != NULL) {
+        fprintf(listing->ctl->err, "ssctl: an export has no entities as of events that retention "
+                "has dropped, so the rest alone cannot be imported: ssctl backup and restore, and "
+                "reshard, take such a session along whole; --after prints what is left\n");
+    }
 }
 
 /* Where the next page begins: behind this event. */
@@ -76,8 +91,13 @@ static int ask_page(struct listing *listing)
     ss__bytes_u64(&target, listing->after);
     ss__bytes_text(&target, "&limit=");
     ss__bytes_u64(&target, limit);
+    ss__bytes_text(&target, listing->raw ? "&raw=1" : "");
     int status = ss__ctl_get(listing->ctl, ss__bytes_view(&target), &in, &answer);
-    status = status != SS_CTL_OK ? status : print_page(listing, answer);
+    if (status == SS_CTL_OK) {
+        status = print_page(listing, answer);
+    } else {
+        explain_gone(listing, &in);
+    }
     ss__bytes_deinit(&target);
     ss__bytes_deinit(&in);
     return status;
@@ -97,9 +117,9 @@ static int read_flag(const struct ss_ctl *ctl, const char *name, const char *tex
     return SS_CTL_USAGE;
 }
 
-int ss__ctl_session_events(const struct ss_ctl *ctl)
+static int print_events(const struct ss_ctl *ctl, bool raw)
 {
-    struct listing listing = { .ctl = ctl, .more = true };
+    struct listing listing = { .ctl = ctl, .more = true, .raw = raw };
     int status = read_flag(ctl, "after", ctl->after, 0, &listing.after);
     status = status != SS_CTL_OK ? status
                                  : read_flag(ctl, "limit", ctl->limit, UINT64_MAX, &listing.left);
@@ -111,4 +131,14 @@ int ss__ctl_session_events(const struct ss_ctl *ctl)
     ss__bytes_deinit(&listing.line);
     ss__bytes_deinit(&listing.ordinal);
     return status;
+}
+
+int ss__ctl_session_events(const struct ss_ctl *ctl)
+{
+    return print_events(ctl, false);
+}
+
+int ss__ctl_session_export(const struct ss_ctl *ctl)
+{
+    return print_events(ctl, true);
 }

@@ -37,6 +37,22 @@ static bool next_line(struct sending *sending, struct ss_str *ret_line)
     return true;
 }
 
+/* Beside the bytes as stored the payload is for people: it need not be sent. */
+static void put_line(struct ss_bytes *body, struct ss_str line)
+{
+    struct ss_str raw;
+    struct ss_str payload;
+    if (!ss__json_member(line, "raw", &raw) || !ss__json_member(line, "payload", &payload)) {
+        ss__bytes_str(body, line);
+        return;
+    }
+    const char *begin = line.data;
+    const char *at = payload.data;
+    ss__bytes_append(body, begin, (size_t)(at - begin));
+    ss__bytes_text(body, "{}");
+    ss__bytes_append(body, at + payload.len, line.len - (size_t)(at - begin) - payload.len);
+}
+
 /* Fills the body with lines. Returns their number, 0 at the end of the file. */
 static unsigned fill_body(struct sending *sending)
 {
@@ -47,7 +63,7 @@ static unsigned fill_body(struct sending *sending)
     while (count < LINES_MAX && body->len < BODY_BYTES_MAX && next_line(sending, &line)) {
         if (line.len > 0) {
             ss__bytes_byte(body, count == 0 ? '[' : ',');
-            ss__bytes_str(body, line);
+            put_line(body, line);
             count++;
         }
     }

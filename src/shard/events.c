@@ -97,9 +97,9 @@ static int read_all(struct reading *reading)
     return err == SS_E_NOTFOUND ? SS_E_DELETED : err;
 }
 
-/* The payload, or what is there instead. */
+/* The payload, or what is there instead; @raw: both. */
 static void write_payload(const struct ss_shard *shard, const struct ss_stored_event *event,
-                          struct ss_bytes *out)
+                          bool raw, struct ss_bytes *out)
 {
     const struct ss_registry *registry = shard->options.registry;
     size_t before = out->len;
@@ -107,10 +107,11 @@ static void write_payload(const struct ss_shard *shard, const struct ss_stored_e
         const struct ss_name *name = ss__registry_find(registry, SS_SPACE_EVENT, event->name);
         ss__bytes_text(out, ",\"payload\":");
         if (ss__json_encode_any(shard->options.transport->schema, name->type, event->payload, out,
-                                NULL) == 0 || out->err != 0) {
+                                NULL) != 0 && out->err == 0) {
+            out->len = before;    /* it has no JSON */
+        } else if (!raw) {
             return;
         }
-        out->len = before;    /* it has no JSON */
     }
     ss__bytes_text(out, ",\"type\":");
     ss__json_string(out, event->type);
@@ -119,7 +120,7 @@ static void write_payload(const struct ss_shard *shard, const struct ss_stored_e
 }
 
 static void write_event(const struct ss_shard *shard, const struct ss_stored_event *event,
-                        struct ss_bytes *out)
+                        bool raw, struct ss_bytes *out)
 {
     ss__json_long(out, "{\"ordinal\":", event->ordinal);
     size_t before = out->len;
@@ -130,7 +131,7 @@ static void write_event(const struct ss_shard *shard, const struct ss_stored_eve
     }
     ss__bytes_text(out, ",\"event\":");
     ss__json_string(out, event->name);
-    write_payload(shard, event, out);
+    write_payload(shard, event, raw, out);
     ss__bytes_byte(out, '}');
 }
 
@@ -146,7 +147,7 @@ static int write_page(struct reading *reading)
     ss__bytes_text(&out, ",\"events\":[");
     for (size_t i = 0; i < page->count && out.err == 0; i++) {
         ss__bytes_text(&out, i == 0 ? "\n" : ",\n");
-        write_event(reading->shard, &page->events[i], &out);
+        write_event(reading->shard, &page->events[i], reading->request->raw, &out);
     }
     ss__bytes_text(&out, page->more ? "],\"more\":true}" : "],\"more\":false}");
     int err = out.err;

@@ -245,8 +245,11 @@ static int check_place(const struct ss_channel *channel, const struct ss_import 
     const struct ss_state *state = channel->state;
     if (import->first > state->ordinal + 1) {
         return ss__fail(failure, SS_E_INVAL, "ordinal %llu leaves a gap: the next of the session "
-                        "is %llu", (unsigned long long)import->first,
-                        (unsigned long long)state->ordinal + 1);
+                        "is %llu%s", (unsigned long long)import->first,
+                        (unsigned long long)state->ordinal + 1,
+                        state->ordinal > 0 ? "" : ". A session that has lost its first events is "
+                                                  "taken along by a backup or by resharding, not "
+                                                  "by an import");
     }
     if (import->first <= state->ordinal &&
         import->first < ss__store_row(state->stored)->first_retained) {

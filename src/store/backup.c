@@ -183,6 +183,10 @@ int ss__backup_finish(struct ss_backup *backup, struct ss_failure *failure)
     if (fsync(backup->dir_fd) != 0) {
         return fail_path(failure, backup->path, "made durable");
     }
+    err = backup->copier.step == NULL ? 0 : backup->copier.step(0, backup->copier.ctx);
+    if (err != 0) {
+        return err;
+    }
     SS_KILL_POINT(BACKUP_COMPLETE);
     if (rename(backup->partial, backup->path) != 0) {
         return fail_path(failure, backup->path, "made durable");

@@ -44,7 +44,8 @@ uint64_t ss__backup_bytes(const struct ss_cut *cut);
 int ss__backup_shard(struct ss_backup *backup, uint32_t shard, const struct ss_cut *cut,
                      struct ss_failure *failure);
 
-/* Makes it complete: after 0 it is there, durable, under its name. */
+/* Makes it complete: after 0 it is there, durable, under its name. The step of the copier is asked
+ * once more before it gets that. */
 int ss__backup_finish(struct ss_backup *backup, struct ss_failure *failure);
 
 /* Removes what was written unless it was finished, and frees. */

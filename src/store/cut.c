@@ -86,7 +86,6 @@ static void end_read(struct ss_cut *cut)
 
 static void free_cut(struct ss_cut *cut)
 {
-    end_read(cut);
     for (size_t i = 0; i < cut->files_count; i++) {
         if (cut->files[i].fd >= 0) {
             (void)close(cut->files[i].fd);    /* only read */
@@ -94,6 +93,18 @@ static void free_cut(struct ss_cut *cut)
     }
     free(cut->head);
     free(cut);
+}
+
+void ss__cut_hold(struct ss_cut *cut)
+{
+    atomic_fetch_add(&cut->holders, 1);
+}
+
+void ss__cut_put(struct ss_cut *cut)
+{
+    if (atomic_fetch_sub(&cut->holders, 1) == 1) {
+        free_cut(cut);
+    }
 }
 
 int ss__store_cut(struct ss_store *store, struct ss_cut **ret_cut)
@@ -112,9 +123,11 @@ int ss__store_cut(struct ss_store *store, struct ss_cut **ret_cut)
     }
     cut->env = &store->env;
     cut->txn = txn;
+    atomic_store(&cut->holders, 1);
     err = take_data(store, cut);
     err = err != 0 ? err : take_log(store, cut);
     if (err != 0) {
+        end_read(cut);
         free_cut(cut);
         return err;
     }
@@ -139,8 +152,9 @@ static void let_go(struct ss_store *store)
 void ss__store_uncut(struct ss_store *store)
 {
     SS_REQUIRE(store->cut != NULL);
+    atomic_store(&store->cut->stop, true);
     let_go(store);
-    free_cut(store->cut);
+    ss__cut_put(store->cut);
     store->cut = NULL;
 }
 

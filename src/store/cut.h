@@ -11,7 +11,7 @@
  * of its options, the log by that and its window, before the map has to grow, and before publishes
  * are refused for want of room. Then the transaction and the log files are let go of at once,
  * whatever the copier is doing: what it reads from then on may be torn, so it asks again when it is
- * done. The descriptors stay open until ss__store_uncut. */
+ * done. The descriptors stay open as long as somebody holds the cut. */
 #ifndef SS_STORE_CUT_H
 #define SS_STORE_CUT_H
 
@@ -36,6 +36,7 @@ struct ss_cut {
     uint64_t grown_from;        /* used bytes of the data file when it was made */
     uint64_t log_from;          /* bytes of the log when it was made */
     atomic_bool stop;           /* the store has let go of it */
+    atomic_uint holders;        /* the store, and who copies */
     size_t files_count;         /* the first one is the data file */
     struct ss_cut_file files[];
 };
@@ -44,8 +45,14 @@ struct ss_cut {
  * not. Errors: SS_E_STOREIO, SS_E_NOMEM. */
 int ss__store_cut(struct ss_store *store, struct ss_cut **ret_cut);
 
-/* Ends and frees the cut of the store: nobody reads it any more. Owner thread. */
+/* Ends the cut of the store, and frees it unless somebody else holds it: what that one reads does
+ * not count any more. Owner thread. */
 void ss__store_uncut(struct ss_store *store);
+
+/* Holds the cut of a store, also beyond the end of that: it can be read, if not used. Whoever has
+ * it already; any thread puts it back. */
+void ss__cut_hold(struct ss_cut *cut);
+void ss__cut_put(struct ss_cut *cut);
 
 /* Whether the copy must be given up, and does not count: see above. Any thread. */
 bool ss__cut_stopped(const struct ss_cut *cut);

@@ -295,11 +295,6 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
 
 /* ---- settling ---- */
 
-static bool was_left(const struct ss_flush_item *item)
-{
-    return item->damaged != NULL && strcmp(item->damaged, SS_DAMAGED_CATALOG) == 0;
-}
-
 static void set_aside(struct ss_store *store, const struct ss_flush_item *item)
 {
     struct ss_store_session *session = item->session;
@@ -309,9 +304,9 @@ static void set_aside(struct ss_store *store, const struct ss_flush_item *item)
     }
     if (!session->now.row.quarantined) {
         char id[SS_SESSION_ID_BYTES_MAX + 3];
-        const char *text = was_left(item)
-                               ? "a page of the catalog is damaged, a new session is set aside"
-                               : "a stored event is damaged, its session is set aside";
+        const char *text = !item->left  ? "a stored event is damaged, its session is set aside"
+                           : item->born ? "a page is damaged, a new session is set aside"
+                                        : "a page is damaged, a session is set aside";
         session->now.row.quarantined = true;
         ss__log(SS_LOG_ERROR, text, "shard=%u place=%s number=%llu session=%s",
                 store->options.shard_index, item->damaged, (unsigned long long)number,
@@ -365,8 +360,10 @@ static void bury(struct ss_store *store, struct ss_store_session *session)
 /* Nothing of it has been moved, and its log files stay. */
 static void leave_in_log(struct ss_store *store, struct ss_store_session *session)
 {
-    store->born_aside_count += !session->born_aside;
-    session->born_aside = true;
+    if (session->born != 0) {
+        store->born_aside_count += !session->born_aside;
+        session->born_aside = true;
+    }
     ss__session_judge_tail(store, session);
 }
 
@@ -441,7 +438,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
         if (item->damaged != NULL) {
             set_aside(store, item);
         }
-        if (err == 0 && was_left(item)) {
+        if (err == 0 && item->left) {
             leave_in_log(store, item->session);
         } else if (err == 0) {
             settle_item(store, item);

@@ -11,9 +11,6 @@
 #include "store/command_flush.h"
 #include "store/store_state.h"
 
-/* Where a new session cannot be entered: nothing of it is moved. */
-#define SS_DAMAGED_CATALOG "catalog"
-
 /* What is moved of one session. */
 struct ss_flush_item {
     struct ss_flush_item *next;
@@ -39,8 +36,9 @@ struct ss_flush_item {
     uint32_t flushed;                    /* of the tail */
     uint32_t flushed_bytes;
     uint32_t segments;
-    const char *damaged;                 /* "log", "segment" or "catalog": damaged there */
+    const char *damaged;                 /* "log", "segment" or a database: damaged there */
     uint64_t damaged_number;             /* place in the tail, first ordinal of the segment, sid */
+    bool left;                           /* by damage: nothing of it was moved */
 };
 
 /* Error records that go along. */
@@ -66,6 +64,8 @@ struct ss_flush {
     uint64_t oldest_serial;              /* of the files of the log */
     unsigned trash_removed;
     bool trash_left;
+    bool end_judged;                     /* the end of the entities: new sessions go there */
+    int end_err;
     struct ss_cuts cuts;                 /* those of the items; leftovers to be taken out */
     uint32_t leftovers_done;
     uint64_t retention_bytes;            /* removed */

@@ -88,6 +88,24 @@ static int remove_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
     return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
+/* All entities that are about to be removed, and the end of the tree, where those of new sessions
+ * are written: once in a flush. Those of other sessions have been read before. */
+static int guard_checkpoint(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item,
+                            uint32_t index)
+{
+    uint8_t prefix[SS_ENTITY_PREFIX_BYTES];
+    ss__entity_prefix(prefix, item->values.row.sid, item->checkpoints[index].row.projection);
+    struct ss_str from = ss_str_of(prefix, sizeof prefix);
+    if ((item->anew & (1u << index)) != 0) {
+        return ss__guard_walk(flush->env, txn, SS_DB_ENTITY, from, from.len, UINT64_MAX);
+    }
+    if (item->born && !flush->end_judged) {
+        flush->end_judged = true;
+        flush->end_err = ss__guard_key(flush->env, txn, SS_DB_ENTITY, from);
+    }
+    return item->born ? flush->end_err : 0;
+}
+
 static int put_checkpoint(const struct ss_env *env, MDB_txn *txn, uint64_t sid, bool anew,
                           const struct ss_timeline_checkpoint *checkpoint)
 {
@@ -165,16 +183,48 @@ static int remove_session(const struct ss_env *env, MDB_txn *txn, const struct s
     return err != 0 ? err : ss__trash_put(env, txn, sid, item->deleted_at >> 32);
 }
 
+/* The others are not held up. It waits in the log, where a start finds it. */
+static int leave(struct ss_flush_item *item, const char *place)
+{
+    item->damaged = place;
+    item->damaged_number = item->values.row.sid;
+    item->left = true;
+    item->cut = 0;
+    return 0;
+}
+
+/* Before anything of the item is written. Entities or pasts that should go and cannot would be
+ * shown by a page that is sound again; a past that cannot be kept is only made again. */
+static int guard_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
+{
+    uint64_t sid = item->values.row.sid;
+    int err = 0;
+    for (uint32_t i = 0; i < item->checkpoints_count && err == 0; i++) {
+        err = guard_checkpoint(flush, txn, item, i);
+    }
+    if (err != 0) {
+        return err == SS_E_CORRUPT ? leave(item, "entity") : err;
+    }
+    err = item->anew != 0 || item->past != NULL ? ss__past_guard(flush->env, txn, sid) : 0;
+    if (err == SS_E_CORRUPT) {
+        item->past = NULL;
+        return item->anew != 0 ? leave(item, "checkpoint") : 0;
+    }
+    return err;
+}
+
 static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
 {
     if (item->dead) {
         return remove_session(flush->env, txn, item);
     }
-    int err = item->born ? put_catalog(flush->env, txn, item) : 0;
+    int err = guard_item(flush, txn, item);
+    if (err != 0 || item->left) {
+        return err;
+    }
+    err = item->born ? put_catalog(flush->env, txn, item) : 0;
     if (err == SS_E_CORRUPT) {
-        item->damaged = SS_DAMAGED_CATALOG;    /* the others are not held up */
-        item->damaged_number = item->values.row.sid;
-        return 0;
+        return leave(item, "catalog");
     }
     err = err != 0 ? err : ss__cut_item(flush, txn, item);
     uint64_t base = item->values.row.first_retained - 1;

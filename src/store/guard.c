@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fault.h"
 #include "core/log.h"
 #include "store/bytes_order.h"
 #include "store/page.h"
@@ -32,19 +33,33 @@ struct guard {
     struct level levels[SS_PAGE_DEPTH_MAX];
 };
 
-static int report(const struct guard *guard, uint64_t page, const char *reason)
+static void log_page(const struct guard *guard, const char *text, uint64_t page,
+                     const char *reason)
 {
     static atomic_uint lines;
     const char *dir = "";
     char quoted[SS_FAILURE_TEXT_BYTES + 2];
     if (atomic_fetch_add(&lines, 1) < LINES_MAX) {
         (void)mdb_env_get_path(guard->env->env, &dir);    /* leaves it */
-        ss__log(SS_LOG_ERROR, "the structure of a store is damaged: what lies there is not read; "
-                "run `ssctl store check`", "file=\"%s/data.mdb\" page=%" PRIu64 " database=%s "
-                "reason=%s", dir, page, guard->database,
+        ss__log(SS_LOG_ERROR, text, "file=\"%s/data.mdb\" page=%" PRIu64 " database=%s reason=%s",
+                dir, page, guard->database,
                 ss__log_quote(quoted, sizeof quoted, ss_str(reason)));
     }
+}
+
+static int report(const struct guard *guard, uint64_t page, const char *reason)
+{
+    log_page(guard, "the structure of a store is damaged: what lies there is not read; run "
+             "`ssctl store check`", page, reason);
     return SS_E_CORRUPT;
+}
+
+/* What is there may be sound. */
+static int report_disk(const struct guard *guard, uint64_t page, int code)
+{
+    log_page(guard, "a page of a store cannot be read: the disk gives an error; look at it",
+             page, strerror(code));
+    return SS_E_STOREIO;
 }
 
 /* From the beginning of a page. */
@@ -52,14 +67,15 @@ static int read_bytes(const struct guard *guard, uint64_t number, size_t len, ui
 {
     size_t done = 0;
     while (done < len) {
-        ssize_t got = pread(guard->fd, out + done, len - done,
-                            (off_t)(number * guard->rules.page_bytes + done));
-        if (got < 0 && errno == EINTR) {
+        off_t at = (off_t)(number * guard->rules.page_bytes + done);
+        int code = SS_FAULT("guard.read");    /* an errno */
+        ssize_t got = code != 0 ? -1 : pread(guard->fd, out + done, len - done, at);
+        code = code != 0 ? code : errno;
+        if (got < 0 && code == EINTR) {
             continue;
         }
         if (got < 0) {
-            (void)report(guard, number, strerror(errno));
-            return SS_E_STOREIO;    /* of the disk; what is there may be sound */
+            return report_disk(guard, number, code);
         }
         if (got == 0) {
             return report(guard, number, "the file ends before it");

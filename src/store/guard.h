@@ -6,8 +6,9 @@
  * neighbours when it is not there, are read with pread and judged by themselves and by their place
  * (page.h); a key that is said to be missing is then missing.
  *
- * It costs a system call and about a microsecond for each page. Flushes are guarded only by the
- * reads that came before them, but for new entries of the catalog. Inside a write transaction the
+ * It costs a system call and about a microsecond for each page. A flush asks for new entries of
+ * the catalog, once for the place of entities of new sessions, for what it removes or copies, and
+ * for pasts; for the rest the reads that came before have asked. Inside a write transaction the
  * guard sees what was committed before. */
 #ifndef SS_STORE_GUARD_H
 #define SS_STORE_GUARD_H
@@ -17,7 +18,8 @@
 #include "store/env.h"
 
 /* For a look at one key in @db as @txn, which only reads, sees it. Errors: SS_E_CORRUPT (a page is
- * damaged: logged, at most 100 of them), SS_E_STOREIO, SS_E_NOMEM. Blocks: on the disk. */
+ * damaged), SS_E_STOREIO (the disk gives an error for it), SS_E_NOMEM. The first two are logged, at
+ * most 100 of them. Blocks: on the disk. */
 int ss__guard_key(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str key);
 
 /* For a walk from @from, or from the key before it, through those that begin with its first

@@ -96,8 +96,10 @@ static int read_row(struct ss_history *history, MDB_txn *txn, struct ss_row_valu
     ss__put_be64(key_bytes, history->sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value;
-    int err = ss__err_from_lmdb(
-        mdb_get(txn, history->store->env.dbi[SS_DB_SESSION], &key, &value));
+    const struct ss_env *env = &history->store->env;
+    int err = ss__guard_key(env, txn, SS_DB_SESSION, ss__str_of_val(key));
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(mdb_get(txn, env->dbi[SS_DB_SESSION], &key, &value));
     if (err == SS_E_NOTFOUND && history->born) {
         *ret_row = (struct ss_row_value){ .first_retained = 1 };
         return 0;
@@ -180,10 +182,7 @@ static int show_past(struct ss_history *history, MDB_txn *txn, uint64_t after,
     const struct ss_env *env = &history->store->env;
     uint64_t at = history->query.base_max;
     uint64_t found = 0;
-    uint8_t sid[8];
-    ss__put_be64(sid, history->sid);
-    int err = ss__guard_walk(env, txn, SS_DB_CHECKPOINT, ss_str_of(sid, sizeof sid), sizeof sid,
-                             UINT64_MAX);
+    int err = ss__past_guard(env, txn, history->sid);
     if (err != 0) {
         return err;
     }
@@ -455,8 +454,9 @@ struct ss_past *ss__past_new(const struct ss_history *history)
 
 struct ss_past *ss__past_new_base(const struct ss_history *history)
 {
+    int few = SS_FAULT("store.base.bytes");
     return ss__past_begin(history->session, history->sid, history->query.at, history->query.code,
-                          history->remade, SS_BASE_BYTES_MAX);
+                          history->remade, few != 0 ? (size_t)few : SS_BASE_BYTES_MAX);
 }
 
 uint64_t ss__history_first(const struct ss_history *history)

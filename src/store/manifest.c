@@ -240,13 +240,16 @@ static bool has_all_shards(const struct ss_manifest *manifest)
     return found == manifest->shards;
 }
 
+/* In the order in which they are written, so that none is there twice. */
 static int take_files(struct reader *reader, struct ss_manifest *manifest)
 {
+    char before[SS_MANIFEST_PATH_BYTES] = "";
     while (take_word(reader, "file ")) {
         struct ss_manifest_file file = { .used = 0 };
-        if (!take_file(reader, manifest->shards, &file)) {
+        if (!take_file(reader, manifest->shards, &file) || strcmp(before, file.path) >= 0) {
             return SS_E_CORRUPT;
         }
+        memcpy(before, file.path, sizeof before);
         int err = ss__manifest_add(manifest, &file);
         if (err != 0) {
             return err;

@@ -55,7 +55,8 @@ int ss__manifest_add(struct ss_manifest *manifest, const struct ss_manifest_file
 void ss__manifest_encode(struct ss_bytes *out, const struct ss_manifest *manifest);
 
 /* Errors: SS_E_CORRUPT, SS_E_VERSION (of a newer program, or a store of another format),
- * SS_E_NOMEM. What it says is consistent: each shard has a data file, no path leads elsewhere. */
+ * SS_E_NOMEM. What it says is consistent: each shard has a data file, no file
+ * is there twice, no path leads elsewhere. */
 int ss__manifest_decode(struct ss_str text, struct ss_manifest *ret_manifest,
                         struct ss_failure *failure);
 

@@ -24,6 +24,9 @@ void ss__pages_found(struct ss_pages_tree *tree, uint64_t page, const struct ss_
     const struct ss_pages_options *options = tree->pages->options;
     char text[SS_FAILURE_TEXT_BYTES];
     va_list args;
+    if (tree->outline) {
+        return;
+    }
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);    /* cutting it is fine */
     va_end(args);
@@ -46,7 +49,6 @@ static ssize_t read_at(struct ss_pages *pages, uint8_t *out, size_t len, uint64_
             continue;
         }
         if (got < 0) {
-            pages->summary->unreadable++;
             errno = code;
             return -1;
         }
@@ -70,6 +72,7 @@ bool ss__pages_read(struct ss_pages_tree *tree, uint64_t number, size_t len, uin
     }
     ssize_t got = read_at(pages, out, len, at);
     if (got < 0 || (size_t)got != len) {
+        pages->summary->unreadable += got < 0 && !tree->outline;
         ss__pages_found(tree, number, keys, "cannot be read: %s",
                         got < 0 ? strerror(errno) : "the file ends before");
         return false;
@@ -146,17 +149,39 @@ static bool is_read_at_start(const char *name)
     return false;
 }
 
+static bool is_outlined(const struct ss_pages *pages, size_t index)
+{
+    return pages->options->start && !is_read_at_start(pages->databases[index].name);
+}
+
+/* Marks the pages of a database that is not looked at as a whole, if that costs little. */
+static int walk_outline(struct ss_pages *pages, const struct ss_pages_database *database,
+                        uint64_t *left)
+{
+    const struct ss_page_tree *told = &database->tree;
+    bool leaves = told->overflow_pages > 0;
+    uint64_t cost = leaves && told->leaf_pages > 0 ? told->leaf_pages : 0;
+    if (told->branch_pages > *left || cost > *left - told->branch_pages) {
+        return 0;
+    }
+    *left -= told->branch_pages + cost;
+    struct ss_pages_tree tree = { .pages = pages, .database = database, .rules = pages->rules,
+                                  .outline = true, .leaves = leaves };
+    return ss__pages_tree(&tree);
+}
+
 /* The free list last: what it has in common with the rest is then said to be its fault. */
 static int walk_all(struct ss_pages *pages, const struct ss_page_meta *meta, uint64_t meta_page)
 {
     struct ss_pages_database main_tree = { "databases", meta->main, meta_page };
     struct ss_pages_database free_tree = { "free pages", meta->free, meta_page };
+    uint64_t left = SS_PAGES_OUTLINE_MAX;
     int err = walk_one(pages, &main_tree, false, true, 0);
     for (size_t i = 0; i < pages->databases_count && err == 0; i++) {
-        if (pages->options->start && !is_read_at_start(pages->databases[i].name)) {
-            continue;
-        }
-        err = walk_one(pages, &pages->databases[i], false, false, 0);
+        err = is_outlined(pages, i) ? 0 : walk_one(pages, &pages->databases[i], false, false, 0);
+    }
+    for (size_t i = 0; i < pages->databases_count && err == 0; i++) {
+        err = is_outlined(pages, i) ? walk_outline(pages, &pages->databases[i], &left) : 0;
     }
     return err != 0 ? err : walk_one(pages, &free_tree, true, false, meta->transaction);
 }
@@ -175,6 +200,7 @@ static bool read_meta(struct ss_pages *pages, uint64_t number, uint32_t page_byt
     struct ss_failure failure = { 0 };
     ssize_t got = read_at(pages, bytes, sizeof bytes, number * page_bytes);
     if (got < 0) {
+        pages->summary->unreadable++;
         (void)ss__fail(&failure, SS_E_IO, "cannot be read: %s", strerror(errno));
     } else {
         (void)ss__page_meta(bytes, (size_t)got, number, ret_meta, &failure);

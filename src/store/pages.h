@@ -40,8 +40,17 @@ struct ss_pages_options {
     ss_pages_row_fn *row;
     ss_pages_progress_fn *progress;
     void *ctx;
-    bool start;    /* only what a start reads whole: of the databases those that stay small */
+    /* Only what a start reads whole: of the databases those that stay small, and of the others as
+     * much as it takes to know which pages are theirs (see SS_PAGES_OUTLINE_MAX). */
+    bool start;
 };
+
+/* A list of free pages that names one in use has it overwritten. Which pages are in use a start
+ * learns from branches, and from leaves where values have pages of their own; it reads at most so
+ * many of them, and passes over databases that would take more. Damage met there is left to whoever
+ * reads it. */
+#define SS_PAGES_OUTLINE_MAX 16384u
+
 
 struct ss_pages_summary {
     uint64_t findings;

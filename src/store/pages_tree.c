@@ -19,19 +19,35 @@ static struct ss_page_bounds one_key(struct ss_str key)
     return (struct ss_page_bounds){ key, key };
 }
 
-static void check_overflow(struct ss_pages_tree *tree, uint64_t page,
-                           const struct ss_page_node *node)
+/* How many pages the value has: as its head says, if that may be. */
+static bool read_overflow(struct ss_pages_tree *tree, uint64_t page,
+                          const struct ss_page_node *node, uint64_t *ret_pages)
 {
     uint8_t head[SS_PAGE_HEAD_BYTES];
     struct ss_failure failure = { 0 };
     struct ss_page_bounds key = one_key(node->key);
-    uint64_t pages = 0;
-    if (!ss__pages_read(tree, node->child, sizeof head, page, &key, head)) {
-        return;
+    if (tree->outline) {
+        *ret_pages = (node->data_bytes + sizeof head + tree->rules.page_bytes - 1) /
+                     tree->rules.page_bytes;
+        return true;
     }
-    if (ss__page_overflow(&tree->rules, head, node->child, node->data_bytes, &pages, &failure) !=
-        0) {
+    if (!ss__pages_read(tree, node->child, sizeof head, page, &key, head)) {
+        return false;
+    }
+    if (ss__page_overflow(&tree->rules, head, node->child, node->data_bytes, ret_pages,
+                          &failure) != 0) {
         ss__pages_found(tree, node->child, &key, "%s", failure.text);
+        return false;
+    }
+    return true;
+}
+
+static void check_overflow(struct ss_pages_tree *tree, uint64_t page,
+                           const struct ss_page_node *node)
+{
+    struct ss_page_bounds key = one_key(node->key);
+    uint64_t pages = 0;
+    if (!read_overflow(tree, page, node, &pages)) {
         return;
     }
     uint64_t end = (node->child + pages) * tree->rules.page_bytes;
@@ -80,7 +96,7 @@ static int visit_leaf(struct ss_pages_tree *tree, const struct level *level)
             err = add_database(tree, level->number, &node);
         } else if (tree->rules.transactions) {
             err = ss__pages_free_row(tree, level->number, &node);
-        } else if (tree->pages->options->row != NULL) {
+        } else if (tree->pages->options->row != NULL && !tree->outline) {
             tree->pages->options->row(tree->database->name, &node, tree->pages->options->ctx);
         }
     }
@@ -92,6 +108,7 @@ static bool enter(struct ss_pages_tree *tree, struct level *level, bool leaf, ui
 {
     struct ss_failure failure = { 0 };
     if (!ss__pages_meet(tree, level->number, asked_by, &level->bounds) ||
+        (leaf && tree->outline && !tree->leaves) ||
         !ss__pages_read(tree, level->number, tree->rules.page_bytes, asked_by, &level->bounds,
                         level->bytes)) {
         return false;
@@ -226,7 +243,7 @@ int ss__pages_tree(struct ss_pages_tree *tree)
         err = walk(tree, levels);
         free(bytes);
     }
-    if (err == 0 && tree->pages->summary->findings == tree->findings_before) {
+    if (err == 0 && !tree->outline && tree->pages->summary->findings == tree->findings_before) {
         compare_counts(tree);
     }
     return err;

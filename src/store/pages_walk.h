@@ -35,6 +35,8 @@ struct ss_pages_tree {
     uint64_t overflow_pages;
     uint64_t findings_before;
     uint64_t newest;                  /* transaction of the file, for the free list */
+    bool outline;                     /* only which pages it has; nothing is reported */
+    bool leaves;                      /* of an outline: they have to be read */
 };
 
 void ss__pages_found(struct ss_pages_tree *tree, uint64_t page, const struct ss_page_bounds *keys,

@@ -5,6 +5,7 @@
 
 #include "core/kill_point.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 
 #define HEAD_BYTES (17u + SS_CHECKSUM_BYTES)
 #define ENTRY_HEAD_BYTES 40u
@@ -110,6 +111,14 @@ bool ss__past_is_of_now(const struct ss_past *past)
 }
 
 /* ---- reading ---- */
+
+int ss__past_guard(const struct ss_env *env, MDB_txn *txn, uint64_t sid)
+{
+    uint8_t prefix[8];
+    ss__put_be64(prefix, sid);
+    return ss__guard_walk(env, txn, SS_DB_CHECKPOINT, ss_str_of(prefix, sizeof prefix),
+                          sizeof prefix, UINT64_MAX);
+}
 
 int ss__past_head_decode(struct ss_str key, struct ss_str value, struct ss_past_head *ret_head)
 {

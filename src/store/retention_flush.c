@@ -254,15 +254,6 @@ static int copy_entity(struct ss_str key, struct ss_str value, void *past)
     return err == SS_E_CORRUPT ? 0 : err != 0 ? err : ss__past_add(past, &row);
 }
 
-/* The pasts of a session, before they are read or written. */
-static int guard_pasts(const struct ss_flush *flush, MDB_txn *txn, uint64_t sid)
-{
-    uint8_t prefix[8];
-    ss__put_be64(prefix, sid);
-    return ss__guard_walk(flush->env, txn, SS_DB_CHECKPOINT, ss_str_of(prefix, sizeof prefix),
-                          sizeof prefix, UINT64_MAX);
-}
-
 /* Whether the entities on disk are those of the last event that is removed now or was before. */
 static int entities_are_base(const struct ss_flush *flush, MDB_txn *txn,
                              const struct ss_flush_item *item, bool *ret_are)
@@ -272,7 +263,10 @@ static int entities_are_base(const struct ss_flush *flush, MDB_txn *txn,
     ss__put_be64(key_bytes, item->values.row.sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     MDB_val value;
-    int err = ss__err_from_lmdb(mdb_get(txn, flush->env->dbi[SS_DB_SESSION], &key, &value));
+    int err = ss__guard_key(flush->env, txn, SS_DB_SESSION, ss__str_of_val(key));
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(
+                         mdb_get(txn, flush->env->dbi[SS_DB_SESSION], &key, &value));
     err = err != 0 ? err : ss__row_decode(item->values.row.sid, ss__str_of_val(value), &row);
     if (err == 0) {
         row.first_retained = item->values.row.first_retained;
@@ -285,14 +279,19 @@ static int copy_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
 {
     uint64_t sid = item->values.row.sid;
     uint64_t base = item->values.row.first_retained - 1;
-    struct ss_past *past = ss__past_begin(item->session, sid, base, 0, 0, COPY_BYTES_MAX);
+    int few = SS_FAULT("store.base.bytes");
+    struct ss_past *past = ss__past_begin(item->session, sid, base, 0, 0,
+                                          few != 0 ? (size_t)few : COPY_BYTES_MAX);
     if (past == NULL) {
         return SS_E_NOMEM;
     }
     uint8_t prefix[8];
     ss__put_be64(prefix, sid);
-    int err = ss__env_each(flush->env, txn, SS_DB_ENTITY, ss_str_of(prefix, sizeof prefix),
-                           sizeof prefix, copy_entity, past);
+    struct ss_str from = ss_str_of(prefix, sizeof prefix);
+    int err = ss__guard_walk(flush->env, txn, SS_DB_ENTITY, from, sizeof prefix, UINT64_MAX);
+    err = err != 0 ? err
+                   : ss__env_each(flush->env, txn, SS_DB_ENTITY, from, sizeof prefix, copy_entity,
+                                  past);
     err = err != 0 ? err : ss__past_end(past);
     err = err != 0 ? err : ss__past_put(flush->env, txn, past, base);
     ss__past_free(past);
@@ -310,7 +309,7 @@ static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
     if (err != 0 || !are_base) {
         return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;
     }
-    err = guard_pasts(flush, txn, sid);
+    err = ss__past_guard(flush->env, txn, sid);
     if (err == 0) {
         err = ss__past_sound(flush->env, txn, sid, base);
         bool missing = err == SS_E_NOTFOUND || err == SS_E_CORRUPT;
@@ -362,7 +361,7 @@ static int guard_cut(const struct ss_flush *flush, MDB_txn *txn, const struct ss
 {
     uint64_t sid = item->values.row.sid;
     int err = ss__segment_guard(flush->env, txn, sid, item->cut, 1);
-    return err != 0 ? err : guard_pasts(flush, txn, sid);
+    return err != 0 ? err : ss__past_guard(flush->env, txn, sid);
 }
 
 static int cut(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)

@@ -6,6 +6,7 @@
 #include "core/fault.h"
 #include "core/kill_point.h"
 #include "store/bytes_order.h"
+#include "store/guard.h"
 #include "store/layout.h"
 
 #define LEFT 0u
@@ -140,11 +141,15 @@ int ss__trash_put(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t
     return put_whole(env, txn, ss__val_of(key_bytes, sizeof key_bytes), value_bytes, SERIAL_BYTES);
 }
 
-/* Removes keys of @db that begin with the session's number. */
+/* Removes keys of @db that begin with the session's number. What is damaged stays for the check. */
 static int remove_keys(const struct ss_env *env, MDB_txn *txn, enum ss_db db,
                        const uint8_t prefix[8], unsigned *removed)
 {
     MDB_cursor *cursor;
+    int err = ss__guard_walk(env, txn, db, ss_str_of(prefix, 8), 8, SS_TRASH_KEYS_MAX);
+    if (err != 0) {
+        return err == SS_E_CORRUPT ? 0 : err;
+    }
     int code = mdb_cursor_open(txn, env->dbi[db], &cursor);
     if (code != 0) {
         return ss__err_from_lmdb(code);

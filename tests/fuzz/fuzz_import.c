@@ -14,7 +14,9 @@
 #include "gateway/import_read.h"
 #include "kinds.descriptor.h"
 #include "schema/json.h"
+#include "schema/json_text.h"
 #include "schema/json_time.h"
+#include "schema/type.h"
 #include "schema/validate.h"
 
 static struct ss_registry *registry;
@@ -59,8 +61,15 @@ static void write_event(const struct ss_import *import, uint32_t i, struct ss_by
     ss__bytes_text(out, i == 0 ? "[" : ",");
     ss__bytes_text(out, head);
     ss__json_string(out, name->name);
+    size_t before = out->len;
     ss__bytes_text(out, ",\"payload\":");
-    ss_check(ss__json_encode(schema, name->type, ss__import_payload(import, i), out, NULL) == 0);
+    if (ss__json_encode(schema, name->type, ss__import_payload(import, i), out, NULL) != 0) {
+        out->len = before;    /* it came as bytes and has no JSON */
+        ss__bytes_text(out, ",\"type\":");
+        ss__json_string(out, ss__type_name(name->type));
+        ss__bytes_text(out, ",\"raw\":");
+        ss__json_base64(out, ss__import_payload(import, i));
+    }
     ss__bytes_text(out, "}");
 }
 

@@ -118,6 +118,14 @@ async function newest() {
           JSON.stringify(printed));
     const rest = ssctl(daemon, 'events', 's', '--after', String(first - 1));
     checkSame('and prints the rest', rest.output.trimEnd().split('\n').length, 800 - first + 1);
+    const whole = ssctl(daemon, 'export', 's');
+    check('an export says what takes the session along', whole.status === 1 &&
+          `${whole.output}${whole.error}`.includes('ssctl backup and restore'),
+          JSON.stringify(whole));
+    const lines = rest.output.trimEnd().split('\n').slice(0, 10);
+    const moved = await request(port, 'POST', '/v1/sessions/moved/import', `[${lines}]`);
+    check('and the rest alone is not imported', moved.status === 400 &&
+          moved.body.includes('lost its first events'), moved.body);
     const metrics = (await request(port, 'GET', '/metrics')).body;
     check('counted', metrics.includes(
         `sessionstream_retention_events_total{shard="0"} ${first - 1}\n`),

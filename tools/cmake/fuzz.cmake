@@ -53,6 +53,7 @@ ss_add_fuzz(chunked http)
 ss_add_fuzz(ws_client wire)
 ss_add_fuzz(client_frame wire)
 ss_add_fuzz(row store)
+ss_add_fuzz(manifest store)
 ss_add_fuzz(log_walk store)
 ss_add_fuzz(option_file core LIBS deps::yaml
   SOURCES engine/options.c server/file_bytes.c server/nearest.c server/option_file.c

@@ -1,10 +1,14 @@
 /* Backups of a running engine; what they hold is tested in tests/unit/store. */
 #include "engine_fixture.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 #include <sessionstream/backup.h>
 
+#include "engine/engine_state.h"
 #include "store/restore.h"
 
 struct backup_fixture {
@@ -26,6 +30,17 @@ static void end(struct backup_fixture *b)
 {
     fixture_end(&b->f);
     ss_check(nftw(b->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
+}
+
+/* Another engine on the same directory. */
+static void remake(struct backup_fixture *b)
+{
+    ss_engine_stop(b->f.engine);
+    ss_engine_free(b->f.engine);
+    ss_registry_free(b->f.registry);
+    b->f.registry = new_registry();
+    make(&b->f);
+    start(&b->f);
 }
 
 static struct ss_backup_status await_end(struct backup_fixture *b)
@@ -51,6 +66,14 @@ static void no_finding(uint32_t shard, const char *place, const char *text, void
     ss_check_msg(false, "%u %s %s", shard, place, text);
 }
 
+static void check_stats(const struct backup_fixture *b, uint64_t done, uint64_t failed)
+{
+    const struct ss_backup_stats *stats = b->f.engine->stats_table.backups;
+    ss_check(atomic_load(&stats->done) == done && atomic_load(&stats->failed) == failed);
+    ss_check(atomic_load(&stats->running) == 0);
+    ss_check((atomic_load(&stats->success_s) > 1700000000) == (done > 0));
+}
+
 SS_TEST(backup, of_a_running_engine_can_be_restored)
 {
     struct backup_fixture b;
@@ -66,6 +89,8 @@ SS_TEST(backup, of_a_running_engine_can_be_restored)
     status = await_end(&b);
     ss_check_msg(status.state == SS_BACKUP_DONE && status.err == 0, "%s", status.text);
     ss_check(strcmp(status.name, "first") == 0 && status.shards == 2 && status.copied > 0);
+    check_stats(&b, 1, 0);
+    ss_check(atomic_load(&b.f.engine->stats_table.backups->bytes) == status.copied);
     ss_check(ss_engine_backup_cancel(b.f.engine) == SS_E_NOTFOUND);
     ss_check(ss_engine_backup(b.f.engine, "first", 0) == 0);
     status = await_end(&b);
@@ -85,10 +110,12 @@ SS_TEST(backup, one_at_a_time_and_it_can_be_canceled)
     begin(&b);
     ss_check(ss_engine_backup(b.f.engine, "slow", 1000) == 0);
     ss_check(ss_engine_backup(b.f.engine, "other", 0) == SS_E_BUSY);
+    ss_check(atomic_load(&b.f.engine->stats_table.backups->running) == 1);
     ss_check(ss_engine_backup_cancel(b.f.engine) == 0);
     struct ss_backup_status status = await_end(&b);
     ss_check(status.state == SS_BACKUP_FAILED && status.err == SS_E_CANCELED);
     ss_check(!exists(&b, "slow") && !exists(&b, "slow.partial"));
+    check_stats(&b, 0, 1);
     ss_check(ss_engine_backup(b.f.engine, "slow", 0) == 0);
     status = await_end(&b);
     ss_check_msg(status.state == SS_BACKUP_DONE, "%s", status.text);
@@ -105,6 +132,96 @@ SS_TEST(backup, a_stop_ends_it)
     ss_check(!exists(&b, "slow") && !exists(&b, "slow.partial"));
     ss_check(ss_engine_backup(b.f.engine, "later", 0) == SS_E_NOTFOUND);
     ss_check(ss_engine_backup_status(b.f.engine, &status) == SS_E_NOTFOUND);
+    end(&b);
+}
+
+/* ---- a disk that hangs ---- */
+
+static atomic_bool hangs;        /* writes to a file of a backup do not come back */
+static atomic_bool hung;
+static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answers = PTHREAD_COND_INITIALIZER;
+
+static bool is_of_backup(int fd)
+{
+    char link[64];
+    char path[256];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, sizeof path - 1);
+    path[len < 0 ? 0 : len] = '\0';
+    return strstr(path, ".partial/") != NULL;
+}
+
+/* In the place of the C library's. */
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+    typedef ssize_t write_fn(int, const void *, size_t, off_t);
+    void *symbol = dlsym(RTLD_NEXT, "pwrite");
+    write_fn *real;
+    memcpy(&real, &symbol, sizeof real);
+    if (atomic_load(&hangs) && is_of_backup(fd)) {
+        pthread_mutex_lock(&disk);
+        atomic_store(&hung, true);
+        while (atomic_load(&hangs)) {
+            pthread_cond_wait(&answers, &disk);
+        }
+        pthread_mutex_unlock(&disk);
+    }
+    return real(fd, bytes, len, offset);
+}
+
+static void hang_in_a_backup(struct backup_fixture *b)
+{
+    atomic_store(&hung, false);
+    atomic_store(&hangs, true);
+    ss_check(ss_engine_backup(b->f.engine, "b", 0) == 0);
+    while (!atomic_load(&hung)) {
+        (void)sched_yield();
+    }
+}
+
+static void let_disk_answer(void)
+{
+    pthread_mutex_lock(&disk);
+    atomic_store(&hangs, false);
+    pthread_cond_broadcast(&answers);
+    pthread_mutex_unlock(&disk);
+}
+
+static void await_removal(const struct backup_fixture *b)
+{
+    while (exists(b, "b.partial")) {
+        (void)sched_yield();
+    }
+    ss_check(!exists(b, "b"));
+}
+
+SS_TEST(backup, a_stop_ends_although_the_disk_of_the_backup_hangs)
+{
+    struct backup_fixture b;
+    struct ss_check_summary summary;
+    struct ss_failure failure = { 0 };
+    char from[200];
+    char to[200];
+    begin(&b);
+    b.f.options.stop_timeout_ms = 200;
+    remake(&b);
+    hang_in_a_backup(&b);
+    ss_engine_stop(b.f.engine);
+    ss_check(!exists(&b, "b") && exists(&b, "b.partial"));
+    (void)snprintf(from, sizeof from, "%s/b.partial", b.dir);
+    (void)snprintf(to, sizeof to, "%s/restored", b.dir);
+    struct ss_restore_options options = { .backup = from, .dir = to, .report = no_finding };
+    ss_check(ss__restore(&options, &summary, &failure) != 0);
+    ss_check_msg(strstr(failure.text, "not a finished backup") != NULL, "%s", failure.text);
+
+    remake(&b);    /* the data directory is free, that name is not */
+    ss_check(ss_engine_backup(b.f.engine, "b", 0) == 0);
+    ss_check(await_end(&b).err == SS_E_BUSY);
+    let_disk_answer();
+    await_removal(&b);    /* what was left has noticed that nobody wants it */
+    ss_check(ss_engine_backup(b.f.engine, "b", 0) == 0);
+    ss_check(await_end(&b).state == SS_BACKUP_DONE);
     end(&b);
 }
 

@@ -82,6 +82,48 @@ SS_TEST(import, payload_may_say_its_type)
     fixture_close(&fixture);
 }
 
+/* As a program with another version of the type has stored them: field 99 is of nobody here. */
+SS_TEST(import, bytes_as_they_were_stored_go_before_their_json)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    open_with_event(&fixture, &client);
+    const struct ss_name *name =
+        ss__registry_find(fixture.options.registry, SS_SPACE_EVENT, ss_str("Noted"));
+    const char *type = ss__type_name(name->type).data;
+    static const char *const bad[][2] = {
+        { "Cg!4", "raw is no base64" },
+        { "CgJ4", "ordinal 1, event" },         /* a text that is cut off */
+        { "CgH/", "\"code\":\"invalid_payload\"" },
+    };
+    char body[300];
+    (void)snprintf(body, sizeof body,
+                   "{\"ordinal\":1,\"event\":\"Noted\",\"raw\":\"CgF4mAYH\",\"type\":\"%s\","
+                   "\"payload\":{\"gone\":7,\"nonce\":\"x\"}}", type);
+    post(&client, "/v1/sessions/s/import", body);
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_IMPORT, "s");
+    ss_check(ss_str_equal(ss__import_payload(request->import, 0),
+                          ss_str("\x0a\x01x\x98\x06\x07")));
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&client, 200, "\"ordinal\"");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        (void)snprintf(body, sizeof body,
+                       "{\"ordinal\":1,\"event\":\"Noted\",\"raw\":\"%s\",\"type\":\"%s\"}",
+                       bad[i][0], type);
+        post(&client, "/v1/sessions/s/import", body);
+        ws_test_expect_http(&client, 400, bad[i][1]);
+    }
+    post(&client, "/v1/sessions/s/import",
+         "{\"ordinal\":1,\"event\":\"Noted\",\"raw\":\"CgF4\",\"type\":\"some.Other\"}");
+    ws_test_expect_http(&client, 400, "raw is of type \\\"some.Other\\\", the event of this");
+    post(&client, "/v1/sessions/s/import",
+         "{\"ordinal\":1,\"event\":\"Noted\",\"raw\":\"CgF4\"}");
+    ws_test_expect_http(&client, 400, "raw is of type \\\"\\\"");
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 SS_TEST(import, what_cannot_be_right_is_refused_with_its_place)
 {
     static const char *const table[][2] = {
@@ -100,6 +142,9 @@ SS_TEST(import, what_cannot_be_right_is_refused_with_its_place)
         { "{\"ordinal\":1,\"event\":\"Noted\",\"time\":\"yesterday\"}", "time: neither" },
         { "{\"ordinal\":1,\"event\":\"Noted\",\"time\":\"1969-12-31T00:00:00Z\"}", "time: neither" },
         { "{\"ordinal\":1,\"event\":3}", "event: not the name" },
+        { "{\"ordinal\":1,\"event\":\"Noted\",\"raw\":7}", "raw: not base64" },
+        { "{\"ordinal\":1,\"event\":\"Noted\",\"type\":7}",
+          "type: not the name of a message" },
         { "{\"ordinal\":1,\"event\":\"Noted\"} x", "(line 1:" },
         { "{\"ordinal\":1,\"event\":\"Noted\"", "(line 1:" },
         { "[{\"ordinal\":1,\"event\":\"Noted\"},", "(line 1:" },

@@ -67,6 +67,25 @@ SS_TEST(stats, writes_what_was_encoded_by_encoding)
     ss__bytes_deinit(&text);
 }
 
+SS_TEST(stats, writes_backups_once_if_there_can_be_any)
+{
+    clear();
+    struct ss_backup_stats backups = { .running = 1, .success_s = 1795212000, .bytes = 77 };
+    struct ss_stats_table table = { .backups = &backups };
+    struct ss_bytes text;
+    ss__bytes_init(&text, 0);
+    ss__stats_text(&table, &text);
+    check_has(&text, "# TYPE sessionstream_backup_running gauge\nsessionstream_backup_running 1\n");
+    check_has(&text, "\nsessionstream_backup_success_timestamp_seconds 1795212000\n");
+    check_has(&text, "\nsessionstream_backup_bytes_total 77\n");
+    check_has(&text, "\nsessionstream_backups_failed_total 0\n");
+    ss__bytes_deinit(&text);
+    write_table(&text);
+    ss__bytes_byte(&text, '\0');
+    ss_check(strstr((const char *)text.data, "\nsessionstream_backup_running ") == NULL);
+    ss__bytes_deinit(&text);
+}
+
 SS_TEST(stats, writes_cumulative_histograms)
 {
     clear();

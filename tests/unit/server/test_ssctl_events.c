@@ -67,3 +67,29 @@ SS_TEST(ssctl_events, nonsense_is_said)
     ss_check(out.status == SS_CTL_USAGE && strstr(out.err, "--after") != NULL);
     ctl_run_deinit(&out);
 }
+
+SS_TEST(ssctl_events, an_export_has_the_bytes_and_explains_what_is_gone)
+{
+    struct ctl_run out;
+    struct fake_server server;
+    struct ss_url url;
+    char url_text[300];
+    run(&out, &server, "{\"events\":[{\"ordinal\":\"1\",\"raw\":\"eA==\"}],\"more\":false}",
+        CTL_ARGS("session", "export", "s"));
+    ss_check(out.status == SS_CTL_OK);
+    ss_check(strcmp(out.out, "{\"ordinal\":\"1\",\"raw\":\"eA==\"}\n") == 0);
+    ss_check(strstr(server.request, "&raw=1 ") != NULL);
+    ctl_run_deinit(&out);
+    static const char *const commands[] = { "export", "events" };
+    for (size_t i = 0; i < 2; i++) {
+        fake_server_start(&server, "HTTP/1.1 410 Gone\r\nContent-Length: 44\r\n\r\n"
+                                   "{\"code\":\"gone\",\"detail\":\"event 65 is first\"}", &url);
+        (void)snprintf(url_text, sizeof url_text, "http://%s", url.authority);
+        ctl_run(&out, CTL_ARGS("--url", url_text, "session", commands[i], "s"));
+        fake_server_stop(&server);
+        ss_check(out.status == SS_CTL_FAILED && strstr(out.err, "gone: event 65") != NULL);
+        ss_check_msg((strstr(out.err, "ssctl backup and restore") != NULL) == (i == 0), "%s",
+                     out.err);
+        ctl_run_deinit(&out);
+    }
+}

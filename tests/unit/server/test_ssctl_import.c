@@ -44,6 +44,18 @@ SS_TEST(ssctl_import, lines_become_a_list_and_the_end_is_told)
     ctl_run_deinit(&import.run);
 }
 
+SS_TEST(ssctl_import, beside_bytes_the_payload_is_not_sent)
+{
+    struct import_run import;
+    import_lines(&import, "{\"ordinal\":1,\"payload\":{\"a\":[1,{}]},\"raw\":\"eA==\"}\n"
+                          "{\"ordinal\":2,\"payload\":{\"b\":1}}", GOOD);
+    ss_check_msg(strstr(import.server.request,
+                        "\r\n\r\n[{\"ordinal\":1,\"payload\":{},\"raw\":\"eA==\"},"
+                        "{\"ordinal\":2,\"payload\":{\"b\":1}}]") != NULL, "%s",
+                 import.server.request);
+    ctl_run_deinit(&import.run);
+}
+
 SS_TEST(ssctl_import, refusal_names_code_and_lines)
 {
     struct import_run import;

@@ -226,28 +226,39 @@ SS_TEST(events, removed_ones_are_told_with_the_first_that_is_there)
     fixture_deinit(&f);
 }
 
-SS_TEST(events, gateway_gets_a_document_that_can_be_imported)
+/* @raw: with the bytes as stored. */
+static void check_document(bool raw, const char *want)
 {
     struct fixture f;
     struct page page;
     fixture_init(&f);
     f.now_ns = 5123456000;
     put(&f, "a");
-    ask(&f, "s", 0, 10, &page)->connection = (struct ss_connection_id){ 0, 1, 1 };
+    struct ss_request *asked = ask(&f, "s", 0, 10, &page);
+    asked->connection = (struct ss_connection_id){ 0, 1, 1 };
+    asked->raw = raw;
     step_jobs(&f);
     struct ss_msg *msg = next_message(&f);
     ss_check(msg != NULL && msg->kind == SS_MSG_REPLY);
     const struct ss_request *request = (struct ss_request *)(void *)msg;
-    static const char want[] =
-        "{\"sessionId\":\"s\",\"firstRetained\":\"1\",\"ordinal\":\"1\",\"events\":[\n"
-        "{\"ordinal\":\"1\",\"time\":\"2023-11-14T22:13:25.123456Z\",\"event\":\"Put\","
-        "\"payload\":{\"@type\":\"type.googleapis.com/sessionstream.test.notes.Note\","
-        "\"id\":\"x\",\"text\":\"a\"}}],\"more\":false}";
-    ss_check_msg(request->err == 0 && request->snapshot->len == sizeof want - 1 &&
-                     memcmp(request->snapshot->data, want, sizeof want - 1) == 0,
+    ss_check_msg(request->err == 0 && request->snapshot->len == strlen(want) &&
+                     memcmp(request->snapshot->data, want, strlen(want)) == 0,
                  "%.*s", (int)request->snapshot->len, (const char *)request->snapshot->data);
     ss__msg_free(msg);
     fixture_deinit(&f);
+}
+
+SS_TEST(events, gateway_gets_a_document_that_can_be_imported)
+{
+#define HEAD                                                                                 \
+    "{\"sessionId\":\"s\",\"firstRetained\":\"1\",\"ordinal\":\"1\",\"events\":[\n"            \
+    "{\"ordinal\":\"1\",\"time\":\"2023-11-14T22:13:25.123456Z\",\"event\":\"Put\","             \
+    "\"payload\":{\"@type\":\"type.googleapis.com/sessionstream.test.notes.Note\","            \
+    "\"id\":\"x\",\"text\":\"a\"}"
+    check_document(false, HEAD "}],\"more\":false}");
+    check_document(true, HEAD ",\"type\":\"sessionstream.test.notes.Note\",\"raw\":\"CgF4EgFh\"}],"
+                              "\"more\":false}");
+#undef HEAD
 }
 
 /* While the pool reads, the shard ends, or the session does. */

@@ -1,6 +1,7 @@
 /* Retention: which events go, that nothing which is left changes, and what is told of the rest. */
 #include "shard/retention.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <sessionstream/history.h>
 
 #include "as_of_notes.h"
+#include "core/fault.h"
 #include "notes_app.h"
 #include "schema/registry.h"
 #include "shard/batch.h"
@@ -211,6 +213,31 @@ SS_TEST(retention, the_newest_events_stay_and_all_that_they_show)
 {
     keep_the_newest(NULL, false);
     keep_the_newest(NULL, true);
+}
+
+/* Entities as of the last event that would go are more than a base may have. */
+SS_TEST(retention, events_stay_whose_entities_are_too_many_for_a_base)
+{
+    static struct past past;
+    struct fixture f;
+    past.newest = 0;
+    fixture_init(&f);
+    with_policy(&f, (struct ss_retention_policy){ .events = 100 });
+    put_some(&f, "s", 300);
+    remember(&f, "s", &past, 300);
+    ss__fault_arm("store.base.bytes", 1, UINT_MAX, 20);
+    run_passes(&f, 3);
+    ss_check(atomic_load(&f.stats->retention_held) > 0);
+    ss_check(first_of(&f, "s") == 1 && atomic_load(&f.stats->retention_events) == 0);
+    check_past(&f, "s", &past);
+    ss__fault_reset();
+    run_passes(&f, 3);
+    ss_check(first_of(&f, "s") > 128);
+    check_past(&f, "s", &past);
+    ss__shard_close(f.shard);
+    ss__shard_free(f.shard);
+    f.shard = NULL;
+    fixture_deinit(&f);
 }
 
 SS_TEST(retention, the_same_with_a_pool)

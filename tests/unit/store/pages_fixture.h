@@ -28,6 +28,7 @@ struct data {
     struct ss_pages_summary summary;
     char findings[8192];
     uint64_t rows;
+    bool start;                    /* looked at as a start does */
 };
 
 static inline void data_ok(int code)
@@ -121,7 +122,7 @@ static inline void data_check(struct data *data)
 {
     struct ss_failure failure = { 0 };
     const struct ss_pages_options options = { .report = data_on_finding, .row = data_on_row,
-                                              .ctx = data };
+                                              .ctx = data, .start = data->start };
     data->findings[0] = '\0';
     data->rows = 0;
     int err = ss__pages_check(data->path, &options, &data->summary, &failure);

@@ -1,8 +1,14 @@
 #include "store/guard.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
+#include "unit/core/child_stderr.h"
+#include "core/fault.h"
 #include "pages_fixture.h"
 #include "retention_fixture.h"
 
+#include "store/delete.h"
 #include "store/store_state.h"
 
 #define SESSIONS 300u
@@ -330,6 +336,297 @@ SS_TEST(guard, a_pass_of_retention_goes_over_damaged_pages)
         }
         save(&data);
         check_scan(&f, names[i / 2]);
+        fixture_end(&f);
+    }
+}
+
+/* ---- a disk that gives an error ---- */
+
+static void read_from_a_bad_disk(void *context)
+{
+    struct fixture *f = context;
+    struct ss_store_session *session;
+    fixture_reopen(f);
+    ss__fault_arm("guard.read", 1, 1, EINTR);
+    ss_check(ss__store_get_session(f->store, ss_str("s001"), &session) == 0);
+    ss__store_put_session(f->store, session);
+    ss__fault_arm("guard.read", 1, 1, EIO);
+    ss_check(ss__store_get_session(f->store, ss_str("s000"), &session) == SS_E_STOREIO);
+    ss_check(ss__store_get_session(f->store, ss_str("s000"), &session) == 0);
+    ss__store_put_session(f->store, session);
+    fixture_close(f);
+}
+
+SS_TEST(guard, disk_that_gives_an_error_is_not_called_damage)
+{
+    struct fixture f;
+    struct child_stderr child;
+    fill(&f);
+    child_stderr_run(read_from_a_bad_disk, &f, &child);
+    ss_check_msg(strstr(child.text, "the disk gives an error") != NULL &&
+                     strstr(child.text, "database=catalog") != NULL, "%s", child.text);
+    ss_check_msg(strstr(child.text, "damaged") == NULL, "%s", child.text);
+    fixture_end(&f);
+}
+
+/* ---- pages that go bad behind the back of an open store ---- */
+
+static void wreck_page(struct data *data, uint8_t *page)
+{
+    uint64_t size = data->meta.page_bytes;
+    memset(page, 0xdd, size);    /* a branch, for LMDB */
+    int fd = open(data->path, O_WRONLY);
+    ss_check(fd >= 0 && pwrite(fd, page, size, page - data->bytes) == (ssize_t)size);
+    ss_check(close(fd) == 0);
+}
+
+/* The leaf on which the first or the last row of a database is. */
+static void wreck_leaf(struct fixture *f, const char *name, bool last)
+{
+    struct data data;
+    load(f, &data);
+    struct ss_page_tree tree = tree_of(&data, name);
+    size_t index = last ? ss__page_count(data_page(&data, tree.root)) - 1 : 0;
+    wreck_page(&data, leaf_of(&data, &tree, index));
+    free(data.bytes);
+}
+
+static struct ss_history *history_of(struct fixture *f, const char *id, uint64_t at)
+{
+    struct ss_history *history;
+    struct ss_history_query query = { .at = at, .base_max = at, .code = 7, .timelines = 1 };
+    struct ss_store_session *session = fixture_session(f, id);
+    ss_check(ss__history_new(f->store, session, &query, &history) == 0);
+    ss__store_put_session(f->store, session);
+    return history;
+}
+
+SS_TEST(guard, history_does_not_read_a_row_that_went_bad)
+{
+    struct fixture f;
+    struct base ignored;
+    struct ss_history_base base;
+    const struct ss_record *records;
+    size_t count;
+    fill(&f);
+    fixture_reopen(&f);
+    struct ss_history *begun = history_of(&f, "s000", 5);    /* reads from event 1 */
+    struct ss_history *history = history_of(&f, "s000", 5);
+    wreck_leaf(&f, "session", false);
+    ss_check(ss__history_base(history, note_base, &ignored, &base) == SS_E_CORRUPT);
+    ss_check(ss__history_read(begun, &records, &count) == SS_E_CORRUPT);
+    ss__history_free(f.store, begun);
+    ss__history_free(f.store, history);
+    fixture_end(&f);
+}
+
+/* Of the session "s299", the last of each database. */
+static void checkpoint_anew(struct fixture *f)
+{
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("n00"),
+                                 .created_ordinal = 1, .last_ordinal = 5,
+                                 .type_id = f->entity_type, .payload = ss_str("anew") };
+    struct ss_store_session *session = fixture_session(f, "s299");
+    use_timeline(f->store, session, 2);
+    ss_check(stage_checkpoint(f->store, session, &row, 1, 5, 2) == 0);
+    fixture_publish(f, "s000", 1, 60, 1);
+    fixture_flush_all(f);
+    ss__store_put_session(f->store, session);
+}
+
+SS_TEST(guard, entities_that_cannot_be_removed_hold_up_nobody)
+{
+    struct fixture f;
+    fill(&f);
+    fixture_reopen(&f);
+    wreck_leaf(&f, "entity", true);
+    checkpoint_anew(&f);
+    struct ss_store_stats stats = fixture_stats(&f);
+    ss_check(stats.flush_errors == 0 && f.store->unflushed_bytes == 0);
+    ss_check(fixture_row_of(&f, "s299").quarantined);
+    ss_check(!fixture_row_of(&f, "s000").quarantined);
+    fixture_crash(&f);
+    ss_check(readable(&f) < SESSIONS);
+    fixture_end(&f);
+}
+
+SS_TEST(guard, new_session_whose_entities_have_no_sound_place_stays_in_the_log)
+{
+    struct fixture f;
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("n00"),
+                                 .created_ordinal = 1, .last_ordinal = 5,
+                                 .payload = ss_str("new") };
+    fill(&f);
+    fixture_reopen(&f);
+    row.type_id = f.entity_type;
+    fixture_publish(&f, "new", 5, 60, 5);
+    wreck_leaf(&f, "entity", true);
+    struct ss_store_session *session = fixture_session(&f, "new");
+    ss_check(stage_checkpoint(f.store, session, &row, 1, 5, 1) == 0);
+    fixture_publish(&f, "s000", 1, 60, 1);
+    fixture_flush_all(&f);
+    ss_check(ss__store_row(session)->quarantined && session->born != 0);
+    ss__store_put_session(f.store, session);
+    ss_check(fixture_stats(&f).flush_errors == 0 && f.store->born_aside_count == 1);
+    fixture_crash(&f);
+    fixture_reopen(&f);
+    fixture_verify(&f, "new", 5, 60);    /* its events are not damaged */
+    fixture_end(&f);
+}
+
+/* Of every session, as of event 3. */
+static void keep_pasts(struct fixture *f)
+{
+    static char text[200];
+    memset(text, 'p', sizeof text);
+    fixture_reopen(f);
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        char id[16];
+        struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("n"),
+                                     .type_id = f->entity_type,
+                                     .payload = ss_str_of(text, sizeof text) };
+        struct ss_history *history = history_of(f, id_of(i, id).data, 3);
+        struct ss_past *past = ss__past_new(history);
+        ss_check(past != NULL && ss__past_add(past, &row) == 0);
+        ss__store_stage_past(f->store, past);
+        ss__history_free(f->store, history);
+        fixture_flush_all(f);
+    }
+}
+
+SS_TEST(guard, past_that_cannot_be_kept_holds_up_nobody)
+{
+    struct fixture f;
+    fill(&f);
+    keep_pasts(&f);
+    struct ss_history *history = history_of(&f, "s299", 4);
+    struct ss_past *past = ss__past_new(history);
+    wreck_leaf(&f, "checkpoint", true);
+    ss__store_stage_past(f.store, past);
+    ss__history_free(f.store, history);
+    fixture_publish(&f, "s000", 1, 60, 1);
+    fixture_flush_all(&f);
+    ss_check(fixture_stats(&f).flush_errors == 0 && f.store->unflushed_bytes == 0);
+    ss_check(!fixture_row_of(&f, "s299").quarantined);    /* it needs none */
+    fixture_verify(&f, "s299", 5, 60);
+    fixture_end(&f);
+}
+
+/* Their page may be sound again when they are asked for. */
+SS_TEST(guard, session_whose_pasts_should_go_and_cannot_is_set_aside)
+{
+    struct fixture f;
+    fill(&f);
+    keep_pasts(&f);
+    wreck_leaf(&f, "checkpoint", true);
+    checkpoint_anew(&f);
+    ss_check(fixture_stats(&f).flush_errors == 0 && f.store->unflushed_bytes == 0);
+    ss_check(fixture_row_of(&f, "s299").quarantined);
+    fixture_end(&f);
+}
+
+/* Its number is forgotten all the same; the pages are what a check tells of. */
+SS_TEST(guard, what_a_deletion_cannot_remove_holds_up_nobody)
+{
+    static const char *const names[] = { "segment", "entity", "checkpoint" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct fixture f;
+        fill(&f);
+        keep_pasts(&f);
+        struct ss_store_session *session = fixture_session(&f, "s299");
+        wreck_leaf(&f, names[i], true);
+        ss_check(ss__store_stage_delete(f.store, session, 77) == 0);
+        ss_check(ss__store_commit(f.store) == 0);
+        ss__store_put_session(f.store, session);
+        fixture_flush_all(&f);
+        ss_check(ss__store_get_session(f.store, ss_str("s299"), &session) == SS_E_NOTFOUND);
+        ss_check_msg(fixture_stats(&f).flush_errors == 0 && !f.store->trash_left, "%s", names[i]);
+        fixture_publish(&f, "s000", 1, 60, 1);
+        fixture_flush_all(&f);
+        ss_check(f.store->unflushed_bytes == 0);
+        fixture_crash(&f);
+        ss_check(fixture_check(&f).findings > 0);
+        fixture_end(&f);
+    }
+}
+
+/* What retention would remove lies there. The others are gone through. */
+SS_TEST(guard, a_cut_on_a_damaged_page_removes_nothing)
+{
+    struct fixture f;
+    fill(&f);
+    fixture_reopen(&f);
+    wreck_leaf(&f, "segment", true);
+    stage_cut(&f, "s299", 5);
+    stage_cut(&f, "s000", 5);
+    fixture_flush_all(&f);
+    ss_check(fixture_stats(&f).flush_errors == 0);
+    ss_check(first_of(&f, "s299") == 1 && first_of(&f, "s000") == 6);
+    fixture_end(&f);
+}
+
+SS_TEST(guard, leftovers_on_a_damaged_page_hold_up_nobody)
+{
+    struct fixture f;
+    fill(&f);
+    fixture_reopen(&f);
+    struct ss_store_session *last = fixture_session(&f, "s299");
+    uint64_t segments = fixture_stats(&f).retention_bytes;
+    wreck_leaf(&f, "segment", true);
+    ss_check(ss__store_stage_leftovers(f.store, ss__store_row(last)->sid, 6) == 0);
+    ss__store_put_session(f.store, last);
+    stage_cut(&f, "s000", 5);
+    fixture_flush_all(&f);
+    ss_check(fixture_stats(&f).flush_errors == 0 && !ss__store_cuts_wait(f.store));
+    ss_check(first_of(&f, "s000") == 6 && fixture_stats(&f).retention_bytes > segments);
+    fixture_end(&f);
+}
+
+/* Its records stay in the log as long as the file does; the deletion tells what they are. */
+SS_TEST(guard, session_set_aside_at_birth_can_be_deleted)
+{
+    for (unsigned again = 0; again < 2; again++) {
+        struct fixture f;
+        struct data data;
+        struct ss_store_session *session;
+        fill(&f);
+        fixture_reopen(&f);
+        fixture_publish(&f, "s299x", 5, 60, 5);
+        load(&f, &data);
+        struct ss_page_tree tree = tree_of(&data, "catalog");
+        size_t last = ss__page_count(data_page(&data, tree.root)) - 1;
+        uint8_t *leaf = leaf_of(&data, &tree, last);
+        uint8_t *sound = malloc(data.meta.page_bytes);
+        ss_check(sound != NULL);
+        memcpy(sound, leaf, data.meta.page_bytes);
+        wreck_page(&data, leaf);
+        fixture_flush_all(&f);
+        session = fixture_session(&f, "s299x");
+        ss_check(ss__store_row(session)->quarantined && session->born_aside);
+        ss_check(ss__store_stage_delete(f.store, session, 77) == 0);
+        ss_check(ss__store_commit(f.store) == 0);
+        ss__store_put_session(f.store, session);
+        if (again == 1) {
+            fixture_flush_all(&f);
+            ss_check(fixture_stats(&f).flush_errors == 0 && f.store->born_aside_count == 0 &&
+                     f.store->born_count == 0);
+        }
+        fixture_crash(&f);
+        int fd = open(data.path, O_WRONLY);
+        ss_check(fd >= 0 && pwrite(fd, sound, data.meta.page_bytes, leaf - data.bytes) ==
+                                (ssize_t)data.meta.page_bytes && close(fd) == 0);
+        free(sound);
+        free(data.bytes);
+        fixture_reopen(&f);
+        ss_check(f.report.damaged_records == 0);
+        ss_check(ss__store_get_session(f.store, ss_str("s299x"), &session) == SS_E_NOTFOUND);
+        fixture_publish(&f, "s299x", 2, 60, 1);    /* the next life */
+        fixture_flush_all(&f);
+        fixture_crash(&f);
+        fixture_reopen(&f);
+        fixture_verify(&f, "s299x", 2, 60);
+        fixture_close(&f);
+        fixture_check_clean(&f);
         fixture_end(&f);
     }
 }

@@ -48,6 +48,24 @@ SS_TEST(manifest, says_what_it_was_told)
     ss__bytes_deinit(&text);
 }
 
+/* Such a one has a checksum that is right. */
+SS_TEST(manifest, no_file_is_there_twice)
+{
+    for (unsigned from = 0; from < 4; from++) {
+        struct ss_manifest manifest;
+        struct ss_manifest again;
+        struct ss_bytes text;
+        ss__bytes_init(&text, 0);
+        make(&manifest, 2);
+        unsigned to = (from + 2) % 4;    /* of the other shard */
+        manifest.files[to] = manifest.files[from];
+        ss__manifest_encode(&text, &manifest);
+        ss_check_msg(decode(ss__bytes_view(&text), &again) == SS_E_CORRUPT, "%u", from);
+        ss__manifest_deinit(&manifest);
+        ss__bytes_deinit(&text);
+    }
+}
+
 SS_TEST(manifest, every_flipped_bit_and_every_cut_is_found)
 {
     struct ss_manifest manifest;

@@ -488,6 +488,78 @@ SS_TEST(pages, free_list)
     found(&data, "transaction 0 has not been yet");
 }
 
+/* The only row of the free list names one page, @number, and nothing else is wrong. */
+static void free_one(struct data *data, uint64_t number)
+{
+    data->start = true;
+    put64(free_row(data), 1);
+    put64(free_row(data) + 8, number);
+}
+
+/* As a start looks at it: what the page is used for is not known, but that it is. */
+SS_TEST(pages, free_page_that_is_in_use_is_found_at_a_start)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        struct data data;
+        uint8_t *branch;
+        uint8_t *record;
+        struct ss_page_node big;
+        fill(&data);
+        uint64_t leaf = (uint64_t)(leaf_of(&data, 3, &branch) - data.bytes);
+        uint8_t *last = big_node(&data);
+        memcpy(&big.child, last + 8 + 16, sizeof big.child);    /* behind its key */
+        const uint64_t pages[] = { tree_of(&data, "segment", &record).root,
+                                   leaf / data.meta.page_bytes, big.child, big.child + 2 };
+        char want[100];
+        (void)snprintf(want, sizeof want,
+                       "(free pages): points to page %llu, which is in use elsewhere",
+                       (unsigned long long)pages[i]);
+        free_one(&data, pages[i]);
+        found(&data, want);
+    }
+}
+
+static void nothing_found(struct data *data)
+{
+    data_store(data);
+    data_check(data);
+    ss_check_msg(data->summary.findings == 0, "%s", data->findings);
+    data_end(data);
+}
+
+/* Of databases that a start does not read whole damage is left to whoever reads it. */
+SS_TEST(pages, outline_of_a_start_blames_no_other_page)
+{
+    struct data data;
+    uint8_t *branch;
+    fill(&data);
+    data.start = true;
+    nothing_found(&data);
+    fill(&data);
+    data.start = true;
+    memset(leaf_of(&data, 3, &branch), 0xdd, data.meta.page_bytes);
+    nothing_found(&data);
+    fill(&data);
+    data.start = true;
+    (void)leaf_of(&data, 3, &branch);
+    memset(branch + 16, 0xdd, data.meta.page_bytes - 16);
+    nothing_found(&data);
+}
+
+SS_TEST(pages, outline_that_would_cost_much_is_left_out)
+{
+    struct data data;
+    uint8_t *record;
+    fill(&data);
+    free_one(&data, tree_of(&data, "segment", &record).root);
+    put64(record + 8, SS_PAGES_OUTLINE_MAX + 1);    /* branches */
+    nothing_found(&data);
+    fill(&data);
+    free_one(&data, tree_of(&data, "segment", &record).root);
+    put64(record + 16, SS_PAGES_OUTLINE_MAX + 1);    /* leaves, and there are overflow pages */
+    nothing_found(&data);
+}
+
 SS_TEST(pages, list_of_free_pages_in_overflow_pages)
 {
     struct data data;

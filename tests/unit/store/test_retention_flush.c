@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pages_fixture.h"
+#include "core/fault.h"
 #include "retention_fixture.h"
 #include "store/delete.h"
 
@@ -447,5 +448,33 @@ SS_TEST(retention_flush, entities_of_later_events_never_become_the_base)
     entity_at(&f, "a", 138);
     check_gone(&f, "a", 100, 65);
     check_base(&f, "a", 138, 138, "as of 138");
+    fixture_end(&f);
+}
+
+/* ---- a base that is larger than one may be ---- */
+
+SS_TEST(retention_flush, a_base_that_cannot_be_copied_stops_no_flush)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 64);
+    stage_cut(&f, "a", 64);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 65);
+    check_base(&f, "a", 100, 64, "as of 64");
+    ss__fault_arm("store.base.bytes", 1, 1, 20);    /* too few */
+    entity_at(&f, "a", 128);
+    ss__fault_reset();
+    ss_check(fixture_stats(&f).flush_errors == 0);
+    check_base(&f, "a", 128, 128, "as of 128");
+    check_gone(&f, "a", 100, 65);    /* not shown as if it were of event 64 */
+    fixture_crash(&f);
+    fixture_reopen(&f);
+    check_base(&f, "a", 128, 128, "as of 128");
+    check_gone(&f, "a", 100, 65);
+    fixture_close(&f);
+    ss_check(fixture_check(&f).findings == 1);
     fixture_end(&f);
 }
