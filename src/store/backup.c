@@ -105,7 +105,9 @@ int ss__backup_begin(struct ss_backup *backup, const char *parent, const char *n
         .begun_us = ss__clock_wall_us(&ss__system_clock),
     };
     int err = ss__backup_check_name(ss_str(name), failure);
-    err = err != 0 ? err : ss__copier_init(&backup->copier);
+    if (err == 0 && ss__copier_init(&backup->copier) != 0) {
+        err = ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
     err = err != 0 ? err : open_all(backup, parent, failure);
     if (err != 0) {
         ss__backup_end(backup);
@@ -138,7 +140,9 @@ static int copy_file(struct ss_backup *backup, uint32_t shard, const struct ss_c
     int err = ss__copy(&backup->copier, from->fd, fd, from->used, from->used, &file.checksum,
                        failure);
     (void)close(fd);    /* synced already */
-    err = err != 0 ? err : ss__manifest_add(&backup->manifest, &file);
+    if (err == 0 && ss__manifest_add(&backup->manifest, &file) != 0) {
+        err = ss__fail(failure, SS_E_NOMEM, "out of memory");
+    }
     return err;
 }
 
@@ -191,9 +195,12 @@ int ss__backup_finish(struct ss_backup *backup, struct ss_failure *failure)
     if (rename(backup->partial, backup->path) != 0) {
         return fail_path(failure, backup->path, "made durable");
     }
-    backup->partial[0] = '\0';    /* from here on it is there */
-    return fsync(backup->parent_fd) == 0 ? 0
-                                         : fail_path(failure, backup->path, "made durable");
+    bool durable = SS_FAULT("backup.name") == 0 && fsync(backup->parent_fd) == 0;
+    err = durable ? 0 : fail_path(failure, backup->path, "made durable");
+    if (durable || rename(backup->path, backup->partial) != 0) {
+        backup->partial[0] = '\0';    /* it is there, and nothing is to be removed */
+    }
+    return err;
 }
 
 void ss__backup_end(struct ss_backup *backup)

@@ -47,16 +47,7 @@ int ss__check_each(struct ss_check *check, enum ss_db db, ss_check_row_fn *visit
     return err != 0 ? err : code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
-int ss__check_row(struct ss_check *check, uint64_t sid, struct ss_row_value *ret_row)
-{
-    uint8_t bytes[8];
-    ss__put_be64(bytes, sid);
-    MDB_val key = ss__val_of(bytes, sizeof bytes);
-    MDB_val value;
-    int err = ss__err_from_lmdb(mdb_get(check->txn, check->env.dbi[SS_DB_SESSION], &key, &value));
-    return err != 0 ? err : ss__row_decode(sid, ss__str_of_val(value), ret_row);
-}
-
+/* SS_E_NOTFOUND, or what ends the check: LMDB cannot read what the walk through the pages could. */
 static int get(struct ss_check *check, enum ss_db db, const void *key_bytes, size_t len,
                struct ss_str *ret_value)
 {
@@ -66,20 +57,44 @@ static int get(struct ss_check *check, enum ss_db db, const void *key_bytes, siz
     if (err == 0) {
         *ret_value = ss__str_of_val(value);
     }
+    return err == SS_E_CORRUPT ? SS_E_STOREIO : err;
+}
+
+int ss__check_row(struct ss_check *check, uint64_t sid, struct ss_row_value *ret_row)
+{
+    uint8_t bytes[8];
+    struct ss_str value;
+    ss__put_be64(bytes, sid);
+    int err = get(check, SS_DB_SESSION, bytes, sizeof bytes, &value);
+    return err != 0 ? err : ss__row_decode(sid, value, ret_row);
+}
+
+/* Length 0: there is none. */
+static int get_meta(struct ss_check *check, const char *name, struct ss_str *ret_value)
+{
+    int err = get(check, SS_DB_META, name, strlen(name), ret_value);
+    if (err == SS_E_NOTFOUND) {
+        *ret_value = ss_str("");
+        return 0;
+    }
     return err;
 }
 
-static void check_meta_log(struct ss_check *check)
+static int check_meta_log(struct ss_check *check)
 {
-    struct ss_str value;
+    struct ss_str run_value;
+    struct ss_str log_value;
     struct ss_meta_run run = { .clean = true };
-    int err = get(check, SS_DB_META, META_RUN, strlen(META_RUN), &value);
-    if (err == 0 && ss__meta_run_decode(value, &run) != 0) {
+    struct ss_meta_log log = { 0, 0 };
+    int err = get_meta(check, META_RUN, &run_value);
+    err = err != 0 ? err : get_meta(check, META_LOG, &log_value);
+    if (err != 0) {
+        return err;
+    }
+    if (run_value.len > 0 && ss__meta_run_decode(run_value, &run) != 0) {
         ss__check_found(check, "meta", 0, "how the last run ended is damaged");
     }
-    struct ss_meta_log log = { 0, 0 };
-    err = get(check, SS_DB_META, META_LOG, strlen(META_LOG), &value);
-    if (err == 0 && ss__meta_log_decode(value, &log) != 0) {
+    if (log_value.len > 0 && ss__meta_log_decode(log_value, &log) != 0) {
         ss__check_found(check, "meta", 0, "the extent of the log is damaged");
     }
     check->log_before = (struct ss_log_known){
@@ -87,28 +102,36 @@ static void check_meta_log(struct ss_check *check)
         .needed_serial = log.needed_serial,
         .next_batch = log.next_batch,
     };
+    return 0;
 }
 
 static int check_meta(struct ss_check *check)
 {
     struct ss_str value;
     struct ss_meta_shard shard;
-    int err = get(check, SS_DB_META, META_SHARD, strlen(META_SHARD), &value);
-    if (err != 0 || ss__meta_shard_decode(value, &shard) != 0) {
+    int err = get_meta(check, META_SHARD, &value);
+    if (err != 0) {
+        return err;
+    }
+    if (ss__meta_shard_decode(value, &shard) != 0) {
         ss__check_found(check, "meta", 0, "the identity of the shard is missing or damaged");
     } else if (shard.index != check->shard || shard.count != check->shard_count ||
                shard.directory_id != check->directory_id) {
         ss__check_found(check, "meta", 0, "holds shard %u of %u of another directory",
                         shard.index, shard.count);
     }
-    check_meta_log(check);
-    err = get(check, SS_DB_META, META_COMMAND, strlen(META_COMMAND), &value);
-    if (err == 0 && ss__meta_sid_decode(value, &check->commands_through) != 0) {
+    struct ss_str next;
+    err = check_meta_log(check);
+    err = err != 0 ? err : get_meta(check, META_COMMAND, &value);
+    err = err != 0 ? err : get_meta(check, META_SID, &next);
+    if (err != 0) {
+        return err;
+    }
+    if (value.len > 0 && ss__meta_sid_decode(value, &check->commands_through) != 0) {
         ss__check_found(check, "meta", 0, "the extent of the command results is damaged");
     }
-    err = get(check, SS_DB_META, META_SID, strlen(META_SID), &value);
     check->next_sid = 1;
-    if (err == 0 && ss__meta_sid_decode(value, &check->next_sid) != 0) {
+    if (next.len > 0 && ss__meta_sid_decode(next, &check->next_sid) != 0) {
         ss__check_found(check, "meta", 0, "the next session number is damaged");
     }
     return 0;
@@ -160,12 +183,18 @@ static int visit_session(struct ss_check *check, MDB_val key, MDB_val value)
     uint64_t listed = 0;
     struct ss_str name = ss_str_of(bytes, ss__catalog_key(bytes, row.id));
     int err = get(check, SS_DB_CATALOG, name.data, name.len, &entry);
+    if (err != 0 && err != SS_E_NOTFOUND) {
+        return err;
+    }
     if (err != 0 || ss__catalog_decode(name, entry, &listed) != 0 || listed != sid) {
         ss__check_found(check, "session", sid, "the catalog does not list it");
     }
     struct ss_str mark;
-    bool indexed = get(check, SS_DB_RUNNING, key.mv_data, key.mv_size, &mark) == 0;
-    if (indexed != row.running) {
+    err = get(check, SS_DB_RUNNING, key.mv_data, key.mv_size, &mark);
+    if (err != 0 && err != SS_E_NOTFOUND) {
+        return err;
+    }
+    if ((err == 0) != row.running) {
         ss__check_found(check, "running", sid, "index and row disagree");
     }
     return ss__check_segments(check, sid, &row);

@@ -50,6 +50,12 @@ static int get_tail(struct ss_check *check, uint64_t sid, struct tail **ret_tail
     return err != 0 ? err : add_tail(check, sid, row.ordinal, ret_tail);
 }
 
+/* Neither found nor missing nor damaged: the check cannot go on. */
+static bool is_unknown(int err)
+{
+    return err != 0 && err != SS_E_NOTFOUND && err != SS_E_CORRUPT;
+}
+
 /* A record of a session that was deleted and taken out. */
 static bool is_trash(const struct ss_check *check, uint64_t sid)
 {
@@ -64,10 +70,10 @@ static int check_delete(struct ss_check *check, uint64_t position,
     if (err == 0 && !tail->deleted) {
         tail->deleted = true;
         check->summary->sessions--;
-    } else if (err != SS_E_NOMEM && (err == 0 || !is_trash(check, record->sid))) {
+    } else if (!is_unknown(err) && (err == 0 || !is_trash(check, record->sid))) {
         found(check, position, "deletes a session that does not exist");
     }
-    return err == SS_E_NOMEM ? err : 0;
+    return is_unknown(err) ? err : 0;
 }
 
 static int check_birth(struct ss_check *check, const struct ss_log_record *record)
@@ -75,7 +81,7 @@ static int check_birth(struct ss_check *check, const struct ss_log_record *recor
     struct tail *tail;
     int err = get_tail(check, record->sid, &tail);
     if (err != SS_E_NOTFOUND) {
-        return err == SS_E_NOMEM ? err : 0;    /* a damaged row has been named */
+        return is_unknown(err) ? err : 0;    /* a damaged row has been named */
     }
     if (ss__trash_has(&check->trash, record->sid)) {
         return 0;
@@ -91,10 +97,10 @@ static int check_event(struct ss_check *check, uint64_t position,
     struct tail *tail;
     int err = get_tail(check, record->sid, &tail);
     if (err != 0) {
-        if (err != SS_E_NOMEM && !is_trash(check, record->sid)) {
+        if (!is_unknown(err) && !is_trash(check, record->sid)) {
             found(check, position, "belongs to no session");
         }
-        return err == SS_E_NOMEM ? err : 0;
+        return is_unknown(err) ? err : 0;
     }
     if (tail->deleted) {
         found(check, position, "belongs to a deleted session");

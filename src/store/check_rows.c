@@ -106,6 +106,9 @@ int ss__check_segments(struct ss_check *check, uint64_t sid, const struct ss_row
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
+    if (code != 0 && code != MDB_NOTFOUND) {
+        return ss__err_from_lmdb(code);
+    }
     if (next != row->ordinal + 1) {
         ss__check_found(check, "session", sid, "row counts %llu events in segments, there are %llu",
                         (unsigned long long)row->ordinal, (unsigned long long)(next - 1));

@@ -37,7 +37,8 @@ void ss__check_found(struct ss_check *check, const char *db, uint64_t number, co
 /* Calls @visit for each row of a database. SS_E_STOREIO, or what @visit returned. */
 int ss__check_each(struct ss_check *check, enum ss_db db, ss_check_row_fn *visit);
 
-/* The row of a session, or SS_E_NOTFOUND / SS_E_CORRUPT. */
+/* The row of a session, or SS_E_NOTFOUND / SS_E_CORRUPT (it is damaged) / SS_E_STOREIO,
+ * SS_E_NOMEM. */
 int ss__check_row(struct ss_check *check, uint64_t sid, struct ss_row_value *ret_row);
 
 /* Segments of one session against its row. */

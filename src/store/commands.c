@@ -50,14 +50,7 @@ static struct ss_kept_command *first_by_age(const struct ss_list *list)
 void ss__commands_free(struct ss_commands *commands)
 {
     size_t at = 0;
-    while (!ss__list_empty(&commands->leaving)) {
-        struct ss_kept_command *command =
-            ss__container_of(commands->leaving.next, struct ss_kept_command, flush);
-        ss__list_remove(&command->flush);
-        if (command->gone) {
-            free(command);
-        }
-    }
+    SS_INSIST(ss__list_empty(&commands->leaving));    /* no flush is under way */
     for (struct ss_kept_command *command;
          (command = ss__map_next(&commands->by_name, &at)) != NULL;) {
         free(command);

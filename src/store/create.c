@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/contract.h"
 #include "core/fault.h"
 #include "core/kill_point.h"
 #include "store/env.h"
@@ -142,10 +143,8 @@ static int make_store(const char *dir, const struct ss_meta_shard *identity,
     char temporary[PATH_MAX];
     int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
     int temporary_len = snprintf(temporary, sizeof temporary, "%s/data.new", dir);
-    if (len < 0 || (size_t)len >= sizeof path || temporary_len < 0 ||
-        (size_t)temporary_len >= sizeof temporary) {
-        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
-    }
+    /* look_for_data has found room for a name that is as long. */
+    SS_INSIST(len > 0 && (size_t)len < sizeof path && temporary_len == len);
     if (unlink(temporary) != 0 && errno != ENOENT) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be removed: %s", temporary,
                         strerror(errno));
@@ -177,6 +176,25 @@ static int change_store(const char *dir, const struct ss_meta_shard *identity,
     return err;
 }
 
+/* 0: @dir has a data file; SS_E_NOTFOUND: it has none, or an empty one; SS_E_IO: that cannot be
+ * told, and nothing must be put in its place. */
+static int look_for_data(const char *dir, struct ss_failure *failure)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
+    if (len < 0 || (size_t)len >= sizeof path) {
+        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
+    }
+    if (stat(path, &info) != 0) {
+        return errno == ENOENT || errno == ENOTDIR
+                   ? SS_E_NOTFOUND
+                   : ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", path,
+                              strerror(errno));
+    }
+    return info.st_size > 0 ? 0 : SS_E_NOTFOUND;
+}
+
 int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
                      struct ss_failure *failure)
 {
@@ -184,21 +202,22 @@ int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be created: %s", dir, strerror(errno));
     }
     SS_KILL_POINT(SHARD_MADE);
-    bool there = ss__create_verify(dir, identity->index, NULL) == 0;
-    int err = there ? change_store(dir, identity, failure) : make_store(dir, identity, failure);
+    int err = look_for_data(dir, failure);
+    if (err == 0) {
+        err = change_store(dir, identity, failure);
+    } else if (err == SS_E_NOTFOUND) {
+        err = make_store(dir, identity, failure);
+    }
     SS_KILL_POINT(SHARD_WRITTEN);
     return err != 0 ? err : ss__create_sync(dir, failure);
 }
 
 int ss__create_verify(const char *dir, uint32_t shard, struct ss_failure *failure)
 {
-    char path[PATH_MAX];
-    struct stat info;
-    int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
-    if (len > 0 && (size_t)len < sizeof path && stat(path, &info) == 0 && info.st_size > 0) {
-        return 0;
-    }
-    return ss__fail(failure, SS_E_CORRUPT, "shard %04u of the data directory is missing or empty; "
-                    "mount it, or put the directory back from a backup and run `ssctl store "
-                    "restored`: \"%s\"", shard, dir);
+    int err = look_for_data(dir, failure);
+    return err != SS_E_NOTFOUND
+               ? err
+               : ss__fail(failure, SS_E_CORRUPT, "shard %04u of the data directory is missing or "
+                          "empty; mount it, or put the directory back from a backup and run "
+                          "`ssctl store restored`: \"%s\"", shard, dir);
 }

@@ -27,7 +27,8 @@ int ss__create_sync(const char *path, struct ss_failure *failure);
 int ss__create_shard(const char *dir, const struct ss_meta_shard *identity,
                      struct ss_failure *failure);
 
-/* 0 if @dir has a data file that is not empty, else SS_E_CORRUPT: LMDB would make a new one. */
+/* 0 if @dir has a data file that is not empty, else SS_E_CORRUPT: LMDB would make a new one.
+ * SS_E_IO, SS_E_TOOBIG. */
 int ss__create_verify(const char *dir, uint32_t shard, struct ss_failure *failure);
 
 #endif

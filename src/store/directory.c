@@ -12,6 +12,7 @@
 
 #include <sessionstream/limits.h>
 
+#include "core/fault.h"
 #include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/copy.h"
@@ -88,13 +89,15 @@ static int write_identity(const struct ss_directory *directory, struct ss_failur
     encode(directory, bytes);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     bool good = fd >= 0 && write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes &&
-                fsync(fd) == 0;
+                SS_FAULT("directory.identity") == 0 && fsync(fd) == 0;
     if (fd >= 0) {
         good = close(fd) == 0 && good;
     }
     SS_KILL_POINT(IDENTITY_WRITTEN);
     if (!good || rename(temporary, path) != 0) {
-        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
+        err = ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
+        (void)unlink(temporary);    /* or it would be in the way of the next attempt */
+        return err;
     }
     SS_KILL_POINT(IDENTITY_NAMED);
     return ss__create_sync(directory->path, failure);
@@ -135,18 +138,34 @@ static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
     return 0;
 }
 
-/* Directories without identity that are not for use. */
-static int judge_unfinished(const struct ss_directory *directory, struct ss_failure *failure)
+/* Whether there is a @name in it. SS_E_IO: that cannot be told. */
+static int has_file(const struct ss_directory *directory, const char *name, bool *ret_has,
+                    struct ss_failure *failure)
 {
     char path[PATH_BYTES];
     struct stat info;
-    int err = make_path(directory->path, SS_MANIFEST_NAME, path, failure);
-    if (err == 0 && stat(path, &info) == 0) {
+    int err = make_path(directory->path, name, path, failure);
+    if (err == 0) {
+        *ret_has = stat(path, &info) == 0;
+        err = *ret_has || errno == ENOENT ? 0
+                                          : ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s",
+                                                     path, strerror(errno));
+    }
+    return err;
+}
+
+/* Directories without identity that are not for use. */
+static int judge_unfinished(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    bool is_backup = false;
+    bool is_unfinished = false;
+    int err = has_file(directory, SS_MANIFEST_NAME, &is_backup, failure);
+    err = err != 0 ? err : has_file(directory, SS_UNFINISHED_NAME, &is_unfinished, failure);
+    if (err == 0 && is_backup) {
         return ss__fail(failure, SS_E_INVAL, "\"%s\" is a backup: make a data directory of it with "
                         "`ssctl restore`", directory->path);
     }
-    err = err != 0 ? err : make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
-    if (err == 0 && stat(path, &info) == 0) {
+    if (err == 0 && is_unfinished) {
         return ss__fail(failure, SS_E_INVAL, "\"%s\" was not filled to its end: run `ssctl "
                         "restore` or `ssctl reshard` again, or remove it", directory->path);
     }
@@ -270,7 +289,11 @@ int ss__directory_open_existing(const char *path, struct ss_directory **ret_dire
 {
     struct ss_directory *directory = NULL;
     struct stat info;
-    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+    bool there = stat(path, &info) == 0;
+    if (!there && errno != ENOENT && errno != ENOTDIR) {
+        return ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
+    }
+    if (!there || !S_ISDIR(info.st_mode)) {
         return ss__fail(failure, SS_E_NOTFOUND, "there is no data directory \"%s\"", path);
     }
     int err = begin(path, &directory, failure);
@@ -300,12 +323,11 @@ static bool is_of_filling(const char *name)
 static int empty_unfinished(const struct ss_directory *directory, struct ss_failure *failure)
 {
     char path[PATH_BYTES];
-    struct stat info;
-    int err = make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
+    bool marked = false;
+    int err = has_file(directory, SS_UNFINISHED_NAME, &marked, failure);
     if (err != 0) {
         return err;
     }
-    bool marked = stat(path, &info) == 0;
     DIR *dir = opendir(directory->path);
     if (dir == NULL) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", directory->path,

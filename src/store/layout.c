@@ -216,7 +216,9 @@ int ss__entity_decode(struct ss_str key, struct ss_str value, struct ss_entity_r
 size_t ss__catalog_key(uint8_t *out, struct ss_str id)
 {
     ss__put_be32(out, 0);
-    memcpy(out + 4, id.data, id.len);
+    if (id.len > 0) {
+        memcpy(out + 4, id.data, id.len);
+    }
     return 4 + id.len;
 }
 

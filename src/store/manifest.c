@@ -294,6 +294,7 @@ int ss__manifest_decode(struct ss_str text, struct ss_manifest *ret_manifest,
     if (err != 0) {
         ss__manifest_deinit(&manifest);
         return err == SS_E_CORRUPT ? ss__fail(failure, err, "the manifest of the backup is damaged")
+               : err == SS_E_NOMEM ? ss__fail(failure, err, "out of memory")
                                    : err;
     }
     *ret_manifest = manifest;
@@ -303,7 +304,10 @@ int ss__manifest_decode(struct ss_str text, struct ss_manifest *ret_manifest,
 static int read_text(int fd, struct ss_bytes *text)
 {
     struct stat info;
-    if (fstat(fd, &info) != 0 || info.st_size > SS_MANIFEST_BYTES_MAX) {
+    if (fstat(fd, &info) != 0) {
+        return SS_E_IO;
+    }
+    if (info.st_size > SS_MANIFEST_BYTES_MAX) {
         return SS_E_CORRUPT;
     }
     uint8_t *out = ss__bytes_extend(text, (size_t)info.st_size);

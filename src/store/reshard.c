@@ -490,12 +490,21 @@ static int swap(const char *dir, struct ss_reshard_result *result, struct ss_fai
     bool exchanged = SS_FAULT("reshard.exchange") == 0 &&
                      renameat2(AT_FDCWD, dir, AT_FDCWD, result->path, RENAME_EXCHANGE) == 0;
     SS_KILL_POINT(RESHARD_EXCHANGED);
-    bool good = exchanged ? rename(result->path, result->kept) == 0
-                          : rename(dir, result->kept) == 0 && rename(result->path, dir) == 0;
-    if (!good) {
-        return ss__fail(failure, SS_E_IO, "the new directory is complete, but cannot take the "
-                        "place of \"%s\" (%s): move \"%s\" there", dir, strerror(errno),
-                        result->path);
+    if (exchanged && rename(result->path, result->kept) != 0) {
+        return ss__fail(failure, SS_E_IO, "the new directory has taken the place of \"%s\", and "
+                        "the old one is \"%s\": it cannot be renamed to \"%s\" (%s)", dir,
+                        result->path, result->kept, strerror(errno));
+    }
+    if (!exchanged && rename(dir, result->kept) != 0) {
+        return ss__fail(failure, SS_E_IO, "the new directory \"%s\" is complete, but cannot take "
+                        "the place of \"%s\": %s", result->path, dir, strerror(errno));
+    }
+    if (!exchanged && rename(result->path, dir) != 0) {
+        int reason = errno;
+        bool back = rename(result->kept, dir) == 0;
+        return ss__fail(failure, SS_E_IO, "the new directory \"%s\" is complete, but cannot take "
+                        "the place of \"%s\" (%s); the old one is \"%s\"", result->path, dir,
+                        strerror(reason), back ? dir : result->kept);
     }
     (void)join(result->path, dir, "", NULL);    /* it fits: it did before */
     return sync_parent(dir, failure);

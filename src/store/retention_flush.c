@@ -244,14 +244,14 @@ bool ss__retained_in_entities(const struct ss_row_value *row)
     return all;
 }
 
+/* A damaged one fails it: without that entity the base would be another one, and nobody told. */
 static int copy_entity(struct ss_str key, struct ss_str value, void *past)
 {
     uint64_t sid;
     struct ss_entity_row row = { 0 };
     int err = ss__entity_key_decode(key, &sid, &row.projection, &row.kind, &row.id);
     err = err != 0 ? err : ss__entity_decode(key, value, &row);
-    /* What is damaged there is no better here. */
-    return err == SS_E_CORRUPT ? 0 : err != 0 ? err : ss__past_add(past, &row);
+    return err != 0 ? err : ss__past_add(past, &row);
 }
 
 /* Whether the entities on disk are those of the last event that is removed now or was before. */

@@ -288,15 +288,15 @@ static int find_or_create(struct ss_store *store, struct ss_failure *failure)
     const struct ss_store_options *options = &store->options;
     struct ss_meta_shard identity = { options->shard_index, options->shard_count,
                                       options->directory_id };
-    bool found = ss__create_verify(store->dir, options->shard_index,
-                                   options->must_exist ? failure : NULL) == 0;
-    if (found) {
+    int err = ss__create_verify(store->dir, options->shard_index,
+                                options->must_exist ? failure : NULL);
+    if (err == 0) {
         return ss__create_sync(store->dir, failure);
     }
     if (options->must_exist) {
-        return SS_E_CORRUPT;
+        return err;
     }
-    int err = ss__create_directories(store->dir, failure);
+    err = ss__create_directories(store->dir, failure);
     return err != 0 ? err : ss__create_shard(store->dir, &identity, failure);
 }
 
@@ -384,7 +384,7 @@ void ss__store_close(struct ss_store *store)
     if (store == NULL) {
         return;
     }
-    SS_REQUIRE(store->batch.len == 0);
+    SS_REQUIRE(store->batch.len == 0 && !store->flushing);
     if (store->cut != NULL) {
         ss__store_uncut(store);    /* whoever has it reads it no more */
     }

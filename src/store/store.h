@@ -86,7 +86,8 @@ struct ss_store_report {
 int ss__store_open(const struct ss_store_options *options, struct ss_store **ret_store,
                    struct ss_store_report *ret_report, struct ss_failure *failure);
 
-/* Nothing may be staged. Marks a clean end unless the store failed. NULL is fine. */
+/* Nothing may be staged, and no flush planned that is not settled. Marks a clean end unless the
+ * store failed. NULL is fine. */
 void ss__store_close(struct ss_store *store);
 
 /* ---- types: names of events and entity kinds get small numbers, kept for ever ---- */

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "interpose.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +14,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <unwind.h>
 #include <uv.h>
 
 #include "core/fault.h"
@@ -85,6 +88,11 @@ void faults_arm(const struct fault_plan *wanted)
 #endif
     if (loader.begin == 0) {
         (void)dl_iterate_phdr(note_object, NULL);
+    }
+    if (wanted->sites != NULL) {
+        for (uint32_t i = 0; i < wanted->sites->count; i++) {
+            wanted->sites->sites[i].now = 0;
+        }
     }
     plan = *wanted;
     atomic_store(&passes, 0);
@@ -166,6 +174,48 @@ UNCHECKED static int chance_code(enum fault_call call, uint64_t lot)
     }
 }
 
+#define FRAMES_SKIPPED 3    /* of this file */
+#define FRAMES 7
+
+struct frames {
+    unsigned count;
+    uint64_t path;
+};
+
+UNCHECKED static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *ctx)
+{
+    struct frames *frames = ctx;
+    if (frames->count++ >= FRAMES_SKIPPED) {
+        frames->path = mix(frames->path ^ _Unwind_GetIP(context));
+    }
+    return frames->count == FRAMES_SKIPPED + FRAMES ? _URC_END_OF_STACK : _URC_NO_REASON;
+}
+
+/* Whether this pass of its site is the one that fails. */
+UNCHECKED static bool strikes_site(void)
+{
+    struct frames frames = { 0, 0 };
+    struct fault_sites *sites = plan.sites;
+    exempt = true;
+    (void)_Unwind_Backtrace(add_frame, &frames);
+    exempt = false;
+    uint32_t at = 0;
+    while (at < sites->count && sites->sites[at].path != frames.path) {
+        at++;
+    }
+    if (at == FAULT_SITES_MAX) {
+        return false;
+    }
+    if (at == sites->count) {
+        sites->sites[at].path = frames.path;
+        sites->count++;
+    }
+    uint32_t now = ++sites->sites[at].now;
+    sites->sites[at].passes = now > sites->sites[at].passes ? now : sites->sites[at].passes;
+    return plan.first != 0 && at == plan.site && now >= plan.first &&
+           now - plan.first < plan.count;
+}
+
 /* What this pass has to answer: 0, an errno or FAULT_SHORT. */
 UNCHECKED static int strike(enum fault_call call)
 {
@@ -185,11 +235,21 @@ UNCHECKED static int strike(enum fault_call call)
         return 0;
     }
     uint64_t pass = atomic_fetch_add(&passes, 1) + 1;
+    if (plan.sites != NULL) {
+        bool struck = strikes_site();
+        atomic_fetch_add(&failures, struck ? 1 : 0);
+        return struck ? plan.code : 0;
+    }
     if (plan.first == 0 || pass < plan.first || pass - plan.first >= plan.count) {
         return 0;
     }
     atomic_fetch_add(&failures, 1);
     return plan.code;
+}
+
+int faults_strike(enum fault_call call)
+{
+    return strike(call);
 }
 
 /* ---- memory ---- */
@@ -282,11 +342,17 @@ static int fail(int code)
     return -1;
 }
 
+/* Of the interposer itself: does not count. */
+static int look(int fd, struct stat *ret_info)
+{
+    return fstatat(fd, "", ret_info, AT_EMPTY_PATH);
+}
+
 /* Bytes of @len that a write at @offset may write on a disk that is full; -1: all. */
 static ssize_t room_on_disk(int fd, size_t len, off_t offset)
 {
     struct stat info;
-    if (!atomic_load(&disk_full) || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
+    if (!atomic_load(&disk_full) || look(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
         offset + (off_t)len <= info.st_size) {
         return -1;
     }
@@ -319,7 +385,7 @@ static bool is_socket(int fd)
 static bool is_regular(int fd)
 {
     struct stat info;
-    return fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    return look(fd, &info) == 0 && S_ISREG(info.st_mode);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count)
@@ -445,6 +511,91 @@ int mkdir(const char *path, mode_t mode)
     return code > 0 ? fail(code) : real(path, mode);
 }
 
+int stat(const char *path, struct stat *ret_info)
+{
+    REAL(stat)
+    int code = strike(CALL_LOOK);
+    return code > 0 ? fail(code) : real(path, ret_info);
+}
+
+int lstat(const char *path, struct stat *ret_info)
+{
+    REAL(lstat)
+    int code = strike(CALL_LOOK);
+    return code > 0 ? fail(code) : real(path, ret_info);
+}
+
+int fstat(int fd, struct stat *ret_info)
+{
+    REAL(fstat)
+    int code = strike(CALL_LOOK);
+    return code > 0 ? fail(code) : real(fd, ret_info);
+}
+
+ssize_t getrandom(void *data, size_t len, unsigned flags)
+{
+    REAL(getrandom)
+    int code = strike(CALL_LOOK);
+    return code > 0 ? fail(code) : real(data, len, flags);
+}
+
+DIR *opendir(const char *path)
+{
+    REAL(opendir)
+    int code = strike(CALL_LOOK);
+    if (code > 0) {
+        errno = code;
+        return NULL;
+    }
+    return real(path);
+}
+
+DIR *fdopendir(int fd)
+{
+    REAL(fdopendir)
+    int code = strike(CALL_LOOK);
+    if (code > 0) {
+        errno = code;
+        return NULL;
+    }
+    return real(fd);
+}
+
+int mkdirat(int dir_fd, const char *path, mode_t mode)
+{
+    REAL(mkdirat)
+    int code = strike(CALL_MKDIR);
+    return code > 0 ? fail(code) : real(dir_fd, path, mode);
+}
+
+int unlink(const char *path)
+{
+    REAL(unlink)
+    int code = strike(CALL_UNLINK);
+    return code > 0 ? fail(code) : real(path);
+}
+
+int unlinkat(int dir_fd, const char *path, int flags)
+{
+    REAL(unlinkat)
+    int code = strike(CALL_UNLINK);
+    return code > 0 ? fail(code) : real(dir_fd, path, flags);
+}
+
+int rmdir(const char *path)
+{
+    REAL(rmdir)
+    int code = strike(CALL_UNLINK);
+    return code > 0 ? fail(code) : real(path);
+}
+
+int ftruncate(int fd, off_t len)
+{
+    REAL(ftruncate)
+    int code = strike(CALL_FALLOCATE);
+    return code > 0 ? fail(code) : real(fd, len);
+}
+
 int dup(int fd)
 {
     REAL(dup)
@@ -483,7 +634,9 @@ ssize_t read(int fd, void *data, size_t len)
     REAL(read)
     int code = 0;
     if (!exempt && atomic_load_explicit(&armed, memory_order_relaxed)) {
-        code = is_socket(fd) ? strike(CALL_RECV) : is_regular(fd) ? 0 : strike(CALL_WAKE);
+        code = strike(is_socket(fd)    ? CALL_RECV
+                      : is_regular(fd) ? CALL_FILE_READ
+                                       : CALL_WAKE);
     }
     return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? 1 : len);
 }
@@ -491,7 +644,7 @@ ssize_t read(int fd, void *data, size_t len)
 static bool is_pipe(int fd)
 {
     struct stat info;
-    return fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode);
+    return look(fd, &info) == 0 && S_ISFIFO(info.st_mode);
 }
 
 /* Where nothing is a file or a socket libuv wakes a loop, or has a pipe for signals: that has always
@@ -503,6 +656,8 @@ ssize_t write(int fd, const void *data, size_t len)
     if (!exempt && atomic_load_explicit(&armed, memory_order_relaxed) &&
         is_in(&libuv, __builtin_return_address(0)) && !is_pipe(fd)) {
         code = strike(is_socket(fd) ? CALL_SEND : CALL_WAKE);
+    } else if (!exempt && is_regular(fd)) {
+        code = strike(CALL_FILE_WRITE);
     }
     return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? (len + 1) / 2 : len);
 }
@@ -612,7 +767,8 @@ const char *faults_call_name(enum fault_call call)
     static const char *const names[CALL_COUNT] = {
         "memory", "growth", "pwrite",   "file-writev", "sync",         "pread",   "open",   "mmap",
         "fallocate", "rename", "mkdir",      "dup",          "accept",  "recv",   "send",
-        "wake",   "epoll-add", "epoll-create", "eventfd",    "socket",  "thread",
+        "wake",   "epoll-add", "epoll-create", "eventfd",    "socket",  "thread", "lmdb-read",
+        "lmdb-write", "lmdb-look", "file-read", "file-write", "look", "unlink",
     };
     return names[call];
 }

@@ -34,7 +34,25 @@ enum fault_call {
     CALL_EVENTFD,
     CALL_SOCKET,        /* socket, bind, listen */
     CALL_THREAD,        /* pthread_create */
+    CALL_LMDB_READ,     /* transactions, gets, cursors */
+    CALL_LMDB_WRITE,    /* puts, deletions, commits, opening */
+    CALL_LMDB_LOOK,     /* what an environment says of itself */
+    CALL_FILE_READ,     /* read of files */
+    CALL_FILE_WRITE,    /* write of files */
+    CALL_LOOK,          /* stat, fstat, opendir, getrandom */
+    CALL_UNLINK,        /* unlink, unlinkat, rmdir */
     CALL_COUNT,
+};
+
+/* Where calls come from: a hash of the frames above, and how often. One thread. */
+#define FAULT_SITES_MAX 16384
+struct fault_sites {
+    uint32_t count;
+    struct {
+        uint64_t path;
+        uint32_t passes;    /* of the run that had most */
+        uint32_t now;       /* of this run */
+    } sites[FAULT_SITES_MAX];
 };
 
 /* Instead of an errno: the call does a part of its work. */
@@ -47,11 +65,16 @@ struct fault_plan {
     uint64_t count;        /* passes that fail from there on */
     uint32_t per_million;  /* or: each fails by chance; code 0: one that fits the call */
     uint64_t seed;
+    struct fault_sites *sites;    /* not NULL: @first counts the passes of one of them, */
+    uint64_t site;                /* this one, and new ones are noted */
 };
 
 /* Counts from 0 and does what @plan says until faults_disarm. */
 void faults_arm(const struct fault_plan *plan);
 void faults_disarm(void);
+
+/* The answer that the next pass of @call is to give: 0, an errno or FAULT_SHORT. */
+int faults_strike(enum fault_call call);
 
 /* Since faults_arm: passes through the call of the plan, and failures. */
 uint64_t faults_passes(void);

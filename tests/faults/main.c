@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <getopt.h>
+#include <lmdb.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -251,6 +252,8 @@ static const struct {
     { CALL_EPOLL_ADD, ENOMEM, "ENOMEM" },  { CALL_EPOLL_CREATE, EMFILE, "EMFILE" },
     { CALL_EVENTFD, EMFILE, "EMFILE" },    { CALL_SOCKET, EMFILE, "EMFILE" },
     { CALL_THREAD, EAGAIN, "EAGAIN" },
+    { CALL_LMDB_READ, EIO, "EIO" },        { CALL_LMDB_READ, ENOMEM, "ENOMEM" },
+    { CALL_LMDB_WRITE, EIO, "EIO" },       { CALL_LMDB_WRITE, MDB_MAP_FULL, "full" },
 };
 
 static void without_descriptors(void)

@@ -72,7 +72,7 @@ SS_TEST(backup, one_that_fails_leaves_nothing)
     } faults[] = {
         { "copy.write", ENOSPC, SS_E_STOREFULL }, { "copy.write", EIO, SS_E_STOREIO },
         { "copy.sync", EIO, SS_E_STOREIO },       { "manifest.write", ENOSPC, SS_E_STOREFULL },
-        { "backup.sync", 1, SS_E_IO },
+        { "backup.sync", 1, SS_E_IO },            { "backup.name", 1, SS_E_IO },
     };
     struct backup_fixture b;
     backup_init(&b);

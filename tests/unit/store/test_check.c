@@ -211,3 +211,47 @@ SS_TEST(check, finds_damaged_marks_of_the_last_run_and_of_the_log)
     fixture_plant(&f, SS_DB_META, ss_str(META_SID), ss_str("x"));
     found(&f, "next session number");
 }
+
+SS_TEST(check, store_of_a_program_without_the_later_tables_is_sound_and_opens)
+{
+    static const enum ss_db later[] = { SS_DB_TRASH, SS_DB_COMMAND, SS_DB_ERROR,
+                                        SS_DB_CHECKPOINT };
+    struct fixture f;
+    struct ss_env env;
+    MDB_txn *txn;
+    fill(&f);
+    ss_check(ss__env_open(f.shard_dir, 64u << 20, false, &env, NULL) == 0);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        ss_check(mdb_drop(txn, env.dbi[later[i]], 1) == 0);
+    }
+    ss_check(mdb_txn_commit(txn) == 0);
+    ss__env_close(&env);
+    struct ss_check_summary summary = fixture_check(&f);
+    ss_check_msg(summary.findings == 0 && summary.sessions == 2, "%s", f.finding);
+    fixture_reopen(&f);
+    fixture_verify(&f, "b", 3, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+SS_TEST(check, data_file_with_the_databases_of_another_program_is_named)
+{
+    struct fixture f;
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    fill(&f);
+    ss_check(mdb_env_create(&env) == 0 && mdb_env_set_maxdbs(env, 64) == 0);
+    ss_check(mdb_env_open(env, f.shard_dir, 0, 0640) == 0);
+    ss_check(mdb_txn_begin(env, NULL, 0, &txn) == 0);
+    for (unsigned i = 0; i < 32; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "other-%u", i);
+        ss_check(mdb_dbi_open(txn, name, MDB_CREATE, &dbi) == 0);
+    }
+    ss_check(mdb_txn_commit(txn) == 0);
+    mdb_env_close(env);
+    found(&f, "a database of no store of this program");
+}

@@ -1,6 +1,8 @@
 #include "core/hash.h"
 #include "store_fixture.h"
 
+#include "store/delete.h"
+
 /* "a" has a segment and a tail, "b" and "c" are only in the log. */
 static void fill(struct fixture *f)
 {
@@ -167,4 +169,26 @@ SS_TEST(check_log, log_of_another_shard_is_an_error_with_its_name)
     ss_check(ss__store_check(f.root, fixture_on_finding, &f, &summary, &failure) == SS_E_CORRUPT);
     ss_check_msg(strstr(failure.text, "shard 0") != NULL, "%s", failure.text);
     fixture_end(&f);
+}
+
+/* Record 81 is the deletion of "b". */
+SS_TEST(check_log, deletion_of_nobody_and_event_of_a_deleted_session_are_named)
+{
+    for (int which = 0; which < 2; which++) {
+        struct fixture f;
+        uint8_t number[8];
+        fill(&f);
+        fixture_reopen(&f);
+        struct ss_store_session *b = fixture_session(&f, "b");
+        ss_check(ss__store_stage_delete(f.store, b, 5) == 0);
+        ss_check(ss__store_commit(f.store) == 0);
+        ss__store_put_session(f.store, b);
+        fixture_publish(&f, "c", 1, 50, 1);
+        fixture_crash(&f);
+        fixture_check_clean(&f);
+        ss__put_le64(number, which == 0 ? 77 : 2);
+        forge(&f, which == 0 ? 81 : 82, 16, number, 8);
+        found(&f, which == 0 ? "deletes a session that does not exist"
+                             : "belongs to a deleted session");
+    }
 }

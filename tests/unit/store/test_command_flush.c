@@ -260,3 +260,20 @@ SS_TEST(command_flush, row_behind_the_newest_is_a_finding)
     ss_check(strstr(f.finding, "newest row") != NULL && strstr(f.finding, "handed out") != NULL);
     fixture_end(&f);
 }
+
+SS_TEST(command_flush, result_that_expired_while_the_store_was_closed_is_taken_out)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_keep_command(&f, "s", "a", 1);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss_check(fixture_command_rows(&f) == 1);
+    f.clock.now_ns += UINT64_C(1000000) * f.options.command_ttl_ms + UINT64_C(1000000000);
+    fixture_reopen(&f);
+    ss_check(fixture_find_command(&f, "s", "a") == -1 && fixture_commands_kept(&f) == 0);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss_check(fixture_command_rows(&f) == 0);
+    fixture_end(&f);
+}

@@ -1,6 +1,9 @@
 #include <errno.h>
 
 #include "store_fixture.h"
+
+#include "store/command.h"
+#include "store/delete.h"
 #include "store/store_state.h"
 
 SS_TEST(commit, events_are_there_after_close_and_reopen)
@@ -341,5 +344,39 @@ SS_TEST(commit, lost_answer_of_a_commit_means_unknown_until_reopened)
     fixture_close(&f);
     fixture_reopen(&f);
     fixture_verify(&f, "a", 2, 50);
+    fixture_end(&f);
+}
+
+/* Nothing of what does not fit stays, in the batch or in memory. */
+SS_TEST(commit, batch_that_cannot_grow_refuses_and_stages_nothing)
+{
+    struct fixture f;
+    struct ss_store_session *session;
+    struct ss_command_value value = { .time_us = 1000000, .ordinal = 3, .session_id = ss_str("a"),
+                                      .key = ss_str("key") };
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_close(&f);
+    fixture_reopen(&f);    /* whose batch has no memory yet */
+    struct ss_store_session *a = fixture_session(&f, "a");
+    size_t max = f.store->batch.max;
+    f.store->batch.max = 8;
+    ss_check(ss__store_stage_session(f.store, ss_str("b"), 100, &session) == SS_E_NOMEM);
+    ss_check(ss__store_stage_command(f.store, &value) == SS_E_NOMEM);
+    ss_check(fixture_stage_flags(&f, a, 50, 0) == SS_E_NOMEM);
+    ss_check(ss__store_stage_delete(f.store, a, 200) == SS_E_NOMEM);
+    f.store->batch.max = max;
+    ss_check(ss__store_staged_bytes(f.store) == 0);
+    ss_check(ss__store_get_session(f.store, ss_str("b"), &session) == SS_E_NOTFOUND);
+    ss_check(ss__store_find_command(f.store, ss_str("a"), 0, ss_str("key"), 1000000) == NULL);
+    ss_check(ss__store_row(a)->ordinal == 3);
+    ss__store_put_session(f.store, a);
+    fixture_publish(&f, "b", 2, 50, 1);
+    fixture_publish(&f, "a", 1, 50, 1);
+    fixture_crash(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    fixture_verify(&f, "a", 4, 50);
+    fixture_verify(&f, "b", 2, 50);
     fixture_end(&f);
 }

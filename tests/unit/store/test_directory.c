@@ -5,6 +5,8 @@
 
 #include "store_fixture.h"
 
+#include "store/manifest.h"
+
 struct place {
     char root[256];
     char data[300];
@@ -330,4 +332,68 @@ SS_TEST(directory, one_that_a_killed_process_made_is_durable_before_it_is_used)
     ss__fault_reset();
     ss__directory_close(open_good(&place, 2, true));
     place_end(&place);
+}
+
+/* A link to itself: neither there nor absent. */
+static void plant_loop(const char *path)
+{
+    ss_check(symlink(path, path) == 0);
+}
+
+SS_TEST(directory, what_cannot_be_looked_at_is_not_taken_for_absent)
+{
+    struct place place;
+    char path[600];
+    static const char *const marks[] = { SS_MANIFEST_NAME, SS_UNFINISHED_NAME };
+    place_init(&place);
+    ss_check(open_shard(&place, 1, NULL) == 0);
+    ss_check(unlink(place.identity) == 0);
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", place.data, marks[i]);
+        plant_loop(path);
+        refused(&place, 3, SS_E_IO, "cannot be read");
+        ss_check(unlink(path) == 0);
+    }
+    (void)snprintf(path, sizeof path, "%s/shard-0001/data.mdb", place.data);
+    char moved[700];
+    (void)snprintf(moved, sizeof moved, "%s.moved", path);
+    ss_check(rename(path, moved) == 0);
+    plant_loop(path);
+    refused(&place, 3, SS_E_IO, "cannot be read");    /* and not made anew in its place */
+    struct stat info;
+    ss_check(lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && unlink(path) == 0);
+    ss_check(rename(moved, path) == 0);
+    refused(&place, 3, SS_E_CORRUPT, "sessionstream\" is missing");
+    place_end(&place);
+}
+
+SS_TEST(directory, tools_tell_one_that_cannot_be_looked_at_from_none)
+{
+    struct place place;
+    struct ss_directory *directory;
+    struct ss_failure failure = { 0 };
+    char path[400];
+    place_init(&place);
+    (void)snprintf(path, sizeof path, "%s/loop", place.root);
+    plant_loop(path);
+    ss_check(ss__directory_open_existing(path, &directory, &failure) == SS_E_IO);
+    ss_check_msg(strstr(failure.text, "cannot be read") != NULL, "%s", failure.text);
+    ss_check(unlink(path) == 0);
+    place_end(&place);
+}
+
+SS_TEST(directory, path_that_is_too_long_is_refused_with_a_sentence)
+{
+    static char path[4200];
+    struct ss_directory *directory;
+    struct ss_directory identity = { .shard_count = 1, .directory_id = 7 };
+    struct ss_failure failure = { 0 };
+    memset(path, 'x', sizeof path - 1);
+    path[0] = '/';
+    ss_check(ss__directory_open(path, 1, true, &directory, &failure) == SS_E_TOOBIG);
+    ss_check(failure.text[0] != '\0');
+    failure = (struct ss_failure){ 0 };
+    ss_check(ss__directory_begin(path, &identity, &directory, &failure) == SS_E_TOOBIG);
+    ss_check(failure.text[0] != '\0');
+    ss_check(ss__directory_open_existing(path, &directory, NULL) == SS_E_IO);
 }

@@ -133,6 +133,8 @@ SS_TEST(env, foreign_codes_never_pass)
 {
     ss_check(ss__err_from_lmdb(0) == 0);
     ss_check(ss__err_from_lmdb(MDB_NOTFOUND) == SS_E_NOTFOUND);
+    ss_check(ss__err_from_lmdb(MDB_KEYEXIST) == SS_E_EXISTS);
+    ss_check(ss__err_from_lmdb(MDB_VERSION_MISMATCH) == SS_E_VERSION);
     ss_check(ss__err_from_lmdb(MDB_MAP_FULL) == SS_E_STOREFULL);
     ss_check(ss__err_from_lmdb(ENOSPC) == SS_E_STOREFULL);
     ss_check(ss__err_from_lmdb(ENOMEM) == SS_E_NOMEM);

@@ -183,3 +183,22 @@ SS_TEST(error_ring, a_damaged_one_is_passed_over_and_the_check_names_it)
     ss_check(ss__store_error_at(f.store, 3, &got) && ss__store_errors_next(f.store) == 4);
     fixture_end(&f);
 }
+
+SS_TEST(error_ring, row_under_no_key_of_ours_is_passed_over_and_named_by_the_check)
+{
+    struct fixture f;
+    struct ss_error_record record = { .text = ss_str("it did not") };
+    fixture_open(&f);
+    ss_check(ss__store_note_error(f.store, &record) == 0);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_plant(&f, SS_DB_ERROR, ss_str("short"), ss_str("value"));
+    fixture_reopen(&f);
+    ss_check(ss__store_errors_first(f.store) == 1 && ss__store_errors_next(f.store) == 2);
+    ss_check(ss__store_error_at(f.store, 1, &record) &&
+             ss_str_equal(record.text, ss_str("it did not")));
+    fixture_close(&f);
+    ss_check(fixture_check(&f).findings == 1);
+    ss_check_msg(strstr(f.finding, "error record is damaged") != NULL, "%s", f.finding);
+    fixture_end(&f);
+}

@@ -1,6 +1,7 @@
 /* Reading a session's events in slices, from a base on. */
 #include "store_fixture.h"
 
+#include "store/delete.h"
 #include "store/history.h"
 #include "store/timelines.h"
 
@@ -179,5 +180,77 @@ SS_TEST(history, missing_events_are_damage)
     }
     ss_check(err == SS_E_CORRUPT);
     ss__history_free(f.store, history);
+    fixture_end(&f);
+}
+
+SS_TEST(history, newest_events_that_are_missing_are_damage)
+{
+    struct fixture f;
+    struct seen seen = { .count = 0 };
+    struct ss_history_base base;
+    const struct ss_record *records;
+    size_t count = 1;
+    uint8_t key[16];
+    fixture_open(&f);
+    fixture_publish(&f, "a", 130, 50, 64);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss__segment_key(key, 1, 129);
+    fixture_plant(&f, SS_DB_SEGMENT, ss_str_of(key, 16), (struct ss_str){ NULL, 0 });
+    fixture_reopen(&f);
+    struct ss_history *history = history_of(&f, "a", 130);
+    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0);
+    int err;
+    while ((err = ss__history_read(history, &records, &count)) == 0 && count > 0) {
+    }
+    ss_check(err == SS_E_CORRUPT);
+    ss__history_free(f.store, history);
+    fixture_end(&f);
+}
+
+SS_TEST(history, event_damaged_in_the_log_fails_what_begins_after_it_only)
+{
+    struct fixture f;
+    struct seen seen = { .count = 0 };
+    struct ss_history_base base;
+    const struct ss_record *records;
+    size_t count = 1;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    struct ss_history *before = history_of(&f, "a", 3);
+    fixture_flip_record(&f, 2, 60);    /* the second event, under the open store */
+    struct ss_history *after = history_of(&f, "a", 3);
+    ss_check(ss__history_base(before, note_entity, &seen, &base) == 0);
+    (void)read_all(before, "a", 0, 3, 50);
+    int err = ss__history_base(after, note_entity, &seen, &base);
+    while (err == 0 && count > 0) {
+        err = ss__history_read(after, &records, &count);
+    }
+    ss_check(err == SS_E_CORRUPT);
+    ss__history_free(f.store, before);
+    ss__history_free(f.store, after);
+    fixture_end(&f);
+}
+
+SS_TEST(history, deleted_session_and_one_set_aside_have_none)
+{
+    struct fixture f;
+    struct ss_history *history;
+    struct ss_history_query query = { .at = 3, .base_max = 3, .code = 7, .timelines = 1 };
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_publish(&f, "b", 3, 50, 3);
+    struct ss_store_session *b = fixture_session(&f, "b");
+    ss_check(ss__store_stage_delete(f.store, b, 5) == 0);
+    ss_check(ss__history_new(f.store, b, &query, &history) == SS_E_CLOSED);
+    ss_check(ss__store_commit(f.store) == 0);
+    ss__store_put_session(f.store, b);
+    fixture_crash(&f);
+    fixture_flip_record(&f, 2, 60);
+    fixture_reopen(&f);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss_check(ss__store_row(a)->quarantined);
+    ss_check(ss__history_new(f.store, a, &query, &history) == SS_E_CORRUPT);
+    ss__store_put_session(f.store, a);
     fixture_end(&f);
 }

@@ -302,3 +302,53 @@ SS_TEST(image, a_range_is_read_from_segments_and_log)
     }
     fixture_end(&f);
 }
+
+SS_TEST(image, newest_events_that_are_missing_are_damage)
+{
+    struct fixture f;
+    struct ss_image image;
+    uint8_t key[16];
+    fixture_open(&f);
+    fixture_publish(&f, "a", 130, 50, 64);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss__segment_key(key, 1, 129);
+    fixture_plant(&f, SS_DB_SEGMENT, ss_str_of(key, 16), (struct ss_str){ NULL, 0 });
+    fixture_reopen(&f);
+    struct ss_image_request *request = request_of(&f, "a", false);
+    ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
+    ss__store_image_request_free(request);
+    fixture_end(&f);
+}
+
+/* The log of a process says so at most so many times. */
+SS_TEST(image, damage_is_an_error_however_often_it_is_met)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_publish(&f, "b", 3, 50, 3);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1,
+                                 .last_ordinal = 2, .type_id = f.entity_type,
+                                 .payload = ss_str("true") };
+    ss_check(stage_checkpoint(f.store, a, &row, 1, 3, 1) == 0);
+    fixture_flush_due(&f);
+    ss__store_put_session(f.store, a);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_ENTITY, 0, 10);
+    fixture_flip(&f, SS_DB_SESSION, 1, 12);
+    fixture_reopen(&f);
+    a = fixture_session(&f, "a");
+    for (unsigned i = 0; i < 150; i++) {
+        struct ss_store_session *b;
+        struct ss_image_request *request;
+        struct ss_image image;
+        ss_check(ss__store_image_request(f.store, a, true, &request) == 0);
+        ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
+        ss__store_image_request_free(request);
+        ss_check(ss__store_get_session(f.store, ss_str("b"), &b) == SS_E_CORRUPT);
+    }
+    ss__store_put_session(f.store, a);
+    fixture_end(&f);
+}

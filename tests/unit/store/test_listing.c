@@ -157,3 +157,44 @@ SS_TEST(listing, a_session_that_was_begun_again_is_listed_although_the_catalog_h
     list(&f, "", "", 10, "a b c ");
     fixture_end(&f);
 }
+
+SS_TEST(listing, query_of_zeros_is_for_all)
+{
+    struct fixture f;
+    struct listed listed = { .query = { .limit = 10 } };
+    fixture_open(&f);
+    fixture_publish(&f, "b", 1, 10, 1);
+    flush(&f);
+    listed.page.query = &listed.query;
+    ss__arena_init(&listed.page.arena, 1024);
+    ss_check(ss__store_list_begin(f.store, &listed.page) == 0);
+    expect(&f, &listed, "b ");
+    fixture_end(&f);
+}
+
+SS_TEST(listing, damaged_entry_or_row_is_an_error_and_no_hole_in_the_list)
+{
+    for (int which = 0; which < 3; which++) {
+        struct fixture f;
+        struct listed listed;
+        uint8_t key[8];
+        fixture_open(&f);
+        fixture_publish(&f, "a", 1, 10, 1);
+        fixture_publish(&f, "b", 1, 10, 1);
+        flush(&f);
+        fixture_close(&f);
+        ss__put_be64(key, 2);
+        if (which == 2) {
+            fixture_plant(&f, SS_DB_SESSION, ss_str_of(key, sizeof key),
+                          (struct ss_str){ NULL, 0 });
+        } else {
+            fixture_flip(&f, which == 0 ? SS_DB_CATALOG : SS_DB_SESSION, 1, 12);
+        }
+        fixture_reopen(&f);
+        begin(&f, &listed, "", "", 10);
+        ss_check(ss__store_list_read(f.store, &listed.page) == SS_E_CORRUPT);
+        ss__arena_deinit(&listed.page.arena);
+        list(&f, "a", "", 10, "a ");
+        fixture_end(&f);
+    }
+}

@@ -1,7 +1,10 @@
 #include "store/manifest.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sessionstream/error.h>
 
@@ -136,4 +139,30 @@ SS_TEST(manifest, no_path_leads_elsewhere_and_every_shard_is_there)
     ss_check(decode_with(format, "format 1") == SS_E_VERSION);
     ss_check(decode_with(format, "format 4294967295") == SS_E_VERSION);
     ss_check(decode_with("backup 1", "backup 2") == SS_E_VERSION);
+}
+
+SS_TEST(manifest, file_that_is_too_large_or_in_no_reach_is_refused_with_a_sentence)
+{
+    char dir[] = "/tmp/ss-manifest-XXXXXX";
+    char path[64];
+    static char deep[5000];
+    struct ss_manifest manifest;
+    struct ss_failure failure = { 0 };
+    ss_check(mkdtemp(dir) != NULL);
+    (void)snprintf(path, sizeof path, "%s/" SS_MANIFEST_NAME, dir);
+    ss_check(ss__manifest_read(dir, &manifest, &failure) == SS_E_NOTFOUND);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    ss_check(fd >= 0 && ftruncate(fd, (off_t)SS_MANIFEST_BYTES_MAX + 1) == 0 && close(fd) == 0);
+    failure = (struct ss_failure){ 0 };
+    ss_check(ss__manifest_read(dir, &manifest, &failure) == SS_E_CORRUPT);
+    ss_check_msg(strstr(failure.text, dir) != NULL, "%s", failure.text);
+    ss_check(unlink(path) == 0 && rmdir(dir) == 0);
+    memset(deep, 'x', sizeof deep - 1);
+    failure = (struct ss_failure){ 0 };
+    ss_check(ss__manifest_read(deep, &manifest, &failure) != 0 && failure.text[0] != '\0');
+}
+
+SS_TEST(manifest, key_of_other_letters_is_damage)
+{
+    ss_check(decode_with("a7a7", "a7ag") == SS_E_CORRUPT);
 }

@@ -5,6 +5,7 @@
 
 #include "store/command.h"
 #include "store/delete.h"
+#include "store/error_ring.h"
 
 #define SESSIONS 30u
 #define NEWEST 90u
@@ -255,5 +256,48 @@ SS_TEST(reshard, the_same_number_and_a_damaged_store_are_refused)
     failure = (struct ss_failure){ 0 };
     ss_check(reshard(&m, 3, &failure) == SS_E_CORRUPT && m.findings[0] != '\0');
     ss_check(strstr(failure.text, "nothing was changed") != NULL);
+    end(&m);
+}
+
+/* Of the error records that come together a shard keeps the newest. */
+SS_TEST(reshard, newest_error_records_of_all_shards_are_kept)
+{
+    struct many m;
+    struct ss_failure failure = { 0 };
+    char slashed[300];
+    make(&m, 2);
+    for (unsigned i = 0; i < SS_ERROR_RECORDS_MAX; i++) {
+        for (uint32_t shard = 0; shard < 2; shard++) {
+            struct ss_error_record record = { .text = ss_str(shard == 0 ? "old" : "new") };
+            m.clock.now_ns += 1000000;
+            if (shard == 1) {
+                m.clock.now_ns += UINT64_C(1000000000000);
+            }
+            ss_check(ss__store_note_error(m.stores[shard], &record) == 0);
+            if (shard == 1) {
+                m.clock.now_ns -= UINT64_C(1000000000000);
+            }
+        }
+    }
+    for (uint32_t shard = 0; shard < 2; shard++) {
+        ss_check(ss__store_flush(m.stores[shard], 0) >= 0);
+    }
+    close_all(&m);
+    struct ss_reshard_result result;
+    (void)snprintf(slashed, sizeof slashed, "%s//", m.root);
+    struct ss_reshard_options options = { .dir = slashed, .shards = 1, .report = on_finding,
+                                          .ctx = &m };
+    int err = ss__reshard(&options, &result, &failure);
+    ss_check_msg(err == 0 && strcmp(result.path, m.root) == 0, "%s", failure.text);
+    open_all(&m, m.root, 1);
+    uint64_t first = ss__store_errors_first(m.stores[0]);
+    uint64_t next = ss__store_errors_next(m.stores[0]);
+    ss_check(next - first == SS_ERROR_RECORDS_MAX);
+    for (uint64_t number = first; number < next; number++) {
+        struct ss_error_record record;
+        ss_check(ss__store_error_at(m.stores[0], number, &record));
+        ss_check(ss_str_equal(record.text, ss_str("new")));
+    }
+    close_all(&m);
     end(&m);
 }

@@ -143,3 +143,33 @@ SS_TEST(restore, damage_from_before_is_found_and_taken_along_only_if_told)
     ss_check_msg(err == 0 && summary.findings > 0, "%s", failure.text);
     backup_deinit(&b);
 }
+
+/* That of the identity too, which makes it a data directory. */
+SS_TEST(restore, one_whose_names_do_not_become_durable_is_taken_back_and_begins_again)
+{
+    struct backup_fixture b;
+    struct ss_failure failure = { 0 };
+    struct ss_check_summary summary;
+    char identity[600];
+    unsigned failed = 0;
+    backup_init(&b);
+    fixture_publish(&b.f, "a", 10, 400, 9);
+    ss_check(backup_now(&b, "b", NULL, &failure) == 0);
+    (void)snprintf(identity, sizeof identity, "%s/sessionstream", b.target);
+    for (unsigned pass = 1; failed + 1 == pass; pass++) {
+        ss__fault_arm("create.sync", pass, 1, 1);
+        int err = backup_restore(&b, "b", false, &summary, &failure);
+        ss__fault_reset();
+        failed += err != 0 ? 1 : 0;
+        ss_check_msg(err == 0 || err == SS_E_IO, "%s", ss_error_name(err));
+        ss_check((access(identity, F_OK) == 0) == (err == 0));
+    }
+    ss_check_msg(failed >= 3, "%u syncs", failed);
+    ss_check(ss__remove_tree(b.target, NULL) == 0);
+    ss__fault_arm("directory.identity", 1, 1, 1);
+    ss_check(backup_restore(&b, "b", false, &summary, &failure) == SS_E_IO);
+    ss__fault_reset();
+    ss_check(backup_restore(&b, "b", false, &summary, &failure) == 0);
+    ss_check(summary.events == 10);
+    backup_deinit(&b);
+}

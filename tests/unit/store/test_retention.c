@@ -205,3 +205,21 @@ SS_TEST(retention, a_session_of_many_segments_takes_several_slices)
                  proposed.slices, (unsigned long long)proposed.bytes);
     fixture_end(&f);
 }
+
+SS_TEST(retention, segment_that_is_none_is_passed_over)
+{
+    struct fixture f;
+    uint8_t key[16];
+    fixture_open(&f);
+    fixture_publish(&f, "a", 200, 50, 50);
+    fixture_publish(&f, "b", 200, 50, 50);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss__segment_key(key, 1, 1);
+    fixture_plant(&f, SS_DB_SEGMENT, ss_str_of(key, sizeof key), ss_str("x"));
+    fixture_reopen(&f);
+    struct proposed proposed = propose(&f, (struct ss_retention_policy){ .age_us = 1 }, 1u << 30);
+    ss_check_msg(strstr(proposed.text, "b:") != NULL && strstr(proposed.text, "a:") == NULL, "%s",
+                 proposed.text);
+    fixture_end(&f);
+}

@@ -451,6 +451,99 @@ SS_TEST(retention_flush, entities_of_later_events_never_become_the_base)
     fixture_end(&f);
 }
 
+SS_TEST(retention_flush, only_so_many_cuts_wait)
+{
+    struct fixture f;
+    open_based(&f);
+    fixture_reopen(&f);
+    struct ss_store_session *session = fixture_session(&f, "a");
+    unsigned staged = 0;
+    int err;
+    while ((err = ss__store_stage_cut(f.store, session, 128)) == 0) {
+        ss_check(++staged <= SS_RETENTION_CUTS_MAX);
+    }
+    ss_check(err == SS_E_BUSY && staged == SS_RETENTION_CUTS_MAX);
+    ss__store_put_session(f.store, session);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 129 && !ss__store_cuts_wait(f.store));
+    fixture_end(&f);
+}
+
+/* A base of 3 MiB. */
+static void stage_large_base(struct fixture *f, const char *id)
+{
+    static char text[100000];
+    struct ss_history *history;
+    struct ss_history_base found;
+    struct base ignored;
+    struct ss_history_query query = { .at = 64, .base_max = 64, .code = 7, .timelines = 1 };
+    struct ss_store_session *session = fixture_session(f, id);
+    memset(text, 'x', sizeof text);
+    ss_check(ss__history_new(f->store, session, &query, &history) == 0);
+    ss__store_put_session(f->store, session);
+    ss_check(ss__history_base(history, note_base, &ignored, &found) == 0);
+    struct ss_past *base = ss__past_new_base(history);
+    for (unsigned i = 0; i < 30; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "n%02u", i);
+        struct ss_entity_row row = { .projection = FIXTURE_PROJECTION, .kind = ss_str("note"),
+                                     .id = ss_str(name), .created_ordinal = 1, .last_ordinal = 64,
+                                     .type_id = f->entity_type,
+                                     .payload = ss_str_of(text, sizeof text) };
+        ss_check(base != NULL && ss__past_add(base, &row) == 0);
+    }
+    ss__store_stage_base(f->store, base);
+    ss__history_free(f->store, history);
+}
+
+SS_TEST(retention_flush, bases_that_are_too_large_together_go_one_flush_after_the_other)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 200, 50, 50);
+    fixture_publish(&f, "b", 200, 50, 50);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 200);
+    entity_at(&f, "b", 200);
+    stage_large_base(&f, "a");
+    stage_large_base(&f, "b");
+    int more = ss__store_flush(f.store, 0);
+    ss_check_msg(more > 0, "%s", ss_error_name(more));
+    ss_check((first_of(&f, "a") == 65) != (first_of(&f, "b") == 65));
+    ss_check(ss__store_cuts_wait(f.store));
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 65 && first_of(&f, "b") == 65);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+/* The entities on disk are the base and one of them is damaged: the checkpoint that takes their
+ * place goes on without a base. */
+SS_TEST(retention_flush, base_of_damaged_entities_is_not_kept)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 128);
+    stage_cut(&f, "a", 128);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 129);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_ENTITY, 0, 10);
+    fixture_reopen(&f);
+    fixture_publish(&f, "a", 10, 50, 10);
+    entity_at(&f, "a", 138);
+    check_base(&f, "a", 138, 138, "as of 138");
+    check_gone(&f, "a", 130, 129);
+    fixture_close(&f);
+    struct ss_check_summary summary = fixture_check(&f);
+    ss_check_msg(summary.findings == 1 && strstr(f.finding, "are missing") != NULL, "%s",
+                 f.finding);
+    fixture_end(&f);
+}
+
 /* ---- a base that is larger than one may be ---- */
 
 SS_TEST(retention_flush, a_base_that_cannot_be_copied_stops_no_flush)

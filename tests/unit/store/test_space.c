@@ -2,7 +2,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "store_fixture.h"
+#include "backup_fixture.h"
+
+#include "store/cut.h"
+#include "store/store_state.h"
 
 #define BIG_BYTES (1u << 20)
 #define BIG_MAX 32u
@@ -275,4 +278,39 @@ SS_TEST(space, failed_sync_of_a_store_without_syncs_latches_and_leaves_no_clean_
         ss_check(!f.report.clean && f.report.incarnation == incarnation + 1);
         fixture_end(&f);
     }
+}
+
+/* A map whose size the store chose grows before it is full; a copy of it is given up for that. */
+SS_TEST(space, chosen_map_grows_in_time)
+{
+    struct fixture f;
+    struct ss_cut *cut;
+    open_small(&f);
+    f.store->options.map_bytes = 0;    /* as if it had chosen that size */
+    ss_check(checkpoint(&f, 0, 13, false) == 0);
+    ss_check(fixture_stats(&f).map_bytes == MAP_BYTES);
+    ss_check(ss__store_cut(f.store, &cut) == 0);
+    ss_check(checkpoint(&f, 13, 3, false) == 0);
+    fixture_publish(&f, "big", 1, 50, 1);
+    ss_check(checkpoint(&f, 16, 1, false) == 0);
+    ss_check_msg(fixture_stats(&f).map_bytes == 2 * MAP_BYTES, "%llu",
+                 (unsigned long long)fixture_stats(&f).map_bytes);
+    ss_check(ss__cut_stopped(cut));
+    ss__store_uncut(f.store);
+    ss_check(checkpoint(&f, 17, 6, false) == 0);
+    ss_check(ss__store_writable(f.store) == 0);
+    fixture_verify(&f, "big", 2, 50);
+    fixture_end(&f);
+}
+
+SS_TEST(space, map_does_not_grow_past_what_the_disk_has)
+{
+    struct fixture f;
+    open_small(&f);
+    f.store->options.map_bytes = 0;
+    f.store->options.min_free_bytes = UINT64_MAX / 2;
+    ss_check(checkpoint(&f, 0, 15, false) == 0);
+    (void)checkpoint(&f, 15, 1, false);
+    ss_check(fixture_stats(&f).map_bytes == MAP_BYTES);
+    fixture_end(&f);
 }
