@@ -10,6 +10,7 @@
 #include "shard/dispatch.h"
 #include "shard/errors.h"
 #include "shard/flusher.h"
+#include "shard/keyed.h"
 #include "shard/metadata.h"
 #include "shard/parked.h"
 #include "shard/rebuild.h"
@@ -196,6 +197,7 @@ int ss__batch_commit(struct ss_shard *shard)
 {
     bool waits = ss__store_staged_bytes(shard->store) > 0;
     int err = commit(shard);
+    ss__keyed_show(shard);
     if (err == 0) {
         ss__effects_release(shard);
         SS_KILL_POINT(COMMIT_RELEASED);

@@ -32,7 +32,7 @@ static uint64_t sid_of(const struct ss_channel *channel)
     return state->stored == NULL ? 0 : ss__store_row(state->stored)->sid;
 }
 
-static void show(struct ss_shard *shard)
+void ss__keyed_show(struct ss_shard *shard)
 {
     struct ss_command_stats kept;
     struct ss_shard_stats *stats = ss__stats(shard);
@@ -139,5 +139,4 @@ void ss__keyed_end(struct ss_shard *shard, struct ss_channel *channel,
     if (err != 0) {
         shard->spoiled = err;
     }
-    show(shard);
 }

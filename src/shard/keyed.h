@@ -34,4 +34,8 @@ bool ss__keyed_begin(struct ss_shard *shard, struct ss_channel *channel,
 void ss__keyed_end(struct ss_shard *shard, struct ss_channel *channel,
                    const struct ss_request *request, const struct ss_keyed *keyed);
 
+/* Gauges of what is kept. For a batch whose commit has ended: before that its own results count,
+ * which may be undone and push out others. */
+void ss__keyed_show(struct ss_shard *shard);
+
 #endif

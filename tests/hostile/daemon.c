@@ -16,6 +16,7 @@
 
 #define PORT_FIRST 20000    /* below those that the kernel hands out */
 #define PORT_COUNT 12000
+#define PORT_TRIES 10
 #define ANSWER_MS 60000
 
 static void give_up(const char *what)
@@ -89,7 +90,8 @@ static void run_daemon(const struct daemon *daemon, int log_fd)
     _exit(127);
 }
 
-void daemon_start(struct daemon *daemon)
+/* False: it ended before it served. */
+static bool start(struct daemon *daemon)
 {
     int fds[2];
     if (pipe2(fds, 0) != 0) {
@@ -115,16 +117,27 @@ void daemon_start(struct daemon *daemon)
     }
     bool started = daemon->started;
     (void)pthread_mutex_unlock(&daemon->lock);
-    if (!started) {
-        (void)fprintf(stderr, "hostile: the daemon does not start:\n%s", daemon->last_log);
-        exit(2);
+    return started;
+}
+
+static void refuse_to_go_on(const struct daemon *daemon)
+{
+    (void)fprintf(stderr, "hostile: the daemon does not start:\n%s", daemon->last_log);
+    exit(2);
+}
+
+void daemon_start(struct daemon *daemon)
+{
+    if (!start(daemon)) {
+        refuse_to_go_on(daemon);
     }
 }
 
 static uint16_t free_port(void)
 {
     for (unsigned tries = 0; tries < 1000; tries++) {
-        uint16_t port = (uint16_t)(PORT_FIRST + (now_ns() / 1000 + tries) % PORT_COUNT);
+        uint64_t place = now_ns() / 1000 + (uint64_t)getpid() * 7919 + tries;
+        uint16_t port = (uint16_t)(PORT_FIRST + place % PORT_COUNT);
         struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -138,11 +151,19 @@ static uint16_t free_port(void)
     return 0;
 }
 
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+    (void)info;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
 void daemon_open(struct daemon *daemon, const struct settings *settings,
                  const char *const *flags)
 {
     const char *temporary = getenv("TMPDIR");
-    *daemon = (struct daemon){ .settings = settings, .flags = flags, .port = free_port(),
+    *daemon = (struct daemon){ .settings = settings, .flags = flags,
                                .lock = PTHREAD_MUTEX_INITIALIZER,
                                .changed = PTHREAD_COND_INITIALIZER };
     (void)snprintf(daemon->directory, sizeof daemon->directory, "%.40s/hostile-XXXXXX",
@@ -150,7 +171,17 @@ void daemon_open(struct daemon *daemon, const struct settings *settings,
     if (mkdtemp(daemon->directory) == NULL) {
         give_up(daemon->directory);
     }
-    daemon_start(daemon);
+    for (unsigned tries = 0;; tries++) {
+        daemon->port = free_port();
+        if (start(daemon)) {
+            return;
+        }
+        (void)daemon_stop(daemon, SIGKILL);
+        if (strstr(daemon->last_log, "in use") == NULL || tries == PORT_TRIES) {    /* another's port now */
+            (void)nftw(daemon->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+            refuse_to_go_on(daemon);
+        }
+    }
 }
 
 int daemon_stop(struct daemon *daemon, int signal)
@@ -171,14 +202,6 @@ void daemon_kill(const struct daemon *daemon)
     if (daemon->pid > 0) {
         (void)kill(daemon->pid, SIGKILL);
     }
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
-{
-    (void)info;
-    (void)kind;
-    (void)at;
-    return remove(path);
 }
 
 void daemon_close(struct daemon *daemon, bool kept)

@@ -6,11 +6,20 @@
 
 #include "daemon.h"
 
-#define DRAIN_NS (UINT64_C(20) * 1000000000)
+#define DRAIN_NS (UINT64_C(120) * 1000000000)
+#define FOLLOWED_MS 60000
+#define CAREFUL_BYTES (48u << 10)    /* on the way: less than the smallest --client-queue */
 
 static int phase_of(const struct healthy_pair *pair)
 {
     return atomic_load_explicit(&pair->healthy->phase, memory_order_relaxed);
+}
+
+static void measure(struct healthy_pair *pair, struct ss_histogram *histograms, uint64_t ns)
+{
+    int phase = phase_of(pair);
+    ss__histogram_add(&histograms[phase], ns);
+    atomic_fetch_add(&pair->healthy->measured[phase], 1);
 }
 
 static void on_submitter_frame(struct peer *peer, struct ss_str text)
@@ -19,7 +28,7 @@ static void on_submitter_frame(struct peer *peer, struct ss_str text)
     if (begins_with(text, "{\"accepted\"")) {
         uint64_t sent_ns = number_behind(text, "\"requestId\":\"");
         uint64_t ordinal = number_behind(text, "\"ordinal\":\"");
-        ss__histogram_add(&pair->ack[phase_of(pair)], now_ns() - sent_ns);
+        measure(pair, pair->ack, now_ns() - sent_ns);
         pair->accepted++;
         pair->doubles += ordinal <= pair->acked_ordinal;
         pair->acked_ordinal = ordinal;
@@ -42,7 +51,7 @@ static void on_follower_frame(struct peer *peer, struct ss_str text)
         pair->doubles += ordinal < pair->next_ordinal;
         pair->next_ordinal = ordinal + 1;
         pair->delivered++;
-        ss__histogram_add(&pair->delivery[phase_of(pair)], now - sent_ns);
+        measure(pair, pair->delivery, now - sent_ns);
     } else if (begins_with(text, "{\"error\"")) {
         pair->errors++;
     }
@@ -64,12 +73,20 @@ static bool open_pair(struct healthy_pair *pair, uint16_t port)
     }
     while (pair->follower.subscribed == 0 && !pair->follower.ended) {
         struct pollfd wait = { pair->follower.fd, POLLIN, 0 };
-        if (poll(&wait, 1, 10000) <= 0) {
+        if (poll(&wait, 1, FOLLOWED_MS) <= 0) {
             return false;
         }
         peer_read(&pair->follower, SIZE_MAX);
     }
     return !pair->follower.ended;
+}
+
+/* What is on the way fits the follower's queue, however slow the machine: it never overflows. */
+static bool must_wait(const struct healthy_pair *pair)
+{
+    uint64_t size = pair->payload / 3 * 4 + 600;
+    uint64_t most = CAREFUL_BYTES / size;
+    return pair->healthy->careful && pair->sent - pair->delivered >= (most < 1 ? 1 : most);
 }
 
 static void submit_due(struct healthy_pair *pair, struct ss_bytes *out, uint64_t now)
@@ -79,6 +96,9 @@ static void submit_due(struct healthy_pair *pair, struct ss_bytes *out, uint64_t
         pair->next_ns = now;    /* this thread was away: no burst */
     }
     for (; pair->next_ns <= now; pair->next_ns += interval) {
+        if (must_wait(pair)) {
+            continue;
+        }
         ss__bytes_clear(out);
         frame_submit(out, pair->session, now_ns(), pair->payload, 0);
         if (!peer_send_all(&pair->submitter, out->data, out->len)) {

@@ -14,7 +14,13 @@
 
 #define HEALTHY_PAIRS_MAX 2
 
-enum healthy_phase { HEALTHY_IDLE, HEALTHY_QUIET, HEALTHY_HOSTILE, HEALTHY_PHASES };
+enum healthy_phase {
+    HEALTHY_IDLE,
+    HEALTHY_QUIET,
+    HEALTHY_HOSTILE,
+    HEALTHY_HONEST,            /* beside as much load from clients that mean no harm */
+    HEALTHY_PHASES
+};
 
 struct healthy_pair {
     const char *session;
@@ -40,9 +46,11 @@ struct healthy_pair {
 struct healthy {
     struct healthy_pair pairs[HEALTHY_PAIRS_MAX];
     unsigned count;
+    bool careful;              /* submits no more than its followers keep up with */
     uint16_t port;
     pthread_t thread;
     _Atomic int phase;         /* enum healthy_phase */
+    _Atomic uint64_t measured[HEALTHY_PHASES];    /* answers and deliveries */
     _Atomic bool stopping;
     _Atomic bool failed;       /* a connection was lost */
 };
@@ -51,7 +59,7 @@ struct healthy {
  * connection failed. */
 bool healthy_start(struct healthy *healthy, uint16_t port);
 
-/* Submits no more, waits up to 20 s until everything is answered and delivered, disconnects. */
+/* Submits no more, waits up to two minutes until everything is answered and delivered, disconnects. */
 void healthy_stop(struct healthy *healthy);
 
 #endif

@@ -48,7 +48,7 @@ static const struct scenario scenarios[] = {
       { SLOW, "--app-option", "entities=1000" }, page_abandoners, 0, false },
     { "subscribe-churn", "10,000 subscribes and unsubscribes a second", { SHORT },
       subscribe_churn, 0, false },
-    { "subscribe-flood", "100,000 of them a second", { SHORT }, subscribe_churn, 0, true },
+    { "subscribe-flood", "100,000 of them a second", { SHORT }, subscribe_flood, 0, true },
     { "million-sessions", "subscribes to ever new sessions",
       { SHORT, "--session-cache", "16MiB" }, million_sessions, 0, false },
     { "million-published", "events of ever new sessions",
@@ -58,7 +58,7 @@ static const struct scenario scenarios[] = {
     { "random-http", "random bytes in place of requests", { SHORT }, random_http, 0, false },
     { "random-frames", "random bytes behind a handshake", { SHORT }, random_frames, 0, false },
     { "cut-frames", "frames cut anywhere", { SHORT }, cut_frames, 0, false },
-    { "pipelined", "requests without waiting for answers", { SHORT }, pipelined_requests, 0, false },
+    { "pipelined", "requests without waiting for answers", { "--handshake-timeout", "600s" }, pipelined_requests, 0, false },
     { "unread-pipeline", "the same, and nobody reads the answers", { SLOW }, unread_pipeline, 0, false },
 };
 
@@ -94,7 +94,9 @@ static void list(void)
     for (size_t i = 0; i < SCENARIO_COUNT; i++) {
         (void)printf("%-12s %-20s %s\n", group_of(i), scenarios[i].name, scenarios[i].what);
     }
-    (void)printf("%-12s %-20s %s\n", "", "overload", "three times what the shards can take");
+    (void)printf("%-12s %-20s %s\n", "", "overload", "three times what the shards can take; also "
+                 "overload-few, overload-many, overload-large");
+    (void)printf("%-12s %-20s %s\n", "", "standstill", "a shard whose inbox fills");
     (void)printf("%-12s %-20s %s\n", "", "storm", "all connections drop and come back at once");
 }
 
@@ -107,34 +109,81 @@ static void raise_file_limit(void)
     }
 }
 
+/* A scenario that is to be run, or runs. */
+struct run {
+    const struct scenario *scenario;
+    pid_t pid;                 /* 0: not at the moment */
+    uint32_t left;             /* how often it may still begin */
+    bool good;
+};
+
 /* Each in a process of its own, so that none leaves anything to the next. */
-static enum stage_result run_apart(const struct scenario *scenario, const struct settings *settings)
+static void begin(struct run *one, const struct settings *settings)
 {
-    int status = 0;
     (void)fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        exit((int)stage_run(scenario, settings) + RESULT_STATUS);
+    one->left--;
+    one->pid = fork();
+    if (one->pid == 0) {
+        exit((int)stage_run(one->scenario, settings) + RESULT_STATUS);
     }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-        return STAGE_BAD;
+    if (one->pid < 0) {
+        perror("hostile: fork");
+        exit(2);
     }
-    int result = WIFEXITED(status) ? WEXITSTATUS(status) - RESULT_STATUS : -1;
-    if (result < STAGE_GOOD || result > STAGE_SLOW) {
-        (void)printf("  FAILED  %s ended with status %d\n", scenario->name, status);
-        return STAGE_BAD;
-    }
-    return (enum stage_result)result;
 }
 
 /* A ratio says something of a quiet machine only: what is too slow gets another chance. */
-static bool holds(const struct scenario *scenario, const struct settings *settings)
+static void end(struct run *one, int status)
 {
-    enum stage_result result = run_apart(scenario, settings);
-    for (uint32_t i = 0; i < settings->repeats && result == STAGE_SLOW; i++) {
-        result = run_apart(scenario, settings);
+    int result = WIFEXITED(status) ? WEXITSTATUS(status) - RESULT_STATUS : -1;
+    if (result < STAGE_GOOD || result > STAGE_SLOW) {
+        (void)printf("  FAILED  %s ended with status %d\n", one->scenario->name, status);
     }
-    return result == STAGE_GOOD;
+    one->pid = 0;
+    one->good = result == STAGE_GOOD;
+    one->left = result == STAGE_SLOW ? one->left : 0;
+}
+
+/* Waits for the end of one of them. */
+static void await_end(struct run *runs, unsigned count)
+{
+    int status = 0;
+    pid_t pid = waitpid(-1, &status, 0);
+    if (pid <= 0) {
+        perror("hostile: waitpid");
+        exit(2);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (runs[i].pid == pid) {
+            end(&runs[i], status);
+        }
+    }
+}
+
+/* Returns how many failed. */
+static unsigned run_all(struct run *runs, unsigned count, const struct settings *settings)
+{
+    unsigned under_way = 0;
+    unsigned failed = 0;
+    for (unsigned i = 0; i < count || under_way > 0;) {
+        if (i < count && under_way < (settings->jobs < 1 ? 1 : settings->jobs)) {
+            begin(&runs[i++], settings);
+            under_way++;
+            continue;
+        }
+        await_end(runs, count);
+        under_way = 0;
+        for (unsigned j = 0; j < i; j++) {
+            if (runs[j].pid == 0 && runs[j].left > 0) {
+                begin(&runs[j], settings);
+            }
+            under_way += runs[j].pid > 0;
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        failed += !runs[i].good;
+    }
+    return failed;
 }
 
 static bool is_wanted(const struct settings *settings, const char *group, const char *name)
@@ -146,16 +195,19 @@ static bool is_wanted(const struct settings *settings, const char *group, const 
 int main(int argc, char **argv)
 {
     struct settings settings;
+    struct run runs[SCENARIO_COUNT];
     unsigned ran = 0;
-    unsigned failed = 0;
     settings_read(argc, argv, &settings);
     if (settings.list) {
         list();
         return 0;
     }
     raise_file_limit();
-    if (settings.scenario != NULL && strcmp(settings.scenario, "overload") == 0) {
+    if (settings.scenario != NULL && strncmp(settings.scenario, "overload", 8) == 0) {
         return overload_run(&settings) ? 0 : 1;
+    }
+    if (settings.scenario != NULL && strcmp(settings.scenario, "standstill") == 0) {
+        return standstill_run(&settings) ? 0 : 1;
     }
     if (settings.scenario != NULL && strcmp(settings.scenario, "storm") == 0) {
         return storm_run(&settings) ? 0 : 1;
@@ -163,10 +215,10 @@ int main(int argc, char **argv)
     stage_print_header();
     for (size_t i = 0; i < SCENARIO_COUNT; i++) {
         if (is_wanted(&settings, group_of(i), scenarios[i].name)) {
-            ran++;
-            failed += !holds(&scenarios[i], &settings);
+            runs[ran++] = (struct run){ .scenario = &scenarios[i], .left = settings.repeats + 1 };
         }
     }
+    unsigned failed = run_all(runs, ran, &settings);
     if (ran == 0) {
         (void)fprintf(stderr, "hostile: there is no such scenario or group; see --list\n");
         return 2;

@@ -24,9 +24,9 @@ static void fill(uint8_t *out, size_t len)
 }
 
 /* Reads until the server ends it; false: not in time. */
-static bool await_end(struct peer *peer)
+static bool await_end(const struct stage *stage, struct peer *peer)
 {
-    for (unsigned i = 0; i < 300 && !peer->ended; i++) {
+    for (uint64_t until = stage_deadline(stage); !peer->ended && now_ns() < until;) {
         struct pollfd wait = { peer->fd, POLLIN, 0 };
         (void)poll(&wait, 1, 10);
         peer_read(peer, SIZE_MAX);
@@ -42,9 +42,10 @@ void random_http(struct stage *stage)
     struct peer peer;
     stage->operation = "connections with random bytes";
     stage_begin(stage);
-    while (!stage_over(stage)) {
+    while (!stage_over(stage) || stage->operations == 0) {
         for (uint32_t due = stage_due(stage, 1000); due > 0; due--) {
-            size_t len = next_random() % sizeof bytes;
+            bool waits = stage->operations % 64 == 0;
+            size_t len = waits ? sizeof bytes : next_random() % sizeof bytes;
             bool good = peer_connect(&peer, stage->daemon.port, 0);
             fill(bytes, len);
             if (stage->operations % 2 == 0) {    /* a line that begins well */
@@ -52,9 +53,9 @@ void random_http(struct stage *stage)
                 bytes[len % 64 + 8] = '\n';
             }
             (void)peer_send(&peer, bytes, len);
-            if (stage->operations % 64 == 0 && len > 400) {
+            if (waits) {
                 (void)peer_send(&peer, "\r\n\r\n", 4);
-                bool ended = await_end(&peer);
+                bool ended = await_end(stage, &peer);
                 stage_expect(stage, ended && (peer.status == 0 || peer.status >= 400),
                              "random bytes were answered with %d", peer.status);
             }
@@ -77,14 +78,15 @@ void random_frames(struct stage *stage)
     uint32_t codes = 0;
     stage->operation = "websockets with random bytes";
     stage_begin(stage);
-    while (!stage_over(stage)) {
+    uint64_t until = stage_deadline(stage);
+    while (!stage_over(stage) || (codes == 0 && now_ns() < until)) {
         for (uint32_t due = stage_due(stage, 300); due > 0; due--) {
             bool good = peer_upgrade(&peer, stage->daemon.port, 0);
             fill(bytes, sizeof bytes);
             bytes[0] |= stage->operations % 2 == 0 ? 0x70 : 0;    /* reserved bits */
             (void)peer_send(&peer, bytes, sizeof bytes);
             if (stage->operations % 2 == 0) {
-                bool ended = await_end(&peer);
+                bool ended = await_end(stage, &peer);
                 codes += peer.close_code == 1002;
                 stage_expect(stage, ended && (peer.close_code == 1002 || peer.close_code == 0),
                              "reserved bits were answered with %u", peer.close_code);
@@ -129,11 +131,14 @@ void cut_frames(struct stage *stage)
     frame_release();
 }
 
+static const char pipelined[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#define PIPELINED_BYTES (sizeof pipelined - 1)
+
 static void pipeline_pattern(struct ss_bytes *pattern)
 {
-    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     while (pattern->len < 1 << 18) {
-        ss__bytes_append(pattern, request, sizeof request - 1);
+        ss__bytes_append(pattern, pipelined, PIPELINED_BYTES);
     }
 }
 
@@ -147,11 +152,20 @@ void pipelined_requests(struct stage *stage)
     while (stage->peer_count < 20 && stage_connect(stage, 0) != NULL) {
     }
     stage_begin(stage);
-    while (!stage_over(stage)) {
+    while (!stage_over(stage) || stage->operations < 20) {
         uint32_t due = stage_due(stage, 20000);
         struct peer *peer = &stage->peers[next_random() % stage->peer_count];
-        stage->operations += peer_flood(peer, &pattern, (size_t)due * 36) / 36;
+        stage->operations += peer_flood(peer, &pattern, due * PIPELINED_BYTES) / PIPELINED_BYTES;
         stage_poll(stage, 1);
+    }
+    /* Each has asked at least once, and is answered sooner or later. */
+    for (uint32_t i = 0; i < stage->peer_count; i++) {
+        struct peer *peer = &stage->peers[i];
+        (void)peer_flood(peer, &pattern, 2 * PIPELINED_BYTES);
+        for (uint64_t until = stage_deadline(stage); peer->answers == 0 && !peer->ended &&
+             now_ns() < until;) {
+            stage_poll(stage, 10);
+        }
     }
     for (uint32_t i = 0; i < stage->peer_count; i++) {
         answers += stage->peers[i].answers;
@@ -178,7 +192,8 @@ void unread_pipeline(struct stage *stage)
     stage_begin(stage);
     while (!stage_over(stage)) {
         for (uint32_t i = 0; i < count; i++) {
-            stage->operations += peer_flood(&stage->peers[i], &pattern, 3600) / 36;
+            stage->operations += peer_flood(&stage->peers[i], &pattern, 100 * PIPELINED_BYTES) /
+                                 PIPELINED_BYTES;
         }
         (void)poll(NULL, 0, 1);
     }

@@ -15,7 +15,8 @@
 #include "daemon.h"
 #include "wire/ws_client.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000     /* slow machines have it as well */
+#define SEGMENT_BYTES 536
 
 const char upgrade_request[] =
     "GET /v1/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -126,14 +127,13 @@ bool peer_connect(struct peer *peer, uint16_t port, int rcvbuf)
         return false;
     }
     if (rcvbuf > 0) {
+        int segment = SEGMENT_BYTES;
         (void)setsockopt(peer->fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
+        (void)setsockopt(peer->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
     }
     (void)setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(peer->fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        return false;
-    }
-    peer->began_ns = now_ns();
-    return true;
+    peer->began_ns = now_ns();    /* before: the server's clock for it may begin at once */
+    return connect(peer->fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
 bool peer_upgrade(struct peer *peer, uint16_t port, int rcvbuf)
@@ -235,12 +235,27 @@ static void take_message(struct peer *peer, struct ss_str text)
         peer->snapshots++;
     } else if (begins_with(text, "{\"subscribed\"")) {
         peer->subscribed++;
+    } else if (begins_with(text, "{\"unsubscribed\"")) {
+        peer->unsubscribed++;
     } else if (begins_with(text, "{\"pong\"")) {
         peer->pongs++;
     }
     if (peer->on_frame != NULL) {
         peer->on_frame(peer, text);
     }
+}
+
+/* A frame that is partly sent must not be cut in two by a pong. */
+static void answer_ping(struct peer *peer, const uint8_t *payload, size_t len)
+{
+    struct ss_bytes pong = { .max = SIZE_MAX };
+    if (peer->out != NULL && peer->out->len > 0) {
+        frame_raw(peer->out, 0x8a, payload, len);
+        return;
+    }
+    frame_raw(&pong, 0x8a, payload, len);
+    (void)peer_send(peer, pong.data, pong.len);
+    ss__bytes_deinit(&pong);
 }
 
 /* Returns the bytes of the first whole frame, taken; 0: it is not there. */
@@ -269,10 +284,7 @@ static size_t take_frame(struct peer *peer, const uint8_t *in, size_t len)
         unsigned code = (unsigned)in[head] << 8 | (size > 1 ? in[head + 1] : 0);
         peer->close_code = size < 2 ? 1005 : (uint16_t)code;
     } else if (opcode == 9 && peer->polite) {
-        struct ss_bytes pong = { .max = SIZE_MAX };
-        frame_raw(&pong, 0x8a, in + head, (size_t)size);
-        (void)peer_send(peer, pong.data, pong.len);
-        ss__bytes_deinit(&pong);
+        answer_ping(peer, in + head, (size_t)size);
     } else if (opcode == 10) {
         peer->pongs++;
     } else if (opcode == 1 || opcode == 2) {
@@ -305,6 +317,9 @@ static size_t take_answer(struct peer *peer, const uint8_t *in, size_t len)
     peer->answers++;
     if (status >= 400) {
         keep_code(peer, ss_str_of(text + head, body));
+    }
+    if (peer->on_frame != NULL) {
+        peer->on_frame(peer, ss_str_of(text + head, body));
     }
     return head + body;
 }

@@ -30,8 +30,9 @@ struct peer {
     uint32_t accepted;
     uint32_t snapshots;
     uint32_t subscribed;
+    uint32_t unsubscribed;
     uint64_t bytes_in;
-    uint64_t began_ns;         /* connected */
+    uint64_t began_ns;         /* to connect */
     uint64_t ended_ns;
     uint32_t sent;             /* of whatever the scenario counts */
     size_t at;                 /* of its pattern, sent */
@@ -39,11 +40,14 @@ struct peer {
     char head[192];            /* the first bytes that came */
     size_t head_len;
     struct ss_bytes in;        /* not looked at */
-    peer_frame_fn *on_frame;   /* each message; NULL: they are counted */
+    struct ss_bytes *out;      /* bytes in it go before pongs, which then wait in it; or NULL */
+    peer_frame_fn *on_frame;   /* each message, and body of an answer; NULL: they are counted */
     void *ctx;
 };
 
-/* Connects to the loopback port; @rcvbuf 0 leaves the kernel's. False: it could not. */
+/* Connects to the loopback port; @rcvbuf 0 leaves the kernel's. With another the segments are small
+ * as well, so that the server's kernel keeps little, too, for a peer that does not read. False: it
+ * could not. */
 bool peer_connect(struct peer *peer, uint16_t port, int rcvbuf);
 
 /* The same, and the handshake of a websocket of sessionstream.v2.json. Waits for the answer. */
@@ -52,7 +56,7 @@ bool peer_upgrade(struct peer *peer, uint16_t port, int rcvbuf);
 /* Sends what the kernel takes; returns how much. */
 size_t peer_send(struct peer *peer, const void *data, size_t len);
 
-/* Sends all, waiting up to 10 s; false: it did not go. */
+/* Sends all, waiting up to two minutes; false: it did not go. */
 bool peer_send_all(struct peer *peer, const void *data, size_t len);
 bool peer_send_text(struct peer *peer, const char *text);
 

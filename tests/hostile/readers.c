@@ -18,6 +18,19 @@ static bool follow(struct stage *stage, const char *session, const char *more, i
     return peer != NULL && peer_send_text(peer, text);
 }
 
+/* They read little or nothing but are not silent: what ends them is what they do not read. */
+static void say_something(struct stage *stage)
+{
+    struct ss_bytes pong = { .max = SIZE_MAX };
+    frame_raw(&pong, 0x8a, "", 0);    /* nobody has asked for it, which RFC 6455, 5.5.3 allows */
+    for (uint32_t i = 0; i < stage->peer_count; i++) {
+        if (!stage->peers[i].ended) {
+            (void)peer_send(&stage->peers[i], pong.data, pong.len);
+        }
+    }
+    ss__bytes_deinit(&pong);
+}
+
 /* Followers of a busy session never read: their queues fill, they are closed as dead. */
 void never_reads(struct stage *stage)
 {
@@ -32,9 +45,10 @@ void never_reads(struct stage *stage)
         }
     }
     double slow = 0;
-    uint64_t until = now_ns() + (uint64_t)stage->settings->patience_ms * 1000000;
+    uint64_t until = stage_deadline(stage);
     while (!stage_over(stage) || (slow == 0 && now_ns() < until)) {
-        (void)poll(NULL, 0, 100);
+        (void)poll(NULL, 0, 20);
+        say_something(stage);
         slow = daemon_metric(&stage->daemon, "sessionstream_slow_clients_total", "");
     }
     stage->operations = count;
@@ -61,7 +75,7 @@ void byte_a_second(struct stage *stage)
     }
     stage_begin(stage);
     double overflows = 0;
-    uint64_t until = now_ns() + (uint64_t)stage->settings->patience_ms * 1000000;
+    uint64_t until = stage_deadline(stage);
     while (!stage_over(stage) || (overflows == 0 && now_ns() < until)) {
         bool byte = now_ns() >= next_byte;
         next_byte += byte ? 1000000000 : 0;
@@ -72,6 +86,7 @@ void byte_a_second(struct stage *stage)
             }
         }
         (void)poll(NULL, 0, 100);
+        say_something(stage);
         overflows = daemon_metric(&stage->daemon, "sessionstream_slow_clients_total", "");
     }
     stage->operation = "reads of a byte or 2 KB";
@@ -97,7 +112,8 @@ static bool fill_session(struct stage *stage, const char *session, uint32_t enti
         good = peer_send_all(&peer, out.data, out.len);
         peer_read(&peer, SIZE_MAX);
     }
-    for (unsigned i = 0; good && i < 1000 && peer.accepted < entities; i++) {
+    uint64_t until = stage_deadline(stage);
+    while (good && peer.accepted < entities && now_ns() < until) {
         struct pollfd wait = { peer.fd, POLLIN, 0 };
         (void)poll(&wait, 1, 100);
         peer_read(&peer, SIZE_MAX);
@@ -112,19 +128,29 @@ static bool fill_session(struct stage *stage, const char *session, uint32_t enti
 }
 
 #define BIG_ENTITIES 16
-#define BIG_PAYLOAD 600000
-#define BIG_SNAPSHOT (BIG_ENTITIES * (BIG_PAYLOAD / 3 * 4 + 300))
+#define PAGE_BYTES 8192            /* of the first page, and no more is waited for */
 
 /* Until what was stored has found its place: the disk is busy with it meanwhile. */
 static void await_flushes(const struct stage *stage)
 {
     double last = -1;
     double now = 0;
-    for (unsigned i = 0; i < 40 && now > last; i++) {
+    for (unsigned i = 0; i < 40 && now > last && stage->settings->ratio_max > 0; i++) {
         last = now;
         (void)poll(NULL, 0, 500);
         now = daemon_metric(&stage->daemon, "sessionstream_flushes_total", "");
     }
+}
+
+/* 13 MB in all, as JSON; with few sessions, where all of it is small, a sixth. */
+static uint32_t big_payload(const struct stage *stage)
+{
+    return stage->settings->scale < 0.5 ? 100000 : 600000;
+}
+
+static uint64_t big_snapshot(const struct stage *stage)
+{
+    return BIG_ENTITIES * (big_payload(stage) / 3 * 4 + UINT64_C(300));
 }
 
 static uint32_t fill_big(struct stage *stage)
@@ -134,7 +160,7 @@ static uint32_t fill_big(struct stage *stage)
     sessions = sessions < 2 ? 2 : sessions > 24 ? 24 : sessions;
     for (uint32_t i = 0; i < sessions; i++) {
         (void)snprintf(name, sizeof name, "big-%u", i);
-        if (!fill_session(stage, name, BIG_ENTITIES, BIG_PAYLOAD)) {
+        if (!fill_session(stage, name, BIG_ENTITIES, big_payload(stage))) {
             break;
         }
     }
@@ -145,12 +171,12 @@ static uint32_t fill_big(struct stage *stage)
 
 /* The budget of waiting snapshots (SS_SNAPSHOT_BUDGET_BYTES), or all there are; what sessions
  * hold when they are read again; one being made. */
-static uint64_t hoard_bound(uint32_t sessions)
+static uint64_t hoard_bound(const struct stage *stage, uint32_t sessions)
 {
-    uint64_t snapshots = (uint64_t)sessions * BIG_SNAPSHOT;
+    uint64_t snapshots = sessions * big_snapshot(stage);
     uint64_t budget = 256 * MIB;
-    uint64_t states = (uint64_t)sessions * BIG_ENTITIES * BIG_PAYLOAD;
-    return (snapshots < budget ? snapshots : budget) + states + 3 * (uint64_t)BIG_SNAPSHOT +
+    uint64_t states = (uint64_t)sessions * BIG_ENTITIES * big_payload(stage);
+    return (snapshots < budget ? snapshots : budget) + states + 3 * big_snapshot(stage) +
            32 * MIB;
 }
 
@@ -163,7 +189,7 @@ void snapshot_hoarders(struct stage *stage)
     uint32_t count = sessions * 10;
     uint64_t refused = 0;
     stage_crowd(stage, count);
-    stage->rss_bound = hoard_bound(sessions) + count * UINT64_C(65536);
+    stage->rss_bound = hoard_bound(stage, sessions) + count * UINT64_C(65536);
     stage_begin(stage);
     for (uint32_t i = 0; i < count; i++) {
         (void)snprintf(name, sizeof name, "big-%u", i % sessions);
@@ -176,7 +202,7 @@ void snapshot_hoarders(struct stage *stage)
     }
     refused = (uint64_t)daemon_metric(&stage->daemon, "sessionstream_errors_total",
                                       "code=\"overloaded\"");
-    if ((uint64_t)sessions * BIG_SNAPSHOT > 280 * MIB) {
+    if (sessions * big_snapshot(stage) > 280 * MIB) {
         stage_expect(stage, refused > 0, "nobody was told \"overloaded\"");
     }
     stage->operations = count;
@@ -192,7 +218,7 @@ void http_hoarders(struct stage *stage)
     uint32_t sessions = fill_big(stage);
     uint32_t count = sessions * 10;
     stage_crowd(stage, count);
-    stage->rss_bound = hoard_bound(sessions) + count * UINT64_C(65536);
+    stage->rss_bound = hoard_bound(stage, sessions) + count * UINT64_C(65536);
     stage_begin(stage);
     for (uint32_t i = 0; i < count; i++) {
         struct peer *peer = stage_connect(stage, 4096);
@@ -223,16 +249,17 @@ void page_abandoners(struct stage *stage)
     stage->rss_bound = 16 * MIB + 64 * MIB;    /* SS_PAGES_KEPT_BYTES, what is frozen */
     stage->operation = "snapshots in pages, left after the first";
     stage_begin(stage);
-    while (!stage_over(stage)) {
+    while (!stage_over(stage) || stage->operations < 3) {
         for (uint32_t due = stage_due(stage, 200); due > 0; due--) {
             bool good = peer_upgrade(&peer, stage->daemon.port, 4096) &&
                         peer_send_all(&peer, ask.data, ask.len);
-            for (unsigned i = 0; good && i < 100 && peer.bytes_in < 20000; i++) {
+            uint64_t until = stage_deadline(stage);
+            while (good && peer.bytes_in < PAGE_BYTES && !peer.ended && now_ns() < until) {
                 struct pollfd wait = { peer.fd, POLLIN, 0 };
-                (void)poll(&wait, 1, 10);
+                (void)poll(&wait, 1, 100);
                 peer_read(&peer, 8192);
             }
-            stage_expect(stage, good && peer.bytes_in > 0, "a page did not come");
+            stage_expect(stage, good && peer.bytes_in >= PAGE_BYTES, "a page did not come");
             peer_close(&peer, stage->operations % 2 == 0);
             stage->operations++;
             if (!good) {

@@ -36,6 +36,7 @@ void http_hoarders(struct stage *stage);
 
 /* sessions.c */
 void subscribe_churn(struct stage *stage);
+void subscribe_flood(struct stage *stage);
 void million_sessions(struct stage *stage);
 void million_published(struct stage *stage);
 void colliding_sessions(struct stage *stage);
@@ -48,8 +49,9 @@ void cut_frames(struct stage *stage);
 void pipelined_requests(struct stage *stage);
 void unread_pipeline(struct stage *stage);
 
-/* overload.c, storm.c: true if all was as promised. */
+/* overload.c, standstill.c, storm.c: true if all was as promised. */
 bool overload_run(const struct settings *settings);
+bool standstill_run(const struct settings *settings);
 bool storm_run(const struct settings *settings);
 
 #endif

@@ -8,6 +8,7 @@
 #include "scenarios.h"
 
 #define CONNECTIONS 16
+#define HONEST 256             /* subscribers that wait for their answers */
 
 /* Sends frames that @write makes, one for each operation that is due and at least so many, over a
  * few connections whose answers are read. */
@@ -45,6 +46,22 @@ static void stream(struct stage *stage, double rate, uint64_t least,
     frame_release();
 }
 
+/* Until all was answered. */
+static void await_accepted(struct stage *stage)
+{
+    uint64_t until = stage_deadline(stage);
+    uint64_t answers = 0;
+    while (answers < stage->operations && now_ns() < until) {
+        stage_poll(stage, 1);
+        answers = 0;
+        for (uint32_t i = 0; i < stage->peer_count; i++) {
+            answers += stage->peers[i].accepted + stage->peers[i].errors;
+        }
+    }
+    stage_expect(stage, answers == stage->operations, "%llu of %llu were answered",
+                 (unsigned long long)answers, (unsigned long long)stage->operations);
+}
+
 static uint64_t errors_of(const struct stage *stage)
 {
     uint64_t errors = 0;
@@ -67,10 +84,92 @@ static void write_churn(struct ss_bytes *out, uint64_t number)
 void subscribe_churn(struct stage *stage)
 {
     stage->operation = "subscribes and unsubscribes";
-    double rate = stage->scenario->ratio_free ? 100000 : 10000;
-    stream(stage, rate, 0, write_churn);
+    stream(stage, 10000, 0, write_churn);
     stage_expect(stage, errors_of(stage) == 0, "%llu errors were answered",
                  (unsigned long long)errors_of(stage));
+}
+
+static uint64_t answers_of(const struct peer *peers, uint32_t count)
+{
+    uint64_t answers = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        answers += peers[i].subscribed + peers[i].unsubscribed;
+    }
+    return answers;
+}
+
+static void read_all(struct peer *peers, uint32_t count)
+{
+    struct pollfd waits[HONEST];
+    for (uint32_t i = 0; i < count; i++) {
+        waits[i] = (struct pollfd){ peers[i].fd, POLLIN, 0 };
+    }
+    (void)poll(waits, count, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (waits[i].revents != 0) {
+            peer_read(&peers[i], SIZE_MAX);
+        }
+    }
+}
+
+/* Asks the same as the flood, @rate times a second if that can be had, by many who each wait for
+ * their answer before they ask again. Returns the answers a second. */
+static double ask_honestly(struct stage *stage, double rate)
+{
+    static struct peer peers[HONEST];
+    struct ss_bytes out = { .max = SIZE_MAX };
+    uint32_t count = 0;
+    while (count < HONEST && peer_upgrade(&peers[count], stage->daemon.port, 0)) {
+        peers[count++].polite = true;
+    }
+    stage_expect(stage, count == HONEST, "honest subscriber %u could not connect", count);
+    atomic_store(&stage->healthy.phase, HEALTHY_HONEST);
+    uint64_t began = now_ns();
+    uint64_t until = began + (uint64_t)(stage->settings->seconds * 1e9);
+    uint64_t give_up = stage_deadline(stage);
+    uint64_t sent = 0;
+    for (uint64_t now = began; count == HONEST && (now < until || answers_of(peers, count) == 0) &&
+                               now < give_up; now = now_ns()) {
+        uint64_t due = (uint64_t)(rate * (double)(now - began) / 1e9);
+        for (uint32_t i = 0; i < count && sent < due; i++) {
+            struct peer *peer = &peers[i];
+            if (peer->sent == peer->subscribed + peer->unsubscribed) {
+                ss__bytes_clear(&out);
+                write_churn(&out, peer->sent++ + 2 * i);
+                sent += peer_send_all(peer, out.data, out.len);
+            }
+        }
+        read_all(peers, count);
+    }
+    double answered = (double)answers_of(peers, count);
+    double took = (double)(now_ns() - began) / 1e9;
+    stage_end_phase(stage);
+    for (uint32_t i = 0; i < count; i++) {
+        peer_close(&peers[i], false);
+    }
+    ss__bytes_deinit(&out);
+    return answered / took;
+}
+
+/* So many that they take the processor. So would honest ones: the others are compared with what
+ * they get beside those. */
+void subscribe_flood(struct stage *stage)
+{
+    stage->operation = "subscribes and unsubscribes";
+    stream(stage, 100000, 100, write_churn);
+    uint64_t until = stage_deadline(stage);
+    while (answers_of(stage->peers, stage->peer_count) == 0 && now_ns() < until) {
+        stage_poll(stage, 10);
+    }
+    double rate = (double)answers_of(stage->peers, stage->peer_count) /
+                  ((double)(stage->ended_ns - stage->began_ns) / 1e9);
+    stage_end_phase(stage);
+    stage_expect(stage, errors_of(stage) == 0, "%llu errors were answered",
+                 (unsigned long long)errors_of(stage));
+    double honest = ask_honestly(stage, rate);
+    (void)printf("  %.0f answers a second for the flood, %.0f for honest subscribers\n", rate,
+                 honest);
+    stage_expect(stage, rate > 0 && honest > 0, "nobody was answered");
 }
 
 static void write_distinct(struct ss_bytes *out, uint64_t number)
@@ -142,7 +241,7 @@ void colliding_sessions(struct stage *stage)
                                     "shard=\"0\"");
     stage->operation = "events of sessions whose ids collide under a known key";
     stream(stage, 3000, colliding.count, write_colliding);
-    (void)stage_await_metric(stage, "sessionstream_inbox_messages", "shard", 0);
+    await_accepted(stage);
     double own = daemon_metric(&stage->daemon, "sessionstream_sessions_in_memory",
                                "shard=\"0\"") - sessions;
     double share = own / colliding.count;
@@ -165,7 +264,8 @@ void million_keys(struct stage *stage)
 {
     stage->operation = "commands with a key, each another";
     stage->rss_bound = (2 * 64 + 64) * MIB;    /* SS_SHARD_KEYS_BYTES_MAX of two shards */
-    stream(stage, 5000, 0, write_keyed);
+    stream(stage, 5000, 50, write_keyed);
+    await_accepted(stage);
     double keys = daemon_metric(&stage->daemon, "sessionstream_idempotency_keys", "");
     double bytes = daemon_metric(&stage->daemon, "sessionstream_idempotency_keys_bytes", "");
     stage_expect(stage, keys > 0 && keys <= 50 * 1024 && bytes <= 50.0 * (512 << 10),

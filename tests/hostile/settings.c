@@ -11,7 +11,8 @@ static const char help[] =
     "descriptors and the gauges of the daemon, and checks what each offender is answered.\n"
     "\n"
     "  --daemon FILE       the program\n"
-    "  --scenario NAME     only this one; also overload and storm, which are no part of the rest\n"
+    "  --scenario NAME     only this one; also overload, standstill and storm, which are no\n"
+    "                      part of the rest\n"
     "  --group NAME        only those of connections, frames, readers, sessions or malformed\n"
     "  --list              print the scenarios\n"
     "  --seconds N         of each measured phase (3)\n"
@@ -21,6 +22,7 @@ static const char help[] =
     "  --repeats N         how often a scenario is run again where nothing but the ratio fails,\n"
     "                      for machines that are not quiet (2)\n"
     "  --patience MS       how late an answer may be that is due in some time (3000)\n"
+    "  --jobs N            scenarios that run at the same time, for checks without --ratio (1)\n"
     "  --durability MODE   of the daemon (fsync)\n"
     "  --connections N     of the storm (15000)\n"
     "  --flag NAME=VALUE   one more option of the daemon, such as log-level=debug\n"
@@ -29,7 +31,7 @@ static const char help[] =
     "Exit status: 0, 1 something was not as promised, 2 it could not run.\n";
 
 enum { OPTION_DAEMON = 256, OPTION_SCENARIO, OPTION_GROUP, OPTION_LIST, OPTION_SECONDS, OPTION_SCALE,
-       OPTION_RATIO, OPTION_REPEATS, OPTION_PATIENCE, OPTION_DURABILITY, OPTION_CONNECTIONS, OPTION_FLAG,
+       OPTION_RATIO, OPTION_REPEATS, OPTION_PATIENCE, OPTION_DURABILITY, OPTION_CONNECTIONS, OPTION_JOBS, OPTION_FLAG,
        OPTION_VERBOSE, OPTION_HELP };
 
 static const struct option long_options[] = {
@@ -44,6 +46,7 @@ static const struct option long_options[] = {
     { "patience", required_argument, NULL, OPTION_PATIENCE },
     { "durability", required_argument, NULL, OPTION_DURABILITY },
     { "connections", required_argument, NULL, OPTION_CONNECTIONS },
+    { "jobs", required_argument, NULL, OPTION_JOBS },
     { "flag", required_argument, NULL, OPTION_FLAG },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "help", no_argument, NULL, OPTION_HELP },
@@ -112,6 +115,9 @@ static void read_option(struct settings *settings, int option)
     case OPTION_CONNECTIONS:
         settings->connections = (uint32_t)number("connections", 1e6);
         break;
+    case OPTION_JOBS:
+        settings->jobs = (uint32_t)number("jobs", 64);
+        break;
     case OPTION_FLAG:
         read_flag(settings);
         break;
@@ -131,7 +137,7 @@ void settings_read(int argc, char **argv, struct settings *ret_settings)
 {
     *ret_settings = (struct settings){ .durability = "fsync", .seconds = 3, .scale = 1,
                                        .ratio_max = 1.5, .repeats = 2, .patience_ms = 3000,
-                                       .connections = 15000 };
+                                       .connections = 15000, .jobs = 1 };
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         read_option(ret_settings, option);
     }

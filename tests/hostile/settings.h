@@ -18,6 +18,7 @@ struct settings {
     uint32_t repeats;          /* of a scenario where only that was too large */
     uint32_t patience_ms;      /* how late an answer in time may be */
     uint32_t connections;      /* of the storm */
+    uint32_t jobs;             /* scenarios at a time */
     bool verbose;
     bool list;
 };

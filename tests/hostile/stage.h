@@ -17,12 +17,13 @@ struct scenario {
     const char *flags[16];             /* of the daemon, NULL at the end */
     void (*run)(struct stage *stage);  /* connects, misbehaves, checks what was answered */
     uint32_t busy_payload;             /* of the pair on the session "busy"; 0: 100 bytes */
-    bool ratio_free;                   /* the load is as heavy as honest load: see its page */
+    bool beside_honest;                /* the ratio is to as much honest load, not to quiet */
 };
 
 struct stage {
     const struct scenario *scenario;
     const struct settings *settings;
+    const char *flags[DAEMON_FLAGS_MAX];
     struct daemon daemon;
     struct healthy healthy;
     struct peer *peers;
@@ -66,6 +67,12 @@ bool stage_over(struct stage *stage);
 
 /* Waits up to @ms for bytes or ends of the offenders and reads them. */
 void stage_poll(struct stage *stage, int ms);
+
+/* When to give up waiting for what has to happen sooner or later. */
+uint64_t stage_deadline(const struct stage *stage);
+
+/* No phase is measured from now on; the one that was has at least one measurement. */
+void stage_end_phase(struct stage *stage);
 
 /* How many of @rate operations a second are due and not done by stage->operations. */
 uint32_t stage_due(const struct stage *stage, double rate);

@@ -353,3 +353,31 @@ SS_TEST(keyed, keys_go_with_their_session)
     }
     fixture_deinit(&f);
 }
+
+static uint64_t shown(struct fixture *f)
+{
+    return atomic_load(&ss__stats(f->shard)->keys);
+}
+
+SS_TEST(keyed, only_results_that_are_committed_and_kept_are_shown)
+{
+    struct fixture f;
+    static struct answer answers[128];
+    char key[32];
+    fixture_init(&f);
+    ss__fault_arm("log.write", 1, 2, EIO);
+    ss_check(run(&f, "Put", "s", "k", "1").err == SS_E_COMMIT);
+    ss_check(shown(&f) == 0);
+    for (unsigned i = 0; i < SS_SESSION_KEYS_MAX + 256; i++) {
+        snprintf(key, sizeof key, "k%u", i);
+        post_keyed(&f, "Put", "s", key, "1", &answers[i % 128]);
+        if (i % 128 == 127) {
+            step_all(&f);
+        }
+    }
+    ss_check(answers[127].err == 0);
+    ss_check_msg(shown(&f) == SS_SESSION_KEYS_MAX, "%llu", (unsigned long long)shown(&f));
+    delete_session(&f, "s");
+    ss_check_msg(shown(&f) == 0, "%llu", (unsigned long long)shown(&f));
+    fixture_deinit(&f);
+}
