@@ -152,7 +152,11 @@ static void drop_touched(struct ss_shard *shard)
         ss__tasks_cancel_session(shard, channel, SS_E_COMMIT);
         ss__works_cancel_session(shard, channel, SS_E_COMMIT);
         channel->running = false;
+        bool remade = state->remade != 0 || channel->retrying != 0;
         ss__state_free(shard, state);
+        if (remade) {
+            ss__channel_resync(shard, channel);    /* who was shown those entities has them still */
+        }
         ss__channel_release_later(shard, channel);
     }
 }

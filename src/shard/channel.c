@@ -156,6 +156,16 @@ void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, ui
     }
 }
 
+void ss__channel_resync(struct ss_shard *shard, struct ss_channel *channel)
+{
+    ss__ring_free(channel->ring);
+    channel->ring = NULL;
+    for (uint32_t i = 0; i < channel->interests_count; i++) {
+        struct ss_interest *interest = &channel->interests[i];
+        ss__outbox_resync(&shard->outboxes[interest->gateway], &interest->mark, interest->handle);
+    }
+}
+
 uint8_t ss__channel_encodings(const struct ss_channel *channel)
 {
     uint8_t encodings = 0;

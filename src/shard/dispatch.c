@@ -138,7 +138,7 @@ void ss__dispatch_snapshot(struct ss_shard *shard, struct ss_channel *channel,
 
 static bool wants_whole(const struct ss_request *request)
 {
-    return request->request == SS_REQUEST_SUBSCRIBE ||
+    return request->request == SS_REQUEST_SUBSCRIBE || request->request == SS_REQUEST_REBUILD ||
            (request->request == SS_REQUEST_SNAPSHOT && (request->at == 0 || request->whole));
 }
 

@@ -35,6 +35,7 @@ int ss__session_cursor(struct ss_shard *shard, const struct ss_channel *channel,
     if (err != 0) {
         return err;
     }
+    ss__store_use_timelines(shard->store, stored);    /* they are part of the epoch */
     const struct ss_session_row *row = ss__store_row(stored);
     *ret_place = (struct ss_cursor){ .epoch = row->epoch, .ordinal = row->ordinal };
     err = row->quarantined ? SS_E_CORRUPT : 0;

@@ -28,7 +28,7 @@ struct rebuild {
     struct ss_fold fold;
     struct ss_list link;         /* in shard->rebuilt, ->rebuilds_shown, ->rebuilds_over */
     struct ss_request *request;
-    uint64_t epoch;              /* of the session when it began */
+    uint64_t sid;                /* of the session: which of its lives */
     uint32_t states;             /* channel->states: which state it is shown by */
     unsigned rounds;
     struct ss_list old;          /* what it has replaced */
@@ -220,7 +220,7 @@ static int begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_r
     rebuild->fold.try_after = request->at;
     rebuild->fold.try_to = query.at;
     rebuild->request = request;
-    rebuild->epoch = channel->state->epoch;
+    rebuild->sid = ss__store_row(channel->state->stored)->sid;
     ss__list_init(&rebuild->link);
     ss__list_init(&rebuild->old);
     channel->rebuilding = true;
@@ -383,7 +383,6 @@ static void show(struct ss_shard *shard, struct ss_channel *channel, struct rebu
     if (made->timeline_ordinal > state->timeline_ordinal) {
         state->timeline_ordinal = made->timeline_ordinal;
     }
-    ss__state_forget_snapshots(shard, state);
     ss__retry_resync(shard, channel);
 }
 
@@ -393,6 +392,11 @@ static void finish(struct ss_shard *shard, struct ss_channel *channel, struct re
     struct ss_request *request = rebuild->request;
     struct ss_state *state = channel->state;
     struct ss_state *made = ss__fold_state(&rebuild->fold);
+    int err = ss__state_read_whole(shard, state);    /* it was, unless it was dropped meanwhile */
+    if (err != 0) {
+        fail(shard, rebuild, err, ss_error_text(err));
+        return;
+    }
     if (is_same(rebuild, state, made)) {
         request->ordinal = watermark_of(state, request->timelines);
         end(shard, rebuild);
@@ -400,7 +404,7 @@ static void finish(struct ss_shard *shard, struct ss_channel *channel, struct re
         return;
     }
     SS_KILL_POINT(REBUILD_BEFORE);
-    int err = check_made(state, made, &failure);
+    err = check_made(state, made, &failure);
     err = err != 0 ? err : replace(shard, rebuild, state, made);
     if (err != 0) {
         fail(shard, rebuild, err, failure.code == err ? failure.text : ss_error_text(err));
@@ -489,7 +493,8 @@ static void step(struct ss_shard *shard, struct ss_channel *channel, struct rebu
         return;
     }
     SS_REQUIRE(!channel->state->touched);
-    if (channel->state->stored == NULL || channel->state->epoch != rebuild->epoch ||
+    if (channel->state->stored == NULL ||
+        ss__store_row(channel->state->stored)->sid != rebuild->sid ||
         channel->state->ordinal < rebuild->fold.at) {
         fail(shard, rebuild, SS_E_DELETED, NULL);
         return;

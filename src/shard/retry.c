@@ -6,17 +6,19 @@
 #include <sessionstream/limits.h>
 
 #include "core/contract.h"
+#include "core/hash.h"
 #include "shard/checkpoint.h"
 #include "shard/dispatch.h"
 #include "shard/live.h"
 #include "shard/parked.h"
 #include "shard/shard_state.h"
+#include "shard/state_slots.h"
 #include "shard/timeline_cursor.h"
 
 /* What the retried projections had before, and are to have. */
 struct ss_retry {
     uint32_t timelines;    /* which these are */
-    uint64_t total_before[SS_PROJECTIONS_MAX];    /* failed events */
+    uint64_t failed_before[SS_PROJECTIONS_MAX];    /* failed events, see failed_sum */
     uint64_t halted_before[SS_PROJECTIONS_MAX];
     uint64_t shown[SS_PROJECTIONS_MAX];    /* what the checkpoint is to have */
 };
@@ -46,6 +48,17 @@ static void put_off(struct ss_shard *shard, struct ss_channel *channel,
 static uint64_t failed_total(const struct ss_timeline_state *timeline)
 {
     return timeline->failed == NULL ? 0 : timeline->failed->total;
+}
+
+/* Which events failed; those that are counted only may have become others. */
+static uint64_t failed_sum(const struct ss_timeline_state *timeline)
+{
+    const struct ss_failed_set *failed = timeline->failed;
+    if (failed_total(timeline) == 0) {
+        return 0;
+    }
+    return ss__checksum(failed->ordinals, failed->named * sizeof failed->ordinals[0]) +
+           failed->total;
 }
 
 static bool is_in(uint32_t set, uint32_t index)
@@ -98,7 +111,7 @@ static void void_timelines(const struct ss_shard *shard, struct ss_state *state,
         const struct ss_timeline_state *timeline = &state->timelines[i];
         uint32_t projection = shard->timeline_ids[i];
         uint64_t written = ss__store_timeline_ordinal(state->stored, projection);
-        retry->total_before[i] = failed_total(timeline);
+        retry->failed_before[i] = failed_sum(timeline);
         retry->halted_before[i] = timeline->halted_at;
         if (is_in(retry->timelines, i) && from_the_start(timeline, written)) {
             ss__store_void_timeline(state->stored, projection);
@@ -123,24 +136,23 @@ static void begin(struct ss_shard *shard, struct ss_channel *channel, struct ss_
         return;
     }
     request->retry = retry;
-    channel->retrying = (uint8_t)retry->timelines;
     ss__state_free(shard, state);
+    channel->retrying = (uint8_t)retry->timelines;
     ss__dispatch_turn(shard, channel, request);
 }
 
 void ss__retry_resync(struct ss_shard *shard, struct ss_channel *channel)
 {
     struct ss_failure failure;
+    struct ss_state *state = channel->state;
+    ss__store_renew_epoch(shard->store, state->stored);
+    state->epoch = ss__store_row(state->stored)->epoch;
+    ss__state_forget_snapshots(shard, state);
     /* A place of its own, so that cursors and snapshots from before are known to be older. */
-    if (ss__live_begin(shard, channel->state, &failure) == 0) {
-        channel->state->live->count++;
+    if (ss__live_begin(shard, state, &failure) == 0) {
+        state->live->count++;
     }
-    ss__ring_free(channel->ring);
-    channel->ring = NULL;
-    for (uint32_t i = 0; i < channel->interests_count; i++) {
-        struct ss_interest *interest = &channel->interests[i];
-        ss__outbox_resync(&shard->outboxes[interest->gateway], &interest->mark, interest->handle);
-    }
+    ss__channel_resync(shard, channel);
 }
 
 /* Says which of the retried projections still fails first, if one does. */
@@ -182,7 +194,7 @@ static void end(struct ss_shard *shard, struct ss_channel *channel, struct ss_re
     bool changed = false;
     for (uint32_t i = 0; i < state->timelines_count; i++) {
         const struct ss_timeline_state *timeline = &state->timelines[i];
-        changed |= failed_total(timeline) != retry->total_before[i] ||
+        changed |= failed_sum(timeline) != retry->failed_before[i] ||
                    timeline->halted_at != retry->halted_before[i];
     }
     if (changed) {
@@ -246,6 +258,11 @@ void ss__retry_give_up(struct ss_shard *shard, struct ss_channel *channel)
         if (is_in(channel->retrying, i)) {
             ss__store_keep_timeline(channel->held, shard->timeline_ids[i]);
         }
+    }
+    uint64_t epoch = ss__store_row(channel->held)->epoch;
+    ss__store_restore_epoch(shard->store, channel->held);
+    if (ss__store_row(channel->held)->epoch != epoch && shard->phase != SS_SHARD_ENDED) {
+        ss__channel_resync(shard, channel);
     }
     finish(shard, channel);
 }

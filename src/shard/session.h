@@ -157,6 +157,10 @@ void ss__channel_unfollow(struct ss_shard *shard, struct ss_channel *channel, ui
 struct ss_interest *ss__channel_interest(struct ss_channel *channel, uint16_t gateway,
                                          struct ss_session_handle handle);
 
+/* Followers have other entities than there are now, which no frame tells: they begin again from a
+ * snapshot. */
+void ss__channel_resync(struct ss_shard *shard, struct ss_channel *channel);
+
 /* Union of the encodings followers want, or those of a lingering ring want. */
 uint8_t ss__channel_encodings(const struct ss_channel *channel);
 

@@ -125,6 +125,11 @@ void ss__state_free(struct ss_shard *shard, struct ss_state *state)
             ss__store_keep_timeline(state->stored, shard->timeline_ids[i]);
         }
     }
+    if (state->stored != NULL && state->channel->retrying != 0) {
+        ss__store_renew_epoch(shard->store, state->stored);    /* a load may make others */
+    } else if (state->stored != NULL && state->remade != 0) {
+        ss__store_restore_epoch(shard->store, state->stored);
+    }
     if (state->stored != NULL) {
         ss__store_put_session(shard->store, state->stored);
     }

@@ -57,7 +57,7 @@ struct ss_flush_item *ss__flush_item(struct ss_flush *flush, struct ss_store_ses
     struct ss_flush_item *item = ss__arena_calloc(&flush->arena, sizeof *item);
     if (item != NULL) {
         item->session = session;
-        item->epoch_counter = session->epoch_counter;
+        item->epoch_counter = session->epoch_stored;
         item->values = session->now;
         item->timelines = session->timelines;    /* replaced only when it is settled */
         session->item = item;
@@ -117,6 +117,7 @@ static int add_checkpoints(struct ss_store *store, struct ss_flush *flush)
             return SS_E_NOMEM;
         }
         item->checkpoint = true;
+        item->epoch_counter = at->session->epoch_counter;
         item->checkpoints = at->timelines;
         item->checkpoints_count = at->count;
         for (uint32_t i = 0; i < at->count; i++) {
@@ -388,6 +389,8 @@ static void settle_item(struct ss_store *store, struct ss_flush_item *item)
         now->row.first_retained = first;
     }
     if (item->checkpoint) {
+        session->epoch_stored = item->epoch_counter;
+        session->epoch_base = session->void_stays ? session->epoch_base : item->epoch_counter;
         ss__timelines_replace(session, item->timelines_then, item->checkpoints,
                               item->checkpoints_count);
         item->timelines_then = NULL;

@@ -15,7 +15,7 @@
 struct ss_flush_item {
     struct ss_flush_item *next;
     struct ss_store_session *session;    /* kept until the flush is settled; its id is read */
-    uint32_t epoch_counter;
+    uint32_t epoch_counter;              /* of the entities that are on disk then */
     bool born;                           /* gets a catalog entry */
     bool dead;                           /* is taken out, and nothing else is done */
     uint64_t deleted_at;

@@ -66,7 +66,8 @@ struct ss_row_value {
     uint64_t first_retained;
     uint64_t created_us;
     uint64_t updated_us;
-    uint32_t epoch_counter;       /* of this session; part of the epoch on the wire */
+    uint32_t epoch_counter;       /* of its entities, drawn when they are made anew; part of the
+                                     epoch on the wire */
     struct ss_segment_tip tip;
     bool running;
     struct ss_str id;
@@ -82,8 +83,8 @@ size_t ss__row_encode(uint8_t *out, uint64_t sid, const struct ss_row_value *row
 int ss__row_decode(uint64_t sid, struct ss_str value, struct ss_row_value *ret_row);
 
 /* The epoch clients see: changes with the directory, a lossy restart, a new life, and other
- * timeline projections (@code), since entities that clients have kept may be others then. Never
- * 0. */
+ * timeline projections (@code) or entities that were made anew, since those that clients have kept
+ * may be others then. Never 0. */
 uint64_t ss__row_epoch(uint64_t directory_id, uint64_t incarnation, uint64_t code, uint64_t sid,
                        uint32_t epoch_counter);
 

@@ -44,7 +44,7 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
     }
     memcpy(session->memory, row->id.data, row->id.len);
     session->id = ss_str_of(session->memory, row->id.len);
-    session->epoch_counter = row->epoch_counter;
+    session->epoch_counter = session->epoch_base = session->epoch_stored = row->epoch_counter;
     session->now = (struct ss_session_values){
         .row = { .sid = sid,
                  .epoch = ss__row_epoch(store->options.directory_id, store->incarnation,
@@ -78,13 +78,20 @@ struct ss_store_session *ss__session_add(struct ss_store *store, uint64_t sid,
     return session;
 }
 
+void ss__session_set_epoch(struct ss_store *store, struct ss_store_session *session,
+                           uint32_t epoch_counter)
+{
+    session->epoch_counter = epoch_counter;
+    session->now.row.epoch = session->saved.row.epoch =
+        ss__row_epoch(store->options.directory_id, store->incarnation, store->timelines_code,
+                      session->now.row.sid, epoch_counter);
+}
+
 void ss__sessions_new_epochs(struct ss_store *store)
 {
     size_t at = 0;
     for (struct ss_store_session *session; (session = ss__map_next(&store->by_sid, &at)) != NULL;) {
-        session->now.row.epoch = session->saved.row.epoch =
-            ss__row_epoch(store->options.directory_id, store->incarnation, store->timelines_code,
-                          session->now.row.sid, session->epoch_counter);
+        ss__session_set_epoch(store, session, session->epoch_counter);
     }
 }
 

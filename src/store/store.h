@@ -122,7 +122,7 @@ int ss__store_type(const struct ss_store *store, uint32_t type_id,
 
 struct ss_session_row {
     uint64_t sid;
-    uint64_t epoch;               /* as on the wire: of session, incarnation and directory */
+    uint64_t epoch;               /* as on the wire: see ss__row_epoch */
     uint64_t ordinal;             /* of the newest event, staged ones included; 0: none */
     uint64_t first_retained;      /* 1 unless retention removed events */
     uint64_t created_us;
@@ -177,7 +177,7 @@ uint64_t ss__store_timeline_ordinal(const struct ss_store_session *session, uint
 /* Entities that another version of a projection's code wrote count no longer: a load replays every
  * event for that projection, reads find none of them, and its next checkpoint, which holds all of
  * its entities, removes them. Where retention has removed events, the replay begins with what it
- * has left of them, whatever code wrote that (retention.h). */
+ * has left of them, whatever code wrote that (retention.h). The epoch is another one then. */
 void ss__store_use_timelines(struct ss_store *store, struct ss_store_session *session);
 
 /* The same whatever the version; no flush under way may be of the session. Keep takes it back,
@@ -185,6 +185,15 @@ void ss__store_use_timelines(struct ss_store *store, struct ss_store_session *se
 bool ss__store_timeline_is_void(const struct ss_store_session *session, uint32_t projection);
 void ss__store_void_timeline(struct ss_store_session *session, uint32_t projection);
 void ss__store_keep_timeline(struct ss_store_session *session, uint32_t projection);
+
+/* The session is shown with entities that were made anew without an event: whoever has the old ones
+ * must not be told that nothing was missed. Gives it another epoch, which the next checkpoint
+ * writes with the entities; until then the row on disk has that of the old ones. */
+void ss__store_renew_epoch(struct ss_store *store, struct ss_store_session *session);
+
+/* They were dropped, and those of before are shown again with the epoch they had; if a checkpoint
+ * that is under way may have written them, they are made once more, with an epoch of their own. */
+void ss__store_restore_epoch(struct ss_store *store, struct ss_store_session *session);
 
 /* Sessions that were running when the last process died: calls @visit for each id once. */
 int ss__store_each_was_running(struct ss_store *store,

@@ -37,7 +37,9 @@ struct ss_store_session {
     bool void_stays;                 /* whatever the checkpoint under way writes */
     uint64_t *tail;                  /* log positions of the events after flushed_ordinal */
     uint32_t tail_slots;
-    uint32_t epoch_counter;
+    uint32_t epoch_counter;          /* of what is shown */
+    uint32_t epoch_base;             /* of what is shown once a remake is dropped */
+    uint32_t epoch_stored;           /* of the entities on disk */
     uint32_t remade;                 /* how often its entities had to be made anew */
     uint32_t refs;
     bool changed;                    /* in store->changed */
@@ -84,6 +86,7 @@ struct ss_store {
     uint32_t timelines_count;
     uint64_t timelines_code;       /* of all of them and their versions; part of every epoch */
     uint64_t incarnation;
+    uint32_t renewals;               /* epochs that this process gave to remade entities */
     uint8_t log_durability;          /* enum ss_durability of the run that wrote the newest file */
     struct ss_log log;
     uint64_t log_told;               /* LMDB knows that no older file is needed */
@@ -166,6 +169,10 @@ int ss__space_judge(struct ss_store *store, int code, bool disk_full);
 void ss__space_latch(struct ss_store *store, const char *why);
 
 /* ---- sessions.c ---- */
+
+/* Gives the session the epoch with this counter, also if the open batch is undone. */
+void ss__session_set_epoch(struct ss_store *store, struct ss_store_session *session,
+                           uint32_t epoch_counter);
 
 /* Computes the epochs of all handles anew. */
 void ss__sessions_new_epochs(struct ss_store *store);

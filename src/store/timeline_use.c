@@ -61,6 +61,22 @@ static bool is_made_anew(const struct ss_store_session *session, const struct ss
            row->ordinal + 1 < session->now.row.first_retained;
 }
 
+/* Of entities that take the place of those on disk, by code that may have made the session's
+ * entities before, of more events or from another beginning: with the same code in use the epochs
+ * of then are there again. Until a checkpoint is written every load makes the same. */
+static uint32_t derive(const struct ss_store_session *session)
+{
+    uint64_t sum = session->epoch_stored;
+    for (uint32_t i = 0; session->timelines != NULL && i < session->timelines->count; i++) {
+        const struct ss_timeline_row *row = &session->timelines->rows[i];
+        if ((session->timelines_void >> i & 1) != 0) {
+            uint64_t parts[] = { sum, row->projection, row->version, row->ordinal };
+            sum = ss__checksum(parts, sizeof parts);
+        }
+    }
+    return (uint32_t)sum;
+}
+
 void ss__store_use_timelines(struct ss_store *store, struct ss_store_session *session)
 {
     uint64_t others = session->timelines_void;
@@ -71,8 +87,12 @@ void ss__store_use_timelines(struct ss_store *store, struct ss_store_session *se
         bool anew = row != NULL && is_made_anew(session, row, code->version);
         others |= anew ? UINT64_C(1) << index : 0;
     }
-    session->remade += others != session->timelines_void;
-    session->timelines_void = others;
+    if (others != session->timelines_void) {
+        session->remade++;
+        session->timelines_void = others;
+        session->epoch_base = derive(session);
+        ss__session_set_epoch(store, session, session->epoch_base);
+    }
 }
 
 void ss__store_void_timeline(struct ss_store_session *session, uint32_t projection)
@@ -93,6 +113,31 @@ void ss__store_keep_timeline(struct ss_store_session *session, uint32_t projecti
         session->void_stays = true;    /* nobody knows yet which of the two is there in the end */
     } else {
         count_again(session, projection);
+    }
+}
+
+/* Never one that older entities had, also before a crash that took back what was not on disk: a
+ * number after the last would come again. */
+static uint32_t draw(struct ss_store *store, const struct ss_store_session *session)
+{
+    uint64_t parts[] = { session->now.row.sid, session->epoch_counter, store->renewals++,
+                         ss__clock_wall_us(store->options.clock) };
+    uint32_t drawn = (uint32_t)ss__checksum(parts, sizeof parts);
+    return drawn == session->epoch_counter ? drawn + 1 : drawn;
+}
+
+void ss__store_renew_epoch(struct ss_store *store, struct ss_store_session *session)
+{
+    ss__session_set_epoch(store, session, draw(store, session));
+}
+
+void ss__store_restore_epoch(struct ss_store *store, struct ss_store_session *session)
+{
+    if (ss__store_checkpointing(session)) {
+        ss__store_renew_epoch(store, session);    /* see ss__store_keep_timeline */
+        session->epoch_base = session->epoch_counter;
+    } else {
+        ss__session_set_epoch(store, session, session->epoch_base);
     }
 }
 

@@ -20,6 +20,7 @@ class Session {
         this.fold = new Fold();      // of the events that have been read
         this.touched = true;         // has changed since it was read
         this.mending = false;        // a rebuild or retry was sent and not answered
+        this.remade = false;         // one was sent: entities may be others, and the epoch
         this.mended = 0;             // one was answered: all up to this ordinal is in the tally
         this.lifeSeen = false;
     }

@@ -90,7 +90,7 @@ function judgeEpoch(session, epoch, changes, faults) {
     const before = session.changes;
     if (session.epoch !== null && session.lifeSeen) {
         if (epoch !== session.epoch && changes.certain === before.certain &&
-            changes.perhaps === before.perhaps) {
+            changes.perhaps === before.perhaps && !session.remade) {
             faults.push(`${session.id}: the epoch ${session.epoch} became ${epoch}`);
         } else if (epoch === session.epoch && changes.certain > before.certain) {
             faults.push(`${session.id}: the epoch is ${epoch} as before an unclean end`);
@@ -100,6 +100,7 @@ function judgeEpoch(session, epoch, changes, faults) {
     }
     session.epoch = epoch;
     session.changes = changes;
+    session.remade = false;
     session.lifeSeen = true;
 }
 

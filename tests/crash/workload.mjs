@@ -313,7 +313,7 @@ export class Load {
             return false;
         }
         const how = this.random.once(2) ? 'rebuild' : 'retry';
-        session.mending = true;
+        session.mending = session.remade = true;
         const path = `/v1/sessions/${session.id}/${how}?projection=tally`;
         const answer = await this.http.ask('POST', path);
         if (answer.status !== 200) {

@@ -190,6 +190,20 @@ static void check_live(const struct client *client, uint64_t ordinal, uint64_t l
     }
 }
 
+static uint64_t epoch_of(const struct client *client)
+{
+    return strtoull(client->cursor, NULL, 10);
+}
+
+/* What the client has is of the epoch @before, 0: it has nothing. */
+static void check_epoch(const struct client *client, uint64_t before)
+{
+    if (before != 0 && epoch_of(client) != before) {
+        model_broken("a follower of s%u in epoch %llu came to %s without a snapshot",
+                     client->session, (unsigned long long)before, client->cursor);
+    }
+}
+
 void model_frame(struct model *model, struct client *client, struct ss_str json)
 {
     const char *end = json.data + json.len;
@@ -201,7 +215,9 @@ void model_frame(struct model *model, struct client *client, struct ss_str json)
     if (ordinal >= SIM_ORDINALS_MAX) {
         model_broken("s%u: a frame at ordinal %llu", client->session, (unsigned long long)ordinal);
     }
+    uint64_t before = epoch_of(client);
     take_cursor(client, json.data, end);
+    check_epoch(client, before);
     trace_add("a frame of s%u at %s", client->session, client->cursor);
     if (live != 0) {
         if (ordinal > client->ordinal) {
@@ -241,7 +257,9 @@ void model_resumed(struct model *model, struct client *client, const struct ss_c
     client->ordinal = place->ordinal;
     client->live = place->live;
     client->run = place->run;
+    uint64_t before = epoch_of(client);
     client->cursor[ss__cursor_write(place, client->cursor)] = '\0';
+    check_epoch(client, before);
 }
 
 /* ---- snapshots ---- */
@@ -326,6 +344,32 @@ static void check_fold(const struct model *model, uint32_t session, uint64_t ord
     }
 }
 
+/* What is shown at @ordinal is what others were shown in this epoch. */
+static void check_same(struct model_session *known, uint32_t session, uint64_t epoch,
+                       uint64_t ordinal)
+{
+    struct model_epoch *entry = NULL;
+    for (uint32_t i = 0; i < SIM_EPOCHS && entry == NULL; i++) {
+        entry = known->epochs[i].epoch == epoch ? &known->epochs[i] : NULL;
+    }
+    if (entry == NULL) {
+        entry = &known->epochs[known->epochs_count++ % SIM_EPOCHS];
+        *entry = (struct model_epoch){ .epoch = epoch };
+    }
+    for (uint64_t i = 1; i <= entry->ordinal && i <= ordinal; i++) {
+        if (entry->events[i] != got.events[i]) {
+            model_broken("s%u: snapshots of epoch %llu at %llu and %llu have event %u and %u of "
+                         "%llu", session, (unsigned long long)epoch,
+                         (unsigned long long)entry->ordinal, (unsigned long long)ordinal,
+                         entry->events[i], got.events[i], (unsigned long long)i);
+        }
+    }
+    if (ordinal > entry->ordinal) {
+        entry->ordinal = ordinal;
+        memcpy(entry->events, got.events, sizeof entry->events);
+    }
+}
+
 void model_snapshot(struct model *model, struct client *client, struct ss_str json)
 {
     const char *end = json.data + json.len;
@@ -341,6 +385,9 @@ void model_snapshot(struct model *model, struct client *client, struct ss_str js
     client->cursor[0] = '\0';
     take_cursor(client, json.data, end);
     trace_add("a snapshot of s%u at %s", client->session, client->cursor);
+    if (epoch_of(client) != 0) {
+        check_same(&model->sessions[client->session], client->session, epoch_of(client), ordinal);
+    }
     /* Events that failed at the end are behind it without having moved the snapshot. */
     const char *colon = strchr(client->cursor, ':');
     client->ordinal = colon == NULL ? ordinal : strtoull(colon + 1, NULL, 10);

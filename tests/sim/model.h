@@ -3,7 +3,11 @@
  *
  * An event is known by its token, a number of its own. Whatever shows one (an answer, a frame, a
  * snapshot) binds the token to its ordinal for ever: another event there, the same event twice, or
- * a later snapshot without it is a broken promise, and ends the run with the seed. */
+ * a later snapshot without it is a broken promise, and ends the run with the seed.
+ *
+ * A cursor stands for the entities of its epoch at its ordinal, whoever comes back with it and
+ * whenever: two snapshots of one epoch that disagree on an event that both are after, or another
+ * epoch without a snapshot, are broken promises as well. */
 #ifndef SS_SIM_MODEL_H
 #define SS_SIM_MODEL_H
 
@@ -20,6 +24,7 @@
 #define SIM_ORDINALS_MAX 1024
 #define SIM_TOKENS_MAX 8192
 #define SIM_NOTES 4
+#define SIM_EPOCHS 16
 
 struct token {
     uint32_t session;
@@ -33,12 +38,21 @@ struct token {
     uint64_t ordinal;          /* 0: nobody has been shown it */
 };
 
+/* What snapshots of one epoch have shown. */
+struct model_epoch {
+    uint64_t epoch;                        /* 0: none */
+    uint64_t ordinal;                      /* up to here */
+    uint32_t events[SIM_ORDINALS_MAX];     /* token at each ordinal, 0: it is not in the entities */
+};
+
 struct model_session {
     uint32_t shown[SIM_ORDINALS_MAX];      /* token at each ordinal, 0: not shown yet */
     uint32_t projected[SIM_ORDINALS_MAX];  /* token the projection saw last, committed or not */
     uint64_t newest;                       /* greatest ordinal shown */
     uint64_t first;                        /* greatest that was named as the first retained */
     uint32_t life;                         /* how often it was deleted */
+    uint32_t epochs_count;                 /* so far: the newest SIM_EPOCHS are known */
+    struct model_epoch epochs[SIM_EPOCHS];
 };
 
 struct model {

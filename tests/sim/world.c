@@ -149,6 +149,7 @@ static void load_app(struct world *world)
 
 static void start(struct world *world)
 {
+    world->now_ns += 1000;    /* no two processes begin at once */
     load_app(world);
     if (world->plan.pools) {
         ss_check(ss__pool_new(0, &world->pool) == 0);

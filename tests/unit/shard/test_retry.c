@@ -365,7 +365,7 @@ SS_TEST(retry, followers_are_resynced_and_older_cursors_are_not_recovered)
     ss_check(ss__inbox_post(ss__shard_inbox(f.shard), &request->base.node, SS_POST_OUTSIDE) == 0);
     step_all(&f);
     subscribed = take_snapshot(&f, text, sizeof text);
-    ss_check(!subscribed->recovered && subscribed->reason == SS_RESUME_LIVE_UNKNOWN);
+    ss_check(!subscribed->recovered && subscribed->reason == SS_RESUME_STALE_EPOCH);
     ss_check(strstr(text, "\"id\":\"b\"") != NULL);
     ss__msg_free(&subscribed->base);
     fixture_deinit(&f);

@@ -170,3 +170,104 @@ SS_TEST(timeline_use, a_halted_one_wants_no_events_unless_it_is_to_go_on)
     ss__store_put_session(f.store, session);
     fixture_end(&f);
 }
+
+static uint64_t epoch_on_disk(struct fixture *f)
+{
+    fixture_crash(f);
+    fixture_reopen(f);
+    return fixture_row_of(f, "one").epoch;
+}
+
+SS_TEST(timeline_use, a_new_epoch_is_written_with_the_entities_it_is_for)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "one", 5, 50, 1);
+    struct ss_store_session *session = fixture_session(&f, "one");
+    uint64_t before = ss__store_row(session)->epoch;
+    ss__store_renew_epoch(f.store, session);
+    uint64_t first = ss__store_row(session)->epoch;
+    ss__store_restore_epoch(f.store, session);
+    ss_check(first != before && ss__store_row(session)->epoch == before);
+    ss__store_renew_epoch(f.store, session);
+    ss_check(ss__store_row(session)->epoch != first);    /* at the same time, after the same one */
+    fixture_flush_all(&f);    /* the events, not the entities */
+    ss__store_put_session(f.store, session);
+    ss_check(epoch_on_disk(&f) == before);
+    session = fixture_session(&f, "one");
+    ss__store_renew_epoch(f.store, session);
+    uint64_t renewed = ss__store_row(session)->epoch;
+    ss_check(stage_checkpoint(f.store, session, NULL, 0, 5, 1) == 0);
+    fixture_flush_all(&f);
+    ss__store_restore_epoch(f.store, session);    /* there is nothing older to go back to */
+    ss_check(ss__store_row(session)->epoch == renewed);
+    ss__store_put_session(f.store, session);
+    ss_check(epoch_on_disk(&f) == renewed);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+/* The epoch by which a follower comes back, as code of this version sees it. */
+static uint64_t epoch_with(struct fixture *f, uint32_t version, bool checkpoint)
+{
+    use_both(f, version, 1);
+    struct ss_store_session *session = fixture_session(f, "one");
+    ss__store_use_timelines(f->store, session);
+    uint64_t epoch = ss__store_row(session)->epoch;
+    if (checkpoint) {
+        ss_check(stage_checkpoint(f->store, session, NULL, 0, 5, version) == 0);
+        fixture_flush_all(f);
+        ss_check(ss__store_row(session)->epoch == epoch);
+    }
+    ss__store_put_session(f->store, session);
+    fixture_crash(f);
+    fixture_reopen(f);
+    return epoch;
+}
+
+SS_TEST(timeline_use, code_of_before_does_not_bring_back_the_epoch_of_then)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "one", 5, 50, 1);
+    uint64_t first = epoch_with(&f, 1, true);
+    ss_check(epoch_with(&f, 1, false) == first);
+    uint64_t second = epoch_with(&f, 2, false);
+    ss_check(second != first && epoch_with(&f, 2, false) == second);    /* at every load */
+    ss_check(epoch_with(&f, 1, false) == first);    /* its entities are still there */
+    ss_check(epoch_with(&f, 2, true) == second && epoch_with(&f, 2, false) == second);
+    uint64_t third = epoch_with(&f, 1, true);    /* they were made again, of what was left */
+    ss_check(third != first && third != second && epoch_with(&f, 1, false) == third);
+    fixture_end(&f);
+}
+
+SS_TEST(timeline_use, entities_dropped_while_they_are_written_come_back_with_a_third_epoch)
+{
+    struct fixture f;
+    struct ss_flush *flush;
+    fixture_open(&f);
+    fixture_publish(&f, "one", 5, 50, 1);
+    struct ss_store_session *session = fixture_session(&f, "one");
+    ss_check(stage_checkpoint(f.store, session, NULL, 0, 4, 1) == 0);
+    fixture_flush_all(&f);
+    uint64_t before = ss__store_row(session)->epoch;
+    ss__store_void_timeline(session, FIXTURE_PROJECTION);
+    ss__store_renew_epoch(f.store, session);
+    uint64_t renewed = ss__store_row(session)->epoch;
+    ss_check(stage_checkpoint(f.store, session, NULL, 0, 5, 1) == 0);
+    ss_check(ss__store_flush_plan(f.store, 0, &flush) == 1);
+    ss__store_keep_timeline(session, FIXTURE_PROJECTION);
+    ss__store_restore_epoch(f.store, session);
+    uint64_t third = ss__store_row(session)->epoch;
+    ss_check(third != before && third != renewed);
+    ss__store_flush_run(flush);
+    ss_check(ss__store_flush_settle(f.store, flush) > 0);
+    ss_check(ss__store_row(session)->epoch == third);
+    ss__store_renew_epoch(f.store, session);
+    ss__store_restore_epoch(f.store, session);
+    ss_check(ss__store_row(session)->epoch == third);    /* they are made by a replay still */
+    ss__store_put_session(f.store, session);
+    ss_check(epoch_on_disk(&f) == renewed);
+    fixture_end(&f);
+}
