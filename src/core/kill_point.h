@@ -43,6 +43,7 @@
     X(APPEND_AFTER, "log.append.after", "run", "all of it is, not synced")                        \
     X(SYNC_BEFORE, "log.sync.before", "run", "the log has something to sync")                     \
     X(SYNC_AFTER, "log.sync.after", "run", "it has been synced")                                  \
+    X(ROLL_BEFORE, "log.roll.before", "run", "a log file is synced, its end is not written")      \
     X(ROLL_MARKED, "log.roll.marked", "run", "a log file has its end, not synced")                \
     X(ROLL_SYNCED, "log.roll.synced", "run", "it has, and there is no next one")                  \
     X(CREATE_BEFORE, "log.create.before", "run", "the next log file is about to be made")         \

@@ -83,6 +83,17 @@ int ss__map_put(struct ss_map *map, uint64_t hash, void *value)
     return 0;
 }
 
+void ss__map_replace(struct ss_map *map, uint64_t hash, const void *former, void *value)
+{
+    SS_REQUIRE(map->slots != NULL && value != NULL);
+    size_t at = hash & map->mask;
+    while (map->slots[at].value != former) {
+        SS_REQUIRE(map->slots[at].value != NULL);
+        at = (at + 1) & map->mask;
+    }
+    map->slots[at].value = value;
+}
+
 /* Moves later members of the probe run into the hole, so that lookups need no tombstones. */
 static void close_hole(struct ss_map *map, size_t hole)
 {

@@ -41,6 +41,9 @@ void *ss__map_get(const struct ss_map *map, uint64_t hash, struct ss_str key);
 /* Adds @value; its key must not be present. Errors: SS_E_NOMEM. */
 int ss__map_put(struct ss_map *map, uint64_t hash, void *value);
 
+/* Puts @value in the place of @former, which is there and has the same key. */
+void ss__map_replace(struct ss_map *map, uint64_t hash, const void *former, void *value);
+
 /* Removes exactly @value (by address) and returns true, or false if it is not there. */
 bool ss__map_remove(struct ss_map *map, uint64_t hash, const void *value);
 

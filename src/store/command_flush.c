@@ -66,7 +66,10 @@ static int encode(struct ss_flush *flush, const struct ss_kept_command *command,
 static int plan_removals(struct ss_store *store, struct ss_flush *flush)
 {
     struct ss_commands *commands = &store->commands;
-    uint32_t count = commands->doomed_count < REMOVED_MAX ? commands->doomed_count : REMOVED_MAX;
+    uint32_t count = commands->doomed_count;
+    if (count > REMOVED_MAX && store->dead_count == 0) {
+        count = REMOVED_MAX;
+    }
     uint64_t *doomed = ss__arena_alloc(&flush->arena, count * sizeof *doomed + 1);
     if (doomed == NULL) {
         return SS_E_NOMEM;
@@ -84,10 +87,15 @@ int ss__commands_plan(struct ss_store *store, struct ss_flush *flush)
     struct ss_commands *commands = &store->commands;
     struct ss_command_flush *plan = &flush->commands;
     drop_expired(store);
+    if (commands->logged_count > 0 || commands->ended > commands->through) {
+        const struct ss_log_file *file = ss__log_current(&store->log);
+        plan->through = ss__log_position(file->head.serial, file->end);
+    }
     if (commands->logged_count == 0 && commands->doomed_count == 0) {
         return 0;
     }
-    int err = plan_removals(store, flush);
+    int err = ss__commands_reserve(commands, 0);
+    err = err != 0 ? err : plan_removals(store, flush);
     struct ss_command_put *puts = ss__arena_alloc(
         &flush->arena, commands->logged_count * sizeof *puts + 1);
     if (err != 0 || puts == NULL) {
@@ -100,7 +108,6 @@ int ss__commands_plan(struct ss_store *store, struct ss_flush *flush)
         err = encode(flush, command, &puts[plan->puts_count]);
         if (err == 0) {
             plan->puts_count++;
-            plan->through = command->position;
             command->place = SS_COMMAND_LEAVING;
             ss__list_remove(&command->flush);
             ss__list_push_back(&commands->leaving, &command->flush);
@@ -129,6 +136,9 @@ static void settle_command(struct ss_store *store, struct ss_kept_command *comma
     if (err == 0 && command->gone) {
         ss__commands_doom(store, command->position);
     }
+    if (err != 0 && command->gone) {
+        ss__commands_end(&store->commands, command->position);
+    }
     if (command->gone) {
         free(command);
     } else if (err == 0) {
@@ -154,7 +164,7 @@ bool ss__commands_flushed(struct ss_store *store, const struct ss_flush *flush, 
         memmove(commands->doomed, commands->doomed + plan->doomed_count,
                 commands->doomed_count * sizeof *commands->doomed);
     }
-    if (plan->puts_count > 0) {
+    if (plan->through != 0) {
         commands->through = plan->through;
     }
     return ss__command_flush_works(plan);
@@ -193,7 +203,7 @@ int ss__command_flush_run(const struct ss_env *env, MDB_txn *txn,
         err = ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_COMMAND], &key, &value, 0));
         SS_KILL_POINT(COMMAND_ROWS);
     }
-    return err != 0 || plan->puts_count == 0 ? err : put_through(env, txn, plan->through);
+    return err != 0 || plan->through == 0 ? err : put_through(env, txn, plan->through);
 }
 
 /* ---- recovery ---- */
@@ -207,6 +217,10 @@ static int load_row(struct ss_store *store, MDB_val key, MDB_val row)
                 "shard=%u position=%llu", store->options.shard_index,
                 (unsigned long long)position);
         return 0;
+    }
+    int err = ss__commands_reserve(&store->commands, 1);
+    if (err != 0) {
+        return err;
     }
     if (ss__commands_expired(store, &value, ss__clock_wall_us(store->options.clock))) {
         ss__commands_doom(store, position);

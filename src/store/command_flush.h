@@ -22,7 +22,7 @@ struct ss_command_flush {
     const uint64_t *doomed;
     uint32_t puts_count;
     uint32_t doomed_count;
-    uint64_t through;             /* log position of the last put */
+    uint64_t through;             /* log position: none up to it is only in the log; 0: as before */
 };
 
 /* Whether there is anything to do. */

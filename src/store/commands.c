@@ -123,8 +123,10 @@ static struct ss_kept_command *make(const struct ss_command_value *value)
     return command;
 }
 
-/* Makes it findable and gives it an owner. NULL when out of memory. */
-static struct ss_kept_command *add(struct ss_store *store, const struct ss_command_value *value)
+/* Makes it findable and gives it an owner; it hides @older, which may be NULL. NULL when out of
+ * memory. */
+static struct ss_kept_command *add(struct ss_store *store, const struct ss_command_value *value,
+                                   struct ss_kept_command *older)
 {
     struct ss_commands *commands = &store->commands;
     struct ss_kept_command *command = make(value);
@@ -134,7 +136,11 @@ static struct ss_kept_command *add(struct ss_store *store, const struct ss_comma
         free(command);
         return NULL;
     }
-    if (ss__map_put(&commands->by_name, command->hash, command) != 0) {
+    if (older != NULL) {
+        ss__map_replace(&commands->by_name, command->hash, older, command);
+        command->hides = older;
+        older->hidden_by = command;
+    } else if (ss__map_put(&commands->by_name, command->hash, command) != 0) {
         release_owner(commands, owner);
         free(command);
         return NULL;
@@ -148,11 +154,26 @@ static struct ss_kept_command *add(struct ss_store *store, const struct ss_comma
     return command;
 }
 
+/* No longer found; what it hides is. */
+static void unname(struct ss_commands *commands, struct ss_kept_command *command)
+{
+    if (command->hidden_by != NULL) {
+        command->hidden_by->hides = NULL;
+        command->hidden_by = NULL;
+    } else if (command->hides != NULL) {
+        ss__map_replace(&commands->by_name, command->hash, command, command->hides);
+        command->hides->hidden_by = NULL;
+        command->hides = NULL;
+    } else {
+        (void)ss__map_remove(&commands->by_name, command->hash, command);
+    }
+}
+
 static void detach(struct ss_store *store, struct ss_kept_command *command)
 {
     struct ss_commands *commands = &store->commands;
     struct ss_command_owner *owner = command->owner;
-    (void)ss__map_remove(&commands->by_name, command->hash, command);
+    unname(commands, command);
     ss__list_remove(&command->age);
     ss__list_remove(&command->own);
     owner->count--;
@@ -163,19 +184,34 @@ static void detach(struct ss_store *store, struct ss_kept_command *command)
     release_owner(commands, owner);
 }
 
+int ss__commands_reserve(struct ss_commands *commands, uint32_t more)
+{
+    uint64_t needed = commands->count + commands->doomed_count + more;
+    if (needed <= commands->doomed_slots) {
+        return 0;
+    }
+    uint64_t slots = needed + needed / 2 + 64;
+    uint64_t *doomed = SS_FAULT("store.doomed") != 0
+                           ? NULL
+                           : realloc(commands->doomed, slots * sizeof *doomed);
+    if (doomed == NULL) {
+        return SS_E_NOMEM;
+    }
+    commands->doomed = doomed;
+    commands->doomed_slots = (uint32_t)slots;
+    return 0;
+}
+
 void ss__commands_doom(struct ss_store *store, uint64_t position)
 {
     struct ss_commands *commands = &store->commands;
-    if (commands->doomed_count == commands->doomed_slots) {
-        uint32_t slots = commands->doomed_slots == 0 ? 64 : commands->doomed_slots * 2;
-        uint64_t *doomed = realloc(commands->doomed, slots * sizeof *doomed);
-        if (doomed == NULL) {
-            return;    /* the next open reads it again, and judges again */
-        }
-        commands->doomed = doomed;
-        commands->doomed_slots = slots;
-    }
+    SS_INSIST(commands->doomed_count < commands->doomed_slots);
     commands->doomed[commands->doomed_count++] = position;
+}
+
+void ss__commands_end(struct ss_commands *commands, uint64_t position)
+{
+    commands->ended = position > commands->ended ? position : commands->ended;
 }
 
 /* Takes a committed result out, wherever it is. */
@@ -187,6 +223,7 @@ void ss__commands_drop(struct ss_store *store, struct ss_kept_command *command)
         ss__log_file_at(&store->log, command->position)->live--;
         ss__list_remove(&command->flush);
         store->commands.logged_count--;
+        ss__commands_end(&store->commands, command->position);
         break;
     case SS_COMMAND_LEAVING:
         command->gone = true;    /* freed when the flush is settled */
@@ -270,7 +307,7 @@ int ss__commands_add(struct ss_store *store, const struct ss_command_value *valu
     if (older != NULL) {
         ss__commands_drop(store, older);
     }
-    struct ss_kept_command *command = add(store, value);
+    struct ss_kept_command *command = add(store, value, NULL);
     if (command == NULL) {
         return SS_E_NOMEM;
     }
@@ -301,6 +338,9 @@ void ss__commands_settle(struct ss_store *store)
     while (!ss__list_empty(&commands->staged)) {
         struct ss_kept_command *command = first_by_age(&commands->staged);
         ss__list_remove(&command->age);
+        if (command->hides != NULL) {
+            ss__commands_drop(store, command->hides);
+        }
         become_committed(store, command, SS_COMMAND_LOGGED);
         bound_owner(store, command->owner);
     }
@@ -336,12 +376,14 @@ int ss__store_stage_command(struct ss_store *store, const struct ss_command_valu
                value->key.len > 0 && value->key.len <= SS_IDEMPOTENCY_KEY_BYTES_MAX &&
                value->text.len <= SS_COMMAND_TEXT_BYTES_MAX);
     struct ss_kept_command *older = find(store, value->session_id, value->key);
-    if (older != NULL) {
-        /* Of an earlier life; its record stays in the batch if it is of this one. */
-        store->commands.replaced += older->place == SS_COMMAND_STAGED ? 1 : 0;
+    if (older != NULL && older->place == SS_COMMAND_STAGED) {
+        /* Of an earlier life that began and ended in this batch, where its record stays. */
+        struct ss_kept_command *hidden = older->hides;
+        store->commands.replaced++;
         ss__commands_drop(store, older);
+        older = hidden;
     }
-    struct ss_kept_command *command = add(store, value);
+    struct ss_kept_command *command = add(store, value, older);
     if (command == NULL) {
         return SS_E_NOMEM;
     }

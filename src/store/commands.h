@@ -3,7 +3,10 @@
  *
  * A result is staged, then logged (committed, in the log only), then leaving (in a flush that is
  * planned and not settled), then stored (in LMDB). The age list has the committed ones in the order
- * of their log positions, which are their keys in LMDB. */
+ * of their log positions, which are their keys in LMDB.
+ *
+ * A staged one that has the name of a committed one hides it: the older is not found any more, and
+ * goes when the batch is committed or is found again when that fails. */
 #ifndef SS_STORE_COMMANDS_H
 #define SS_STORE_COMMANDS_H
 
@@ -42,6 +45,8 @@ struct ss_kept_command {
     struct ss_list own;          /* in the owner's */
     struct ss_list flush;        /* in commands->logged or ->leaving */
     struct ss_command_owner *owner;
+    struct ss_kept_command *hides;    /* of a staged one: the committed one of that name, or NULL */
+    struct ss_kept_command *hidden_by;
     struct ss_command_value value;
     uint64_t hash;
     uint64_t position;           /* in the log */
@@ -59,14 +64,15 @@ struct ss_commands {
     struct ss_list age;
     struct ss_list logged;
     struct ss_list leaving;
-    uint64_t through;            /* log position: LMDB has had all up to here */
+    uint64_t through;            /* log position: LMDB has had all up to here, or they ended */
+    uint64_t ended;              /* of the newest that went and was only in the log */
     uint64_t count;
     uint64_t bytes;
     uint64_t evicted;
     uint32_t logged_count;
     uint32_t replaced;           /* staged records that no result stands for any more */
     uint32_t doomed_count;
-    uint32_t doomed_slots;
+    uint32_t doomed_slots;       /* room for all that are in LMDB or on their way */
     uint64_t *doomed;            /* keys in LMDB that go with the next flushes */
 };
 
@@ -96,7 +102,8 @@ int ss__commands_take(struct ss_store *store, struct ss_log_file *file, uint64_t
 bool ss__commands_waiting(const struct ss_store *store);
 bool ss__commands_due(const struct ss_store *store);
 
-/* Plans to copy what is logged and to remove a slice of what is doomed or expired. SS_E_NOMEM. */
+/* Plans to copy what is logged and to remove a slice of what is doomed or expired; all of it when a
+ * deleted session leaves, and with it what told that its results have ended. SS_E_NOMEM. */
 int ss__commands_plan(struct ss_store *store, struct ss_flush *flush);
 
 /* It has ended; @err 0: it was committed. Returns whether it did anything. */
@@ -108,7 +115,15 @@ bool ss__commands_flushed(struct ss_store *store, const struct ss_flush *flush, 
 int ss__commands_add(struct ss_store *store, const struct ss_command_value *value,
                      uint64_t position, enum ss_command_place place);
 void ss__commands_drop(struct ss_store *store, struct ss_kept_command *command);
+
+/* Its row goes with one of the next flushes; there is room (ss__commands_reserve). */
 void ss__commands_doom(struct ss_store *store, uint64_t position);
+
+/* Room to doom all that is there now, and @more. SS_E_NOMEM. */
+int ss__commands_reserve(struct ss_commands *commands, uint32_t more);
+
+/* The record of a result that is only in the log stands for nothing any more. */
+void ss__commands_end(struct ss_commands *commands, uint64_t position);
 bool ss__commands_expired(const struct ss_store *store, const struct ss_command_value *value,
                           uint64_t now_us);
 

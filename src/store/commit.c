@@ -199,6 +199,16 @@ static void move_batch(struct ss_store *store)
     ss__commands_move(store, distance);
 }
 
+/* Nobody knows what the disk has of the file that ends when a sync of it fails. */
+static int roll(struct ss_store *store, uint64_t bytes)
+{
+    int err = ss__log_roll(&store->log, bytes);
+    if (store->log.sync_failed) {
+        ss__space_latch(store, "a sync of the log failed");
+    }
+    return err;
+}
+
 static int pad_batch(struct ss_store *store)
 {
     struct ss_bytes *batch = &store->batch;
@@ -212,9 +222,7 @@ static int pad_batch(struct ss_store *store)
     }
     memset(at, 0, padding);
     if (batch->len > ss__log_room(&store->log)) {
-        /* A sync that fails latches, also this one. */
-        int err = ss__store_sync(store);
-        err = err != 0 ? err : ss__log_roll(&store->log, batch->len);
+        int err = roll(store, batch->len);
         if (err != 0) {
             return err;
         }

@@ -164,7 +164,9 @@ int ss__type_decode(struct ss_str value, struct ss_type_value *ret_type);
 #define META_RUN "run"        /* struct ss_meta_run, at open and close */
 #define META_SID "sid"        /* u64: no session in LMDB has this sid or a greater one */
 #define META_LOG "log"        /* struct ss_meta_log, with every flush */
-#define META_COMMAND "command"    /* u64, as META_SID: position of the newest row ever put */
+/* u64, as META_SID: log position. None of the results up to it is only in the log, and none behind
+ * it is in LMDB. */
+#define META_COMMAND "command"
 
 #define SS_META_BYTES_MAX 48u
 

@@ -251,9 +251,13 @@ int ss__log_roll(struct ss_log *log, uint64_t bytes)
     if (head.serial > UINT32_MAX) {
         return SS_E_STOREIO;    /* no position could name it: somebody put a file there */
     }
-    /* What the new file says of this one must be true after a crash. */
-    int err = mark_end(log);
+    /* The end must not reach the disk before what it ends: a batch that a killed process wrote and
+     * did not sync would be a hole before it. */
+    int err = ss__log_sync(log);
+    SS_KILL_POINT(ROLL_BEFORE);
+    err = err != 0 ? err : mark_end(log);
     SS_KILL_POINT(ROLL_MARKED);
+    /* What the new file says of this one must be true after a crash. */
     err = err != 0 ? err : ss__log_sync(log);
     SS_KILL_POINT(ROLL_SYNCED);
     if (err != 0) {
@@ -311,7 +315,7 @@ int ss__log_sync(struct ss_log *log)
         return 0;
     }
     int err = ss__log_file_sync(ss__log_current(log));
-    log->unsynced = err != 0;
+    log->unsynced = log->sync_failed = err != 0;
     return err;
 }
 

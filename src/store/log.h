@@ -46,6 +46,7 @@ struct ss_log {
     uint64_t fill_failed;           /* during the life of this file: not tried again */
     bool pinned;                    /* somebody copies the files: they all stay as they are */
     bool unsynced;
+    bool sync_failed;               /* the last one: what the disk has is unknown */
     bool rolling;                   /* the next file may be there already: this one is done */
 };
 

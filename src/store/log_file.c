@@ -246,6 +246,35 @@ int ss__log_file_mark(struct ss_log_file *file, const uint8_t block[SS_LOG_BLOCK
     return ss__err_from_lmdb(code);
 }
 
+/* Not from the map: a page that cannot be read is an error here, and a signal there. */
+static int rewrite_piece(int fd, uint8_t *piece, size_t len, uint64_t offset)
+{
+    for (size_t got = 0; got < len;) {
+        ssize_t more = pread(fd, piece + got, len - got, (off_t)(offset + got));
+        if (more < 0 && errno == EINTR) {
+            continue;
+        }
+        if (more <= 0) {
+            return more < 0 ? errno : EIO;
+        }
+        got += (size_t)more;
+    }
+    return write_at(fd, piece, len, offset);
+}
+
+int ss__log_file_rewrite(struct ss_log_file *file, uint64_t end)
+{
+    SS_REQUIRE(end <= file->head.bytes);
+    uint8_t *piece = malloc(FILL_BYTES);
+    int code = piece == NULL ? ENOMEM : SS_FAULT("log.rewrite");    /* an errno */
+    for (uint64_t at = SS_LOG_BLOCK_BYTES; at < end && code == 0; at += FILL_BYTES) {
+        uint64_t left = end - at;
+        code = rewrite_piece(file->fd, piece, left < FILL_BYTES ? (size_t)left : FILL_BYTES, at);
+    }
+    free(piece);
+    return ss__err_from_lmdb(code);
+}
+
 int ss__log_file_sync(struct ss_log_file *file)
 {
     SS_KILL_POINT(SYNC_BEFORE);

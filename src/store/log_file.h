@@ -55,6 +55,10 @@ int ss__log_file_append(struct ss_log_file *file, const uint8_t *data, size_t le
 /* Writes @block behind the last batch, if there is room; the end does not move. */
 int ss__log_file_mark(struct ss_log_file *file, const uint8_t block[SS_LOG_BLOCK_BYTES]);
 
+/* Writes the blocks before @end, but for the first, to their places again, so that the next sync
+ * brings them to the disk whatever became of the one before. Blocks: on the disk. */
+int ss__log_file_rewrite(struct ss_log_file *file, uint64_t end);
+
 /* Makes what was written durable. */
 int ss__log_file_sync(struct ss_log_file *file);
 

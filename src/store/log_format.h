@@ -3,7 +3,8 @@
  *
  * A log file is a block of SS_LOG_BLOCK_BYTES, then batches. A batch is what one commit wrote: a
  * head, records (record.h), zeros up to the next multiple of SS_LOG_BLOCK_BYTES. So no block that
- * holds an acknowledged event is ever written again, and a torn write hurts none.
+ * holds an acknowledged event is ever written again but with the same bytes (ss__log_secure), and a
+ * torn write hurts none.
  *
  * Batches are numbered through all files. A file that is used again keeps the bytes of its earlier
  * life: they do not count, because their serial is another. Where a file ends is said by the next

@@ -222,3 +222,22 @@ int ss__log_walk(struct ss_log *log, const struct ss_log_known *known,
     }
     return err;
 }
+
+int ss__log_secure(struct ss_log *log)
+{
+    struct walk walk = { .log = log };
+    struct ss_log_file *file = ss__log_current(log);
+    struct batch batch;
+    uint64_t end = SS_LOG_BLOCK_BYTES;
+    if (file == NULL || file->map == NULL) {
+        return 0;
+    }
+    ss__log_file_read_begin(file);
+    while (find_batch(&walk, file, end, file->head.bytes, 0, &batch)) {
+        end = batch.next;
+    }
+    ss__log_file_read_end(file);
+    int err = ss__log_file_rewrite(file, end);
+    log->unsynced = true;
+    return err != 0 ? err : ss__log_sync(log);
+}

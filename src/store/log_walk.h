@@ -31,6 +31,13 @@ struct ss_log_known {
     uint64_t oldest_serial;    /* files before this one have come back, and are not read */
 };
 
+/* Before a walk, when the last process did not end in order: writes the batches of the newest file
+ * to their places again and syncs it. When a sync fails the kernel may keep in memory what the disk
+ * never got, and count it as written: a walk would find it, and no later sync would bring it to the
+ * disk. Older files have none of that, since a file is begun when all before it is durable.
+ * Blocks: reads and writes that file. SS_E_STOREFULL, SS_E_STOREIO, SS_E_NOMEM. */
+int ss__log_secure(struct ss_log *log);
+
 /* Walks all files, sets their end and count of records, and the log's next batch. Errors: what a
  * visitor returned, SS_E_CORRUPT (a file is missing). */
 int ss__log_walk(struct ss_log *log, const struct ss_log_known *known,

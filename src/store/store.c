@@ -341,6 +341,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
                    : ss__log_open(&store->log, store->dir, options->shard_index,
                                   options->directory_id, file_bytes(options), false, failure);
     err = err != 0 ? err : open_meta(store, &report, failure);
+    err = err != 0 || report.clean ? err : ss__log_secure(&store->log);
     err = err != 0 ? err : check_numbers(store, failure);
     err = err != 0 ? err : ss__types_load(store);
     err = err != 0 ? err : ss__commands_load(store);

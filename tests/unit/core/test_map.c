@@ -69,6 +69,21 @@ static bool counts_matches(const void *value, struct ss_str key)
 
 /* Whoever knows the key of the hash can make keys of one hash. They are found in a row, so a
  * look-up costs as many steps as there are; keys of other hashes are never compared with them. */
+SS_TEST(map, one_of_the_same_key_takes_the_place_of_another)
+{
+    struct item former = { "k" };
+    struct item other = { "l" };
+    struct item latter = { "k" };
+    struct ss_map map;
+    ss__map_init(&map, item_matches);
+    ss_check(ss__map_put(&map, 7, &other) == 0 && ss__map_put(&map, 7, &former) == 0);
+    ss__map_replace(&map, 7, &former, &latter);
+    ss_check(ss__map_get(&map, 7, ss_str("k")) == &latter && map.count == 2);
+    ss_check(ss__map_get(&map, 7, ss_str("l")) == &other);
+    ss_check(!ss__map_remove(&map, 7, &former) && ss__map_remove(&map, 7, &latter));
+    ss__map_deinit(&map);
+}
+
 SS_TEST(map, keys_of_one_hash_are_all_found_and_compared_with_no_other)
 {
     enum { COUNT = 2000, OTHERS = 500 };

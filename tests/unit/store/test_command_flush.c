@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "command_fixture.h"
+#include "store/delete.h"
 
 SS_TEST(command_flush, results_come_back_from_the_log_and_from_lmdb)
 {
@@ -106,6 +107,96 @@ SS_TEST(command_flush, forgotten_during_a_flush)
 SS_TEST(command_flush, forgotten_during_a_flush_that_fails)
 {
     forgets_during_a_flush(true);
+}
+
+/* Begins a session after results were kept for its id, and deletes it. */
+static void live_and_die(struct fixture *f, const char *id)
+{
+    struct ss_store_session *session = fixture_session(f, id);
+    fixture_stage(f, session, 1, 20);
+    ss_check(ss__store_commit(f->store) == 0);
+    ss_check(ss__store_stage_delete(f->store, session, 77) == 0);
+    ss_check(ss__store_commit(f->store) == 0);
+    ss__store_put_session(f->store, session);
+}
+
+/* The deletion has left the log's records behind, which tell of it no more. */
+static void check_without_keys(struct fixture *f)
+{
+    for (unsigned opened = 0; opened < 3; opened++) {
+        ss_check(fixture_find_command(f, "s", "k") == -1);
+        fixture_crash(f);
+        fixture_check_clean(f);
+        fixture_reopen(f);
+    }
+    ss_check(fixture_find_command(f, "s", "k") == -1);
+}
+
+SS_TEST(command_flush, result_kept_before_its_session_ends_with_it)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_keep_command(&f, "s", "k", 0);
+    live_and_die(&f, "s");
+    fixture_flush_due(&f);    /* the session leaves */
+    fixture_keep_command(&f, "late", "k", 2);
+    check_without_keys(&f);
+    ss_check(fixture_find_command(&f, "late", "k") == 2);
+    fixture_end(&f);
+}
+
+SS_TEST(command_flush, result_kept_before_its_session_ends_with_it_amid_a_flush_that_fails)
+{
+    struct fixture f;
+    struct ss_flush *flush;
+    fixture_open(&f);
+    fixture_keep_command(&f, "s", "k", 0);
+    ss_check(ss__store_flush_plan(f.store, 0, &flush) == 1);
+    live_and_die(&f, "s");
+    ss__fault_arm("store.flush.disk", 1, 1, EPERM);
+    ss__store_flush_run(flush);
+    ss_check(ss__store_flush_settle(f.store, flush) < 0);
+    f.clock.now_ns += 1000000000;
+    fixture_flush_due(&f);
+    check_without_keys(&f);
+    fixture_end(&f);
+}
+
+/* More rows are to be removed than go with another flush. */
+SS_TEST(command_flush, rows_of_a_deleted_session_go_before_the_deletion_is_forgotten)
+{
+    struct fixture f;
+    char key[16];
+    fixture_open(&f);
+    for (unsigned i = 0; i < SS_SESSION_KEYS_MAX; i++) {
+        (void)snprintf(key, sizeof key, "%u", i);
+        fixture_stage_command(&f, "other", key, 1);
+    }
+    fixture_stage_command(&f, "other2", "k", 1);
+    fixture_stage_command(&f, "s", "k", 0);
+    ss_check(ss__store_commit(f.store) == 0);
+    fixture_flush_all(&f);
+    ss__store_forget_commands(f.store, ss_str("other"));
+    ss__store_forget_commands(f.store, ss_str("other2"));
+    live_and_die(&f, "s");
+    fixture_flush_due(&f);
+    check_without_keys(&f);
+    fixture_close(&f);
+    ss_check(fixture_command_rows(&f) == 0);
+    fixture_end(&f);
+}
+
+SS_TEST(command_flush, without_memory_to_remove_rows_later_none_is_put)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_keep_command(&f, "s", "k", 1);
+    ss__fault_arm("store.doomed", 1, 1, SS_E_NOMEM);
+    ss_check(ss__store_flush(f.store, 0) == SS_E_NOMEM && fixture_live(&f) == 1);
+    f.clock.now_ns += 1000000000;
+    fixture_flush_all(&f);
+    ss_check(fixture_live(&f) == 0 && fixture_find_command(&f, "s", "k") == 1);
+    fixture_end(&f);
 }
 
 SS_TEST(command_flush, close_during_a_flush_frees_all)

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "command_fixture.h"
+#include "store/delete.h"
 
 SS_TEST(commands, result_is_found_when_staged_and_after_the_commit)
 {
@@ -92,6 +93,94 @@ SS_TEST(commands, result_of_an_earlier_life_does_not_count)
     ss_check(fixture_live(&f) == 1 && fixture_commands_kept(&f) == 1);
     fixture_flush_all(&f);
     ss_check(fixture_live(&f) == 0);
+    fixture_end(&f);
+}
+
+/* Deletes the session and keeps another result of the same key in one batch, twice if so asked. */
+static void stage_another_life(struct fixture *f, struct ss_store_session *session, bool twice)
+{
+    ss_check(ss__store_stage_delete(f->store, session, 77) == 0);
+    fixture_stage_command(f, "s", "k", 8);
+    if (twice) {
+        struct ss_store_session *next = fixture_session(f, "s");
+        ss_check(ss__store_stage_delete(f->store, next, 77) == 0);
+        ss__store_put_session(f->store, next);
+        fixture_stage_command(f, "s", "k", 9);
+    }
+    ss_check(fixture_find_command(f, "s", "k") == (twice ? 9 : 8));
+}
+
+static int64_t find_of(struct fixture *f, uint64_t sid)
+{
+    const struct ss_command_value *value = ss__store_find_command(
+        f->store, ss_str("s"), sid, ss_str("k"), test_clock_us(&f->clock.clock));
+    return value == NULL ? -1 : (int64_t)value->ordinal;
+}
+
+static void undone_or_not(bool stored, bool twice, bool fails)
+{
+    struct fixture f;
+    fixture_open(&f);
+    struct ss_store_session *session = fixture_session(&f, "s");
+    fixture_stage(&f, session, 1, 20);
+    uint64_t sid = ss__store_row(session)->sid;
+    struct ss_command_value value = fixture_command(&f, "s", "k", 1);
+    value.sid = sid;
+    ss_check(ss__store_stage_command(f.store, &value) == 0 && ss__store_commit(f.store) == 0);
+    if (stored) {
+        fixture_flush_all(&f);
+    }
+    uint64_t live = fixture_live(&f);
+    stage_another_life(&f, session, twice);
+    ss__fault_arm("log.write", 1, fails ? 2 : 0, EIO);
+    ss_check(ss__store_commit(f.store) == (fails ? SS_E_STOREIO : 0));
+    ss__fault_reset();
+    ss__store_put_session(f.store, session);
+    ss_check(fixture_commands_kept(&f) == 1);
+    if (fails) {
+        ss_check(find_of(&f, sid) == 1 && fixture_live(&f) == live);
+    } else {
+        ss_check(find_of(&f, sid) == (twice ? 9 : 8));
+    }
+    fixture_flush_all(&f);
+    fixture_crash(&f);
+    ss_check(fixture_command_rows(&f) == 1);
+    fixture_reopen(&f);
+    ss_check(find_of(&f, sid) == (fails ? 1 : twice ? 9 : 8) && fixture_commands_kept(&f) == 1);
+    fixture_end(&f);
+}
+
+SS_TEST(commands, key_that_was_used_again_has_its_result_back_when_the_deletion_is_undone)
+{
+    undone_or_not(false, false, true);
+    undone_or_not(false, true, true);
+    undone_or_not(true, false, true);
+    undone_or_not(true, true, true);
+}
+
+SS_TEST(commands, key_that_was_used_again_has_the_newest_result_once_that_is_committed)
+{
+    undone_or_not(false, false, false);
+    undone_or_not(false, true, false);
+    undone_or_not(true, false, false);
+    undone_or_not(true, true, false);
+}
+
+SS_TEST(commands, without_memory_the_older_result_stays)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_keep_command(&f, "s", "k", 1);
+    struct ss_command_value value = fixture_command(&f, "s", "k", 2);
+    ss__fault_arm("store.command", 1, 1, SS_E_NOMEM);
+    ss_check(ss__store_stage_command(f.store, &value) == SS_E_NOMEM);
+    ss_check(fixture_find_command(&f, "s", "k") == 1 && fixture_commands_kept(&f) == 1);
+    ss_check(ss__store_stage_command(f.store, &value) == 0);
+    ss_check(fixture_commands_kept(&f) == 2);
+    ss__store_forget_commands(f.store, ss_str("s"));    /* the one that is hidden as well */
+    ss_check(fixture_commands_kept(&f) == 1);
+    ss__store_abort(f.store);
+    ss_check(fixture_find_command(&f, "s", "k") == -1 && fixture_commands_kept(&f) == 0);
     fixture_end(&f);
 }
 

@@ -314,6 +314,33 @@ SS_TEST(commit, after_a_failed_sync_only_reads_go_on_until_reopened)
     fixture_end(&f);
 }
 
+/* All batches are synced already: what fails is the sync of the end of the file. */
+SS_TEST(commit, failed_sync_of_the_end_of_a_file_latches)
+{
+    struct fixture f;
+    fixture_open(&f);
+    unsigned count = fill_file(&f);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    fixture_stage(&f, a, 1, 60000);
+    ss__fault_arm("log.mark", 1, 1, EIO);
+    ss_check(ss__store_commit(f.store) == SS_E_STOREIO);
+    ss_check(ss__store_writable(f.store) == 0);    /* nothing was lost: the next one tries again */
+    fixture_stage(&f, a, 1, 60000);
+    ss__fault_arm("log.sync", 1, 1, EIO);
+    ss_check(ss__store_commit(f.store) == SS_E_STOREIO);
+    ss_check(ss__store_writable(f.store) == SS_E_STOREIO);
+    fixture_stage(&f, a, 1, 10);    /* there would be room for this one */
+    ss_check(ss__store_commit(f.store) == SS_E_STOREIO);
+    ss__store_put_session(f.store, a);
+    fixture_verify(&f, "a", count, 60000);
+    fixture_close(&f);
+    fixture_reopen(&f);
+    ss_check(!f.report.clean && f.report.damaged_records == 0);
+    fixture_publish(&f, "a", 1, 60000, 1);
+    fixture_verify(&f, "a", count + 1, 60000);
+    fixture_end(&f);
+}
+
 SS_TEST(commit, failed_sync_before_the_next_file_latches_in_every_mode)
 {
     struct fixture f;

@@ -335,17 +335,26 @@ SS_TEST(log, failed_sync_is_not_forgotten_and_stops_a_roll)
     place_end(&place);
 }
 
-/* What a killed process wrote may not be on the disk yet, and the new file vouches for it. */
+/* What a killed process wrote may not be on the disk yet: neither the end of its file nor the new
+ * file may be there before it. */
 SS_TEST(log, what_the_process_before_wrote_is_synced_before_a_new_file_begins)
 {
     struct place place;
+    struct ss_log_batch_head head;
     place_open(&place);
     (void)append(&place, 1, 100);
+    uint64_t end = ss__log_current(&place.log)->end;
     ss__log_close(&place.log);
     log_open(&place);
+    struct ss_log_file *file = ss__log_current(&place.log);
+    struct ss_str behind = ss_str_of(file->map + end, SS_LOG_BLOCK_BYTES);
+    file->end = end;    /* as a walk finds it */
+    place.log.next_batch = 2;
     ss__fault_arm("log.sync", 1, 1, EIO);
     ss_check(ss__log_roll(&place.log, 0) == SS_E_STOREIO && count(&place, "log-") == 1);
+    ss_check(ss__log_batch_decode(behind, place.log.seed, &head) == SS_E_CORRUPT);
     ss_check(ss__log_roll(&place.log, 0) == 0);
+    ss_check(ss__log_batch_decode(behind, place.log.seed, &head) == 0 && head.records == 0);
     place_end(&place);
 }
 

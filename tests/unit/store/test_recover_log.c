@@ -133,6 +133,27 @@ SS_TEST(recover_log, record_without_a_length_hides_the_rest_of_its_batch_and_cha
     fixture_end(&f);
 }
 
+/* Killed between the write of a batch and its sync; the power fails while the next process starts. */
+SS_TEST(recover_log, batch_that_was_never_synced_may_be_lost_amid_the_next_start)
+{
+    struct fixture f;
+    uint8_t zeros[SS_LOG_BLOCK_BYTES] = { 0 };
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 1);
+    uint64_t incarnation = f.report.incarnation;
+    uint64_t last = batch_of(&f, 3);
+    fixture_crash(&f);
+    ss__fault_arm("log.sync", 1, 1, EIO);
+    fixture_open_fails(&f, SS_E_STOREIO, "cannot be opened");
+    ss__fault_reset();
+    fixture_write_log(&f, last, zeros, sizeof zeros);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    ss_check(f.report.damaged_records == 0 && f.report.incarnation == incarnation);
+    fixture_verify(&f, "a", 2, 50);
+    fixture_end(&f);
+}
+
 SS_TEST(recover_log, missing_file_is_refused_with_the_remedy)
 {
     struct fixture f;
