@@ -80,9 +80,26 @@
     X(CLOSE_BEFORE, "close.before", "stop", "everything is flushed")                              \
     X(CLOSE_SYNCED, "close.synced", "stop", "the log is synced, there is no clean mark")          \
     X(CLOSE_AFTER, "close.after", "stop", "there is")                                             \
+    X(COPY_CHUNK, "copy.chunk", "other", "a piece of a file is copied, not synced")               \
+    X(BACKUP_BEGUN, "backup.begun", "other", "there is nothing in a backup")                      \
+    X(BACKUP_DATA, "backup.data", "other", "the data file of a shard is copied, not its log")     \
+    X(BACKUP_LOG, "backup.log", "other", "a file of its log is")                                  \
+    X(BACKUP_SHARD, "backup.shard", "other", "a shard of it is durable")                          \
+    X(BACKUP_UNLISTED, "backup.unlisted", "other", "all are, there is no manifest")               \
+    X(BACKUP_LISTED, "backup.listed", "other", "its manifest is written, not synced")             \
     X(BACKUP_COMPLETE, "backup.complete", "other", "all of a backup is durable, it has no name")  \
+    X(BACKUP_NAMED, "backup.named", "other", "it has, the entry is not synced")                   \
+    X(RESHARD_BEGUN, "reshard.begun", "other", "a copy has nothing but the mark of one")          \
+    X(RESHARD_EMPTY, "reshard.empty", "other", "its shards are made, nothing is moved")           \
+    X(RESHARD_COPIED, "reshard.copied", "other", "a shard is copied, to be taken apart")          \
+    X(RESHARD_SETTLED, "reshard.settled", "other", "all of it is out of its log")                 \
+    X(RESHARD_MOVED, "reshard.moved", "other", "its sessions are committed, not compared")        \
+    X(RESHARD_COMPARED, "reshard.compared", "other", "they are as they were")                     \
+    X(RESHARD_FILLED, "reshard.filled", "other", "all shards are, the copy is not checked")       \
+    X(RESHARD_CHECKED, "reshard.checked", "other", "the copy is, it has no identity")             \
     X(RESHARD_COMPLETE, "reshard.complete", "other", "a copy is, not in its place")               \
-    X(RESHARD_EXCHANGED, "reshard.exchanged", "other", "it is, the old one has no name yet")
+    X(RESHARD_EXCHANGED, "reshard.exchanged", "other", "it is, the old one has no name yet")      \
+    X(RESHARD_NAMED, "reshard.named", "other", "both have theirs, the entries are not synced")
 
 #define SS_KILL_POINT_ID_(id, name, when, what) SS_KILL_##id,
 enum ss_kill_point { SS_KILL_POINT_MAP(SS_KILL_POINT_ID_) SS_KILL_POINT_COUNT };

@@ -111,7 +111,9 @@ int ss__backup_begin(struct ss_backup *backup, const char *parent, const char *n
     err = err != 0 ? err : open_all(backup, parent, failure);
     if (err != 0) {
         ss__backup_end(backup);
+        return err;
     }
+    SS_KILL_POINT(BACKUP_BEGUN);
     return err;
 }
 
@@ -157,6 +159,16 @@ static int sync_shard(const struct ss_backup *backup, const char *name, struct s
     return err;
 }
 
+/* The first is the data file. */
+static void kill_after_file(size_t index)
+{
+    if (index == 0) {
+        SS_KILL_POINT(BACKUP_DATA);
+    } else {
+        SS_KILL_POINT(BACKUP_LOG);
+    }
+}
+
 int ss__backup_shard(struct ss_backup *backup, uint32_t shard, const struct ss_cut *cut,
                      struct ss_failure *failure)
 {
@@ -168,8 +180,10 @@ int ss__backup_shard(struct ss_backup *backup, uint32_t shard, const struct ss_c
     int err = 0;
     for (size_t i = 0; i < cut->files_count && err == 0; i++) {
         err = copy_file(backup, shard, cut, i, failure);
+        kill_after_file(i);
     }
     err = err != 0 ? err : sync_shard(backup, name, failure);
+    SS_KILL_POINT(BACKUP_SHARD);
     /* Behind its end pages and files are used again: the copy may be torn. */
     return err == 0 && ss__cut_stopped(cut)
                ? ss__fail(failure, SS_E_LIMIT, "the store had to give up the copy of shard %u",
@@ -179,6 +193,7 @@ int ss__backup_shard(struct ss_backup *backup, uint32_t shard, const struct ss_c
 
 int ss__backup_finish(struct ss_backup *backup, struct ss_failure *failure)
 {
+    SS_KILL_POINT(BACKUP_UNLISTED);
     backup->manifest.ended_us = ss__clock_wall_us(&ss__system_clock);
     int err = ss__manifest_write(backup->dir_fd, &backup->manifest, failure);
     if (err != 0) {
@@ -195,6 +210,7 @@ int ss__backup_finish(struct ss_backup *backup, struct ss_failure *failure)
     if (rename(backup->partial, backup->path) != 0) {
         return fail_path(failure, backup->path, "made durable");
     }
+    SS_KILL_POINT(BACKUP_NAMED);
     bool durable = SS_FAULT("backup.name") == 0 && fsync(backup->parent_fd) == 0;
     err = durable ? 0 : fail_path(failure, backup->path, "made durable");
     if (durable || rename(backup->path, backup->partial) != 0) {

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/fault.h"
 #include "core/hash.h"
+#include "core/kill_point.h"
 #include "store/env.h"
 
 #define NAP_NS UINT64_C(50000000)
@@ -133,6 +134,7 @@ static int put_chunk(struct ss_copier *copier, int to_fd, uint64_t bytes, uint64
         return 0;
     }
     int err = write_chunk(to_fd, copier->chunk, bytes, offset, failure);
+    SS_KILL_POINT(COPY_CHUNK);
     copier->unsynced += bytes;
     if (err == 0 && copier->unsynced >= SYNC_BYTES) {
         err = sync_file(copier, to_fd, failure);

@@ -12,6 +12,7 @@
 #include <sessionstream/limits.h>
 
 #include "core/fault.h"
+#include "core/kill_point.h"
 #include "store/directory.h"
 #include "store/env.h"
 #include "store/log_format.h"
@@ -92,6 +93,7 @@ static int write_text(int fd, struct ss_str text)
         }
         at += (size_t)put;
     }
+    SS_KILL_POINT(BACKUP_LISTED);
     return fsync(fd) == 0 ? 0 : errno;
 }
 

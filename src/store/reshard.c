@@ -278,15 +278,19 @@ static int commit_all(struct ss_reshard *reshard)
 static int move_shard(struct ss_reshard *reshard, uint32_t shard, const char *work)
 {
     int err = copy_shard(reshard, shard, work);
+    SS_KILL_POINT(RESHARD_COPIED);
     err = err != 0 ? err : settle(reshard, shard, work);
     if (err != 0) {
         return fail(reshard, err, "a working copy of a shard cannot be made");
     }
+    SS_KILL_POINT(RESHARD_SETTLED);
     err = open_source(reshard, work);
     err = err != 0 ? err : ss__reshard_move(reshard);
     err = err != 0 ? err : commit_all(reshard);
+    SS_KILL_POINT(RESHARD_MOVED);
     err = err != 0 ? err : ss__reshard_collect(reshard);
     err = err != 0 ? err : ss__reshard_compare(reshard);
+    SS_KILL_POINT(RESHARD_COMPARED);
     close_source(reshard);
     err = fail(reshard, err, "the sessions of a shard cannot be moved");
     return err != 0 ? err : ss__remove_tree(work, reshard->failure);
@@ -404,6 +408,7 @@ static int fill(struct ss_reshard *reshard)
     char work[PATH_BYTES];
     int err = join(work, reshard->to->path, "/" WORK_NAME, reshard->failure);
     err = err != 0 ? err : open_targets(reshard);
+    SS_KILL_POINT(RESHARD_EMPTY);
     for (uint32_t i = 0; i < reshard->from->shard_count && err == 0; i++) {
         err = move_shard(reshard, i, work);
     }
@@ -411,6 +416,7 @@ static int fill(struct ss_reshard *reshard)
     for (uint32_t i = 0; i < reshard->to->shard_count && err == 0; i++) {
         err = finish_target(reshard, &reshard->targets[i]);
     }
+    SS_KILL_POINT(RESHARD_FILLED);
     close_targets(reshard);
     return fail(reshard, err, "the new directory cannot be written");
 }
@@ -430,6 +436,7 @@ static int make(struct ss_reshard *reshard, struct ss_reshard_result *result)
     result->sessions = after.sessions;
     result->events = after.events;
     result->entities = after.entities;
+    SS_KILL_POINT(RESHARD_CHECKED);
     return err != 0 ? err : ss__directory_finish(reshard->to, reshard->failure);
 }
 
@@ -506,6 +513,7 @@ static int swap(const char *dir, struct ss_reshard_result *result, struct ss_fai
                         "the place of \"%s\" (%s); the old one is \"%s\"", result->path, dir,
                         strerror(reason), back ? dir : result->kept);
     }
+    SS_KILL_POINT(RESHARD_NAMED);
     (void)join(result->path, dir, "", NULL);    /* it fits: it did before */
     return sync_parent(dir, failure);
 }
@@ -543,6 +551,7 @@ static int run(struct ss_reshard *reshard, struct ss_reshard_result *result)
     if (err != 0) {
         return err;
     }
+    SS_KILL_POINT(RESHARD_BEGUN);
     ss__type_table_init(&reshard->types);
     ss__arena_init(&reshard->arena, 64u << 10);
     ss__bytes_init(&reshard->scratch, 0);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/backup.h"
 #include "store/create.h"
 #include "store/directory.h"
 #include "store/manifest.h"
@@ -18,6 +19,21 @@ static int join(char out[PATH_BYTES], const char *dir, const char *name,
 {
     int len = snprintf(out, PATH_BYTES, "%s/%s", dir, name);
     return len < 0 || len >= PATH_BYTES ? ss__fail(failure, SS_E_TOOBIG, "a path is too long") : 0;
+}
+
+/* Also one that has everything: nobody knows whether all of it is durable, and the next backup of
+ * that name removes it. */
+static int has_its_name(const char *backup, struct ss_failure *failure)
+{
+    size_t ending = sizeof SS_BACKUP_PARTIAL - 1;
+    size_t len = strlen(backup);
+    while (len > 0 && backup[len - 1] == '/') {
+        len--;
+    }
+    return len < ending || memcmp(backup + len - ending, SS_BACKUP_PARTIAL, ending) != 0
+               ? 0
+               : ss__fail(failure, SS_E_INVAL, "\"%s\" is not a finished backup: one that is has a "
+                          "name without " SS_BACKUP_PARTIAL, backup);
 }
 
 /* Before anything is made: what is missing shows at once. */
@@ -171,7 +187,8 @@ int ss__restore(const struct ss_restore_options *options, struct ss_check_summar
     struct ss_directory *directory = NULL;
     struct ss_check_summary summary = { 0 };
     uint64_t bytes = 0;
-    int err = ss__manifest_read(options->backup, &manifest, failure);
+    int err = has_its_name(options->backup, failure);
+    err = err != 0 ? err : ss__manifest_read(options->backup, &manifest, failure);
     if (err != 0) {
         return err;
     }

@@ -24,7 +24,11 @@ const onlyPoint = argument('point', '');
 const answersMax = Number(argument('answers', '1500'));    // before a kill at a random moment
 const recoveries = Number(argument('recoveries', '5'));    // starts after each kill
 const moduleFile = path.resolve(argument('module'));
-const answersForPoint = 4000;    // by then a point is reached, or the daemon is killed all the same
+// By then a point is reached, or the daemon is killed all the same. Retention looks at every session
+// before it drops anything, and pauses meanwhile: the more there are, the longer that takes. Until
+// then there is little load: of the sessions only those that are imported may get too long.
+const answersForPoint = 4000;
+const answersForCut = 12000;
 const modes = ['fsync', 'interval:50ms', 'none'];
 const wholeEvery = 10;           // rounds after which sessions are read from the first event on
 const roundsMore = 12;           // for points that were chosen and not reached in time
@@ -40,10 +44,15 @@ const random = new Random(seed);
 // then log files of other sizes come between.
 function flagsFor(mode, broken) {
     return ['--app', moduleFile, '--app-option', `broken=${broken ? 1 : 0}`,
+            '--store-map', '4GiB',    // 200 rounds fill it with much more than the tests' usual
             '--log-window', random.once(4) ? random.pick(['8MiB', '64MiB']) : '1MiB',
             '--session-cache', '1MiB', '--durability', mode,
             '--retain-events', String(retained), '--retain-sweep', '50ms',
             '--gateways', random.once(4) ? '2' : '1'];
+}
+
+function answersFor(point) {
+    return point.startsWith('cut.') ? answersForCut : answersForPoint;
 }
 
 // @torn: a batch that was being written may be cut off, which the check cannot tell from damage.
@@ -113,7 +122,8 @@ class Torture {
             choice,
             stops,                                  // after SIGTERM
             broken: round % 2 === 1,                // the tally is
-            answers: choice !== null && !stops ? answersForPoint : 1 + random.below(answersMax),
+            answers: choice !== null && !stops ? answersFor(choice.name)
+                                               : 1 + random.below(answersMax),
             killAfter: choice === null && stops ? random.below(stopMs) : null,    // ms after that
             frozen: random.once(8),                 // for a moment in the middle
         };
@@ -156,6 +166,7 @@ class Torture {
         const load = new Load({ port: this.port, journal: this.journal, random, round, broken,
                                 followers: this.followers, stopping: stops,
                                 past: choice?.name === 'past.part',
+                                calmAfter: answersForPoint,
                                 onAnswer: () => { answers = count(); } });
         const loaded = load.run();
         // A writer that was refused stops, so the number may never be reached.

@@ -26,14 +26,22 @@ const lookedAt = 8192;     // so many replayed events leave a checkpoint of the 
 const longRequest = 700;
 const longPlaces = 150;    // with its segments more keys than a flush takes out
 const oneInLarge = 300;
+const calmMs = 50;
 const large = { parts: 16, fillBytes: 80000 };    // more than a log file of this test holds
 
 export class Load {
     // @onAnswer is called with each answer that counts; @broken: the tally is; @past: a long
-    // session is imported and looked at as it was; @stopping: the daemon may say that it stops.
-    constructor({ port, journal, random, round, followers, broken, past, stopping, onAnswer }) {
+    // session is imported and looked at as it was; @stopping: the daemon may say that it stops;
+    // @calmAfter: after so many answers there is little load, so that sessions do not get long.
+    constructor({ port, journal, random, round, followers, broken, past, stopping, calmAfter,
+                  onAnswer }) {
         Object.assign(this, { port, journal, random, round, followers, broken, past, stopping,
-                              onAnswer });
+                              calmAfter });
+        this.answers = 0;
+        this.onAnswer = () => {
+            this.answers++;
+            onAnswer();
+        };
         this.refused = [];
         this.http = new Http(port);
         this.generation = Math.floor(round / 8);
@@ -67,6 +75,12 @@ export class Load {
     refuse(answer) {
         if (!this.stopping || answer.code !== 'stopping') {
             this.refused.push(answer);
+        }
+    }
+
+    async pace() {
+        if (this.answers > this.calmAfter) {
+            await new Promise((resolve) => { setTimeout(resolve, calmMs); });
         }
     }
 
@@ -111,8 +125,8 @@ export class Load {
                 this.refuse(error);
             }
             this.onAnswer();
-            if (client.ended === undefined && this.refused.length === 0 && error === undefined) {
-                submit();
+            if (this.refused.length === 0 && error === undefined) {
+                this.pace().then(() => client.ended === undefined && submit());
             }
         };
         // Beside the import of a long session there is little else, or it would never end.
@@ -192,6 +206,7 @@ export class Load {
         await Promise.all(Array.from({ length: mortalSessions }, async (_, i) => {
             const session = this.journal.session(`mortal-${i}`, 'mortal');
             for (;;) {
+                await this.pace();
                 for (let wave = 1 + this.random.below(3); wave > 0; wave--) {
                     const puts = Array.from({ length: 1 + this.random.below(5) },
                                             () => this.put(session));
@@ -238,7 +253,7 @@ export class Load {
     async imports() {
         const session = this.journal.session(`import-${this.generation}`, 'import');
         while (await this.importNext(session, importEvents, () => ({}))) {
-            // until the daemon is gone
+            await this.pace();    // until the daemon is gone
         }
     }
 
@@ -273,6 +288,7 @@ export class Load {
 
     async closes() {
         for (;;) {
+            await this.pace();
             const id = `hot-${this.generation}-${this.random.below(hotSessions)}`;
             const answer = await this.http.ask('POST', `/v1/sessions/${id}/close`);
             if (![200, 404, 409].includes(answer.status)) {
@@ -287,6 +303,7 @@ export class Load {
     async mends() {
         for (;;) {
             for (let i = 0; i < mendedSessions; i++) {
+                await this.pace();
                 const session = this.journal.session(`mended-${this.generation}-${i}`, 'mended');
                 const good = this.broken ? await this.spoil(session) : await this.mend(session);
                 if (!good) {

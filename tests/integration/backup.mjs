@@ -366,4 +366,57 @@ async function damaged() {
     storeCheck('and is whole then', killed);
 }
 
-await main({ writing, writingAtOnce, refusals, interrupted, damaged });
+// The daemon is killed at @point of a backup named b. Returns the ordinal of s0.
+async function killInBackup(dir, root, point) {
+    const daemon = await start({ dir, root, env: { SS_KILL_AT: point } });
+    const ordinal = await publish(daemon.port, 's0');
+    const backup = ssctl(daemon, 'backup', 'b', '--rate', '0');
+    const { signal } = await within(daemon.exited, 'death of the daemon');
+    check(`${point}: it is killed there`, signal === 'SIGKILL' &&
+          daemon.log.includes(`killed at ${point}`), daemon.log);
+    check(`${point}: nobody was told of a backup`, (await backup.ended).status === 1);
+    return ordinal;
+}
+
+// At each point of a backup: the store is what it was, what there is of the backup is no backup,
+// and another attempt makes it. Only builds for tests can be killed there.
+async function killedAtEachPoint() {
+    const listed = runProgram(daemonFile, ['--print-kill-points']);
+    if (listed.status !== 0) {
+        return;
+    }
+    const points = listed.output.match(/^(backup|copy)\.[a-z]+/gm);
+    check('there are points', points.length >= 8, points);
+    const first = await start();
+    const { dir, backups } = first;
+    const root = path.dirname(dir);
+    await fill(first.port, 500);
+    await first.stop();
+    const target = path.join(makeDirectory(), 'restored');
+    const restore = (name) => runProgram(ssctlFile, ['restore', path.join(backups, name), target]);
+    for (const point of points) {
+        const ordinal = await killInBackup(dir, root, point);
+        const complete = point === 'backup.named';
+        checkSame(`${point}: what is left`, fs.readdirSync(backups),
+                  [complete ? 'b' : 'b.partial']);
+        const half = complete ? null : restore('b.partial');
+        check(`${point}: it is refused by its name`, complete || (half.status === 1 &&
+              /b\.partial.* is not a finished backup/.test(half.output)), half?.output);
+        storeCheck(`${point}: the store is clean`, dir);
+        const daemon = await start({ dir, root });
+        const again = await ssctl(daemon, 'backup', 'b', '--rate', '0').ended;
+        check(`${point}: another attempt succeeds, or finds it there`, complete
+            ? /already_exists/.test(again.output) : again.status === 0, again.output);
+        checkSame(`${point}: nothing else is left`, fs.readdirSync(backups), ['b']);
+        check(`${point}: the next event follows`,
+              await publish(daemon.port, 's0') === ordinal + 1n);
+        await daemon.stop();
+        const whole = restore('b');
+        check(`${point}: it can be restored`, whole.status === 0 &&
+              /0 findings, 2 shards, 8 sessions/.test(whole.output), whole.output);
+        fs.rmSync(target, { recursive: true });
+        fs.rmSync(path.join(backups, 'b'), { recursive: true });
+    }
+}
+
+await main({ writing, writingAtOnce, refusals, interrupted, damaged, killedAtEachPoint });

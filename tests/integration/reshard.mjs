@@ -5,8 +5,8 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client, Daemon, check, checkSame, daemonFile, main, makeDirectory, request, runProgram,
-         ssctlFile, within } from './harness.mjs';
+import { Client, Daemon, check, checkSame, daemonFile, freePort, main, makeDirectory, request,
+         runProgram, ssctlFile, within } from './harness.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const moduleFile = process.env.SS_LEDGER ??
@@ -217,8 +217,8 @@ async function refusals() {
     checkSame('as it was', fingerprint(dir), before);
 }
 
-async function killedAt(dir, point) {
-    const child = spawn(ssctlFile, ['reshard', dir, '--shards', '3'],
+async function killedAt(dir, point, ...words) {
+    const child = spawn(ssctlFile, ['reshard', dir, ...words],
                         { env: { ...process.env, SS_KILL_AT: point } });
     let output = '';
     child.stdout.on('data', (bytes) => { output += bytes; });
@@ -269,6 +269,51 @@ async function killed() {
     await again.stop();
 }
 
+// At each point before the copy is complete. Only builds for tests can be killed there.
+async function killedAtEachPoint() {
+    const listed = runProgram(daemonFile, ['--print-kill-points']);
+    if (listed.status !== 0) {
+        return;
+    }
+    const last = ['reshard.complete', 'reshard.exchanged', 'reshard.named', 'identity.before'];
+    const points = listed.output.match(/^(reshard|copy|identity)\.[a-z]+/gm)
+        .filter((point) => !last.includes(point));
+    check('there are points', points.length >= 11, points);
+    const root = makeDirectory();
+    const dir = path.join(root, 'data');
+    const to = path.join(root, 'three');
+    const daemon = await start({ dir, flags: ['--shards', '2'] });
+    await fill(daemon);
+    const before = await states(daemon.port, [...sessions, 'again']);
+    await daemon.stop();
+    const print = fingerprint(dir);
+    const port = await freePort();
+    const run = () => runProgram(daemonFile, ['--listen', `127.0.0.1:${port}`, '--data', to]);
+    for (const point of points) {
+        await killedAt(dir, point, '--shards', '3', '--to', to);
+        checkSame(`${point}: the old directory is as it was`, fingerprint(dir), print);
+        if (point === 'identity.named') {    /* complete: nothing would write over it */
+            const taken = reshard(dir, '--shards', '3', '--to', to);
+            check(`${point}: the copy is one`, taken.status === 1 &&
+                  /data directory already/.test(taken.output), taken.output);
+        } else {
+            const half = run();
+            check(`${point}: no daemon runs on half a copy`, half.status === 1 &&
+                  half.output.includes(to) && /not filled to its end/.test(half.output),
+                  half.output);
+            const { status, output } = reshard(dir, '--shards', '3', '--to', to);
+            check(`${point}: another attempt succeeds`, status === 0, output);
+        }
+        storeCheck(`${point}: the new directory is clean`, to);
+        const copy = await start({ dir: to });
+        checkSame(`${point}: it has all there was`,
+                  await states(copy.port, [...sessions, 'again']), before);
+        await copy.stop();
+        fs.rmSync(to, { recursive: true });
+    }
+    checkSame('nothing else is left', fs.readdirSync(root), ['data']);
+}
+
 // When the copy is complete and about to take the place, and when it has just taken it. Only builds
 // for tests can be killed there.
 async function killedAtTheEnd() {
@@ -283,20 +328,30 @@ async function killedAtTheEnd() {
     const before = await states(daemon.port, ['s']);
     await daemon.stop();
     const print = fingerprint(dir);
-    await killedAt(dir, 'reshard.complete');
+    await killedAt(dir, 'reshard.complete', '--shards', '3');
     checkSame('a copy that has not taken its place: the old one is there', fingerprint(dir), print);
     const refused = reshard(dir, '--shards', '3');
     check('which is named', refused.status === 1 && refused.output.includes('data.resharded') &&
           refused.output.includes('complete copy'), refused.output);
     storeCheck('and is clean', `${dir}.resharded`);
     fs.rmSync(`${dir}.resharded`, { recursive: true });
-    await killedAt(dir, 'reshard.exchanged');
+    await killedAt(dir, 'reshard.exchanged', '--shards', '3');
     checkSame('one that has: the old one is as it was', fingerprint(`${dir}.resharded`), print);
     const again = await start({ dir });
     check('the new one is in its place', again.log.includes('shards=3 '), again.log);
     checkSame('and has all there was', await states(again.port, ['s']), before);
     await again.stop();
     storeCheck('it is clean', dir);
+
+    fs.rmSync(`${dir}.resharded`, { recursive: true });
+    const three = fingerprint(dir);
+    await killedAt(dir, 'reshard.named', '--shards', '2');
+    checkSame('both have their names: the old one is as it was', fingerprint(`${dir}.before-reshard`),
+              three);
+    const last = await start({ dir });
+    check('the new one is in its place', last.log.includes('shards=2 '), last.log);
+    checkSame('and has all there was', await states(last.port, ['s']), before);
+    await last.stop();
 }
 
 // A file of one server makes the same session on another.
@@ -409,4 +464,4 @@ async function retention() {
     await verifyRetained('restored', restored, shown);
 }
 
-await main({ roundTrip, refusals, killed, killedAtTheEnd, exported, retention });
+await main({ roundTrip, refusals, killed, killedAtEachPoint, killedAtTheEnd, exported, retention });

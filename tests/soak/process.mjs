@@ -28,6 +28,10 @@ export function descriptors(pid) {
     return counts;
 }
 
+export function secondHalf(samples) {
+    return samples.filter(({ at }) => at >= samples.at(-1).at / 2);
+}
+
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 // By how much the values grow over all of their time: the median of the slopes of all pairs (Theil

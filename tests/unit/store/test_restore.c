@@ -56,6 +56,32 @@ SS_TEST(restore, gives_back_all_events_and_other_epochs)
     backup_deinit(&b);
 }
 
+SS_TEST(restore, backup_without_its_name_is_refused_although_it_has_everything)
+{
+    struct backup_fixture b;
+    struct ss_check_summary summary;
+    char from[300];
+    char to[300];
+    backup_init(&b);
+    fixture_publish(&b.f, "a", 3, 400, 1);
+    struct ss_failure failure = { 0 };
+    ss_check(backup_now(&b, "b", NULL, &failure) == 0);
+    (void)snprintf(from, sizeof from, "%s/b", b.parent);
+    (void)snprintf(to, sizeof to, "%s/b.partial", b.parent);
+    ss_check(rename(from, to) == 0);
+    const char *const names[] = { "b.partial", "b.partial//" };
+    for (size_t i = 0; i < 2; i++) {
+        failure = (struct ss_failure){ 0 };
+        ss_check(backup_restore(&b, names[i], true, &summary, &failure) == SS_E_INVAL);
+        ss_check_msg(strstr(failure.text, "not a finished backup") != NULL, "%s", failure.text);
+        ss_check(access(b.target, F_OK) != 0);
+    }
+    ss_check(rename(to, from) == 0);
+    failure = (struct ss_failure){ 0 };
+    ss_check(backup_restore(&b, "b", false, &summary, &failure) == 0 && summary.events == 3);
+    backup_deinit(&b);
+}
+
 SS_TEST(restore, every_changed_byte_is_found)
 {
     struct backup_fixture b;
