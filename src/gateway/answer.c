@@ -47,19 +47,20 @@ void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame
                                         scratch_of(conn)));
 }
 
-void ss__answer_subscribed(struct ss_conn *conn, const struct ss_request *request)
+void ss__answer_subscribed(struct ss_conn *conn, uint16_t tag, const struct ss_request *request)
 {
+    const struct ss_subscription *subscription = &conn->subscriptions[tag];
     struct ss_subscribed_frame frame = {
         .session_id = request->session_id,
-        .since = request->since,
-        .additions = conn->encoding != SS_ENCODING_V1_JSON || request->resuming,
+        .since = subscription->since,
+        .additions = conn->encoding != SS_ENCODING_V1_JSON || subscription->resuming,
         .cursor = request->place,
         .recovered = request->recovered,
-        .reason = ss__resume_reason_text((enum ss_resume_reason)request->reason),
+        .reason = ss__resume_reason_text((enum ss_resume_reason)subscription->reason),
         .running = request->running,
     };
-    ss__conn_send(conn, ss__frame_subscribed(transport_of(conn), encoding_of(conn), &frame,
-                                             scratch_of(conn)));
+    ss__conn_send_subscribed(conn, ss__frame_subscribed(transport_of(conn), encoding_of(conn),
+                                                        &frame, scratch_of(conn)), tag);
 }
 
 void ss__answer_unsubscribed(struct ss_conn *conn, struct ss_str session_id)

@@ -226,13 +226,19 @@ void ss__conn_drop_held(struct ss_conn *conn)
 
 /* ---- writing ---- */
 
+/* Subscribes and pages may wait for room in its share. */
+static void wake_waiting(struct ss_conn *conn)
+{
+    if (conn->deferred_count > 0 || conn->paging_count > 0) {
+        ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway));
+    }
+}
+
 static void release_entry(struct ss_conn *conn, struct ss_send_entry *entry)
 {
     if (entry->kind == SS_SEND_SNAPSHOT) {
         ss__snapshot_budget_release(&conn->gateway->snapshots, entry->buf);
-        if (conn->deferred_count > 0 || conn->paging_count > 0) {
-            ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway));
-        }
+        wake_waiting(conn);
     }
     ss__buf_unref(entry->buf);
 }
@@ -357,8 +363,12 @@ static void on_written(uv_write_t *write, int status)
     uv_buf_t slice;
     (void)ss__send_queue_slices(&conn->queue, &slice, 1);
     account_written(conn, slice.len);
+    conn->heard_ms = conn->progress_ms;
     ss__list_remove(&conn->dirty);
     flush(conn);
+    if (conn->state == SS_CONN_WEBSOCKET && !conn->blocked && conn->in.ping_ms <= conn->heard_ms) {
+        ss__conn_wake_at(conn, conn->heard_ms);    /* for the ping that had to wait */
+    }
     if (!ss__list_empty(&gateway->resumable)) {
         /* No reader on this stack: let the timer find what may go on. */
         ss__conn_arm(gateway, ss__gateway_now_ms(gateway));
@@ -400,7 +410,8 @@ static bool push(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kin
     return true;
 }
 
-static void send_answer(struct ss_conn *conn, struct ss_buf *buf)
+static void send_answer(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_kind kind,
+                        uint16_t tag)
 {
     if (!ss__conn_is_open(conn) || buf == NULL) {
         if (buf == NULL) {
@@ -413,7 +424,7 @@ static void send_answer(struct ss_conn *conn, struct ss_buf *buf)
         ss__buf_unref(buf);
         return;
     }
-    if (push(conn, buf, SS_SEND_ANSWER, 0) &&
+    if (push(conn, buf, kind, tag) &&
         (ss__send_queue_charged(&conn->queue) > conn->gateway->options.client_queue_bytes ||
          conn->queue.count > SS_SEND_FRAMES_MAX)) {
         ss__conn_pause(conn, SS_PAUSE_QUEUE);
@@ -425,20 +436,37 @@ void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf)
     if (conn->state == SS_CONN_WEBSOCKET) {
         ss__count(&conn->gateway->options.stats->frames_out, 1);
     }
-    send_answer(conn, buf);
+    send_answer(conn, buf, SS_SEND_ANSWER, 0);
 }
 
 void ss__conn_send_control(struct ss_conn *conn, struct ss_buf *buf)
 {
-    send_answer(conn, buf);
+    send_answer(conn, buf, SS_SEND_ANSWER, 0);
+}
+
+void ss__conn_send_subscribed(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag)
+{
+    ss__count(&conn->gateway->options.stats->frames_out, 1);
+    send_answer(conn, buf, SS_SEND_SUBSCRIBED, tag);
 }
 
 /* ---- snapshots ---- */
 
+/* Its share of the budget: what it has asked for counts as what it holds. */
+static uint64_t taken(const struct ss_conn *conn)
+{
+    return conn->queue.snapshots_held + conn->reserved_bytes;
+}
+
+static bool has_share(const struct ss_conn *conn, uint32_t bytes)
+{
+    uint64_t held = taken(conn);
+    return held == 0 || held + bytes <= SS_SNAPSHOT_SHARE_BYTES;
+}
+
 int ss__conn_hold_snapshot(struct ss_conn *conn, const struct ss_buf *buf)
 {
-    uint64_t held = conn->queue.snapshots_held;
-    if (held > 0 && held + buf->len > SS_SNAPSHOT_SHARE_BYTES) {
+    if (!has_share(conn, buf->len)) {
         return SS_E_BUSY;
     }
     return ss__snapshot_budget_hold(&conn->gateway->snapshots, buf);
@@ -451,9 +479,20 @@ int ss__conn_hold_page(struct ss_conn *conn, const struct ss_buf *buf)
 
 bool ss__conn_reserve_page(struct ss_conn *conn, uint32_t bytes)
 {
-    uint64_t held = conn->queue.snapshots_held;
-    return (held == 0 || held + bytes <= SS_SNAPSHOT_SHARE_BYTES) &&
-           ss__snapshot_budget_reserve(&conn->gateway->snapshots, bytes);
+    if (!has_share(conn, bytes) ||
+        !ss__snapshot_budget_reserve(&conn->gateway->snapshots, bytes)) {
+        return false;
+    }
+    conn->reserved_bytes += bytes;
+    return true;
+}
+
+void ss__conn_unreserve_page(struct ss_conn *conn, uint32_t bytes)
+{
+    SS_REQUIRE(conn->reserved_bytes >= bytes);
+    conn->reserved_bytes -= bytes;
+    ss__snapshot_budget_unreserve(&conn->gateway->snapshots, bytes);
+    wake_waiting(conn);
 }
 
 void ss__conn_send_snapshot(struct ss_conn *conn, struct ss_buf *buf, uint32_t key)
@@ -480,7 +519,7 @@ void ss__conn_send_snapshot(struct ss_conn *conn, struct ss_buf *buf, uint32_t k
 
 bool ss__conn_has_snapshot(struct ss_conn *conn, uint32_t key)
 {
-    return conn->queue.snapshots_held >= SS_SNAPSHOT_SHARE_BYTES ||
+    return taken(conn) >= SS_SNAPSHOT_SHARE_BYTES ||
            ss__send_queue_has_snapshot(&conn->queue, key);
 }
 
@@ -536,8 +575,10 @@ bool ss__conn_send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag)
 
 uint32_t ss__conn_drop_frames(struct ss_conn *conn)
 {
-    memset(conn->gateway->dropped, 0, conn->gateway->options.subscriptions_max / 8 + 1);
-    return ss__send_queue_drop_frames(&conn->queue, conn->gateway->dropped);
+    struct ss_gateway *gateway = conn->gateway;
+    memset(gateway->dropped, 0, gateway->options.subscriptions_max / 8 + 1);
+    memset(gateway->withdrawn, 0, gateway->options.subscriptions_max / 8 + 1);
+    return ss__send_queue_drop_frames(&conn->queue, gateway->dropped, gateway->withdrawn);
 }
 
 /* ---- the end ---- */

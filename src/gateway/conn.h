@@ -59,7 +59,11 @@ struct ss_subscription {
     bool live;                     /* answered: frames are delivered */
     bool stale;                    /* frames were dropped: skip them until the next answer */
     bool internal;                 /* the unanswered subscribe is ours, not the client's */
+    bool owes;                     /* the client waits for `subscribed`; it is stale till then */
+    bool resuming;                 /* of the client's newest answered subscribe, as the next two */
+    uint8_t reason;                /* enum ss_resume_reason */
     uint32_t page_bytes;           /* of its snapshots; 0: they are not sent in pages */
+    uint64_t since;
     struct ss_request *page;       /* its newest page is being written; counts as asking */
     struct ss_request *deferred;   /* the client's subscribe that waits; counts as asking */
 };
@@ -87,17 +91,19 @@ struct ss_conn {
             uint64_t ping_ms;          /* when the next ping is due */
             uint64_t unfinished_ms;    /* since when a message is unfinished; 0: none */
             uint64_t resync_ms;        /* when the last resync began */
+            uint16_t resync_tag;       /* its subscription */
         };
     } in;
     struct ss_send_queue queue;
     struct ss_subscription *subscriptions;
     struct ss_held *held;              /* read and not looked at; NULL: nothing */
     uv_write_t *blocked_write;         /* the kernel's buffer was full; NULL until it happens */
-    uint64_t heard_ms;                 /* when bytes last arrived */
+    uint64_t heard_ms;                 /* when bytes last arrived, or a blocked write ended */
     uint64_t progress_ms;              /* when bytes last left, or the queue began to fill */
     uint64_t written;                  /* bytes of the queue that left, in all */
     uint64_t pace_goal;                /* while snapshots wait: @written has to be it at pace_ms */
     uint64_t pace_ms;
+    uint64_t reserved_bytes;           /* for pages that it has asked for */
     uint64_t deadline_ms;              /* HTTP: of the request; closing: of the connection */
     uint32_t slot;
     uint32_t generation;
@@ -143,6 +149,10 @@ void ss__conn_send(struct ss_conn *conn, struct ss_buf *buf);
 /* The same for a websocket control frame. */
 void ss__conn_send_control(struct ss_conn *conn, struct ss_buf *buf);
 
+/* The same for the `subscribed` of subscription @tag: it stands for the frames of the subscription
+ * that are queued before it, and is dropped with them. */
+void ss__conn_send_subscribed(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag);
+
 /* Counts @buf in the gateway's budget of snapshots for this connection: to be sent next, or
  * released. Errors: SS_E_BUSY (the budget or this connection's share of it is used up), SS_E_NOMEM.
  */
@@ -153,6 +163,9 @@ int ss__conn_hold_page(struct ss_conn *conn, const struct ss_buf *buf);
 
 /* Keeps room for the next page. False: this connection or the gateway has none now. */
 bool ss__conn_reserve_page(struct ss_conn *conn, uint32_t bytes);
+
+/* The page is there, or will never be. */
+void ss__conn_unreserve_page(struct ss_conn *conn, uint32_t bytes);
 
 /* Queues a snapshot that is held, of the session with this key; takes the reference in every case.
  * Until it is written an HTTP connection reads nothing. */
@@ -173,7 +186,8 @@ void ss__conn_begin_pace(struct ss_conn *conn);
 bool ss__conn_send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag);
 
 /* Drops the frames of which no byte was written; their subscriptions are set in
- * gateway->dropped, which is cleared first. Returns how many. */
+ * gateway->dropped, those whose `subscribed` went with them in gateway->withdrawn; both are cleared
+ * first. Returns how many. */
 uint32_t ss__conn_drop_frames(struct ss_conn *conn);
 
 /* Writes what every dirty connection has queued: one system call each, as far as they accept it.

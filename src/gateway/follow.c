@@ -142,10 +142,10 @@ void ss__follow_unsubscribe(struct ss_conn *conn, struct ss_str session_id)
     }
 }
 
-/* It cannot be brought up to date, now or later: it ends, and the client hears why. */
-static bool is_hopeless(int err)
+/* It may be brought up to date a little later; otherwise it ends, and the client hears why. */
+static bool passes(int err)
 {
-    return err == SS_E_SNAPSHOT_SIZE;
+    return err == SS_E_BUSY || err == SS_E_NOMEM || err == SS_E_STOPPING || err == SS_E_COMMIT;
 }
 
 static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss_str cause)
@@ -153,8 +153,10 @@ static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss
     struct ss_subscription *subscription = &conn->subscriptions[tag];
     subscription->number = 0;
     bool internal = subscription->internal;
-    if (internal && !is_hopeless(err)) {
+    if (conn->stale_count > 0) {
         ss__conn_wake_at(conn, conn->in.resync_ms + SS_RESYNC_PAUSE_MS);
+    }
+    if (internal && passes(err)) {
         return;
     }
     struct ss_str session_id = ss__followed_id(subscription->session);
@@ -178,6 +180,16 @@ static void answer_failed(struct ss_conn *conn, uint16_t tag, int err, struct ss
 
 /* ---- stale ---- */
 
+/* Frames that its `subscribed` stands for are gone, or will not be sent: it comes with the snapshot
+ * that takes their place. */
+static void owe_subscribed(struct ss_subscription *subscription)
+{
+    subscription->owes = true;
+    if (subscription->resuming && subscription->reason == SS_RESUME_NONE) {
+        subscription->reason = SS_RESUME_TOO_OLD;
+    }
+}
+
 /* The queue is full: nothing of the sessions in it is worth waiting for any more. */
 static void overflow(struct ss_conn *conn, uint16_t tag)
 {
@@ -192,6 +204,9 @@ static void overflow(struct ss_conn *conn, uint16_t tag)
         bool dropped = (gateway->dropped[i / 8] >> (i % 8) & 1) != 0 || i == tag;
         if (dropped && conn->subscriptions[i].live) {
             ss__subscriptions_set_stale(conn, (uint16_t)i, true);
+            if ((gateway->withdrawn[i / 8] >> (i % 8) & 1) != 0) {
+                owe_subscribed(&conn->subscriptions[i]);
+            }
         }
     }
     conn->overflowed = true;
@@ -215,12 +230,13 @@ static bool is_caught_up(const struct ss_conn *conn)
                                  conn->gateway->options.client_queue_bytes / 4;
 }
 
-/* A stale subscription that is not being answered already, or SS_NO_TAG; *ret_asking tells if
- * one is. */
+/* The next stale subscription behind the last one that was asked for which is not being answered
+ * already, or SS_NO_TAG; *ret_asking tells if one is. */
 static uint32_t next_stale(const struct ss_conn *conn, bool *ret_asking)
 {
     uint32_t found = SS_NO_TAG;
-    for (uint32_t tag = 0; tag < conn->subscriptions_cap; tag++) {
+    for (uint32_t i = 1; i <= conn->subscriptions_cap; i++) {
+        uint32_t tag = (conn->in.resync_tag + i) % conn->subscriptions_cap;
         const struct ss_subscription *subscription = &conn->subscriptions[tag];
         if (subscription->stale && (subscription->number != 0 || subscription->deferred != NULL)) {
             *ret_asking = true;
@@ -312,6 +328,7 @@ uint64_t ss__follow_catch_up(struct ss_conn *conn)
         }
     }
     conn->in.resync_ms = now;
+    conn->in.resync_tag = (uint16_t)tag;
     struct ss_follow_wish wish = { .page_bytes = conn->subscriptions[tag].page_bytes };
     /* Refused: it stays stale and comes again. */
     (void)ask(conn, (uint16_t)tag, make_request(conn, (uint16_t)tag, &wish), true);
@@ -443,6 +460,30 @@ static void send_answer(struct ss_conn *conn, uint16_t tag, const struct ss_requ
     }
 }
 
+static void note_wish(struct ss_subscription *subscription, const struct ss_request *request)
+{
+    subscription->since = request->since;
+    subscription->resuming = request->resuming;
+    subscription->reason = request->reason;
+    subscription->owes = true;
+}
+
+/* A place is said only behind all that leads to it. */
+static void confirm(struct ss_conn *conn, uint16_t tag, const struct ss_request *request)
+{
+    struct ss_subscription *subscription = &conn->subscriptions[tag];
+    if (subscription->stale) {
+        owe_subscribed(subscription);
+        return;
+    }
+    subscription->owes = false;
+    ss__answer_subscribed(conn, tag, request);
+    if (ss__observed(conn->gateway)) {
+        ss__observe_subscribe(conn, SS_TRANSPORT_SUBSCRIBED, request->session_id,
+                              subscription->since);
+    }
+}
+
 static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
 {
     struct ss_gateway *gateway = conn->gateway;
@@ -456,7 +497,11 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
     if (ss__observed(gateway) && !request->recovered) {
         ss__observe_frame(conn, SS_TRANSPORT_SNAPSHOT_LOADED, request->snapshot);
     }
-    bool internal = subscription->internal;
+    if (subscription->internal) {
+        ss__count(&gateway->options.stats->resyncs, 1);
+    } else {
+        note_wish(subscription, request);
+    }
     subscription->number = 0;
     subscription->internal = false;
     subscription->page_bytes = request->page_bytes;
@@ -467,14 +512,8 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
     if (ss__observed(gateway) && !was_live) {
         ss__observe(conn, SS_TRANSPORT_SUBSCRIPTION_LIVE, request->session_id, 0, ss_str(NULL));
     }
-    if (internal) {
-        ss__count(&gateway->options.stats->resyncs, 1);
-    } else {
-        ss__answer_subscribed(conn, request);
-        if (ss__observed(gateway)) {
-            ss__observe_subscribe(conn, SS_TRANSPORT_SUBSCRIBED, request->session_id,
-                                  request->since);
-        }
+    if (subscription->owes) {
+        confirm(conn, tag, request);
     }
     if (conn->stale_count > 0) {
         ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));
@@ -529,8 +568,7 @@ bool ss__follow_answer(struct ss_gateway *gateway, struct ss_conn *conn,
     struct ss_followed *session = ss__followers_get(&gateway->followers, request->handle);
     SS_INSIST(session != NULL && session->asking > 0);
     uint32_t tag = find_asking(conn, session, request);
-    ss__snapshot_budget_unreserve(&gateway->snapshots, request->reserved);
-    request->reserved = 0;
+    ss__subscriptions_unreserve(gateway, request);
     if (request->err == 0 && request->more) {
         if (!take_page(conn, tag, session, gateway, request)) {
             ss__subscriptions_settle(gateway, session);    /* the request is gone */

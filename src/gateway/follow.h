@@ -2,8 +2,10 @@
  *
  * A client's subscribe is answered by snapshot, frames after it, subscribed; without the snapshot
  * if it came back with a cursor that reaches; one of our own (after frames were dropped) by
- * snapshot and frames. Until the answer an older subscription stays as it
- * was. Frames reach a connection only while its subscription is live and not stale.
+ * snapshot and frames. `subscribed` says what place the client has reached, so it goes when frames
+ * before it are dropped, and comes once, behind the snapshot and frames that take their place.
+ * Until the answer an older subscription stays as it was. Frames reach a connection only while its
+ * subscription is live and not stale.
  *
  * One snapshot in flight per connection and session: while the last one is not written, the
  * client's next subscribe waits here (of several the newest counts, as always), and so does the

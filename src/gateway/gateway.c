@@ -181,7 +181,9 @@ static int make_parts(struct ss_gateway *gateway)
     gateway->ping = ss__buf_copy(ping, ss__ws_header_write(SS_WS_PING, 0, ping));
     gateway->read_buffer = malloc(SS_READ_BYTES);
     gateway->dropped = calloc(1, gateway->options.subscriptions_max / 8 + 1);
-    if (gateway->ping == NULL || gateway->read_buffer == NULL || gateway->dropped == NULL) {
+    gateway->withdrawn = calloc(1, gateway->options.subscriptions_max / 8 + 1);
+    if (gateway->ping == NULL || gateway->read_buffer == NULL || gateway->dropped == NULL ||
+        gateway->withdrawn == NULL) {
         return SS_E_NOMEM;
     }
     int err = ss__random_bytes(&gateway->id_key, sizeof gateway->id_key);
@@ -221,6 +223,7 @@ static void free_parts(struct ss_gateway *gateway)
     ss__buf_unref(gateway->ping);
     free(gateway->read_buffer);
     free(gateway->dropped);
+    free(gateway->withdrawn);
     free(gateway);
 }
 

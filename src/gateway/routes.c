@@ -162,6 +162,7 @@ static void upgrade(struct ss_conn *conn, const struct ss_http_request *request)
     conn->state = SS_CONN_WEBSOCKET;
     conn->encoding = (uint8_t)encoding_for(judged.subprotocol);
     conn->in.ping_ms = conn->in.unfinished_ms = conn->in.resync_ms = 0;
+    conn->in.resync_tag = 0;
     ss__gauge_set(&stats->websockets,
                   atomic_load_explicit(&stats->websockets, memory_order_relaxed) + 1);
     ss__conn_wake_at(conn, ss__gateway_now_ms(gateway));    /* plans the first ping */

@@ -135,7 +135,24 @@ bool ss__send_queue_has_snapshot(struct ss_send_queue *queue, uint32_t tag)
     return false;
 }
 
-uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *dropped)
+/* True if the entry goes; in the order of the queue. */
+static bool drops(const struct ss_send_entry *entry, uint8_t *dropped, uint8_t *withdrawn)
+{
+    uint32_t tag = entry->tag;
+    uint8_t bit = (uint8_t)(1u << (tag % 8));
+    if (entry->kind == SS_SEND_FRAME) {
+        dropped[tag / 8] |= bit;
+        return true;
+    }
+    if (entry->kind == SS_SEND_SUBSCRIBED && (dropped[tag / 8] & bit) != 0) {
+        withdrawn[tag / 8] |= bit;
+        return true;
+    }
+    return false;
+}
+
+uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *dropped,
+                                    uint8_t *withdrawn)
 {
     uint32_t fixed = queue->pinned;
     if (fixed == 0 && queue->offset > 0) {
@@ -144,14 +161,13 @@ uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *droppe
     uint32_t kept = fixed;
     for (uint32_t i = fixed; i < queue->count; i++) {
         struct ss_send_entry entry = *entry_at(queue, i);
-        if (entry.kind != SS_SEND_FRAME) {
+        if (!drops(&entry, dropped, withdrawn)) {
             *entry_at(queue, kept) = entry;
             kept++;
             continue;
         }
-        dropped[entry.tag / 8] |= (uint8_t)(1u << (entry.tag % 8));
         queue->bytes -= entry.buf->len;
-        queue->frames--;
+        queue->frames -= entry.kind == SS_SEND_FRAME;
         ss__buf_unref(entry.buf);
     }
     uint32_t count = queue->count > kept ? queue->count - kept : 0;

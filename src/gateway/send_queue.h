@@ -1,7 +1,8 @@
 /* send_queue.h - what one connection has still to write: a ring of shared buffers.
  *
- * Frames of followed sessions may be dropped while no byte of them was written; everything else
- * stays. The first @pinned entries are in the hands of the kernel and stay too. No I/O. */
+ * Frames of followed sessions may be dropped while no byte of them was written, and with them a
+ * `subscribed` that counts on them; everything else stays. The first @pinned entries are in the
+ * hands of the kernel and stay too. No I/O. */
 #ifndef SS_GATEWAY_SEND_QUEUE_H
 #define SS_GATEWAY_SEND_QUEUE_H
 
@@ -19,12 +20,13 @@
 enum ss_send_kind {
     SS_SEND_ANSWER,      /* never dropped */
     SS_SEND_FRAME,       /* dropped on overflow */
+    SS_SEND_SUBSCRIBED,  /* says what place its frames lead to: dropped with those before it */
     SS_SEND_SNAPSHOT     /* never dropped; bytes on the gateway's account, not the client's */
 };
 
 struct ss_send_entry {
     struct ss_buf *buf;
-    uint32_t tag;        /* SS_SEND_FRAME: subscription; SS_SEND_SNAPSHOT: the session's key */
+    uint32_t tag;        /* subscription; SS_SEND_SNAPSHOT: the session's key */
     uint8_t kind;        /* enum ss_send_kind */
 };
 
@@ -65,9 +67,11 @@ bool ss__send_queue_wrote(struct ss_send_queue *queue, size_t *bytes,
 /* Takes any first entry out, written or not; for the end of a connection. */
 bool ss__send_queue_take(struct ss_send_queue *queue, struct ss_send_entry *ret_entry);
 
-/* Drops every frame of which no byte was handed out; sets @dropped[tag] for each (bits, room for
- * every tag in use). Returns how many. */
-uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *dropped);
+/* Drops every frame of which no byte was handed out, and each SS_SEND_SUBSCRIBED behind one of its
+ * tag. Sets @dropped[tag] and @withdrawn[tag] for them (bits, room for every tag in use). Returns
+ * how many. */
+uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *dropped,
+                                    uint8_t *withdrawn);
 
 /* True if a snapshot with this tag is not completely written. Looks at the whole queue if any
  * snapshot is in it. */

@@ -74,6 +74,7 @@ struct ss_gateway {
     bool closing;
     uint8_t *read_buffer;             /* SS_READ_BYTES */
     uint8_t *dropped;                 /* bit per subscription of one connection */
+    uint8_t *withdrawn;               /* the same, of its `subscribed` */
 };
 
 /* Milliseconds of the loop's clock at the start of this turn. */

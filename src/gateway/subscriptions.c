@@ -107,6 +107,21 @@ void ss__subscriptions_defer(struct ss_conn *conn, uint16_t tag, struct ss_reque
     subscription->session->asking++;
 }
 
+void ss__subscriptions_unreserve(struct ss_gateway *gateway, struct ss_request *request)
+{
+    struct ss_conn *conn = ss__conn_table_get(&gateway->conns, request->connection.slot,
+                                              request->connection.generation);
+    if (request->reserved == 0) {
+        return;
+    }
+    if (conn != NULL) {
+        ss__conn_unreserve_page(conn, request->reserved);
+    } else {
+        ss__snapshot_budget_unreserve(&gateway->snapshots, request->reserved);
+    }
+    request->reserved = 0;
+}
+
 bool ss__subscriptions_return(struct ss_gateway *gateway, struct ss_followed *session,
                               struct ss_request *request)
 {
@@ -118,7 +133,7 @@ bool ss__subscriptions_return(struct ss_gateway *gateway, struct ss_followed *se
     if (ss__inbox_post(inbox, &request->base.node, SS_POST_INSIDE) == 0) {
         return true;
     }
-    ss__snapshot_budget_unreserve(&gateway->snapshots, request->reserved);
+    ss__subscriptions_unreserve(gateway, request);
     ss__msg_free(&request->base);
     session->asking--;
     return false;
@@ -182,6 +197,7 @@ void ss__subscriptions_rest(struct ss_conn *conn, uint16_t tag)
     ss__subscriptions_set_stale(conn, tag, false);
     stop_following(conn, subscription);
     subscription->live = false;
+    subscription->owes = false;    /* there will be an answer anyhow */
     subscription->ordinal = 0;
 }
 

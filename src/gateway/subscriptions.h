@@ -53,6 +53,9 @@ void ss__subscriptions_drop_page(struct ss_conn *conn, uint16_t tag);
 bool ss__subscriptions_return(struct ss_gateway *gateway, struct ss_followed *session,
                               struct ss_request *request);
 
+/* The page for which room was reserved is there, or will never be; harmless if there was none. */
+void ss__subscriptions_unreserve(struct ss_gateway *gateway, struct ss_request *request);
+
 /* If nobody is interested in @session any more: takes it out of the gateway and tells its shard. */
 void ss__subscriptions_settle(struct ss_gateway *gateway, struct ss_followed *session);
 

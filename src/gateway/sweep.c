@@ -30,17 +30,24 @@ static void close_dead(struct ss_conn *conn)
     ss__conn_close(conn);
 }
 
-/* Closes a connection that takes nothing of what is queued. */
-static uint64_t look_at_writing(struct ss_conn *conn, uint64_t now)
+static void note_progress(struct ss_conn *conn, uint64_t now)
 {
     if (!conn->blocked) {
-        return UINT64_MAX;
+        return;
     }
     /* libuv has one buffer of ours at most. */
     uint32_t left = (uint32_t)uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
     if (left < conn->blocked_left) {
         conn->blocked_left = left;
         conn->progress_ms = now;
+    }
+}
+
+/* Closes a connection that takes nothing of what is queued. */
+static uint64_t look_at_writing(struct ss_conn *conn, uint64_t now)
+{
+    if (!conn->blocked) {
+        return UINT64_MAX;
     }
     uint64_t due = conn->progress_ms + conn->gateway->options.dead_timeout_ms;
     if (now >= due) {
@@ -92,10 +99,18 @@ static uint64_t unfinished_limit(const struct ss_gateway_options *options)
                                                        : SS_UNFINISHED_MS;
 }
 
+/* When it last showed that it is there. While it is blocked it is sent no ping, and a client that
+ * only reads has nothing to say: what it takes is its sign. */
+static uint64_t last_sign_ms(const struct ss_conn *conn)
+{
+    return conn->blocked && conn->progress_ms > conn->heard_ms ? conn->progress_ms
+                                                               : conn->heard_ms;
+}
+
 static uint64_t look_at_silence(struct ss_conn *conn, uint64_t now)
 {
     const struct ss_gateway_options *options = &conn->gateway->options;
-    uint64_t due = conn->heard_ms + options->dead_timeout_ms;
+    uint64_t due = last_sign_ms(conn) + options->dead_timeout_ms;
     if (conn->pause != 0) {
         return now + options->dead_timeout_ms;    /* we do not listen */
     }
@@ -124,10 +139,13 @@ static uint64_t look_at_ping(struct ss_conn *conn, uint64_t now)
     if (now < conn->in.ping_ms) {
         return conn->in.ping_ms;
     }
+    if (conn->blocked) {
+        return UINT64_MAX;    /* the end of the write wakes us */
+    }
     if (conn->queue.count == 0) {
         ss__send_queue_deinit(&conn->queue);    /* what a burst needed is given back */
     }
-    if (conn->in.ping_ms != 0 && !conn->blocked) {
+    if (conn->in.ping_ms != 0) {
         ss__conn_send_control(conn, ss__buf_ref(gateway->ping));
     }
     conn->in.ping_ms = now + interval - next_random(gateway) % (interval / 4 + 1);
@@ -148,6 +166,7 @@ static void look_at(struct ss_conn *conn, uint64_t now)
 {
     uint64_t due = UINT64_MAX;
     ss__conn_begin_turn(conn);
+    note_progress(conn, now);
     if (conn->state == SS_CONN_HTTP) {
         due = look_at_http(conn, now);
     } else if (conn->state == SS_CONN_WEBSOCKET) {

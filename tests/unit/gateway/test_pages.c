@@ -367,7 +367,7 @@ SS_TEST(pages, a_resync_asks_for_pages_as_the_subscription_did)
     fixture_close(&fixture);
 }
 
-SS_TEST(pages, an_answer_that_missed_frames_is_followed_by_a_resync)
+SS_TEST(pages, an_answer_that_missed_frames_comes_behind_a_resync)
 {
     struct fixture fixture;
     struct ws_test_client client;
@@ -380,12 +380,13 @@ SS_TEST(pages, an_answer_that_missed_frames_is_followed_by_a_resync)
     reply_page(&fixture, request, 100, false);
     post_frame(&fixture, handle, 900);
     expect_page(&client, 1);
-    ws_test_expect(&client, SUBSCRIBED);
     request = take_subscribe(&fixture);
     ss_check(request->page_bytes == 65536 && !request->resuming);
+    request->place = (struct ss_cursor){ 9, 900, 0, 0 };
     reply_page(&fixture, request, 100, false);
     post_frame(&fixture, handle, 901);
     expect_page(&client, 1);
+    ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\",\"cursor\":\"9:900\"}}");
     expect_frame(&client, 901);
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -436,5 +437,90 @@ SS_TEST(pages, a_shard_that_has_ended_is_an_error)
     ws_test_expect_part(&client, "{\"error\":{\"code\":\"stopping\"");
     ss_check(atomic_load(&freed) == 1);
     ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+/* The next request; farewells are passed over. */
+static struct ss_request *take_any(struct fixture *fixture)
+{
+    for (;;) {
+        struct ss_msg *msg = fixture_take(fixture);
+        if (msg->kind == SS_MSG_REQUEST) {
+            return (struct ss_request *)(void *)msg;
+        }
+        ss__msg_free(msg);
+    }
+}
+
+static void subscribe_paged(struct ws_test_client *client, const char *session, unsigned page_bytes)
+{
+    char text[96];
+    (void)snprintf(text, sizeof text, "{\"subscribe\":{\"sessionId\":\"%s\",\"pageBytes\":%u}}",
+                   session, page_bytes);
+    ws_test_send_text(client, text);
+}
+
+static struct ss_request *take_page(struct fixture *fixture, const char *session, unsigned page)
+{
+    struct ss_request *request = take_any(fixture);
+    ss_check_msg(ss_str_equal(request->session_id, ss_str(session)) && request->page == page,
+                 "page %u of %.*s is asked for", request->page, (int)request->session_id.len,
+                 request->session_id.data);
+    return request;
+}
+
+/* The request for the second page, after a small first one. */
+static struct ss_request *begin_pages(struct fixture *fixture, struct ws_test_client *client,
+                                      const char *session, unsigned page_bytes)
+{
+    subscribe_paged(client, session, page_bytes);
+    reply_page(fixture, take_page(fixture, session, 0), 100, true);
+    expect_page(client, 1);
+    return take_page(fixture, session, 1);
+}
+
+/* A request of another connection is the next one that the shard gets: so the first asks for
+ * nothing more. */
+static void check_that_nothing_is_asked(struct fixture *fixture, struct ws_test_client *other)
+{
+    end_request(fixture, begin_pages(fixture, other, "o", 1u << 20));
+    ws_test_expect_part(other, "\"error\"");
+}
+
+/* Pages that are asked for count as if they were held, so one connection with many sessions leaves
+ * the others their part. */
+SS_TEST(pages, a_connection_asks_for_no_more_pages_than_its_share)
+{
+    enum { PAGE = 1u << 20, WHOLE = SS_SNAPSHOT_SHARE_BYTES / PAGE - 1 };
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ws_test_client other;
+    struct ss_request *asked[WHOLE + 2];
+    fixture_open(&fixture);
+    open_v2(&fixture, &client);
+    open_v2(&fixture, &other);
+    for (unsigned i = 0; i < WHOLE; i++) {
+        char session[8];
+        (void)snprintf(session, sizeof session, "s%u", i);
+        asked[i] = begin_pages(&fixture, &client, session, PAGE);
+    }
+    asked[WHOLE] = begin_pages(&fixture, &client, "half", PAGE / 2);
+    subscribe_paged(&client, "page", PAGE);    /* half of one has room */
+    reply_page(&fixture, take_page(&fixture, "page", 0), 100, true);
+    expect_page(&client, 1);
+    check_that_nothing_is_asked(&fixture, &other);
+    end_request(&fixture, asked[0]);
+    asked[0] = take_page(&fixture, "page", 1);
+    ws_test_expect_part(&client, "\"error\"");
+    asked[WHOLE + 1] = begin_pages(&fixture, &client, "full", PAGE / 2);
+    subscribe_paged(&client, "late", PAGE);    /* waits, and is not refused */
+    check_that_nothing_is_asked(&fixture, &other);
+    end_request(&fixture, asked[1]);
+    asked[1] = take_page(&fixture, "late", 0);
+    ws_test_close(&other);
+    ws_test_close(&client);
+    for (unsigned i = 0; i < WHOLE + 2; i++) {
+        end_request(&fixture, asked[i]);
+    }
     fixture_close(&fixture);
 }

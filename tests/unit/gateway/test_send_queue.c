@@ -126,12 +126,38 @@ SS_TEST(send_queue, drops_only_whole_unwritten_frames)
     push(&queue, "snap", SS_SEND_SNAPSHOT, 0);
     ss_check(wrote(&queue, 2) == 0);
     uint8_t dropped[4] = { 0 };
-    ss_check(ss__send_queue_drop_frames(&queue, dropped) == 2);
+    uint8_t withdrawn[4] = { 0 };
+    ss_check(ss__send_queue_drop_frames(&queue, dropped, withdrawn) == 2);
     ss_check(dropped[0] == 0 && dropped[1] == 1u << 1 && dropped[2] == 1u << 1);
     char rest[32];
     contents(&queue, rest);
     ss_check(strcmp(rest, "rstanswersnap") == 0);
     ss_check(queue.bytes == 13 && queue.frames == 1);
+    empty(&queue);
+}
+
+SS_TEST(send_queue, drops_subscribed_with_the_frames_before_it)
+{
+    struct ss_send_queue queue;
+    ss__send_queue_init(&queue);
+    push(&queue, "held", SS_SEND_FRAME, 3);
+    push(&queue, "A", SS_SEND_SUBSCRIBED, 3);    /* its frame is on its way */
+    push(&queue, "x", SS_SEND_FRAME, 9);
+    push(&queue, "B", SS_SEND_SUBSCRIBED, 10);    /* of another one */
+    push(&queue, "C", SS_SEND_SUBSCRIBED, 9);
+    push(&queue, "D", SS_SEND_SUBSCRIBED, 17);
+    push(&queue, "y", SS_SEND_FRAME, 17);    /* after what it says */
+    queue.pinned = 1;
+    uint8_t dropped[4] = { 0 };
+    uint8_t withdrawn[4] = { 0 };
+    ss_check(ss__send_queue_drop_frames(&queue, dropped, withdrawn) == 3);
+    ss_check(dropped[0] == 0 && dropped[1] == 1u << 1 && dropped[2] == 1u << 1);
+    ss_check(withdrawn[0] == 0 && withdrawn[1] == 1u << 1 && withdrawn[2] == 0);
+    char rest[32];
+    contents(&queue, rest);
+    ss_check(strcmp(rest, "heldABD") == 0);
+    ss_check(queue.bytes == 7 && queue.frames == 1);
+    queue.pinned = 0;
     empty(&queue);
 }
 
@@ -143,7 +169,8 @@ SS_TEST(send_queue, keeps_what_the_kernel_holds)
     push(&queue, "more", SS_SEND_FRAME, 0);
     queue.pinned = 1;
     uint8_t dropped[1] = { 0 };
-    ss_check(ss__send_queue_drop_frames(&queue, dropped) == 1);
+    uint8_t withdrawn[1] = { 0 };
+    ss_check(ss__send_queue_drop_frames(&queue, dropped, withdrawn) == 1);
     ss_check(queue.count == 1 && queue.bytes == 4);
     queue.pinned = 0;
     empty(&queue);
@@ -154,7 +181,8 @@ SS_TEST(send_queue, drops_nothing_from_an_empty_queue)
     struct ss_send_queue queue;
     ss__send_queue_init(&queue);
     uint8_t dropped[1] = { 0 };
-    ss_check(ss__send_queue_drop_frames(&queue, dropped) == 0);
+    uint8_t withdrawn[1] = { 0 };
+    ss_check(ss__send_queue_drop_frames(&queue, dropped, withdrawn) == 0);
     ss_check(wrote(&queue, 0) == 0);
     empty(&queue);
 }

@@ -1,12 +1,14 @@
 /* Clients that read slowly, never, or say nothing. */
 #include "gateway_fixture.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include <sessionstream/error.h>
 #include <sessionstream/limits.h>
 
 #include "ss_test.h"
@@ -129,6 +131,84 @@ SS_TEST(sweep, frames_are_dropped_only_behind_a_gapless_run)
     while (receive_next(&client, &ordinal)) {
     }
     ss_check(ordinal > 1 && ordinal < FRAMES);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+static void post_resync(struct fixture *fixture, struct ss_session_handle handle)
+{
+    struct ss_msg_resync *resync = ss__msg_new(SS_MSG_RESYNC, sizeof *resync);
+    ss_check(resync != NULL);
+    resync->handle = handle;
+    fixture_post(fixture, &resync->base);
+}
+
+/* The next resync that the shard is asked for; its session has a name of one letter. */
+static struct ss_request *take_resync(struct fixture *fixture, char *ret_session)
+{
+    struct ss_msg *msg = fixture_take(fixture);
+    ss_check(msg->kind == SS_MSG_REQUEST);
+    struct ss_request *request = (struct ss_request *)(void *)msg;
+    ss_check(request->request == SS_REQUEST_SUBSCRIBE && request->session_id.len == 1);
+    *ret_session = request->session_id.data[0];
+    return request;
+}
+
+SS_TEST(sweep, a_stale_session_that_must_wait_does_not_hold_up_the_others)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    char asked[3];
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle a = fixture_follow(&fixture, &client, "a", 1);
+    struct ss_session_handle b = fixture_follow(&fixture, &client, "b", 1);
+    post_resync(&fixture, a);
+    struct ss_request *request = take_resync(&fixture, &asked[0]);
+    post_resync(&fixture, b);
+    await_empty_inbox(&fixture);
+    static const int passing[2] = { SS_E_BUSY, SS_E_NOMEM };
+    for (unsigned i = 0; i < 2; i++) {
+        ss__request_fail(request, passing[i], NULL);
+        fixture_reply(&fixture, request);
+        request = take_resync(&fixture, &asked[i + 1]);
+    }
+    ss_check_msg(memcmp(asked, "aba", 3) == 0, "asked for %.3s", asked);
+    fixture_reply_snapshot(&fixture, request, 2);    /* the client has heard of no failure */
+    ws_test_expect(&client, "{\"snapshot\":{\"sessionId\":\"a\",\"snapshotOrdinal\":\"2\"}}");
+    fixture_reply_snapshot(&fixture, take_resync(&fixture, &asked[0]), 2);
+    ws_test_expect(&client, "{\"snapshot\":{\"sessionId\":\"b\",\"snapshotOrdinal\":\"2\"}}");
+    ss_check(atomic_load(&fixture.stats.resyncs) == 2);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(sweep, a_stale_session_that_cannot_be_read_ends_with_its_error)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    char asked;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    struct ss_session_handle a = fixture_follow(&fixture, &client, "a", 1);
+    struct ss_session_handle b = fixture_follow(&fixture, &client, "b", 1);
+    post_resync(&fixture, a);
+    post_resync(&fixture, b);
+    await_empty_inbox(&fixture);
+    struct ss_request *request = take_resync(&fixture, &asked);
+    char ended = asked;
+    ss__request_fail(request, SS_E_CORRUPT, "row 7");
+    fixture_reply(&fixture, request);
+    struct ss_msg *farewell = fixture_take(&fixture);
+    ss_check(farewell->kind == SS_MSG_UNINTERESTED);
+    ss__msg_free(farewell);
+    char text[96];
+    (void)snprintf(text, sizeof text, "load snapshot for \\\"%c\\\": row 7", ended);
+    ws_test_expect_part(&client, text);
+    fixture_reply_snapshot(&fixture, take_resync(&fixture, &asked), 2);
+    ss_check(asked != ended);
+    ws_test_expect_part(&client, "\"snapshotOrdinal\":\"2\"");
+    ss_check(atomic_load(&fixture.stats.followers) == 1);
     ws_test_close(&client);
     fixture_close(&fixture);
 }
@@ -265,6 +345,66 @@ SS_TEST(sweep, a_client_that_reads_a_snapshot_is_not_closed)
     open_with_snapshot(&fixture, &client, 32u << 20);
     ss_check(!drips(&fixture, &client, 16u << 10));
     ss_check(atomic_load(&fixture.stats.connections) == 1);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+/* Reads at a steady pace, and says nothing, until a ping comes; returns the bytes read. */
+static size_t read_until_pinged(struct ws_test_client *client, size_t bytes_per_ms)
+{
+    static uint8_t sink[64u << 10];
+    uint64_t began = ws_test_now_ms();
+    size_t total = 0;
+    for (;;) {
+        uint64_t elapsed = ws_test_now_ms() - began;
+        ss_check_msg(elapsed < SS_TEST_DEADLINE_MS, "%zu bytes, no ping", total);
+        size_t due = (size_t)elapsed * bytes_per_ms;
+        size_t max = due > total ? due - total : 0;
+        ssize_t got = max == 0 ? -1
+                               : recv(client->fd, sink, max < sizeof sink ? max : sizeof sink,
+                                      MSG_DONTWAIT);
+        ss_check_msg(got > 0 || (got < 0 && (max == 0 || errno == EAGAIN)),
+                     "closed after %zu bytes", total);
+        if (got <= 0) {
+            (void)poll(NULL, 0, 1);
+            continue;
+        }
+        total += (size_t)got;
+        ss_check(ss__ws_client_feed(&client->ws, sink, (size_t)got) == 0);
+        struct ss_ws_client_message message;
+        while (ss__ws_client_take(&client->ws, &message) > 0) {
+            if (message.opcode == SS_WS_PING) {
+                return total;
+            }
+        }
+    }
+}
+
+/* A browser says nothing of its own accord, and it can answer a ping only when it has got one: that
+ * waits while the write does, and goes out right behind it. */
+SS_TEST(sweep, a_client_that_reads_a_snapshot_is_not_silent)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    const size_t bytes = 16u << 20;
+    fixture_prepare(&fixture);
+    fixture.options.dead_timeout_ms = 1000;
+    fixture.options.ping_interval_ms = 1500;
+    fixture_start(&fixture);
+    ws_test_connect(&client, fixture.port, 65536);
+    ws_test_upgrade(&client, "/", "");
+    ws_test_expect_part(&client, "hello");
+    ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\"}}");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s");
+    request->snapshot = ss__buf_new(bytes);
+    ss_check(request->snapshot != NULL);
+    memset(request->snapshot->data, 'x', bytes);
+    size_t head = ss__ws_header_write(SS_WS_TEXT, bytes - 10, request->snapshot->data);
+    ss_check(head == 10);
+    request->ordinal = 1;
+    fixture_reply(&fixture, request);
+    ss_check(read_until_pinged(&client, 5000) > bytes);    /* 3 s; 8 are allowed */
+    ss_check(atomic_load(&fixture.stats.dead_clients) == 0);
     ws_test_close(&client);
     fixture_close(&fixture);
 }
