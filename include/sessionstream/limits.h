@@ -70,6 +70,12 @@
 #define SS_UNFINISHED_BYTES_MAX (64u << 20)
 #define SS_BODIES_BYTES_MAX (64u << 20)
 
+#define SS_ANSWERS_BYTES_MAX (64u << 20)
+#define SS_ANSWERS_SHARES 64
+
+/* What waits to be written, of which a client has to take a part in time. */
+#define SS_QUEUE_PACE_PART 8
+
 /* Snapshots that wait to be written. */
 #define SS_SNAPSHOT_BUDGET_BYTES (256u << 20)
 #define SS_SNAPSHOT_SHARE_BYTES (64u << 20)
@@ -282,6 +288,17 @@
     X(BODIES_BYTES_MAX, "bytes",                                                                  \
       "Unfinished HTTP bodies of one gateway",                                                    \
       "As SS_HELD_BYTES_MAX.")                                                                    \
+    X(ANSWERS_BYTES_MAX, "bytes",                                                                 \
+      "Answers of one gateway that their clients have not read; beyond it a request of HTTP gets " \
+      "503",                                                                                      \
+      "As SS_HELD_BYTES_MAX.")                                                                    \
+    X(ANSWERS_SHARES, "shares",                                                                   \
+      "Of what is left of SS_ANSWERS_BYTES_MAX: a connection that holds more is not read",        \
+      "Many connections come to share it evenly.")                                                \
+    X(QUEUE_PACE_PART, "parts",                                                                   \
+      "What waits to be written; a connection has to take one of so many parts within the dead "  \
+      "timeout",                                                                                  \
+      "Nobody keeps memory by taking a byte now and then.")                                       \
     X(SNAPSHOT_BUDGET_BYTES, "bytes",                                                             \
       "Snapshots waiting to be written by one gateway; one that many wait for counts once",       \
       "As SS_HELD_BYTES_MAX. One snapshot alone always goes.")                                    \

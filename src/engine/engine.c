@@ -167,6 +167,7 @@ static int open_gateway(struct ss_engine *engine, uint32_t index)
         .ready = &engine->ready,
         .backups = engine->backups == NULL ? NULL : ss__backups_control(engine->backups),
         .client_queue_bytes = engine->options.client_queue_bytes,
+        .answers_bytes_max = SS_ANSWERS_BYTES_MAX,
         .slow_client_rounds = engine->options.slow_client_rounds,
         .client_frame_bytes = engine->options.client_frame_bytes,
         .connections_max = engine->options.connections_max,

@@ -234,11 +234,26 @@ static void wake_waiting(struct ss_conn *conn)
     }
 }
 
+static void set_answer_bytes(struct ss_gateway *gateway, uint64_t bytes)
+{
+    gateway->answer_bytes = bytes;
+    ss__gauge_set(&gateway->options.stats->answer_bytes, bytes);
+}
+
+/* What a connection may leave unread of its answers: less as room gets short. */
+static uint64_t answer_share(const struct ss_gateway *gateway)
+{
+    uint64_t max = gateway->options.answers_bytes_max;
+    return gateway->answer_bytes >= max ? 0 : (max - gateway->answer_bytes) / SS_ANSWERS_SHARES;
+}
+
 static void release_entry(struct ss_conn *conn, struct ss_send_entry *entry)
 {
     if (entry->kind == SS_SEND_SNAPSHOT) {
         ss__snapshot_budget_release(&conn->gateway->snapshots, entry->buf);
         wake_waiting(conn);
+    } else if (entry->kind == SS_SEND_ANSWER) {
+        set_answer_bytes(conn->gateway, conn->gateway->answer_bytes - entry->buf->len);
     }
     ss__buf_unref(entry->buf);
 }
@@ -277,6 +292,9 @@ static void wait_writable(struct ss_conn *conn)
     conn->blocked = true;
     conn->blocked_left = (uint32_t)slice.len;    /* of one buffer */
     conn->queue.pinned = 1;
+    if (conn->pace_ms == 0) {
+        ss__conn_begin_pace(conn);
+    }
 }
 
 static void note_unwritten(struct ss_conn *conn)
@@ -325,7 +343,8 @@ static void after_write(struct ss_conn *conn)
     uint64_t charged = ss__send_queue_charged(&conn->queue);
     uint64_t max = conn->gateway->options.client_queue_bytes;
     bool unwritten = conn->state == SS_CONN_HTTP && conn->queue.snapshots_held > 0;
-    if (charged <= max / 2 && conn->queue.count <= SS_SEND_FRAMES_MAX / 2 && !unwritten) {
+    if (charged <= max / 2 && conn->queue.count <= SS_SEND_FRAMES_MAX / 2 && !unwritten &&
+        conn->queue.answers_held <= answer_share(conn->gateway) / 2) {
         ss__conn_unpause(conn, SS_PAUSE_QUEUE);
     }
     if (conn->stale_count > 0 && !conn->blocked && charged <= max / 4) {
@@ -424,9 +443,17 @@ static void send_answer(struct ss_conn *conn, struct ss_buf *buf, enum ss_send_k
         ss__buf_unref(buf);
         return;
     }
-    if (push(conn, buf, kind, tag) &&
-        (ss__send_queue_charged(&conn->queue) > conn->gateway->options.client_queue_bytes ||
-         conn->queue.count > SS_SEND_FRAMES_MAX)) {
+    uint32_t len = buf->len;
+    if (!push(conn, buf, kind, tag)) {
+        return;
+    }
+    struct ss_gateway *gateway = conn->gateway;
+    if (kind == SS_SEND_ANSWER) {
+        set_answer_bytes(gateway, gateway->answer_bytes + len);
+    }
+    if (ss__send_queue_charged(&conn->queue) > gateway->options.client_queue_bytes ||
+        conn->queue.count > SS_SEND_FRAMES_MAX ||
+        conn->queue.answers_held > answer_share(gateway)) {
         ss__conn_pause(conn, SS_PAUSE_QUEUE);
     }
 }
@@ -448,6 +475,12 @@ void ss__conn_send_subscribed(struct ss_conn *conn, struct ss_buf *buf, uint16_t
 {
     ss__count(&conn->gateway->options.stats->frames_out, 1);
     send_answer(conn, buf, SS_SEND_SUBSCRIBED, tag);
+}
+
+bool ss__conn_has_room(const struct ss_conn *conn, size_t bytes)
+{
+    const struct ss_gateway *gateway = conn->gateway;
+    return gateway->answer_bytes + bytes <= gateway->options.answers_bytes_max;
 }
 
 /* ---- snapshots ---- */
@@ -536,8 +569,13 @@ uint64_t ss__conn_written(struct ss_conn *conn)
 
 void ss__conn_begin_pace(struct ss_conn *conn)
 {
-    uint64_t part = conn->queue.snapshots_held / SS_SNAPSHOT_PACE_PART;
-    part = part < SS_SNAPSHOT_PACE_BYTES_MIN ? SS_SNAPSHOT_PACE_BYTES_MIN : part;
+    uint64_t held = conn->queue.snapshots_held;
+    uint64_t part = conn->queue.bytes / SS_QUEUE_PACE_PART + 1;
+    uint64_t of_snapshots = held / SS_SNAPSHOT_PACE_PART;
+    if (held > 0 && of_snapshots < SS_SNAPSHOT_PACE_BYTES_MIN) {
+        of_snapshots = SS_SNAPSHOT_PACE_BYTES_MIN;
+    }
+    part = part > of_snapshots ? part : of_snapshots;
     uint64_t all = conn->written + conn->queue.bytes;
     conn->pace_goal = ss__conn_written(conn) + part;
     conn->pace_goal = conn->pace_goal < all ? conn->pace_goal : all;

@@ -101,8 +101,8 @@ struct ss_conn {
     uint64_t heard_ms;                 /* when bytes last arrived, or a blocked write ended */
     uint64_t progress_ms;              /* when bytes last left, or the queue began to fill */
     uint64_t written;                  /* bytes of the queue that left, in all */
-    uint64_t pace_goal;                /* while snapshots wait: @written has to be it at pace_ms */
-    uint64_t pace_ms;
+    uint64_t pace_goal;                /* @written has to be it at pace_ms */
+    uint64_t pace_ms;                  /* 0: nothing waits that has to be written in time */
     uint64_t reserved_bytes;           /* for pages that it has asked for */
     uint64_t deadline_ms;              /* HTTP: of the request; closing: of the connection */
     uint32_t slot;
@@ -158,6 +158,10 @@ void ss__conn_send_subscribed(struct ss_conn *conn, struct ss_buf *buf, uint16_t
  */
 int ss__conn_hold_snapshot(struct ss_conn *conn, const struct ss_buf *buf);
 
+/* What a client reads when that is SS_E_BUSY. */
+#define SS_SNAPSHOTS_BUSY_TEXT                                                                    \
+    "too many snapshots wait to be read by their clients, retry after a pause"
+
 /* The same for a page of a snapshot after its first, for which room was reserved. SS_E_NOMEM. */
 int ss__conn_hold_page(struct ss_conn *conn, const struct ss_buf *buf);
 
@@ -178,7 +182,10 @@ bool ss__conn_has_snapshot(struct ss_conn *conn, uint32_t key);
 /* Bytes written, those included which the kernel took of a write under way. */
 uint64_t ss__conn_written(struct ss_conn *conn);
 
-/* Begins a period in which part of the waiting snapshots must be written. */
+/* Whether an answer of @bytes has room in what the gateway keeps of them for all. */
+bool ss__conn_has_room(const struct ss_conn *conn, size_t bytes);
+
+/* Begins a period in which part of what waits must be written. */
 void ss__conn_begin_pace(struct ss_conn *conn);
 
 /* Queues a frame of subscription @tag. False, with the reference still the caller's: the queue is

@@ -491,7 +491,7 @@ static void answer_succeeded(struct ss_conn *conn, uint16_t tag, struct ss_reque
     bool was_live = subscription->live;
     int err = accept_answer(conn, tag, request);
     if (err != 0) {
-        answer_failed(conn, tag, err, ss_str(NULL));
+        answer_failed(conn, tag, err, ss_str(err == SS_E_BUSY ? SS_SNAPSHOTS_BUSY_TEXT : NULL));
         return;
     }
     if (ss__observed(gateway) && !request->recovered) {

@@ -37,6 +37,7 @@ struct ss_gateway_options {
     const atomic_bool *ready;                /* false: /readyz answers 503 */
     const struct ss_backup_control *backups;    /* NULL: none can be made */
     uint32_t client_queue_bytes;
+    uint64_t answers_bytes_max;       /* SS_ANSWERS_BYTES_MAX */
     uint32_t slow_client_rounds;             /* at most 200; 0: closed at the first overflow */
     uint32_t client_frame_bytes;
     uint32_t connections_max;

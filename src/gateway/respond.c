@@ -38,9 +38,18 @@ static bool keeps_alive(struct ss_conn *conn)
     return conn->keep_alive;
 }
 
+/* Those that are smaller may not be refused: a refusal is as large. */
+#define SMALL_BODY_BYTES 1024
+
 void ss__respond(struct ss_conn *conn, const struct ss_http_response *response)
 {
     struct ss_http_response filled = *response;
+    size_t len = conn->head_only ? 0 : response->body.len;
+    if (len > SMALL_BODY_BYTES && !ss__conn_has_room(conn, len)) {
+        ss__respond_error(conn, SS_E_BUSY, ss_str("too many answers wait to be read by their "
+                                                  "clients, retry after a pause"), ss_str(NULL));
+        return;
+    }
     filled.keep_alive = keeps_alive(conn);
     filled.head_only = conn->head_only;
     ss__bytes_clear(&conn->gateway->text);
@@ -97,7 +106,8 @@ void ss__respond_snapshot(struct ss_conn *conn, struct ss_buf *snapshot,
 {
     int err = conn->head_only ? 0 : ss__conn_hold_snapshot(conn, snapshot);
     if (err != 0) {
-        ss__respond_error(conn, err, ss_str(NULL), session_id);
+        ss__respond_error(conn, err, ss_str(err == SS_E_BUSY ? SS_SNAPSHOTS_BUSY_TEXT : NULL),
+                          session_id);
         return;
     }
     struct ss_http_response response = {

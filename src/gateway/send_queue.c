@@ -57,6 +57,8 @@ int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss
     } else if (kind == SS_SEND_SNAPSHOT) {
         queue->snapshot_bytes += buf->len;
         queue->snapshots_held += buf->len;
+    } else if (kind == SS_SEND_ANSWER) {
+        queue->answers_held += buf->len;
     }
     return 0;
 }
@@ -87,6 +89,8 @@ static void take_first(struct ss_send_queue *queue, uint32_t left,
     } else if (entry.kind == SS_SEND_SNAPSHOT) {
         queue->snapshot_bytes -= left;
         queue->snapshots_held -= entry.buf->len;
+    } else if (entry.kind == SS_SEND_ANSWER) {
+        queue->answers_held -= entry.buf->len;
     }
     if (queue->count == 0 && queue->cap > KEPT_CAP) {
         ss__send_queue_deinit(queue);

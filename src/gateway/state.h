@@ -63,6 +63,7 @@ struct ss_gateway {
     struct ss_buf *ping;              /* a websocket ping, shared */
     uint64_t requests;                /* number of the newest request */
     uint64_t held_bytes;
+    uint64_t answer_bytes;            /* memory of answers that are not written */
     uint64_t deliveries;              /* frames times followers in this turn */
     uint64_t turn_spent;              /* units of work for messages (conn.h) in turn_ms */
     uint32_t turn_ms;

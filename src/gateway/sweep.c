@@ -56,10 +56,11 @@ static uint64_t look_at_writing(struct ss_conn *conn, uint64_t now)
     return due;
 }
 
-/* Closes a connection that writes too little of the snapshots it holds. */
+/* Closes a connection that takes too little of what is queued. */
 static uint64_t look_at_pace(struct ss_conn *conn, uint64_t now)
 {
-    if (conn->queue.snapshots_held == 0) {
+    if (conn->pace_ms == 0 || conn->queue.count == 0) {
+        conn->pace_ms = 0;
         return UINT64_MAX;
     }
     if (now >= conn->pace_ms) {

@@ -83,7 +83,8 @@
     X(connections, "connections", "Open connections")                                        \
     X(websockets, "websockets", "Open websocket connections")                                \
     X(followers, "followers", "Subscriptions of all connections")                            \
-    X(sessions, "gateway_sessions", "Sessions with followers on a gateway")
+    X(sessions, "gateway_sessions", "Sessions with followers on a gateway")                  \
+    X(answer_bytes, "unread_answers_bytes", "Memory of answers that clients have not read")
 
 /* Of the process; without --backup-dir there are none. */
 #define SS_BACKUP_COUNTERS(X)                                                                 \

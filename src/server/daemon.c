@@ -146,7 +146,7 @@ static void serve(struct daemon *daemon)
 {
     int number = ss__signals_wait();
     uint64_t began_ns = ss__clock_monotonic_ns(&ss__system_clock);
-    ss__signals_arm_exit(daemon->options->engine.stop_timeout_ms / 1000 + STOP_SLACK_S);
+    ss__signals_limit(daemon->options->engine.stop_timeout_ms / 1000 + STOP_SLACK_S);
     ss__log(SS_LOG_INFO, "stopping", "signal=%s", sigabbrev_np(number));
     ss_engine_stop(daemon->engine);
     ss__log(SS_LOG_INFO, "stopped", "ms=%" PRIu64,
@@ -182,7 +182,7 @@ int ss__daemon_run(const struct ss_server_options *options, struct ss_failure *f
     struct daemon daemon = { .options = options };
     ss__log_set_level(options->log_level);
     raise_descriptor_limit();
-    int err = ss__signals_block();
+    int err = ss__signals_watch();
     if (err != 0) {
         return ss__fail(failure, err, "cannot set up signals");
     }
@@ -201,6 +201,7 @@ int ss__daemon_run(const struct ss_server_options *options, struct ss_failure *f
         err = start_engine(&daemon, failure);
     }
     if (err == 0) {
+        ss__signals_serve();
         log_start(&daemon);
         serve(&daemon);
     }

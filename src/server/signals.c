@@ -1,11 +1,22 @@
 #include "server/signals.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <sessionstream/error.h>
+
+#include "core/log.h"
+
+enum stage { STARTING, SERVING, STOPPING };
+
+static atomic_int stage = STARTING;
+static atomic_int first;      /* the signal that asked to stop */
+static sem_t asked;           /* it is there */
 
 static void fill_stop_set(sigset_t *set)
 {
@@ -14,31 +25,59 @@ static void fill_stop_set(sigset_t *set)
     (void)sigaddset(set, SIGTERM);
 }
 
-int ss__signals_block(void)
+static void take(int number)
+{
+    int serving = SERVING;
+    if (atomic_compare_exchange_strong(&stage, &serving, STOPPING)) {
+        atomic_store(&first, number);
+        (void)sem_post(&asked);    /* once: it cannot overflow */
+        return;
+    }
+    if (serving == STARTING) {
+        ss__log(SS_LOG_WARN, "ended before it served; the next start recovers what is there",
+                "signal=%s", sigabbrev_np(number));
+    }
+    _exit(128 + number);
+}
+
+static void *watch(void *unused)
 {
     sigset_t set;
     fill_stop_set(&set);
+    for (;;) {
+        int number = 0;
+        if (sigwait(&set, &number) == 0) {    /* else only an interruption by a debugger */
+            take(number);
+        }
+    }
+    return unused;
+}
+
+int ss__signals_watch(void)
+{
+    sigset_t set;
+    pthread_t thread;
+    fill_stop_set(&set);
     struct sigaction ignore = { .sa_handler = SIG_IGN };
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0) {
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0 ||
+        sem_init(&asked, 0, 0) != 0 || pthread_create(&thread, NULL, watch, NULL) != 0) {
         return SS_E_INTERNAL;
     }
+    (void)pthread_detach(thread);    /* of a thread that never ends */
     return 0;
+}
+
+void ss__signals_serve(void)
+{
+    atomic_store(&stage, SERVING);
 }
 
 int ss__signals_wait(void)
 {
-    sigset_t set;
-    fill_stop_set(&set);
-    int number = 0;
-    while (sigwait(&set, &number) != 0) {
+    while (sem_wait(&asked) != 0) {
         /* only an interruption by a debugger */
     }
-    return number;
-}
-
-static void on_second_signal(int number)
-{
-    _exit(128 + number);
+    return atomic_load(&first);
 }
 
 static void on_limit(int number)
@@ -50,16 +89,9 @@ static void on_limit(int number)
     _exit(1);
 }
 
-void ss__signals_arm_exit(uint32_t limit_s)
+void ss__signals_limit(uint32_t limit_s)
 {
-    struct sigaction second = { .sa_handler = on_second_signal };
     struct sigaction limit = { .sa_handler = on_limit };
-    sigset_t set;
-    fill_stop_set(&set);
-    /* These fail for invalid numbers only; without them stopping merely has no shortcut. */
-    (void)sigaction(SIGINT, &second, NULL);
-    (void)sigaction(SIGTERM, &second, NULL);
-    (void)sigaction(SIGALRM, &limit, NULL);
-    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)sigaction(SIGALRM, &limit, NULL);    /* fails for invalid numbers only */
     (void)alarm(limit_s);
 }

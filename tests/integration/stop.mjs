@@ -1,6 +1,11 @@
-// An orderly stop: 1001 to every websocket, status 0 in time; the second signal does not wait.
-import { Client, Daemon, RawSocket, check, checkSame, main, request, runProgram, ssctlFile,
-         startInference, within } from './harness.mjs';
+// An orderly stop: 1001 to every websocket, status 0 in time; the second signal does not wait, nor
+// does the first while the daemon starts.
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { Client, Daemon, RawSocket, baseOptions, check, checkSame, daemonFile, main, request,
+         runProgram, ssctlFile, startInference, within } from './harness.mjs';
 
 const limitMs = 5000;
 
@@ -75,6 +80,45 @@ async function secondSignal() {
     check('a second signal ends it at once', performance.now() - began < limitMs);
     check('with 143, or 0 if the stop was faster', code === 143 || code === 0, String(code));
     deaf.close();
+}
+
+// A start that does not get on: its data directory has a pipe for the file that it reads first.
+async function whileStarting() {
+    const daemon = await Daemon.start();
+    const client = await Client.connect(daemon.port);
+    await client.subscribe('s');
+    client.submit('s', 'ChatStartInference', startInference('kept'));
+    await client.take('uiEvent', 1);
+    await daemon.kill();
+    const file = path.join(daemon.dir, 'sessionstream');
+    for (const [signal, number] of [['SIGTERM', 15], ['SIGINT', 2]]) {
+        fs.renameSync(file, `${file}.aside`);
+        checkSame('a pipe is made', spawnSync('mkfifo', [file]).status, 0);
+        const child = spawn(daemonFile, ['--listen', `127.0.0.1:${daemon.port}`, '--data',
+                                         daemon.dir, ...baseOptions],
+                            { stdio: ['ignore', 'inherit', 'pipe'] });
+        let log = '';
+        child.stderr.on('data', (bytes) => { log += bytes; });
+        const exited = new Promise((resolve) => {
+            child.once('close', (code) => resolve(code));
+        });
+        const pipe = await within(fs.promises.open(file, 'w'), 'reader of the pipe');
+        child.kill(signal);
+        const code = await within(exited, 'end of a start').catch((error) => {
+            child.kill('SIGKILL');
+            return error.message;
+        });
+        checkSame(`${signal} ends a start`, code, 128 + number);
+        check('with a line that says so', log.includes('msg="ended before it served') &&
+              log.includes(`signal=${signal.slice(3)}`), log);
+        await pipe.close();
+        fs.renameSync(`${file}.aside`, file);
+    }
+    const again = await Daemon.start({ dir: daemon.dir });
+    const after = await Client.connect(again.port);
+    const snapshot = await after.subscribe('s');
+    check('the next start has what was there', snapshot.entities?.length > 0, snapshot);
+    await again.stop();
 }
 
 // ---- under load ----
@@ -239,4 +283,4 @@ async function underLoad() {
     await daemon.stop();
 }
 
-await main({ orderly, bounded, secondSignal, underLoad });
+await main({ orderly, bounded, secondSignal, whileStarting, underLoad });

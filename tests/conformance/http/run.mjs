@@ -57,6 +57,13 @@ const hex = (text) => Buffer.from(text, 'latin1').toString('hex');
 let reading = null;
 const server = http.createServer({ maxHeaderSize: 1 << 17, keepAliveTimeout: 0 });
 server.maxHeadersCount = 0;
+
+// We leave out the origin of an absolute form, they do not.
+function withoutOrigin(url) {
+    const rest = url.replace(/^https?:\/\/[^/?]*/i, '');
+    return rest === url || rest.startsWith('/') ? rest : `/${rest}`;
+}
+
 function onRequest(req, res) {
     const mine = reading;
     const fields = [];
@@ -66,7 +73,7 @@ function onRequest(req, res) {
     const body = [];
     req.on('data', (part) => body.push(part));
     req.on('end', () => {
-        const url = req.url.replace(/\?$/, '');
+        const url = withoutOrigin(req.url).replace(/\?$/, '');
         mine.push(`${hex(req.method)} ${hex(url)} ${req.httpVersion === '1.1' ? 1 : 0} ` +
                   `${Buffer.concat(body).toString('hex')}${fields.join('')}`);
         res.end();

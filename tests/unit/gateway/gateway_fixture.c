@@ -61,6 +61,7 @@ void fixture_prepare(struct fixture *fixture)
         .listen_host = "127.0.0.1",
         .ready = &fixture->ready,
         .client_queue_bytes = SS_CLIENT_QUEUE_BYTES_MAX,
+        .answers_bytes_max = SS_ANSWERS_BYTES_MAX,
         .slow_client_rounds = SS_SLOW_CLIENT_ROUNDS,
         .client_frame_bytes = SS_CLIENT_FRAME_BYTES_MAX,
         .connections_max = 1000,

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sessionstream/limits.h>
+
 #include "http/response.h"
 #include "ss_test.h"
 
@@ -634,5 +636,36 @@ SS_TEST(routes, idempotency_keys_that_cannot_be_are_refused_here)
     }
     ss_check(fixture_is_quiet(&fixture));
     ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+SS_TEST(routes, a_snapshot_beyond_the_budget_is_told_as_that)
+{
+    struct fixture fixture;
+    struct ws_test_client greedy;
+    struct ws_test_client other;
+    fixture_open(&fixture);
+    ws_test_connect(&greedy, fixture.port, 4096);
+    get(&greedy, "/v1/sessions/big/snapshot");
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "big");
+    request->snapshot = ss__buf_new(SS_SNAPSHOT_BUDGET_BYTES);
+    ss_check(request->snapshot != NULL);
+    fixture_reply(&fixture, request);
+    fixture_await(&fixture.stats.requests, 1);
+    ws_test_connect(&other, fixture.port, 0);
+    get(&other, "/v1/sessions/s/snapshot");
+    request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
+    request->snapshot = ss__buf_new(1u << 20);
+    ss_check(request->snapshot != NULL);
+    fixture_reply(&fixture, request);
+    ws_test_expect_http(&other, 503, "\"detail\":\"too many snapshots wait");
+    ws_test_close(&other);
+    ws_test_open(&other, fixture.port, "");
+    ws_test_send_text(&other, "{\"subscribe\":{\"sessionId\":\"s\"}}");
+    request = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s");
+    fixture_reply_snapshot(&fixture, request, 1);
+    ws_test_expect_part(&other, "\"message\":\"too many snapshots wait");
+    ws_test_close(&other);
+    ws_test_close(&greedy);
     fixture_close(&fixture);
 }

@@ -510,3 +510,75 @@ SS_TEST(sweep, answers_that_are_not_read_stop_the_reading_of_requests)
     ws_test_close(&client);
     fixture_close(&fixture);
 }
+
+/* More requests for a page of some kilobytes than any answers on the way find room. */
+static void ask_and_not_read(struct ws_test_client *client, uint16_t port, unsigned count)
+{
+    static const char get[] = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
+    ws_test_connect(client, port, 8192);
+    for (unsigned i = 0; i < count; i++) {
+        ws_test_send_raw(client, get, sizeof get - 1);
+    }
+}
+
+SS_TEST(sweep, a_client_that_drips_its_answers_is_closed)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_prepare(&fixture);
+    fixture.options.dead_timeout_ms = 1500;
+    fixture.options.client_queue_bytes = 16u << 20;
+    fixture.options.answers_bytes_max = UINT64_C(1) << 30;
+    fixture_start(&fixture);
+    ask_and_not_read(&client, fixture.port, 4000);
+    /* The kernel takes some 128 KiB at a time, so it is not dead; an eighth is 2 MiB. */
+    ss_check(drips(&fixture, &client, 512));
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    fixture_await_gauge(&fixture.stats.answer_bytes, 0);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+/* The status of an answer that is read at once. */
+static int status_of(struct ws_test_client *client)
+{
+    static const char get[] = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct ss_bytes body;
+    ss__bytes_init(&body, 0);
+    ws_test_send_raw(client, get, sizeof get - 1);
+    int status = ws_test_http_response(client, false, &body);
+    ss_check(status == 200 ||
+             memmem(body.data, body.len, "too many answers wait", 21) != NULL);
+    ss__bytes_deinit(&body);
+    return status;
+}
+
+SS_TEST(sweep, answers_that_nobody_reads_have_one_budget)
+{
+    enum { HOARDERS = 60 };
+    struct fixture fixture;
+    struct ws_test_client hoarders[HOARDERS];
+    struct ws_test_client other;
+    fixture_prepare(&fixture);
+    fixture.options.answers_bytes_max = 256u << 10;
+    fixture_start(&fixture);
+    ws_test_connect(&other, fixture.port, 0);
+    ss_check(status_of(&other) == 200);
+    for (int i = 0; i < HOARDERS; i++) {
+        ask_and_not_read(&hoarders[i], fixture.port, 300);
+    }
+    uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+    while (status_of(&other) == 200) {
+        ss_check(ws_test_now_ms() < until);
+    }
+    uint64_t held = atomic_load(&fixture.stats.answer_bytes);
+    ss_check_msg(held < (256u << 10) + HOARDERS * 1024, "%lu bytes", (unsigned long)held);
+    for (int i = 0; i < HOARDERS; i++) {
+        ws_test_close(&hoarders[i]);
+    }
+    fixture_await_gauge(&fixture.stats.connections, 1);
+    ss_check(status_of(&other) == 200);
+    ws_test_close(&other);
+    fixture_await_gauge(&fixture.stats.answer_bytes, 0);
+    fixture_close(&fixture);
+}
