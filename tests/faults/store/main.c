@@ -212,7 +212,8 @@ static void each_place(size_t at)
         do {
             run_place(at, site, pass);
             pass *= PASS_FACTOR;
-        } while (settings.site < 0 && !settings.once && pass <= sites->sites[site].passes && !out_of_time());
+        } while (settings.site < 0 && !settings.once && pass <= sites->sites[site].passes &&
+                 !out_of_time());
         if (settings.site >= 0 || out_of_time()) {
             break;
         }

@@ -101,7 +101,8 @@ void store_scenario(const char *dir, const struct fault_plan *plan, const struct
     struct places places;
     struct content known = *content;
     struct fault_plan calm = { .first = 0 };
-    known.keep = plan->code == MDB_CORRUPTED;    /* or a damaged entry stays, and the check says so */
+    /* A damaged entry stays, and the check says so. */
+    known.keep = plan->code == MDB_CORRUPTED;
     (void)snprintf(places.data, sizeof places.data, "%s/data", dir);
     (void)snprintf(places.backups, sizeof places.backups, "%s/backups", dir);
     (void)snprintf(places.backup, sizeof places.backup, "%s/backups/one", dir);
