@@ -198,8 +198,7 @@ class Torture {
 
     // A start that does not come to its end: at a point, or after some milliseconds. It may be of
     // another mode than the daemon that was killed, and change what that says of its log.
-    async cutStart(broken) {
-        const mode = this.nextMode();
+    async cutStart(broken, mode = this.nextMode()) {
         const flags = flagsFor(mode, broken);
         this.lateStarts += mode !== 'fsync';
         const choice = onlyPoint === '' && random.once(4) ? null : this.plan.nextStart();
@@ -233,6 +232,10 @@ class Torture {
         const flags = flagsFor(this.mode, broken);
         this.digests = [];
         this.lateStarts = 0;
+        // A whole start may leave nothing in the log for the next one to pass.
+        if (this.plan.ending && this.plan.missing().length > 0) {
+            faults.push(...await this.cutStart(broken, this.mode));
+        }
         for (let i = 1; i < recoveries; i++) {
             if (i % 2 === 0) {
                 faults.push(...await this.cutStart(broken));
