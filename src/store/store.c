@@ -60,7 +60,9 @@ static int get_meta(struct ss_store *store, MDB_txn *txn, const char *name, stru
 {
     MDB_val key = ss__val_of(name, strlen(name));
     MDB_val value;
-    int err = ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_META], &key, &value));
+    int err = SS_FAULT("store.meta");
+    err = err != 0 ? err
+                   : ss__err_from_lmdb(mdb_get(txn, store->env.dbi[SS_DB_META], &key, &value));
     if (err == 0) {
         *ret = ss__str_of_val(value);
     }
@@ -128,6 +130,24 @@ static int note_run(struct ss_store *store, bool clean)
     return ss__err_from_lmdb(mdb_txn_commit(txn));
 }
 
+/* A store that has not been flushed yet has neither. */
+static int read_numbers(struct ss_store *store, MDB_txn *txn)
+{
+    struct ss_str value;
+    uint64_t next_sid = 1;
+    struct ss_meta_log log = { 0, 0 };
+    int err = get_meta(store, txn, META_SID, &value);
+    err = err == SS_E_NOTFOUND ? 0 : err != 0 ? err : ss__meta_sid_decode(value, &next_sid);
+    if (err == 0) {
+        err = get_meta(store, txn, META_LOG, &value);
+        err = err == SS_E_NOTFOUND ? 0 : err != 0 ? err : ss__meta_log_decode(value, &log);
+    }
+    store->next_sid = store->stored_next_sid = next_sid;
+    store->log_before.needed_serial = log.needed_serial;
+    store->log_before.next_batch = log.next_batch;
+    return err;
+}
+
 /* An unclean end in a mode that may have lost acknowledged events changes every epoch. */
 static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_report *report)
 {
@@ -152,22 +172,7 @@ static int begin_run(struct ss_store *store, MDB_txn *txn, struct ss_store_repor
     store->incarnation = report->incarnation = run.incarnation;
     store->damage_known = run.damage;
     err = put_run(store, txn, false);
-    struct ss_str sid;
-    uint64_t next_sid = 1;
-    int found = err == 0 ? get_meta(store, txn, META_SID, &sid) : SS_E_NOTFOUND;
-    if (found == 0) {
-        err = ss__meta_sid_decode(sid, &next_sid);
-    }
-    store->next_sid = store->stored_next_sid = next_sid;
-    struct ss_str value_log;
-    struct ss_meta_log log = { 0, 0 };
-    found = err == 0 ? get_meta(store, txn, META_LOG, &value_log) : SS_E_NOTFOUND;
-    if (found == 0) {
-        err = ss__meta_log_decode(value_log, &log);
-    }
-    store->log_before.needed_serial = log.needed_serial;
-    store->log_before.next_batch = log.next_batch;
-    return err;
+    return err != 0 ? err : read_numbers(store, txn);
 }
 
 static int open_meta(struct ss_store *store, struct ss_store_report *report,

@@ -14,6 +14,7 @@
 #include "verdict.h"
 
 #define HEAL_MS 5000
+#define NOT_READY_S 10
 #define ACCEPT_PAUSE_MS 500
 #define ACCEPT_TRIES_MAX 8    /* two at once, then a second of rest */
 #define DELETED 5u
@@ -244,11 +245,15 @@ static void leave(struct follower *follower)
     text_free(&follower->pages);
 }
 
-/* A shard has stopped acknowledging: that is shown, and reads go on. */
+/* A shard has stopped acknowledging: that is shown, and reads go on. Where it was a flush that failed,
+ * reads may fail a moment before the shard has heard of it. */
 static void check_not_ready(struct run *run)
 {
     struct text body = { NULL, 0, 0 };
-    int status = http_ask(run->port, "GET", "/readyz", "", "", &body);
+    int status = 0;
+    for (time_t end = time(NULL) + NOT_READY_S; status != 503 && time(NULL) < end;) {
+        status = http_ask(run->port, "GET", "/readyz", "", "", &body);
+    }
     if (status != 503 || strstr(body.bytes, "shard") == NULL) {
         verdict_broken("a shard has stopped acknowledging and /readyz says %d %s", status,
                        body.bytes);

@@ -186,3 +186,26 @@ SS_TEST(store, log_of_a_newer_version_or_another_directory_is_refused)
     fixture_verify(&f, "a", 3, 10);
     fixture_end(&f);
 }
+
+#ifdef SS_FAULTS
+
+/* A number that is not read is not one: sessions would get numbers that others have. */
+SS_TEST(store, read_of_its_own_state_that_fails_is_an_error_and_not_the_state_of_a_new_one)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 10, 3);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    for (unsigned at = 1; at <= 4; at++) {    /* shard, run, session number, log */
+        ss__fault_arm("store.meta", at, 1, SS_E_STOREIO);
+        refused(&f, SS_E_STOREIO);
+        ss__fault_reset();
+    }
+    fixture_reopen(&f);
+    fixture_publish(&f, "b", 1, 10, 1);
+    fixture_verify(&f, "a", 3, 10);
+    fixture_end(&f);
+}
+
+#endif
