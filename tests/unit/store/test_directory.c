@@ -48,6 +48,18 @@ static void edit_identity(struct place *place, off_t at, const void *bytes, size
     ss_check(fd >= 0 && pwrite(fd, bytes, len, at) == (ssize_t)len && close(fd) == 0);
 }
 
+/* As a program of that format would have written it. */
+static void set_format(struct place *place, uint32_t format)
+{
+    uint8_t bytes[256];
+    int fd = open(place->identity, O_RDWR);
+    ssize_t len = fd < 0 ? -1 : pread(fd, bytes, sizeof bytes, 0);
+    ss_check(len > 20 && len < (ssize_t)sizeof bytes);
+    ss__put_le32(bytes + 8, format);
+    ss__put_le64(bytes + len - 8, ss__checksum(bytes, (size_t)len - 8));
+    ss_check(pwrite(fd, bytes, (size_t)len, 0) == len && close(fd) == 0);
+}
+
 SS_TEST(directory, identity_is_made_once_and_kept)
 {
     struct place place;
@@ -105,11 +117,9 @@ SS_TEST(directory, second_process_is_refused_and_told_who_holds_it)
 SS_TEST(directory, newer_format_is_refused)
 {
     struct place place;
-    uint8_t format[4];
     place_init(&place);
     ss__directory_close(open_good(&place, 1, true));
-    ss__put_le32(format, SS_STORE_FORMAT + 1);
-    edit_identity(&place, 8, format, sizeof format);
+    set_format(&place, SS_STORE_FORMAT + 1);
     refused(&place, 1, SS_E_VERSION, "newer version");
     place_end(&place);
 }
@@ -130,7 +140,7 @@ SS_TEST(directory, any_damaged_byte_of_the_identity_is_refused)
         ss_check(pwrite(fd, &other, 1, at) == 1);
         struct ss_directory *directory;
         int err = ss__directory_open_existing(place.data, &directory, NULL);
-        ss_check(err == SS_E_CORRUPT || (err == SS_E_VERSION && at >= 8 && at < 12));
+        ss_check(err == SS_E_CORRUPT);
         ss_check(pwrite(fd, &byte, 1, at) == 1);
     }
     for (off_t len = 0; len < info.st_size; len += 7) {
@@ -306,11 +316,9 @@ SS_TEST(directory, every_entry_is_synced_before_the_directory_counts_as_made)
 SS_TEST(directory, older_format_is_refused_with_the_way_out)
 {
     struct place place;
-    uint8_t format[4];
     place_init(&place);
     ss__directory_close(open_good(&place, 1, true));
-    ss__put_le32(format, SS_STORE_FORMAT - 1);
-    edit_identity(&place, 8, format, sizeof format);
+    set_format(&place, SS_STORE_FORMAT - 1);
     refused(&place, 1, SS_E_VERSION, "use the version that made it");
     place_end(&place);
 }
