@@ -103,18 +103,6 @@ static int write_identity(const struct ss_directory *directory, struct ss_failur
     return ss__create_sync(directory->path, failure);
 }
 
-/* What would be sound if it said today's format is no other one: bits of the number have flipped. */
-static bool is_of_today(const uint8_t *in, size_t len)
-{
-    uint8_t bytes[IDENTITY_BYTES];
-    if (len != sizeof bytes) {
-        return false;
-    }
-    memcpy(bytes, in, sizeof bytes);
-    ss__put_le32(bytes + 8, SS_STORE_FORMAT);
-    return ss__get_le64(bytes + sizeof bytes - 8) == ss__checksum(bytes, sizeof bytes - 8);
-}
-
 static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
                   struct ss_failure *failure)
 {
@@ -123,20 +111,21 @@ static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
                         "data directory; " RESTORE, directory->path);
     }
     directory->format = ss__get_le32(in + 8);
-    bool flipped = directory->format != SS_STORE_FORMAT && is_of_today(in, len);
-    if (directory->format > SS_STORE_FORMAT && !flipped) {
+    /* Of another format it would have another size, or be sound. */
+    bool damaged = len == IDENTITY_BYTES && ss__get_le64(in + IDENTITY_BYTES - 8) !=
+                                                ss__checksum(in, IDENTITY_BYTES - 8);
+    if (directory->format > SS_STORE_FORMAT && !damaged) {
         return ss__fail(failure, SS_E_VERSION, "the data directory \"%s\" has format %u, this "
                         "program reads up to %u; use a newer version of it", directory->path,
                         directory->format, SS_STORE_FORMAT);
     }
-    if (directory->format != 0 && directory->format < SS_STORE_FORMAT && !flipped) {
+    if (directory->format != 0 && directory->format < SS_STORE_FORMAT && !damaged) {
         return ss__fail(failure, SS_E_VERSION, "the data directory \"%s\" has format %u, this "
                         "program reads %u; use the version that made it, and to change to this "
                         "one export the sessions there and import them into a new directory",
                         directory->path, directory->format, SS_STORE_FORMAT);
     }
-    if (len != IDENTITY_BYTES || directory->format == 0 || flipped ||
-        ss__get_le64(in + IDENTITY_BYTES - 8) != ss__checksum(in, IDENTITY_BYTES - 8)) {
+    if (len != IDENTITY_BYTES || directory->format == 0 || damaged) {
         return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is damaged; " RESTORE,
                         directory->path);
     }
