@@ -59,6 +59,7 @@
 #define SS_TURN_SHARED_UNITS 1024
 #define SS_TURN_UNIT_BYTES 4096
 #define SS_TURN_REQUEST_UNITS 3
+#define SS_TURN_ERROR_UNITS 3
 
 /* Of one connection, in the kernel. */
 #define SS_UNSENT_BYTES_MAX (256u << 10)
@@ -72,6 +73,7 @@
 
 #define SS_ANSWERS_BYTES_MAX (64u << 20)
 #define SS_ANSWERS_SHARES 64
+#define SS_ANSWERS_RESERVE_BYTES (1u << 20)
 
 /* What waits to be written, of which a client has to take a part in time. */
 #define SS_QUEUE_PACE_PART 8
@@ -270,6 +272,9 @@
     X(TURN_REQUEST_UNITS, "units",                                                                \
       "More for an HTTP request than for a message",                                              \
       "As SS_TURN_UNITS_MAX.")                                                                    \
+    X(TURN_ERROR_UNITS, "units",                                                                  \
+      "More for a message that is answered with an error",                                        \
+      "As SS_TURN_UNITS_MAX.")                                                                    \
     X(UNSENT_BYTES_MAX, "bytes",                                                                  \
       "Of one connection that the kernel may hold without having sent them",                      \
       "Its buffers grow to megabytes for a client that reads nothing.")                           \
@@ -292,6 +297,9 @@
       "Answers of one gateway that their clients have not read; beyond it a request of HTTP gets " \
       "503",                                                                                      \
       "As SS_HELD_BYTES_MAX.")                                                                    \
+    X(ANSWERS_RESERVE_BYTES, "bytes",                                                             \
+      "The same beyond SS_ANSWERS_BYTES_MAX for /metrics, for clients that have read all before", \
+      "Whoever looks after the server sees why it refuses.")                                      \
     X(ANSWERS_SHARES, "shares",                                                                   \
       "Of what is left of SS_ANSWERS_BYTES_MAX: a connection that holds more is not read",        \
       "Many connections come to share it evenly.")                                                \

@@ -168,6 +168,7 @@ static int open_gateway(struct ss_engine *engine, uint32_t index)
         .backups = engine->backups == NULL ? NULL : ss__backups_control(engine->backups),
         .client_queue_bytes = engine->options.client_queue_bytes,
         .answers_bytes_max = SS_ANSWERS_BYTES_MAX,
+        .slice_us = SS_GATEWAY_SLICE_US,
         .slow_client_rounds = engine->options.slow_client_rounds,
         .client_frame_bytes = engine->options.client_frame_bytes,
         .connections_max = engine->options.connections_max,
@@ -210,6 +211,8 @@ static int open_all(struct ss_engine *engine)
         .shard_inboxes = (const struct ss_inbox *const *)engine->router.shards,
         .gateway_inboxes = (const struct ss_inbox *const *)engine->gateway_inboxes,
     };
+    ss__gateway_reserve_descriptors((uint64_t)engine->options.connections_max *
+                                    engine->gateways_count);
     err = ss__pool_new(POOL_THREADS, &engine->pool);
     if (err == 0) {
         err = ss__pool_new(SS_WORK_THREADS, &engine->work_pool);

@@ -1,6 +1,7 @@
 #include "gateway/answer.h"
 
 #include <sessionstream/error.h>
+#include <sessionstream/limits.h>
 
 #include "gateway/observe.h"
 
@@ -40,6 +41,7 @@ void ss__answer_error(struct ss_conn *conn, int err, const struct ss_error_frame
         filled.message = ss_str(ss_error_text(err));
     }
     ss__count_error(conn->gateway->options.stats->errors, err);
+    ss__conn_spend(conn, SS_TURN_ERROR_UNITS);
     if (ss__observed(conn->gateway) && err != SS_E_BADFRAME) {
         ss__observe(conn, SS_TRANSPORT_PROTOCOL_ERROR, filled.session_id, err, filled.message);
     }

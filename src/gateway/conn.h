@@ -1,5 +1,9 @@
 /* conn.h - one socket: its states, its send queue, and how it ends.
  *
+ * In files for what they hold: conn.c its life, conn_pause.c why it does not read, conn_write.c
+ * what it writes, conn_budget.c its part of what many share, conn_pace.c and conn_silence.c when it
+ * is taken for dead.
+ *
  * HTTP -> (WEBSOCKET) -> FLUSHING -> LINGERING -> CLOSED, with short cuts to CLOSED. Below here
  * nobody knows what is read; gateway/reader.h feeds what arrives. Nothing in here calls back
  * upwards: a connection that may read again is put on gateway->resumable, one that needs a look
@@ -185,8 +189,29 @@ uint64_t ss__conn_written(struct ss_conn *conn);
 /* Whether an answer of @bytes has room in what the gateway keeps of them for all. */
 bool ss__conn_has_room(const struct ss_conn *conn, size_t bytes);
 
+/* The same of one that must not be missing just then: there is a reserve for clients that have
+ * nothing unread. */
+bool ss__conn_has_reserve(const struct ss_conn *conn, size_t bytes);
+
 /* Begins a period in which part of what waits must be written. */
 void ss__conn_begin_pace(struct ss_conn *conn);
+
+/* True if a write is blocked and the kernel would take more: it has taken more than was looked at,
+ * so the gateway was late, not the client. A system call. */
+bool ss__conn_takes_more(const struct ss_conn *conn);
+
+/* Sees whether the kernel took a part of the write that is blocked. */
+void ss__conn_note_progress(struct ss_conn *conn, uint64_t now);
+
+/* Close a connection that takes nothing of what is queued; that takes too little of it; a websocket
+ * one that is silent, or does not finish a message. Each returns when to look again, UINT64_MAX:
+ * not because of that. */
+uint64_t ss__conn_look_at_writing(struct ss_conn *conn, uint64_t now);
+uint64_t ss__conn_look_at_pace(struct ss_conn *conn, uint64_t now);
+uint64_t ss__conn_look_at_silence(struct ss_conn *conn, uint64_t now);
+
+/* A client may take so long for one websocket message, and no longer than the dead timeout. */
+#define SS_UNFINISHED_MS 30000
 
 /* Queues a frame of subscription @tag. False, with the reference still the caller's: the queue is
  * full even after a write. */
@@ -235,6 +260,9 @@ void ss__conn_finish_websocket(struct ss_conn *conn, uint16_t status, const char
 /* Closes at once; queued bytes are lost. Harmless when repeated. */
 void ss__conn_close(struct ss_conn *conn);
 
+/* The same of one that is taken for dead, counted as such. */
+void ss__conn_close_dead(struct ss_conn *conn);
+
 /* Keeps unread input of one read for later. Never refused for want of room: see
  * ss__conn_read_share. Errors: SS_E_NOMEM. */
 int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len);
@@ -247,6 +275,31 @@ size_t ss__conn_read_share(const struct ss_gateway *gateway);
 static inline bool ss__conn_is_open(const struct ss_conn *conn)
 {
     return conn->state == SS_CONN_HTTP || conn->state == SS_CONN_WEBSOCKET;
+}
+
+/* ---- for the parts of conn ---- */
+
+/* An entry has left the queue: takes it off the budgets and gives up its reference. */
+void ss__conn_release(struct ss_conn *conn, struct ss_send_entry *entry);
+
+/* Bytes of answers more (or less) that the clients of the gateway have not read. */
+void ss__conn_count_answer(struct ss_gateway *gateway, int64_t more);
+
+/* What a connection may leave unread of its answers: less as room gets short. */
+uint64_t ss__conn_answer_share(const struct ss_gateway *gateway);
+
+/* To be looked at by the next flush. */
+static inline void ss__conn_mark_dirty(struct ss_conn *conn)
+{
+    ss__list_remove(&conn->dirty);
+    ss__list_push_back(&conn->gateway->dirty, &conn->dirty);
+}
+
+/* May read again, or be looked at again. */
+static inline void ss__conn_make_resumable(struct ss_conn *conn)
+{
+    ss__list_remove(&conn->waiting);
+    ss__list_push_back(&conn->gateway->resumable, &conn->waiting);
 }
 
 static inline struct ss_conn *ss__conn_of_dirty(struct ss_list *link)

@@ -110,14 +110,15 @@ void ss__follow_subscribe(struct ss_conn *conn, struct ss_str session_id,
             return;
         }
     }
-    ss__subscriptions_drop_page(conn, tag);
     if (ss__observed(gateway)) {
         ss__observe_subscribe(conn, SS_TRANSPORT_SUBSCRIPTION_REGISTERED, session_id, wish->since);
     }
     struct ss_request *request = make_request(conn, tag, wish);
     int err = ss__conn_has_snapshot(conn, key_of(session)) ? defer(conn, tag, request)
                                                            : ask(conn, tag, request, false);
-    if (err != 0) {
+    if (err == 0) {
+        ss__subscriptions_drop_page(conn, tag);    /* of an older subscribe */
+    } else {
         if (found == SS_NO_TAG) {
             ss__subscriptions_remove(conn, tag);
         }
@@ -541,7 +542,8 @@ static bool take_page(struct ss_conn *conn, uint32_t tag, struct ss_followed *se
     int err = request->page > 1 ? ss__conn_hold_page(conn, request->snapshot)
                                 : ss__conn_hold_snapshot(conn, request->snapshot);
     if (err != 0) {
-        answer_failed(conn, (uint16_t)tag, err, ss_str(NULL));
+        answer_failed(conn, (uint16_t)tag, err,
+                      ss_str(err == SS_E_BUSY ? SS_SNAPSHOTS_BUSY_TEXT : NULL));
         return take_page(conn, SS_NO_TAG, session, gateway, request);
     }
     ss__subscriptions_keep_page(conn, (uint16_t)tag, request);

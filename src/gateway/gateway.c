@@ -1,8 +1,12 @@
 #include "gateway/gateway.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <sessionstream/error.h>
 #include <sessionstream/limits.h>
@@ -20,6 +24,9 @@
 /* What is handled in one turn of the loop: messages, and frames times followers. */
 #define BATCH_MESSAGES_MAX 1024
 #define BATCH_DELIVERIES_MAX 65536
+
+/* Files, pipes and sockets of the process that are no clients. */
+#define OTHER_DESCRIPTORS 256
 
 #define ARENA_CHUNK_BYTES ((size_t)16 << 10)
 
@@ -113,9 +120,8 @@ static void handle(struct ss_gateway *gateway, struct ss_msg *msg)
     }
 }
 
-static bool on_work(void *context)
+static bool handle_batch(struct ss_gateway *gateway)
 {
-    struct ss_gateway *gateway = context;
     unsigned count = 0;
     bool more = true;
     gateway->deliveries = 0;
@@ -132,11 +138,25 @@ static bool on_work(void *context)
     return more;
 }
 
+static bool on_work(void *context)
+{
+    struct ss_gateway *gateway = context;
+    uint64_t began_ns = uv_hrtime();
+    bool more = handle_batch(gateway);
+    gateway->worked_ns = uv_hrtime();
+    gateway->work_ns = gateway->worked_ns - began_ns;
+    if (gateway->overdue) {
+        gateway->overdue = ss__sweep(gateway);
+        ss__conn_arm(gateway, ss__listener_look(gateway));
+    }
+    return more || gateway->overdue;
+}
+
+/* Work follows in the same turn. */
 static void on_timer(void *context)
 {
     struct ss_gateway *gateway = context;
-    ss__sweep(gateway);
-    ss__conn_arm(gateway, ss__listener_look(gateway));
+    gateway->overdue = true;
 }
 
 static void on_leave(void *context)
@@ -153,6 +173,25 @@ static const struct ss_loop_ops loop_ops = {
 };
 
 /* ---- life ---- */
+
+void ss__gateway_reserve_descriptors(uint64_t connections)
+{
+    uint64_t count = connections + OTHER_DESCRIPTORS;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    count = count < limit.rlim_cur ? count : limit.rlim_cur;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    int last = count > 0 && count <= INT_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, (int)count - 1) : -1;
+    if (last >= 0) {
+        (void)close(last);    /* the table never gets smaller again */
+    }
+    (void)close(fd);
+}
 
 static void init_state(struct ss_gateway *gateway)
 {

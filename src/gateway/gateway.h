@@ -22,6 +22,10 @@
 
 struct ss_gateway;
 
+/* How long a gateway does things of one kind while others wait: reads what is ready without a look
+ * at what the shards answer, accepts, closes those whose time has come. */
+#define SS_GATEWAY_SLICE_US 200
+
 /* All pointers are borrowed and outlive the gateway. Nothing is optional
  * but what says so. */
 struct ss_gateway_options {
@@ -46,7 +50,15 @@ struct ss_gateway_options {
     uint32_t ping_interval_ms;
     uint32_t dead_timeout_ms;
     uint32_t stop_timeout_ms;
+    uint32_t slice_us;                       /* SS_GATEWAY_SLICE_US; a few are done in any case */
 };
+
+/* Makes the process' table of descriptors large enough for @connections, as far as RLIMIT_NOFILE
+ * allows. It would grow as they come, and whenever it doubles the kernel lets the thread that
+ * accepts wait until every processor has passed a quiet point (10 ms and more), and with it
+ * everybody whom the thread serves. A process without other threads is not made to wait: call it
+ * before there are any. Failure is silent: the table grows later. */
+void ss__gateway_reserve_descriptors(uint64_t connections);
 
 /* Binds the address so that several gateways of this process share the port. Blocks on the name
  * look-up. Errors: SS_E_ADDRESS (@failure names host, port and why), SS_E_NOMEM, SS_E_IO. */

@@ -17,8 +17,9 @@
 #include "gateway/conn.h"
 #include "gateway/reader.h"
 
-/* Connections taken in one turn of the loop. */
+/* Connections taken in one turn of the loop, and before the clock is looked at. */
 #define ACCEPTED_MAX 64
+#define ACCEPTED_MIN 8
 
 /* Accepting rests so long when the reserve descriptor is of no help. */
 #define DESCRIPTOR_PAUSE_MS 1000
@@ -46,8 +47,10 @@ static int open_bound(const struct addrinfo *address, bool share)
     }
     int on = 1;
     int unsent = SS_UNSENT_BYTES_MAX;
-    /* Accepted sockets inherit it. Without it clients that read nothing cost more memory. */
+    /* Accepted sockets inherit both. Without the first clients that read nothing cost more memory,
+     * without the second answers come late. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         (!share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
         bind(fd, address->ai_addr, address->ai_addrlen) == 0) {
@@ -195,7 +198,12 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
     struct ss_listener *listener = ss__container_of(poll, struct ss_listener, poll);
     struct ss_gateway *gateway = ss__container_of(listener, struct ss_gateway, listener);
     ss__role_assert(SS_ROLE_GATEWAY, gateway->options.index);
+    uint64_t until_ns = uv_hrtime() + ss__gateway_slice_ns(gateway);
     for (unsigned i = 0; i < ACCEPTED_MAX; i++) {
+        if (i % ACCEPTED_MIN == ACCEPTED_MIN - 1 && uv_hrtime() >= until_ns) {
+            ss__count(&gateway->options.stats->slices, 1);
+            return;    /* the others come with the next turn */
+        }
         int fd = accept_one(listener);
         if (fd >= 0) {
             welcome(gateway, fd);

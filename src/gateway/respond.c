@@ -41,11 +41,10 @@ static bool keeps_alive(struct ss_conn *conn)
 /* Those that are smaller may not be refused: a refusal is as large. */
 #define SMALL_BODY_BYTES 1024
 
-void ss__respond(struct ss_conn *conn, const struct ss_http_response *response)
+static void respond(struct ss_conn *conn, const struct ss_http_response *response, bool has_room)
 {
     struct ss_http_response filled = *response;
-    size_t len = conn->head_only ? 0 : response->body.len;
-    if (len > SMALL_BODY_BYTES && !ss__conn_has_room(conn, len)) {
+    if (!has_room) {
         ss__respond_error(conn, SS_E_BUSY, ss_str("too many answers wait to be read by their "
                                                   "clients, retry after a pause"), ss_str(NULL));
         return;
@@ -55,6 +54,22 @@ void ss__respond(struct ss_conn *conn, const struct ss_http_response *response)
     ss__bytes_clear(&conn->gateway->text);
     ss__http_response_write(&conn->gateway->text, &filled);
     end_request(conn, NULL, 0);
+}
+
+static bool has_room(const struct ss_conn *conn, size_t len)
+{
+    return conn->head_only || len <= SMALL_BODY_BYTES || ss__conn_has_room(conn, len);
+}
+
+void ss__respond(struct ss_conn *conn, const struct ss_http_response *response)
+{
+    respond(conn, response, has_room(conn, response->body.len));
+}
+
+void ss__respond_to_operator(struct ss_conn *conn, const struct ss_http_response *response)
+{
+    size_t len = response->body.len;
+    respond(conn, response, has_room(conn, len) || ss__conn_has_reserve(conn, len));
 }
 
 static void respond_problem(struct ss_conn *conn, struct ss_http_problem *problem)

@@ -16,6 +16,9 @@
 /* Fills in keep_alive and head_only from the request. */
 void ss__respond(struct ss_conn *conn, const struct ss_http_response *response);
 
+/* The same of what an operator reads to see why others are refused. */
+void ss__respond_to_operator(struct ss_conn *conn, const struct ss_http_response *response);
+
 /* The document of a session, shared instead of copied; 503 when the gateway's snapshot budget or
  * the connection's share of it is used up. */
 void ss__respond_snapshot(struct ss_conn *conn, struct ss_buf *snapshot,

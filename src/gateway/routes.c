@@ -16,6 +16,7 @@
 #include "gateway/sessions.h"
 #include "http/upgrade.h"
 
+#define METRICS_TEXT "text/plain; version=0.0.4; charset=utf-8"
 #define TEXT_PLAIN "text/plain; charset=utf-8"
 
 static bool is_read(const struct ss_http_request *request)
@@ -41,7 +42,9 @@ static void respond_metrics(struct ss_conn *conn)
         ss__respond_error(conn, scratch->err, ss_str(NULL), ss_str(NULL));
         return;
     }
-    respond_text(conn, "text/plain; version=0.0.4; charset=utf-8", ss__bytes_view(scratch));
+    struct ss_http_response response = { .status = 200, .body = ss__bytes_view(scratch),
+                                         .content_type = METRICS_TEXT };
+    ss__respond_to_operator(conn, &response);
 }
 
 /* The first shard whose store failed, or their number. */

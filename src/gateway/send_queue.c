@@ -41,6 +41,12 @@ static int grow(struct ss_send_queue *queue)
     return 0;
 }
 
+/* A `subscribed` is an answer, too, which nobody but this connection keeps. */
+static bool is_answer(uint8_t kind)
+{
+    return kind == SS_SEND_ANSWER || kind == SS_SEND_SUBSCRIBED;
+}
+
 int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss_send_kind kind,
                         uint32_t tag)
 {
@@ -57,7 +63,7 @@ int ss__send_queue_push(struct ss_send_queue *queue, struct ss_buf *buf, enum ss
     } else if (kind == SS_SEND_SNAPSHOT) {
         queue->snapshot_bytes += buf->len;
         queue->snapshots_held += buf->len;
-    } else if (kind == SS_SEND_ANSWER) {
+    } else if (is_answer((uint8_t)kind)) {
         queue->answers_held += buf->len;
     }
     return 0;
@@ -89,7 +95,7 @@ static void take_first(struct ss_send_queue *queue, uint32_t left,
     } else if (entry.kind == SS_SEND_SNAPSHOT) {
         queue->snapshot_bytes -= left;
         queue->snapshots_held -= entry.buf->len;
-    } else if (entry.kind == SS_SEND_ANSWER) {
+    } else if (is_answer(entry.kind)) {
         queue->answers_held -= entry.buf->len;
     }
     if (queue->count == 0 && queue->cap > KEPT_CAP) {
@@ -172,6 +178,7 @@ uint32_t ss__send_queue_drop_frames(struct ss_send_queue *queue, uint8_t *droppe
         }
         queue->bytes -= entry.buf->len;
         queue->frames -= entry.kind == SS_SEND_FRAME;
+        queue->answers_held -= is_answer(entry.kind) ? entry.buf->len : 0;
         ss__buf_unref(entry.buf);
     }
     uint32_t count = queue->count > kept ? queue->count - kept : 0;

@@ -47,7 +47,7 @@ struct ss_send_queue {
     uint64_t bytes;                   /* unwritten, all kinds */
     uint64_t snapshot_bytes;          /* of them in snapshots */
     uint64_t snapshots_held;          /* memory of snapshots not completely written */
-    uint64_t answers_held;            /* the same of SS_SEND_ANSWER */
+    uint64_t answers_held;            /* the same of answers and `subscribed` */
 };
 
 /* Empty; allocates nothing. */

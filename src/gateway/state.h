@@ -67,6 +67,10 @@ struct ss_gateway {
     uint64_t deliveries;              /* frames times followers in this turn */
     uint64_t turn_spent;              /* units of work for messages (conn.h) in turn_ms */
     uint32_t turn_ms;
+    uint32_t reads_unseen;            /* work of reads since the clock was looked at */
+    uint64_t worked_ns;               /* when a batch of the inbox was last done */
+    uint64_t work_ns;                 /* what that took */
+    bool overdue;                     /* connections whose time has come are left to be looked at */
     uint64_t stop_due_ms;             /* second step: when patience ends */
     uint64_t random;                  /* jitter */
     uint64_t observed_count;          /* transport records made so far */
@@ -77,6 +81,11 @@ struct ss_gateway {
     uint8_t *dropped;                 /* bit per subscription of one connection */
     uint8_t *withdrawn;               /* the same, of its `subscribed` */
 };
+
+static inline uint64_t ss__gateway_slice_ns(const struct ss_gateway *gateway)
+{
+    return (uint64_t)gateway->options.slice_us * 1000;
+}
 
 /* Milliseconds of the loop's clock at the start of this turn. */
 static inline uint64_t ss__gateway_now_ms(const struct ss_gateway *gateway)

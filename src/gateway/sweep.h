@@ -4,10 +4,8 @@
 
 #include "gateway/state.h"
 
-/* A client may take so long for one websocket message, and no longer than the dead timeout. */
-#define SS_UNFINISHED_MS 30000
-
-/* The gateway's timer: looks at every connection that is due and plans the next call. */
-void ss__sweep(struct ss_gateway *gateway);
+/* Looks at connections that are due, for as long as a slice, and plans the next call. True: some
+ * are left, and it is to be called again after the sockets had their turn. */
+bool ss__sweep(struct ss_gateway *gateway);
 
 #endif

@@ -11,6 +11,8 @@
 #include "core/contract.h"
 #include "http/chunked.h"
 
+#define BODY_TOO_BIG "the body is larger than a client's message may be (--client-frame)"
+
 enum phase { HEAD, BODY, CHUNKS, DONE, FAILED };
 
 /* The head is complete before http_parser sees it, so its callbacks give whole slices. */
@@ -146,6 +148,9 @@ static int on_url(http_parser *parser, const char *at, size_t len)
     struct ss_http_request *request = &state_of(parser)->request;
     struct ss_str target = skip_origin(ss_str_of(at, len));
     bool absolute = target.len < len;
+    if (absolute && target.data[-1] == '/') {
+        return 1;    /* RFC 9110 section 4.2.1: an origin without a host */
+    }
     const char *mark = memchr(target.data, '?', target.len);
     size_t path = mark == NULL ? target.len : (size_t)(mark - target.data);
     request->path = absolute && path == 0 ? ss_str("/") : ss_str_of(target.data, path);
@@ -287,11 +292,23 @@ static int judge_body(struct ss_http_parser *parser)
         return fail(parser, SS_E_PROTO, 400, "Content-Length is empty");
     }
     if (bytes > parser->body_bytes_max) {
-        return fail(parser, SS_E_TOOBIG, 413, "the body is over the limit");
+        return fail(parser, SS_E_TOOBIG, 413, BODY_TOO_BIG);
     }
     request->content_length = bytes;
     parser->state->phase = bytes == 0 ? DONE : BODY;
     return 0;
+}
+
+/* Somebody before us may have cut another name out of anything else. */
+bool ss__http_is_host(struct ss_str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t byte = (uint8_t)value.data[i];
+        if (byte <= ' ' || byte > '~' || strchr("\"#/<>?@\\^`{|}", byte) != NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int judge_fields(struct ss_http_parser *parser)
@@ -304,6 +321,9 @@ static int judge_fields(struct ss_http_parser *parser)
     if ((!has_host && request->version_minor == 1) ||
         (has_host && ss__http_field_next(request, "host", &at, &host))) {
         return fail(parser, SS_E_PROTO, 400, "a request needs exactly one Host");
+    }
+    if (has_host && !ss__http_is_host(host)) {
+        return fail(parser, SS_E_PROTO, 400, "the value of Host is no host");
     }
     if (ss__http_field(request, "expect", &expect)) {
         if (!ss__http_equal_nocase(expect, ss_str("100-continue"))) {
@@ -379,13 +399,13 @@ static int take_body(struct ss_http_parser *parser, const uint8_t *data, size_t 
     if (state->phase == CHUNKS) {
         int err = ss__http_chunked_feed(&state->chunked, data, len, &state->body, ret_used);
         if (err == SS_E_TOOBIG) {
-            return fail(parser, err, 413, "the body is over the limit");
+            return fail(parser, err, 413, BODY_TOO_BIG);
         }
         if (err != 0) {
             return fail(parser, err, err == SS_E_NOMEM ? 503 : 400, "malformed chunked body");
         }
         if (state->body.len > parser->body_bytes_max) {
-            return fail(parser, SS_E_TOOBIG, 413, "the body is over the limit");
+            return fail(parser, SS_E_TOOBIG, 413, BODY_TOO_BIG);
         }
         if (state->chunked.done) {
             request->content_length = state->body.len;

@@ -4,8 +4,8 @@
  * request lies in the parser's own memory. Beyond http_parser refused: bare LF or CR, obsolete
  * line folding, control bytes, a blank before a colon, a request line that is not exactly METHOD
  * TARGET HTTP/1.x, Content-Length beside Transfer-Encoding, Transfer-Encoding in 1.0, any transfer
- * coding but one "chunked", trailers, a second Host, a missing Host in 1.1, a target that is no
- * path (but "*" of OPTIONS). Source: RFC 9110, RFC 9112.
+ * coding but one "chunked", trailers, a second Host, a missing Host in 1.1, one with bytes that no
+ * host has, a target that is no path (but "*" of OPTIONS). Source: RFC 9110, RFC 9112.
  *
  * Life: init -> feed until DONE -> use the request -> reset -> feed ... -> deinit. One thread at a
  * time. Nothing is allocated before the first byte. */
@@ -106,6 +106,10 @@ bool ss__http_list_next(struct ss_str *list, struct ss_str *ret_element);
 /* True if a list field of this name holds @token; both compared without case. */
 bool ss__http_field_has_token(const struct ss_http_request *request, const char *name,
                               const char *token);
+
+/* True if @value may be a Host as far as single bytes tell, also if it is empty. Source: RFC 9112
+ * section 3.2, RFC 3986 section 3.2.2. */
+bool ss__http_is_host(struct ss_str value);
 
 /* ASCII comparison without case. */
 bool ss__http_equal_nocase(struct ss_str a, struct ss_str b);

@@ -11,6 +11,7 @@ const char *ss__http_reason(unsigned status)
     case 100: return "Continue";
     case 101: return "Switching Protocols";
     case 200: return "OK";
+    case 202: return "Accepted";
     case 204: return "No Content";
     case 304: return "Not Modified";
     case 308: return "Permanent Redirect";

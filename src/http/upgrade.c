@@ -92,7 +92,9 @@ int ss__http_upgrade(const struct ss_http_request *request, struct ss_http_upgra
     struct ss_str version;
     size_t at = 0;
     if (request->method != SS_HTTP_GET) {
-        return refuse(ret_upgrade, 405, "a websocket handshake is a GET request");
+        int err = refuse(ret_upgrade, 405, "a websocket handshake is a GET request");
+        ret_upgrade->head_only = request->method == SS_HTTP_HEAD;
+        return err;
     }
     if (request->version_minor != 1) {
         return refuse(ret_upgrade, 400, "a websocket handshake needs HTTP/1.1");
@@ -127,7 +129,8 @@ static void write_refusal(const struct ss_http_upgrade *upgrade, struct ss_bytes
                                                     { "Upgrade", { "websocket", 9 } } };
     struct ss_http_problem problem = { .status = upgrade->status,
                                        .code = ss_error_wire_name(SS_E_PROTO),
-                                       .detail = ss_str(upgrade->error) };
+                                       .detail = ss_str(upgrade->error),
+                                       .head_only = upgrade->head_only };
     if (upgrade->status == 405) {
         problem.extra = allow;
         problem.extra_count = 1;

@@ -17,6 +17,7 @@ enum ss_http_subprotocol {
 struct ss_http_upgrade {
     unsigned status;                     /* 101, or 400, 405, 426 */
     const char *error;                   /* static sentence when refused */
+    bool head_only;                      /* of a refused HEAD request */
     enum ss_http_subprotocol subprotocol;
     char accept[SS_HTTP_ACCEPT_BYTES + 1];
 };

@@ -77,7 +77,9 @@
     X(writes, "writes_total", "Write system calls")                                          \
     X(slow_clients, "slow_clients_total", "Send queues that overflowed")                     \
     X(resyncs, "resyncs_total", "Subscriptions answered again after an overflow")            \
-    X(dead_clients, "dead_clients_total", "Connections closed for silence")
+    X(dead_clients, "dead_clients_total", "Connections closed for silence")                  \
+    X(slices, "gateway_slices_total",                                                        \
+      "Times that reading, accepting or closing was broken off for what else waited")
 
 #define SS_GATEWAY_GAUGES(X)                                                                  \
     X(connections, "connections", "Open connections")                                        \

@@ -64,6 +64,15 @@ static void on_wake(uv_poll_t *poll, int status, int events)
     run_work(loop);
 }
 
+void ss__loop_work(struct ss_loop *loop)
+{
+    ss__role_assert(loop->role, loop->index);
+    if (!loop->stopping) {
+        start_busy(loop);    /* for what comes just before it sleeps */
+        run_work(loop);
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct ss_loop *loop = ss__container_of(timer, struct ss_loop, timer);

@@ -53,6 +53,11 @@ int ss__loop_start(struct ss_loop *loop);
  * never. */
 void ss__loop_wake_in(struct ss_loop *loop, uint64_t delay_ms);
 
+/* On the loop's thread, from the callback of a socket: calls work now. One turn hands out what
+ * every ready socket has; so messages need not wait for the last of them. The caller expects
+ * anything that work does. */
+void ss__loop_work(struct ss_loop *loop);
+
 /* On the loop's thread: no more callbacks; the thread ends when all other handles are closed. */
 void ss__loop_stop(struct ss_loop *loop);
 

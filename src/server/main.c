@@ -11,6 +11,7 @@
 #include "server/option_print.h"
 #include "server/options.h"
 #include "server/reference.h"
+#include "server/standard_files.h"
 
 #define EXIT_USAGE 2
 
@@ -83,6 +84,9 @@ int main(int argc, char **argv)
 {
     struct ss_server_options options;
     struct ss_options_error error = { 0 };
+    if (!ss__standard_files_keep()) {
+        return 1;    /* there is nobody to tell */
+    }
     if (argc > 1 && strcmp(argv[1], "help") == 0) {
         return ss__help_main("sessionstreamd", (const char *const *)argv + 2, stdout, stderr);
     }

@@ -23,7 +23,8 @@ static const struct ss_ctl_command commands[] = {
       ss__ctl_snapshot },
     { "tail", "SESSION", 1, " url count since no-reconnect ",
       "Follows a session and prints every frame of the server as one line of JSON. Connects again\n"
-      "when the connection is lost; every connection begins with a snapshot.\n",
+      "when the connection is lost; every connection begins with a snapshot. Ends with status 1\n"
+      "when the session is deleted or can be followed no longer.\n",
       ss__ctl_tail },
     { "session list", "", 0, " url prefix after limit ",
       "Prints one page of the sessions as JSON, by id; \"next\" is there if more follow, and is\n"

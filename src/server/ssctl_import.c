@@ -15,6 +15,7 @@ struct sending {
     FILE *file;
     char *line;
     size_t line_slots;
+    struct ss_str kept;        /* it had no room in the request before; empty: none */
     uint64_t lines;            /* read so far, empty ones too */
     uint64_t events;           /* taken by the server */
     struct ss_bytes target;
@@ -25,6 +26,12 @@ struct sending {
 /* One more line of the file; false at its end. */
 static bool next_line(struct sending *sending, struct ss_str *ret_line)
 {
+    if (sending->kept.len > 0) {
+        *ret_line = sending->kept;
+        sending->kept.len = 0;
+        sending->lines++;
+        return true;
+    }
     ssize_t len = getline(&sending->line, &sending->line_slots, sending->file);
     if (len < 0) {
         return false;
@@ -53,7 +60,8 @@ static void put_line(struct ss_bytes *body, struct ss_str line)
     ss__bytes_append(body, at + payload.len, line.len - (size_t)(at - begin) - payload.len);
 }
 
-/* Fills the body with lines. Returns their number, 0 at the end of the file. */
+/* Fills the body with lines, a large one alone: what a request may have is the server's to say.
+ * Returns their number, 0 at the end of the file. */
 static unsigned fill_body(struct sending *sending)
 {
     struct ss_bytes *body = &sending->body;
@@ -61,10 +69,18 @@ static unsigned fill_body(struct sending *sending)
     unsigned count = 0;
     ss__bytes_clear(body);
     while (count < LINES_MAX && body->len < BODY_BYTES_MAX && next_line(sending, &line)) {
+        size_t before = body->len;
         if (line.len > 0) {
             ss__bytes_byte(body, count == 0 ? '[' : ',');
             put_line(body, line);
             count++;
+        }
+        if (count > 1 && body->len > BODY_BYTES_MAX) {
+            body->len = before;
+            sending->kept = line;
+            sending->lines--;
+            count--;
+            break;
         }
     }
     ss__bytes_byte(body, ']');

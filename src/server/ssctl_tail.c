@@ -160,7 +160,14 @@ static int find_passing(struct ss_str error)
     return found;
 }
 
-/* An error before "subscribed" answers our subscribe. */
+/* An error before "subscribed" answers our subscribe; a later one of the session ends it, and
+ * nothing would come any more. */
+static bool ends_following(const struct tail *tail, struct ss_str error)
+{
+    struct ss_str id;
+    return !tail->subscribed || ss__json_member(error, "sessionId", &id);
+}
+
 static enum outcome refuse_subscription(struct tail *tail, struct ss_str error, int *ret_err)
 {
     struct ss_bytes text;
@@ -199,7 +206,7 @@ static enum outcome take_frame(struct tail *tail, struct ss_str json, int *ret_e
     }
     if (ss__json_member(json, "subscribed", &member)) {
         tail->subscribed = true;
-    } else if (ss__json_member(json, "error", &member) && !tail->subscribed) {
+    } else if (ss__json_member(json, "error", &member) && ends_following(tail, member)) {
         return refuse_subscription(tail, member, ret_err);
     } else if (ss__json_member(json, "uiEvent", &member)) {
         tail->printed++;

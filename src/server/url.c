@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "http/request.h"
 #include "server/option_value.h"
 
 static int refuse(struct ss_failure *failure, const char *text)
@@ -45,7 +46,7 @@ int ss__url_parse(const char *text, struct ss_url *ret_url, struct ss_failure *f
     uint16_t port;
     if (written < 0 || (size_t)written >= sizeof authority ||
         ss__option_parse_address(ss_str(authority), &host, &port, NULL) != 0 || port == 0 ||
-        memchr(host.data, '@', host.len) != NULL) {
+        !ss__http_is_host(ss_str(authority))) {
         return refuse(failure, text);
     }
     (void)snprintf(ret_url->host, sizeof ret_url->host, "%.*s", (int)host.len, host.data);

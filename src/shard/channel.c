@@ -73,6 +73,15 @@ static struct ss_interest *find_interest(struct ss_channel *channel, uint16_t ga
     return NULL;
 }
 
+/* One that nobody followed, nor may come back to, has not got the frames since. */
+static void forget_ring(struct ss_channel *channel)
+{
+    if (!ss__ring_lingers(channel->ring)) {
+        ss__ring_free(channel->ring);
+        channel->ring = NULL;
+    }
+}
+
 int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint16_t gateway,
                        struct ss_session_handle handle, uint8_t encoding)
 {
@@ -86,10 +95,11 @@ int ss__channel_follow(struct ss_shard *shard, struct ss_channel *channel, uint1
         channel->interests = grown;
         interest = &grown[channel->interests_count++];
         *interest = (struct ss_interest){ .handle = handle, .gateway = gateway };
-        ss__ring_stay(channel->ring);
         if (channel->interests_count == 1) {
+            forget_ring(channel);
             ss__count(&ss__stats(shard)->followed, 1);
         }
+        ss__ring_stay(channel->ring);
     }
     /* A newer generation means the gateway forgot the session in between. */
     if (interest->handle.slot != handle.slot || interest->handle.generation != handle.generation) {

@@ -232,7 +232,8 @@ void ss__checkpoint_settle(struct ss_shard *shard, bool good)
         struct ss_state *state =
             ss__container_of(shard->flushing.next, struct ss_state, flushing);
         ss__list_remove(&state->flushing);
-        if (good) {
+        /* Of a session that the flush has set aside nothing may have been moved. */
+        if (good && !ss__store_row(state->stored)->quarantined) {
             written(shard, state);
         } else {
             not_written(shard, state);

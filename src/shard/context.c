@@ -132,6 +132,7 @@ void ss_set_running(struct ss_context *context, bool running)
     struct ss_channel *channel = context->channel;
     if (channel->running != running || channel->running_told != running) {
         channel->running = channel->running_told = running;
+        ss__state_touch(context->view.shard, context->view.state);    /* undone with the batch */
         ss__stage_activity(context->view.shard, channel, running);
     }
 }

@@ -109,6 +109,7 @@ void ss__delete_undone(struct ss_shard *shard, const struct ss_effect *effect)
         channel->data = effect->data;
     }
     channel->running_told = true;    /* perhaps it was; the next word of it goes out anyhow */
+    ss__channel_resync(shard, channel);    /* what was in memory only has gone with the state */
     if (ss__store_get_session(shard->store, channel->id, &stored) != 0) {
         return;
     }

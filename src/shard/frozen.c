@@ -136,6 +136,12 @@ int ss__frozen_new(struct ss_shard *shard, struct ss_channel *channel, const uin
     return 0;
 }
 
+bool ss__frozen_holds(const struct ss_frozen *frozen, const struct ss_channel *channel)
+{
+    return channel->state != NULL && frozen->states == channel->states &&
+           frozen->head.place.epoch == channel->state->epoch;
+}
+
 /* ---- order ---- */
 
 static bool comes_before(const struct ss_frozen *frozen, uint32_t a, uint32_t b)

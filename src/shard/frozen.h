@@ -56,6 +56,9 @@ struct ss_frozen {
 int ss__frozen_new(struct ss_shard *shard, struct ss_channel *channel, const uint64_t *since,
                    uint8_t encoding, uint32_t page_bytes, struct ss_frozen **ret_frozen);
 
+/* True if the state that it was taken from is still there, and no entity of it was made anew. */
+bool ss__frozen_holds(const struct ss_frozen *frozen, const struct ss_channel *channel);
+
 struct ss_frozen *ss__frozen_ref(struct ss_frozen *frozen);
 void ss__frozen_unref(struct ss_frozen *frozen);
 

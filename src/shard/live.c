@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/fault.h"
 #include "shard/overlay.h"
 #include "shard/shard_state.h"
 #include "shard/stage_frame.h"
@@ -53,7 +54,7 @@ static uint64_t next_run(struct ss_shard *shard)
 int ss__live_begin(struct ss_shard *shard, struct ss_state *state, struct ss_failure *failure)
 {
     if (state->live == NULL) {
-        state->live = calloc(1, sizeof *state->live);
+        state->live = SS_FAULT("shard.live") != 0 ? NULL : calloc(1, sizeof *state->live);
         if (state->live == NULL) {
             return ss__fail(failure, SS_E_NOMEM, "%s", ss_error_text(SS_E_NOMEM));
         }

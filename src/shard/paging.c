@@ -30,7 +30,7 @@ bool ss__paging_holds(const struct ss_shard *shard, const struct ss_channel *cha
 static bool would_do(const struct ss_shard *shard, const struct ss_channel *channel,
                      const struct ss_frozen *frozen)
 {
-    if (frozen->states != channel->states || frozen->head.running != channel->running) {
+    if (!ss__frozen_holds(frozen, channel) || frozen->head.running != channel->running) {
         return false;
     }
     struct ss_place now = ss__state_place(channel->state);
@@ -172,9 +172,38 @@ void ss__paging_answer(struct ss_shard *shard, struct ss_channel *channel,
     effect->request = request;
 }
 
+static bool has_other_epoch(struct ss_request *request, const struct ss_cursor *now)
+{
+    uint64_t epoch = frozen_of(request)->head.place.epoch;
+    return epoch != 0 && epoch != now->epoch;
+}
+
+/* The session was deleted, or its entities were made anew: nobody wants the rest. */
+static bool is_over(struct ss_shard *shard, const struct ss_channel *channel,
+                    struct ss_request *request)
+{
+    struct ss_cursor now;
+    uint64_t run;
+    return ss__session_cursor(shard, channel, &now, &run) == 0 && has_other_epoch(request, &now);
+}
+
+/* As if it had just come: page 1 of what is there now ends what the client has so far. */
+static void begin_anew(struct ss_shard *shard, struct ss_channel *channel,
+                       struct ss_request *request)
+{
+    ss__paging_end(shard, request);
+    request->page = 0;
+    request->out_of_reach = true;
+    ss__park(shard, channel, request);
+}
+
 void ss__paging_turn(struct ss_shard *shard, struct ss_channel *channel,
                      struct ss_request *request)
 {
+    if (!request->withdrawn && is_over(shard, channel, request)) {
+        begin_anew(shard, channel, request);
+        return;
+    }
     if (request->withdrawn) {
         ss__request_fail(request, SS_E_CANCELED, NULL);
         ss__effect_answer(shard, request);
@@ -206,7 +235,7 @@ bool ss__paging_is_outdated(struct ss_shard *shard, const struct ss_channel *cha
         ss__session_cursor(shard, channel, &now, &run) != 0) {
         return true;
     }
-    return (place->epoch != 0 && place->epoch != now.epoch) ||
+    return has_other_epoch(request, &now) ||
            (place->run != 0 && place->run != run);
 }
 

@@ -434,6 +434,9 @@ static int look(struct ss_shard *shard, const struct rebuild *rebuild)
     if ((state->remade & rebuild->request->timelines) == 0) {
         return 1;
     }
+    if (ss__store_row(state->stored)->quarantined) {
+        return SS_E_CORRUPT;    /* it is never written again */
+    }
     ss__checkpoint_want(shard, state);
     shard->flush_wanted = true;
     return 0;

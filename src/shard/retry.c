@@ -292,6 +292,9 @@ static int look(struct ss_shard *shard, const struct ss_request *request)
     if (is_on_disk(shard, channel, request)) {
         return 1;
     }
+    if (ss__store_row(channel->held)->quarantined) {
+        return SS_E_CORRUPT;    /* it is never written again */
+    }
     if (channel->state != NULL) {
         ss__checkpoint_want(shard, channel->state);
         shard->flush_wanted = true;

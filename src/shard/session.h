@@ -120,8 +120,8 @@ struct ss_state {
     bool announced;                    /* the load hook has run: so will unload */
     bool whole;                        /* every entity is in memory */
     bool unreadable;                   /* has stored payloads that cannot be read: was logged */
-    bool touched;                      /* has events of the open batch, live-only ones too: in
-                                          shard->touched */
+    bool touched;                      /* has events of the open batch, live-only ones too, or was
+                                          said to run or to rest in it: in shard->touched */
     struct ss_live *live;              /* NULL until the first live-only event */
     uint64_t tombstones_after;         /* removals of later events all have their slot */
     size_t bytes;                      /* without cached snapshots */

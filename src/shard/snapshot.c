@@ -115,18 +115,22 @@ void ss__snapshot_fail(struct ss_shard *shard, const struct ss_channel *channel,
                        struct ss_request *request, int err)
 {
     char text[320];
+    char size[64] = "";
     if (err != SS_E_SNAPSHOT_SIZE) {
         ss__request_fail(request, err,
                          err == SS_E_BUSY ? "too many large snapshots are being made or sent"
                                           : "the snapshot cannot be made");
         return;
     }
+    if (channel->state != NULL) {    /* it may have left while a job made the snapshot */
+        (void)snprintf(size, sizeof size, " of %u entities, %zu bytes in memory,",
+                       channel->state->live_count, channel->state->bytes);
+    }
     (void)snprintf(text, sizeof text,
-                   "the snapshot of %u entities, %zu bytes in memory, does not fit into one frame "
-                   "of at most %u bytes (--snapshot-frame): subscribe with pageBytes, on a "
-                   "websocket of sessionstream.v2.json or sessionstream.v2.protobuf, to get it in "
-                   "pages", channel->state->live_count, channel->state->bytes,
-                   shard->options.snapshot_frame_bytes);
+                   "the snapshot%s does not fit into one frame of at most %u bytes "
+                   "(--snapshot-frame): subscribe with pageBytes, on a websocket of "
+                   "sessionstream.v2.json or sessionstream.v2.protobuf, to get it in pages",
+                   size, shard->options.snapshot_frame_bytes);
     ss__request_fail(request, err, text);
 }
 

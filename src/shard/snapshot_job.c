@@ -190,7 +190,7 @@ static bool is_large(const struct ss_shard *shard, const struct ss_channel *chan
 static bool would_do(const struct ss_channel *channel, const struct snapshot_job *job)
 {
     const struct ss_frozen *frozen = job->frozen;
-    if (frozen->states != channel->states || frozen->head.running != channel->running) {
+    if (!ss__frozen_holds(frozen, channel) || frozen->head.running != channel->running) {
         return false;
     }
     struct ss_place now = ss__state_place(channel->state);
@@ -308,17 +308,22 @@ static void attach_all(struct ss_shard *shard, struct snapshot_job *job)
 
 static int freeze(struct ss_shard *shard, struct snapshot_job *job)
 {
-    struct ss_channel *channel = job->channel;
-    int err = ss__frozen_new(shard, channel, job->delta ? &job->since : NULL, job->encoding, 0,
+    int err = ss__frozen_new(shard, job->channel, job->delta ? &job->since : NULL, job->encoding, 0,
                              &job->frozen);
-    if (err != 0) {
-        return err;
-    }
+    return err != 0                                       ? err
+           : job->frozen->payload_bytes > job->bytes_max ? SS_E_SNAPSHOT_SIZE
+                                                          : 0;
+}
+
+/* Of those who follow now: without any no frame would come to it. */
+static int begin_ring(struct ss_shard *shard, const struct snapshot_job *job)
+{
+    struct ss_channel *channel = job->channel;
     if (job->encoding != SS_STATS_DOCUMENT && channel->ring == NULL) {
         channel->ring = ss__ring_new(&shard->rings, job->frozen->at);
-        err = channel->ring == NULL ? SS_E_NOMEM : 0;
+        return channel->ring == NULL ? SS_E_NOMEM : 0;
     }
-    return err != 0 ? err : job->frozen->payload_bytes > job->bytes_max ? SS_E_SNAPSHOT_SIZE : 0;
+    return 0;
 }
 
 static void begin(struct ss_shard *shard, struct snapshot_job *job)
@@ -335,6 +340,11 @@ static void begin(struct ss_shard *shard, struct snapshot_job *job)
     attach_all(shard, job);
     if (job->waiting_count == 0) {
         end(shard, job);
+        return;
+    }
+    err = begin_ring(shard, job);
+    if (err != 0) {
+        fail_all(shard, job, err);
         return;
     }
     uint64_t held_bytes = job->held_bytes;
@@ -366,7 +376,7 @@ static void keep(struct ss_shard *shard, struct snapshot_job *job)
     ss__count(&ss__stats(shard)->snapshots[job->encoding], 1);
     ss__count(&ss__stats(shard)->snapshots_pooled, 1);
     ss__snapshot_report(shard, channel, job->left_out);
-    if (!job->delta && channel->state != NULL && channel->states == frozen->states) {
+    if (!job->delta && ss__frozen_holds(frozen, channel)) {
         ss__snapshot_keep(shard, channel, job->encoding, frozen->at, frozen->head.running,
                           job->buf);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/contract.h"
 #include "core/utf8.h"
 #include "store/bytes_order.h"
 #include "store/check_state.h"
@@ -202,9 +203,7 @@ int ss__check_pages(struct ss_check *check, const char *dir, bool *ret_sound,
     struct ss_pages_summary pages;
     struct gather gather = { .check = check };
     int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
-    if (len < 0 || (size_t)len >= sizeof path) {
-        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
-    }
+    SS_INSIST(len > 0 && (size_t)len < sizeof path);    /* whoever opened it has judged that */
     gather.kept = calloc(KEPT_MAX, sizeof *gather.kept);
     if (gather.kept == NULL) {
         return ss__fail(failure, SS_E_NOMEM, "out of memory");

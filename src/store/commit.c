@@ -199,11 +199,11 @@ static void move_batch(struct ss_store *store)
     ss__commands_move(store, distance);
 }
 
-/* Nobody knows what the disk has of the file that ends when a sync of it fails. */
+/* Nobody knows what the disk has of the file that ends, or of names, when a sync of these fails. */
 static int roll(struct ss_store *store, uint64_t bytes)
 {
     int err = ss__log_roll(&store->log, bytes);
-    if (store->log.sync_failed) {
+    if (store->log.sync_failed || store->log.names_failed) {
         ss__space_latch(store, "a sync of the log failed");
     }
     return err;

@@ -1,6 +1,5 @@
 #include "store/copy.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "core/fault.h"
 #include "core/hash.h"
 #include "core/kill_point.h"
+#include "store/entries.h"
 #include "store/env.h"
 
 #define NAP_NS UINT64_C(50000000)
@@ -183,12 +183,9 @@ static int empty_directory(int fd, unsigned levels)
         (void)close(fd);    /* of a directory */
         return errno;
     }
-    int code = 0;
-    for (struct dirent *entry; code == 0 && (entry = readdir(dir)) != NULL;) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
-            continue;
-        }
+    const char *name;
+    int code = ss__entries_next(dir, &name);
+    for (; code == 0 && name != NULL; code = code != 0 ? code : ss__entries_next(dir, &name)) {
         if (unlinkat(dirfd(dir), name, 0) == 0) {
             continue;
         }

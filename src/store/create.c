@@ -143,7 +143,7 @@ static int make_store(const char *dir, const struct ss_meta_shard *identity,
     char temporary[PATH_MAX];
     int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
     int temporary_len = snprintf(temporary, sizeof temporary, "%s/data.new", dir);
-    /* look_for_data has found room for a name that is as long. */
+    /* look_for_data has found room for them. */
     SS_INSIST(len > 0 && (size_t)len < sizeof path && temporary_len == len);
     if (unlink(temporary) != 0 && errno != ENOENT) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be removed: %s", temporary,
@@ -182,10 +182,10 @@ static int look_for_data(const char *dir, struct ss_failure *failure)
 {
     char path[PATH_MAX];
     struct stat info;
-    int len = snprintf(path, sizeof path, "%s/data.mdb", dir);
-    if (len < 0 || (size_t)len >= sizeof path) {
+    if (strlen(dir) > sizeof path - SS_SHARD_NAMES_BYTES) {
         return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
     }
+    (void)snprintf(path, sizeof path, "%s/data.mdb", dir);    /* fits */
     if (stat(path, &info) != 0) {
         return errno == ENOENT || errno == ENOTDIR
                    ? SS_E_NOTFOUND

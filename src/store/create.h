@@ -8,6 +8,10 @@
 #include "core/failure.h"
 #include "store/layout.h"
 
+/* The names of the files of a shard are shorter than this; of a directory that leaves no room for
+ * them SS_E_TOOBIG is said here, before anything else is done with it. */
+#define SS_SHARD_NAMES_BYTES 32u
+
 /* Makes @path and its missing parents; syncs the parent of each one it made. SS_E_IO, SS_E_TOOBIG.
  */
 int ss__create_directories(const char *path, struct ss_failure *failure);

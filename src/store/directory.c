@@ -1,6 +1,5 @@
 #include "store/directory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,37 +11,40 @@
 
 #include <sessionstream/limits.h>
 
+#include "core/contract.h"
 #include "core/fault.h"
 #include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/copy.h"
 #include "store/create.h"
+#include "store/entries.h"
 #include "store/manifest.h"
 
 /* Identity file, little-endian: magic 8, format u32, shards u32, directory id u64, routing key,
  * checksum u64 of all before. */
 #define MAGIC "sessstrm"
 #define IDENTITY_BYTES (8 + 4 + 4 + 8 + SS_HASH_KEY_BYTES + 8)
-#define PATH_BYTES 4096
+#define PATH_BYTES SS_PATH_BYTES
 #define RESTORE "put the directory back from a backup and run `ssctl store restored`"
 
-static int make_path(const char *directory, const char *name, char out[PATH_BYTES],
-                     struct ss_failure *failure)
+/* Asked once for every path that comes from outside: behind it there is room for each name. */
+static int judge_path(const char *path, struct ss_failure *failure)
+{
+    return strlen(path) <= PATH_BYTES - SS_DIRECTORY_NAMES_BYTES
+               ? 0
+               : ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
+}
+
+static void make_path(const char *directory, const char *name, char out[PATH_BYTES])
 {
     int len = snprintf(out, PATH_BYTES, "%s/%s", directory, name);
-    if (len < 0 || len >= PATH_BYTES) {
-        return ss__fail(failure, SS_E_TOOBIG, "the path of the data directory is too long");
-    }
-    return 0;
+    SS_INSIST(len > 0 && len < (int)PATH_BYTES);
 }
 
 static int take_lock(struct ss_directory *directory, struct ss_failure *failure)
 {
     char path[PATH_BYTES];
-    int err = make_path(directory->path, "LOCK", path, failure);
-    if (err != 0) {
-        return err;
-    }
+    make_path(directory->path, "LOCK", path);
     directory->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (directory->lock_fd < 0) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be opened: %s", path, strerror(errno));
@@ -81,11 +83,8 @@ static int write_identity(const struct ss_directory *directory, struct ss_failur
     char path[PATH_BYTES];
     char temporary[PATH_BYTES];
     uint8_t bytes[IDENTITY_BYTES];
-    int err = make_path(directory->path, "sessionstream", path, failure);
-    err = err != 0 ? err : make_path(directory->path, "sessionstream.new", temporary, failure);
-    if (err != 0) {
-        return err;
-    }
+    make_path(directory->path, "sessionstream", path);
+    make_path(directory->path, "sessionstream.new", temporary);
     encode(directory, bytes);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     bool good = fd >= 0 && write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes &&
@@ -95,7 +94,8 @@ static int write_identity(const struct ss_directory *directory, struct ss_failur
     }
     SS_KILL_POINT(IDENTITY_WRITTEN);
     if (!good || rename(temporary, path) != 0) {
-        err = ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
+        int err = ss__fail(failure, SS_E_IO, "\"%s\" cannot be written: %s", path,
+                           strerror(errno));
         (void)unlink(temporary);    /* or it would be in the way of the next attempt */
         return err;
     }
@@ -146,14 +146,11 @@ static int has_file(const struct ss_directory *directory, const char *name, bool
 {
     char path[PATH_BYTES];
     struct stat info;
-    int err = make_path(directory->path, name, path, failure);
-    if (err == 0) {
-        *ret_has = stat(path, &info) == 0;
-        err = *ret_has || errno == ENOENT ? 0
-                                          : ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s",
-                                                     path, strerror(errno));
-    }
-    return err;
+    make_path(directory->path, name, path);
+    *ret_has = stat(path, &info) == 0;
+    return *ret_has || errno == ENOENT ? 0
+                                       : ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s",
+                                                  path, strerror(errno));
 }
 
 /* Directories without identity that are not for use. */
@@ -178,14 +175,11 @@ static int read_identity(struct ss_directory *directory, struct ss_failure *fail
 {
     char path[PATH_BYTES];
     uint8_t bytes[IDENTITY_BYTES + 1];
-    int err = make_path(directory->path, "sessionstream", path, failure);
-    if (err != 0) {
-        return err;
-    }
+    make_path(directory->path, "sessionstream", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         int reason = errno;
-        err = reason == ENOENT ? judge_unfinished(directory, failure) : 0;
+        int err = reason == ENOENT ? judge_unfinished(directory, failure) : 0;
         return err != 0 ? err
                         : ss__fail(failure, reason == ENOENT ? SS_E_NOTFOUND : SS_E_IO,
                                    "\"%s\" cannot be read: %s", path, strerror(reason));
@@ -206,10 +200,7 @@ static int create_shards(const struct ss_directory *directory, struct ss_failure
     for (uint32_t i = 0; i < directory->shard_count && err == 0; i++) {
         char path[PATH_BYTES];
         struct ss_meta_shard identity = { i, directory->shard_count, directory->directory_id };
-        err = ss__directory_shard_path(directory, i, path, sizeof path);
-        if (err != 0) {
-            return ss__fail(failure, err, "the path of the data directory is too long");
-        }
+        SS_INSIST(ss__directory_shard_path(directory, i, path, sizeof path) == 0);
         err = ss__create_shard(path, &identity, failure);
         if (err == SS_E_EXISTS) {
             return ss__fail(failure, SS_E_CORRUPT, "\"%s/sessionstream\" is missing but there are "
@@ -256,7 +247,8 @@ int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_
 {
     struct ss_directory *directory = NULL;
     struct ss_failure missing = { 0 };
-    int err = ss__create_directories(path, failure);
+    int err = judge_path(path, failure);
+    err = err != 0 ? err : ss__create_directories(path, failure);
     err = err != 0 ? err : begin(path, &directory, failure);
     if (err != 0) {
         return err;
@@ -291,6 +283,10 @@ int ss__directory_open_existing(const char *path, struct ss_directory **ret_dire
 {
     struct ss_directory *directory = NULL;
     struct stat info;
+    int err = judge_path(path, failure);
+    if (err != 0) {
+        return err;
+    }
     bool there = stat(path, &info) == 0;
     if (!there && errno != ENOENT && errno != ENOTDIR) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
@@ -298,7 +294,7 @@ int ss__directory_open_existing(const char *path, struct ss_directory **ret_dire
     if (!there || !S_ISDIR(info.st_mode)) {
         return ss__fail(failure, SS_E_NOTFOUND, "there is no data directory \"%s\"", path);
     }
-    int err = begin(path, &directory, failure);
+    err = begin(path, &directory, failure);
     if (err != 0) {
         return err;
     }
@@ -317,14 +313,33 @@ int ss__directory_open_existing(const char *path, struct ss_directory **ret_dire
 static bool is_of_filling(const char *name)
 {
     return strcmp(name, SS_UNFINISHED_NAME) == 0 || strcmp(name, "LOCK") == 0 ||
-           strncmp(name, "shard-", 6) == 0 || strcmp(name, "sessionstream.new") == 0;
+           (strncmp(name, "shard-", 6) == 0 && strlen(name) < SS_DIRECTORY_NAMES_BYTES) ||
+           strcmp(name, "sessionstream.new") == 0;
+}
+
+static int empty_of(const struct ss_directory *directory, const char *name, bool marked,
+                    struct ss_failure *failure)
+{
+    char path[PATH_BYTES];
+    if (strcmp(name, "LOCK") == 0 || strcmp(name, SS_UNFINISHED_NAME) == 0 ||
+        strcmp(name, "lost+found") == 0) {
+        return 0;
+    }
+    if (!marked || !is_of_filling(name)) {
+        return ss__fail(failure, SS_E_EXISTS, "\"%s\" is not empty: there is \"%.60s\" in it",
+                        directory->path, name);
+    }
+    if (strncmp(name, "shard-", 6) != 0) {
+        return 0;
+    }
+    make_path(directory->path, name, path);
+    return ss__remove_tree(path, failure);
 }
 
 /* Empties it when it bears the mark; else there must be nothing but the lock, and what file systems
  * put into their roots. */
 static int empty_unfinished(const struct ss_directory *directory, struct ss_failure *failure)
 {
-    char path[PATH_BYTES];
     bool marked = false;
     int err = has_file(directory, SS_UNFINISHED_NAME, &marked, failure);
     if (err != 0) {
@@ -335,31 +350,22 @@ static int empty_unfinished(const struct ss_directory *directory, struct ss_fail
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", directory->path,
                         strerror(errno));
     }
-    for (struct dirent *entry; err == 0 && (entry = readdir(dir)) != NULL;) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "LOCK") == 0 ||
-            strcmp(name, SS_UNFINISHED_NAME) == 0 || strcmp(name, "lost+found") == 0) {
-            continue;
-        }
-        if (!marked || !is_of_filling(name)) {
-            err = ss__fail(failure, SS_E_EXISTS, "\"%s\" is not empty: there is \"%.60s\" in it",
-                           directory->path, name);
-        } else if (strncmp(name, "shard-", 6) == 0) {
-            err = make_path(directory->path, name, path, failure);
-            err = err != 0 ? err : ss__remove_tree(path, failure);
-        }
+    const char *name;
+    int code = ss__entries_next(dir, &name);
+    while (code == 0 && name != NULL && err == 0) {
+        err = empty_of(directory, name, marked, failure);
+        code = ss__entries_next(dir, &name);
     }
     (void)closedir(dir);    /* only read */
-    return err;
+    return err != 0 || code == 0 ? err
+                                 : ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s",
+                                            directory->path, strerror(code));
 }
 
 static int put_mark(const struct ss_directory *directory, struct ss_failure *failure)
 {
     char path[PATH_BYTES];
-    int err = make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
-    if (err != 0) {
-        return err;
-    }
+    make_path(directory->path, SS_UNFINISHED_NAME, path);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) {
         return ss__fail(failure, SS_E_IO, "\"%s\" cannot be made: %s", path, strerror(errno));
@@ -374,11 +380,15 @@ int ss__directory_begin(const char *path, const struct ss_directory *identity,
     struct ss_directory *directory = NULL;
     char identity_path[PATH_BYTES];
     struct stat info;
-    int err = make_path(path, "sessionstream", identity_path, failure);
-    if (err == 0 && stat(identity_path, &info) == 0) {
+    int err = judge_path(path, failure);
+    if (err != 0) {
+        return err;
+    }
+    make_path(path, "sessionstream", identity_path);
+    if (stat(identity_path, &info) == 0) {
         return ss__fail(failure, SS_E_EXISTS, "\"%s\" is a data directory already", path);
     }
-    err = err != 0 ? err : ss__create_directories(path, failure);
+    err = ss__create_directories(path, failure);
     err = err != 0 ? err : begin(path, &directory, failure);
     if (err != 0) {
         return err;
@@ -404,8 +414,8 @@ int ss__directory_finish(struct ss_directory *directory, struct ss_failure *fail
     char path[PATH_BYTES];
     int err = ss__create_sync(directory->path, failure);
     err = err != 0 ? err : write_identity(directory, failure);
-    err = err != 0 ? err : make_path(directory->path, SS_UNFINISHED_NAME, path, failure);
     if (err == 0) {
+        make_path(directory->path, SS_UNFINISHED_NAME, path);
         (void)unlink(path);    /* nobody looks at it where there is an identity */
     }
     return err;

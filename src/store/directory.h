@@ -18,6 +18,12 @@
  * files of its own. */
 #define SS_STORE_FORMAT 4
 
+/* Of a path, with the NUL: as the kernel takes. */
+#define SS_PATH_BYTES 4096u
+
+/* What a data directory has below its own path is shorter than this. */
+#define SS_DIRECTORY_NAMES_BYTES 64u
+
 /* Marks a directory that a tool fills. */
 #define SS_UNFINISHED_NAME "UNFINISHED"
 
@@ -36,8 +42,9 @@ struct ss_directory {
  * false. Errors, each with a text that says what to do: SS_E_LOCKED (a second process), SS_E_INVAL
  * (a backup, or a directory that was never filled to its end),
  * SS_E_SHARDS (another number than asked for, or none of 1 to SS_SHARDS_MAX), SS_E_VERSION (newer
- * or older format), SS_E_CORRUPT (identity file damaged, or missing beside shards in use), SS_E_IO,
- * SS_E_NOMEM and, for a new directory, the errors of ss__store_open. Blocks: on the disk. */
+ * or older format), SS_E_CORRUPT (identity file damaged, or missing beside shards in use),
+ * SS_E_TOOBIG (@path leaves no room for the names in it), SS_E_IO, SS_E_NOMEM and, for a new
+ * directory, the errors of ss__store_open. Blocks: on the disk. */
 int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_explicit,
                        struct ss_directory **ret_directory, struct ss_failure *failure);
 
@@ -57,7 +64,8 @@ int ss__directory_open_existing(const char *path, struct ss_directory **ret_dire
 
 void ss__directory_close(struct ss_directory *directory);
 
-/* Writes "PATH/shard-0007" to @out; SS_E_TOOBIG if it does not fit. */
+/* Writes "PATH/shard-0007" to @out, where SS_PATH_BYTES are enough; SS_E_TOOBIG if it does not fit.
+ */
 int ss__directory_shard_path(const struct ss_directory *directory, uint32_t shard, char *out,
                              size_t out_bytes);
 

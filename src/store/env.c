@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/contract.h"
+#include "core/fault.h"
 #include "core/kill_point.h"
 #include "core/log.h"
 #include "core/mapped.h"
@@ -21,6 +22,8 @@
 #define MAP_BYTES_MIN (UINT64_C(16) << 20)
 #define GROW_STEP_MAX (UINT64_C(16) << 30)
 #define PROBE_BYTES (UINT64_C(16) << 20)
+#define METAS 2
+#define META_SECTOR 512u    /* their content is smaller */
 #define FREE_DBI 0    /* LMDB's own list of free pages: transaction -> count, page numbers */
 
 static const char *const db_names[SS_DB_COUNT] = { "meta",   "catalog", "session", "segment",
@@ -125,6 +128,28 @@ static void on_assert(MDB_env *env, const char *message)
             ss__log_quote(quoted, sizeof quoted, ss_str(message)));
 }
 
+/* A write of a meta page that was answered with an error may be on the disk, while LMDB has put the
+ * older one back in memory and would write over pages that the newer one needs. The same bytes
+ * again, one sector of each page, and the disk has what is seen here. */
+static int secure_metas(MDB_env *env)
+{
+    uint8_t sector[META_SECTOR];
+    MDB_stat stat;
+    int fd;
+    int code = mdb_env_get_fd(env, &fd);
+    code = code != 0 ? code : mdb_env_stat(env, &stat);
+    code = code != 0 ? code : SS_FAULT("env.metas");    /* an errno */
+    for (off_t page = 0; page < METAS && code == 0; page++) {
+        off_t at = page * (off_t)stat.ms_psize;
+        errno = EIO;    /* of what is cut short */
+        if (pread(fd, sector, sizeof sector, at) != (ssize_t)sizeof sector ||
+            pwrite(fd, sector, sizeof sector, at) != (ssize_t)sizeof sector) {
+            code = errno;
+        }
+    }
+    return code == 0 && fdatasync(fd) != 0 ? errno : code;
+}
+
 /* Transactions are few and always synced, in every durability mode: a power failure may cost the
  * log its end, never LMDB its structure. */
 static int open_env(const char *path, uint64_t map_bytes, unsigned flags, struct ss_env *ret_env,
@@ -143,6 +168,9 @@ static int open_env(const char *path, uint64_t map_bytes, unsigned flags, struct
     }
     if (code == 0) {
         code = mdb_env_open(env.env, path, flags | MDB_NOTLS, 0640);
+    }
+    if (code == 0 && (flags & MDB_RDONLY) == 0) {
+        code = secure_metas(env.env);
     }
     if (code == 0) {
         code = open_databases(&env, (flags & MDB_RDONLY) != 0);
@@ -277,6 +305,14 @@ uint64_t ss__env_free_bytes(const struct ss_env *env, uint64_t enough)
     return bytes;
 }
 
+/* LMDB has it for every environment there is. */
+static const char *path_of(const struct ss_env *env)
+{
+    const char *path = NULL;
+    SS_INSIST(mdb_env_get_path(env->env, &path) == 0);
+    return path;
+}
+
 /* A limit of the process, which statvfs does not know. */
 static bool at_file_limit(const struct ss_env *env)
 {
@@ -292,18 +328,13 @@ static bool at_file_limit(const struct ss_env *env)
 
 bool ss__env_disk_full(const struct ss_env *env)
 {
-    const char *dir;
     char path[4096];
     if (at_file_limit(env)) {
         return true;
     }
-    if (mdb_env_get_path(env->env, &dir) != 0) {
-        return false;
-    }
-    int len = snprintf(path, sizeof path, "%s/space.probe", dir);
-    if (len < 0 || (size_t)len >= sizeof path) {
-        return false;
-    }
+    /* create.h has judged the length. */
+    int len = snprintf(path, sizeof path, "%s/space.probe", path_of(env));
+    SS_INSIST(len > 0 && (size_t)len < sizeof path);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) {
         return errno == ENOSPC || errno == EDQUOT;
@@ -331,10 +362,48 @@ int ss__env_grow(struct ss_env *env)
     return ss__err_from_lmdb(code);
 }
 
+bool ss__env_is_dead(const struct ss_env *env)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+    if (code == 0) {
+        mdb_txn_abort(txn);
+    }
+    return code == MDB_PANIC;
+}
+
+/* The new one takes no locks: nobody writes any more, and the locks of a process end with the first
+ * of its descriptors. */
+int ss__env_revive(struct ss_env *env)
+{
+    const char *dir;
+    struct ss_env fresh;
+    ss__env_reader_stale(env);
+    atomic_store(&env->gate_closed, true);
+    while (atomic_load(&env->readers) != 0) {
+        sched_yield();
+    }
+    int err = SS_FAULT("env.revive");
+    err = err != 0 ? err : ss__err_from_lmdb(mdb_env_get_path(env->env, &dir));
+    err = err != 0 ? err : open_env(dir, env->map_bytes, MDB_RDONLY | MDB_NOLOCK, &fresh, NULL);
+    if (err == 0) {
+        if (env->reader != NULL) {
+            mdb_txn_abort(env->reader);
+        }
+        ss__mapped_remove(env->mapped);
+        mdb_env_close(env->env);
+        env->env = fresh.env;
+        memcpy(env->dbi, fresh.dbi, sizeof env->dbi);
+        env->mapped = fresh.mapped;
+        env->reader = NULL;
+    }
+    atomic_store(&env->gate_closed, false);
+    return err;
+}
+
 uint64_t ss__env_free_disk(const struct ss_env *env)
 {
-    const char *path;
-    return mdb_env_get_path(env->env, &path) == 0 ? free_disk(path) : UINT64_MAX;
+    return free_disk(path_of(env));
 }
 
 int ss__env_each(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,

@@ -93,6 +93,13 @@ int ss__env_each(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct s
  * are short. No transaction of the owner may be open. */
 int ss__env_grow(struct ss_env *env);
 
+/* Whether LMDB has given it up, because a meta page could not be written: no transaction begins. */
+bool ss__env_is_dead(const struct ss_env *env);
+
+/* Opens it again, to be read only. Waits for readers of other threads; no transaction of the owner
+ * may be open. Errors: as of ss__env_open; it stays as it was. */
+int ss__env_revive(struct ss_env *env);
+
 /* Free bytes of the file system under the environment; UINT64_MAX if it cannot be told. */
 uint64_t ss__env_free_disk(const struct ss_env *env);
 

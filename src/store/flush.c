@@ -77,9 +77,7 @@ int ss__flush_add_tail(struct ss_store *store, struct ss_flush *flush,
     if (tail == NULL) {
         return SS_E_NOMEM;
     }
-    if (item->tail_count > 0) {
-        return 0;
-    }
+    SS_INSIST(item->tail_count == 0);    /* it is in one list, and not looked for behind it */
     for (uint32_t i = 0; i < count; i++) {
         tail[i] = ss__log_bytes_from(&store->log, session->tail[i]);
         ss__log_file_at(&store->log, session->tail[i])->leaving++;
@@ -95,6 +93,9 @@ static int add_dead(struct ss_store *store, struct ss_flush *flush)
     for (struct ss_list *link = store->dead.next; link != &store->dead; link = link->next) {
         struct ss_store_session *session =
             ss__container_of(link, struct ss_store_session, dead_link);
+        if (session->dead_aside) {
+            continue;    /* a restart tries again */
+        }
         struct ss_flush_item *item = ss__flush_item(flush, session);
         if (item == NULL) {
             return SS_E_NOMEM;
@@ -228,7 +229,7 @@ static int give_up(struct ss_store *store, struct ss_flush *flush, int err)
 static bool nothing_to_do(const struct ss_store *store, unsigned forced)
 {
     return store->checkpoints == NULL && store->pasts == NULL && ss__list_empty(&store->full) &&
-           ss__list_empty(&store->dead) && !store->trash_left &&
+           store->dead_count == store->dead_aside_count && !store->trash_left &&
            store->born_count == store->born_aside_count && !ss__commands_waiting(store) &&
            (forced == 0 || store->unflushed_bytes == 0) && !ss__log_over_window(store) &&
            !ss__store_errors_wait(store) && !ss__store_cuts_wait(store) &&
@@ -359,9 +360,13 @@ static void bury(struct ss_store *store, struct ss_store_session *session)
 }
 
 /* Nothing of it has been moved, and its log files stay. */
-static void leave_in_log(struct ss_store *store, struct ss_store_session *session)
+static void leave_in_log(struct ss_store *store, const struct ss_flush_item *item)
 {
-    if (session->born != 0) {
+    struct ss_store_session *session = item->session;
+    if (item->dead) {
+        session->dead_aside = true;
+        store->dead_aside_count++;
+    } else if (session->born != 0) {
         store->born_aside_count += !session->born_aside;
         session->born_aside = true;
     }
@@ -424,11 +429,16 @@ static int judge(struct ss_store *store, const struct ss_flush *flush)
     if (flush->err != 0 || flush->code == 0) {
         return flush->err;
     }
+    int err = SS_E_STOREIO;
     if (flush->code == MDB_PANIC) {
         ss__space_latch(store, "the write of a meta page failed");
-        return SS_E_STOREIO;
+    } else {
+        err = ss__space_judge(store, flush->code, flush->disk_full);
     }
-    return ss__space_judge(store, flush->code, flush->disk_full);
+    if (store->failed) {
+        ss__space_keep_reading(store);
+    }
+    return err;
 }
 
 int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
@@ -442,7 +452,7 @@ int ss__store_flush_settle(struct ss_store *store, struct ss_flush *flush)
             set_aside(store, item);
         }
         if (err == 0 && item->left) {
-            leave_in_log(store, item->session);
+            leave_in_log(store, item);
         } else if (err == 0) {
             settle_item(store, item);
             moved += item->dead || item->born || item->checkpoint || item->past != NULL ||

@@ -36,7 +36,7 @@ struct ss_flush_item {
     uint32_t flushed;                    /* of the tail */
     uint32_t flushed_bytes;
     uint32_t segments;
-    const char *damaged;                 /* "log", "segment" or a database: damaged there */
+    const char *damaged;                 /* "log", "segment", "segments" or a database: there */
     uint64_t damaged_number;             /* place in the tail, first ordinal of the segment, sid */
     bool left;                           /* by damage: nothing of it was moved */
 };
@@ -66,6 +66,8 @@ struct ss_flush {
     bool trash_left;
     bool end_judged;                     /* the end of the entities: new sessions go there */
     int end_err;
+    bool segments_judged;                /* the same of the segments */
+    int segments_err;
     struct ss_cuts cuts;                 /* those of the items; leftovers to be taken out */
     uint32_t leftovers_done;
     uint64_t retention_bytes;            /* removed */

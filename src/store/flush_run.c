@@ -11,6 +11,9 @@
 #include "store/retention_flush.h"
 #include "store/trash.h"
 
+/* Looked at one by one. */
+#define TOMBSTONES_FEW 4u
+
 static int put_next_sid(const struct ss_env *env, MDB_txn *txn, uint64_t next_sid)
 {
     uint8_t bytes[SS_META_BYTES_MAX];
@@ -39,10 +42,18 @@ static int put_catalog(const struct ss_env *env, MDB_txn *txn, const struct ss_f
     if (err != 0) {
         return err;
     }
-    int code = mdb_put(txn, env->dbi[SS_DB_CATALOG], &key, &value, MDB_NOOVERWRITE);
-    /* The row was lost, the log brings it back: that must not hold up the others. If the entry is
-     * another session's, a check names both. */
-    return code == MDB_KEYEXIST ? 0 : ss__err_from_lmdb(code);
+    MDB_val there = value;
+    uint64_t sid = 0;
+    int code = mdb_put(txn, env->dbi[SS_DB_CATALOG], &key, &there, MDB_NOOVERWRITE);
+    if (code != MDB_KEYEXIST) {
+        return ss__err_from_lmdb(code);
+    }
+    /* The row was lost, the log brings it back: that must not hold up the others. An older session
+     * of this name is deleted and could not be taken out. If the entry is a later one's, a check
+     * names both. */
+    bool older = ss__catalog_decode(ss__str_of_val(key), ss__str_of_val(there), &sid) == 0 &&
+                 sid < item->values.row.sid;
+    return older ? ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_CATALOG], &key, &value, 0)) : 0;
 }
 
 static int put_entity(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint32_t projection,
@@ -88,6 +99,34 @@ static int remove_entities(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
     return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
 }
 
+/* Each of a few, or all entities at once. */
+static int guard_tombstones(const struct ss_env *env, MDB_txn *txn, uint64_t sid,
+                            const struct ss_timeline_checkpoint *checkpoint)
+{
+    uint8_t key[SS_KEY_BYTES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < checkpoint->entities_count; i++) {
+        count += checkpoint->entities[i].tombstone;
+    }
+    if (count > TOMBSTONES_FEW) {
+        ss__entity_prefix(key, sid, checkpoint->row.projection);
+        return ss__guard_remove(env, txn, SS_DB_ENTITY, ss_str_of(key, SS_ENTITY_PREFIX_BYTES),
+                                SS_ENTITY_PREFIX_BYTES, UINT64_MAX);
+    }
+    int err = 0;
+    for (size_t i = 0; i < checkpoint->entities_count && count > 0 && err == 0; i++) {
+        const struct ss_entity_row *row = &checkpoint->entities[i];
+        int len = row->tombstone ? ss__entity_key(key, sid, checkpoint->row.projection, row->kind,
+                                                  row->id)
+                                 : 0;
+        err = len < 0  ? len
+              : len > 0 ? ss__guard_remove(env, txn, SS_DB_ENTITY, ss_str_of(key, (size_t)len),
+                                           (size_t)len, 1)
+                        : 0;
+    }
+    return err;
+}
+
 /* All entities that are about to be removed, and the end of the tree, where those of new sessions
  * are written: once in a flush. Those of other sessions have been read before. */
 static int guard_checkpoint(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item,
@@ -97,13 +136,15 @@ static int guard_checkpoint(struct ss_flush *flush, MDB_txn *txn, const struct s
     ss__entity_prefix(prefix, item->values.row.sid, item->checkpoints[index].row.projection);
     struct ss_str from = ss_str_of(prefix, sizeof prefix);
     if ((item->anew & (1u << index)) != 0) {
-        return ss__guard_walk(flush->env, txn, SS_DB_ENTITY, from, from.len, UINT64_MAX);
+        return ss__guard_remove(flush->env, txn, SS_DB_ENTITY, from, from.len, UINT64_MAX);
     }
     if (item->born && !flush->end_judged) {
         flush->end_judged = true;
         flush->end_err = ss__guard_key(flush->env, txn, SS_DB_ENTITY, from);
     }
-    return item->born ? flush->end_err : 0;
+    return item->born ? flush->end_err
+                      : guard_tombstones(flush->env, txn, item->values.row.sid,
+                                         &item->checkpoints[index]);
 }
 
 static int put_checkpoint(const struct ss_env *env, MDB_txn *txn, uint64_t sid, bool anew,
@@ -183,6 +224,47 @@ static int remove_session(const struct ss_env *env, MDB_txn *txn, const struct s
     return err != 0 ? err : ss__trash_put(env, txn, sid, item->deleted_at >> 32);
 }
 
+/* Where the newest segment lies, or the next one will; of new sessions, whose segments come behind
+ * all others, once in a flush. Nobody need have read what is there before. */
+static int guard_segment(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    const struct ss_session_values *values = &item->values;
+    uint8_t key[16];
+    if (item->tail_count == 0) {
+        return 0;
+    }
+    if (!item->born) {
+        ss__segment_key(key, values->row.sid,
+                        values->tip.count > 0 ? values->tip.first : values->flushed_ordinal + 1);
+        return ss__guard_key(flush->env, txn, SS_DB_SEGMENT, ss_str_of(key, sizeof key));
+    }
+    if (!flush->segments_judged) {
+        flush->segments_judged = true;
+        ss__segment_key(key, UINT64_MAX, UINT64_MAX);
+        flush->segments_err =
+            ss__guard_key(flush->env, txn, SS_DB_SEGMENT, ss_str_of(key, sizeof key));
+    }
+    return flush->segments_err;
+}
+
+/* Of a deleted session that LMDB knows. What lies on a damaged page of the catalog stays there. */
+static int guard_dead(const struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint8_t bytes[8];
+    uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
+    struct ss_str key = ss_str_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
+    ss__put_be64(bytes, item->values.row.sid);
+    int err = ss__guard_remove(flush->env, txn, SS_DB_SESSION, ss_str_of(bytes, sizeof bytes),
+                               sizeof bytes, 1);
+    if (err != 0) {
+        return err;
+    }
+    err = ss__guard_key(flush->env, txn, SS_DB_CATALOG, key);
+    return err == 0              ? ss__guard_remove(flush->env, txn, SS_DB_CATALOG, key, key.len, 1)
+           : err == SS_E_CORRUPT ? 0
+                                 : err;
+}
+
 /* The others are not held up. It waits in the log, where a start finds it. */
 static int leave(struct ss_flush_item *item, const char *place)
 {
@@ -205,7 +287,11 @@ static int guard_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item
     if (err != 0) {
         return err == SS_E_CORRUPT ? leave(item, "entity") : err;
     }
-    err = item->anew != 0 || item->past != NULL ? ss__past_guard(flush->env, txn, sid) : 0;
+    err = guard_segment(flush, txn, item);
+    if (err != 0) {
+        return err == SS_E_CORRUPT ? leave(item, "segments") : err;
+    }
+    err = item->anew != 0 || item->past != NULL ? ss__past_guard_remove(flush->env, txn, sid) : 0;
     if (err == SS_E_CORRUPT) {
         item->past = NULL;
         return item->anew != 0 ? leave(item, "checkpoint") : 0;
@@ -215,10 +301,14 @@ static int guard_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item
 
 static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
 {
+    int err = 0;
     if (item->dead) {
-        return remove_session(flush->env, txn, item);
+        err = item->born ? 0 : guard_dead(flush, txn, item);
+        return err == SS_E_CORRUPT ? leave(item, "session")
+               : err != 0          ? err
+                                   : remove_session(flush->env, txn, item);
     }
-    int err = guard_item(flush, txn, item);
+    err = guard_item(flush, txn, item);
     if (err != 0 || item->left) {
         return err;
     }

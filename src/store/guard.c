@@ -136,11 +136,11 @@ static int enter_child(struct guard *guard, uint16_t at)
     return enter(guard, (uint16_t)(at + 1), node.child, &bounds);
 }
 
-/* From there down to a leaf: its first row, or its last. */
-static int descend(struct guard *guard, uint16_t at, bool last)
+/* From there down to level @to: its first row, or its last. */
+static int descend(struct guard *guard, uint16_t at, uint16_t to, bool last)
 {
     int err = 0;
-    for (; at < guard->leaf && err == 0; at++) {
+    for (; at < to && err == 0; at++) {
         err = enter_child(guard, at);
         if (err == 0 && last) {
             guard->levels[at + 1].index = ss__page_count(guard->levels[at + 1].bytes) - 1;
@@ -183,18 +183,24 @@ static int seek(struct guard *guard, struct ss_str key)
     return err;
 }
 
-/* To the leaf before or behind. 1, 0 at the end of the tree, or an error. */
-static int move(struct guard *guard, bool back)
+/* To the page of level @to before or behind. 1, 0 at the end of the tree, or an error. */
+static int move_at(struct guard *guard, uint16_t to, bool back)
 {
-    for (uint16_t at = guard->leaf; at-- > 0;) {
+    for (uint16_t at = to; at-- > 0;) {
         struct level *level = &guard->levels[at];
         if (back ? level->index > 0 : level->index + 1 < ss__page_count(level->bytes)) {
             level->index = back ? level->index - 1 : level->index + 1;
-            int err = descend(guard, at, back);
+            int err = descend(guard, at, to, back);
             return err != 0 ? err : 1;
         }
     }
     return 0;
+}
+
+/* To the leaf before or behind. */
+static int move(struct guard *guard, bool back)
+{
+    return move_at(guard, guard->leaf, back);
 }
 
 /* As @txn sees it. SS_E_NOTFOUND: it is empty. */
@@ -323,6 +329,35 @@ static int walk(struct guard *guard, struct ss_str from, size_t prefix_bytes, ui
     return err;
 }
 
+/* The pages beside the one with @key, at each level. */
+static int judge_beside(struct guard *guard, struct ss_str key, bool back)
+{
+    int err = 0;
+    for (uint16_t at = guard->leaf; at > 0 && err == 0; at--) {
+        err = seek(guard, key);
+        err = err != 0 ? err : move_at(guard, at, back);
+        err = err > 0 ? 0 : err;
+    }
+    return err;
+}
+
+/* LMDB joins a page on which little is left with the one beside it, or takes rows from there; so it
+ * does with the branches above. */
+static int walk_and_beside(struct guard *guard, struct ss_str from, size_t prefix_bytes,
+                           uint64_t rows)
+{
+    char last[SS_PAGE_KEY_BYTES_MAX];
+    int err = walk(guard, from, prefix_bytes, rows, false);
+    if (err != 0) {
+        return err;
+    }
+    size_t count = ss__page_count(guard->levels[guard->leaf].bytes);
+    struct ss_str key = key_at(guard, guard->leaf, count - 1);
+    memcpy(last, key.data, key.len);
+    err = judge_beside(guard, ss_str_of(last, key.len), false);
+    return err != 0 ? err : judge_beside(guard, from, true);
+}
+
 /* Its value, too. */
 static int next(struct guard *guard, struct ss_str from)
 {
@@ -401,4 +436,17 @@ int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct
                    size_t prefix_bytes, uint64_t rows)
 {
     return judge(env, txn, db, from, prefix_bytes, rows, false);
+}
+
+int ss__guard_remove(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                     size_t prefix_bytes, uint64_t rows)
+{
+    struct guard guard = { .env = env };
+    uint8_t *pages = NULL;
+    int err = begin(&guard, txn, db, from, &pages);
+    if (err == 1) {
+        err = walk_and_beside(&guard, from, prefix_bytes, rows);
+        free(pages);
+    }
+    return err;
 }

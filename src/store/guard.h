@@ -7,9 +7,9 @@
  * (page.h); a key that is said to be missing is then missing.
  *
  * It costs a system call and about a microsecond for each page. A flush asks for new entries of
- * the catalog, once for the place of entities of new sessions, for what it removes or copies, and
- * for pasts; for the rest the reads that came before have asked. Inside a write transaction the
- * guard sees what was committed before. */
+ * the catalog, for the place of segments, once for the places of entities and segments of new
+ * sessions, for what it removes or copies, and for pasts; for the rest the reads that came before
+ * have asked. Inside a write transaction the guard sees what was committed before. */
 #ifndef SS_STORE_GUARD_H
 #define SS_STORE_GUARD_H
 
@@ -26,6 +26,11 @@ int ss__guard_key(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct 
  * @prefix_bytes, and at most about @rows of them. */
 int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
                    size_t prefix_bytes, uint64_t rows);
+
+/* The same before those are removed: LMDB then also reads, and writes again, the pages beside. A
+ * bit that is flipped in the number of such a page would give away another one that is in use. */
+int ss__guard_remove(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
+                     size_t prefix_bytes, uint64_t rows);
 
 /* For a look at the first key in @db that is not below @from; keys begin with a number of 8 bytes,
  * big-endian. With SS_E_CORRUPT or SS_E_STOREIO about a page @ret_next is the number that the page

@@ -174,7 +174,8 @@ int ss__entity_key_decode(struct ss_str key, uint64_t *ret_sid, uint32_t *ret_pr
     const char *kind = key.data + SS_ENTITY_PREFIX_BYTES;
     const char *key_end = key.data + key.len;
     const char *end = memchr(kind, 0, (size_t)(key_end - kind));
-    if (end == NULL || end == kind) {
+    if (end == NULL || end == kind || end - kind > SS_NAME_BYTES_MAX ||
+        key_end - end - 1 > SS_ENTITY_ID_BYTES_MAX) {
         return SS_E_CORRUPT;
     }
     *ret_sid = ss__get_be64((const uint8_t *)key.data);

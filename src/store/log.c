@@ -1,6 +1,5 @@
 #include "store/log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include "core/contract.h"
 #include "core/fault.h"
 #include "core/kill_point.h"
+#include "store/entries.h"
 #include "store/env.h"
 
 #define FIRST_FILE_BYTES (UINT64_C(4) << 20)
@@ -28,7 +28,10 @@ static int add_file(struct ss_log *log, struct ss_log_file *file)
 {
     if (log->count == log->slots) {
         size_t slots = log->slots == 0 ? 8 : log->slots * 2;
-        struct ss_log_file **files = realloc(log->files, slots * sizeof(struct ss_log_file *));
+        struct ss_log_file **files =
+            SS_FAULT("log.files") != 0
+                ? NULL
+                : realloc(log->files, slots * sizeof(struct ss_log_file *));
         if (files == NULL) {
             return SS_E_NOMEM;
         }
@@ -101,17 +104,17 @@ static int list_files(struct ss_log *log, bool read_only, struct ss_failure *fai
         }
         return ss__err_from_lmdb(code);
     }
-    int err = 0;
-    errno = 0;
-    for (struct dirent *entry; err == 0 && (entry = readdir(dir)) != NULL; errno = 0) {
+    const char *name;
+    int err = ss__err_from_lmdb(ss__entries_next(dir, &name));
+    while (err == 0 && name != NULL) {
         uint64_t number;
-        if (parse_name(entry->d_name, "log-", &number)) {
+        if (parse_name(name, "log-", &number)) {
             err = take_log(log, number, read_only, failure);
-        } else if (!read_only && parse_name(entry->d_name, "spare-", &number)) {
-            take_spare(log, entry->d_name, number);
+        } else if (!read_only && parse_name(name, "spare-", &number)) {
+            take_spare(log, name, number);
         }
+        err = err != 0 ? err : ss__err_from_lmdb(ss__entries_next(dir, &name));
     }
-    err = err == 0 && errno != 0 ? ss__err_from_lmdb(errno) : err;
     (void)closedir(dir);    /* only read */
     return err;
 }
@@ -180,16 +183,26 @@ static void names_are_durable(struct ss_log *log)
     }
 }
 
+/* After a failure a later sync may succeed without bringing the names to the disk. */
 static int sync_names(struct ss_log *log)
 {
     int code = SS_FAULT("log.names");    /* an errno */
-    if (code == 0 && fsync(log->dir_fd) != 0) {
-        code = errno;
-    }
+    code = code == 0 && fsync(log->dir_fd) != 0 ? errno : code;
     if (code == 0) {
         names_are_durable(log);
+    } else {
+        log->names_failed = true;
     }
     return ss__err_from_lmdb(code);
+}
+
+int ss__log_sync_names(struct ss_log *log)
+{
+    bool renamed = false;
+    for (unsigned i = 0; i < log->spares_count; i++) {
+        renamed |= log->spares[i].renamed;
+    }
+    return renamed ? sync_names(log) : 0;
 }
 
 /* A spare that had its old name again after a power failure would be a damaged file of the log. */
@@ -208,12 +221,32 @@ static int create_file(struct ss_log *log, uint64_t needed, struct ss_log_head *
                        struct ss_log_file **ret_file)
 {
     struct ss_log_spare *spare = find_spare(log, needed);
-    if (spare != NULL && create_from_spare(log, spare, head, ret_file) == 0) {
-        return 0;
+    int err = spare == NULL ? SS_E_NOTFOUND : create_from_spare(log, spare, head, ret_file);
+    if (err == 0 || log->names_failed) {
+        return err;
     }
     uint64_t bytes = next_file_bytes(log);
     head->bytes = ss__log_round(bytes > needed ? bytes : needed);
     return ss__log_file_create(log->dir_fd, NULL, head, ret_file);
+}
+
+/* The same, with its name. */
+static int begin_file(struct ss_log *log, uint64_t needed, struct ss_log_head *head,
+                      struct ss_log_file **ret_file)
+{
+    struct ss_log_file *file;
+    int err = create_file(log, needed, head, &file);
+    if (err != 0) {
+        return err;
+    }
+    err = sync_names(log);
+    if (err != 0) {
+        ss__log_file_close(file);
+        return err;
+    }
+    log->last_bytes = file->head.bytes;
+    *ret_file = file;
+    return 0;
 }
 
 /* Writes the batch without records that ends a file. */
@@ -248,7 +281,7 @@ int ss__log_roll(struct ss_log *log, uint64_t bytes)
         head.previous_serial = current->head.serial;
         head.previous_end = current->end;
     }
-    if (head.serial > UINT32_MAX) {
+    if (head.serial > UINT32_MAX || log->names_failed) {
         return SS_E_STOREIO;    /* no position could name it: somebody put a file there */
     }
     /* The end must not reach the disk before what it ends: a batch that a killed process wrote and
@@ -266,27 +299,42 @@ int ss__log_roll(struct ss_log *log, uint64_t bytes)
     /* It may be there although making it failed: from here on nothing is written to this one. */
     log->rolling = true;
     struct ss_log_file *file;
-    err = create_file(log, needed, &head, &file);
+    err = begin_file(log, needed, &head, &file);
     if (err != 0) {
         return err;
     }
-    names_are_durable(log);
     err = add_file(log, file);
     if (err != 0) {
         ss__log_file_close(file);
         return err;
     }
-    log->last_bytes = file->head.bytes;
     log->rolling = false;
     return 0;
 }
 
-bool ss__log_unused(const struct ss_log *log)
+int ss__log_renew(struct ss_log *log)
+{
+    struct ss_log_file *empty = ss__log_current(log);
+    struct ss_log_head head = empty->head;
+    struct ss_log_file *file;
+    int err = begin_file(log, 0, &head, &file);
+    if (err == 0) {
+        log->files[log->count - 1] = file;
+        ss__log_file_close(empty);
+    }
+    return err;
+}
+
+bool ss__log_empty(const struct ss_log *log)
 {
     const struct ss_log_file *file = ss__log_current(log);
     return file != NULL && !file->damaged && !file->kept && file->records == 0 &&
-           file->end == SS_LOG_BLOCK_BYTES && file->head.first_batch == log->next_batch &&
-           ss__log_file_is_blank(file);
+           file->end == SS_LOG_BLOCK_BYTES && file->head.first_batch == log->next_batch;
+}
+
+bool ss__log_unused(const struct ss_log *log)
+{
+    return ss__log_empty(log) && ss__log_file_is_blank(ss__log_current(log));
 }
 
 uint64_t ss__log_room(const struct ss_log *log)
@@ -439,6 +487,16 @@ uint64_t ss__log_trim(struct ss_log *log, uint64_t from)
 }
 
 /* ---- spares ---- */
+
+void ss__log_drop_spares(struct ss_log *log)
+{
+    char name[SS_LOG_NAME_BYTES];
+    for (unsigned i = 0; i < log->spares_count; i++) {
+        spare_name(name, log->spares[i].number);
+        (void)unlinkat(log->dir_fd, name, 0);    /* if it stays, the next start takes it */
+    }
+    log->spares_count = 0;
+}
 
 bool ss__log_wants_spare(struct ss_log *log, struct ss_log_fill *ret_fill)
 {

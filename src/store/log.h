@@ -47,6 +47,7 @@ struct ss_log {
     bool pinned;                    /* somebody copies the files: they all stay as they are */
     bool unsynced;
     bool sync_failed;               /* the last one: what the disk has is unknown */
+    bool names_failed;              /* a sync of names, for good: the same */
     bool rolling;                   /* the next file may be there already: this one is done */
 };
 
@@ -69,10 +70,20 @@ struct ss_log_file *ss__log_file_at(const struct ss_log *log, uint64_t position)
  * of four times the last one's size, at most file_bytes_max. Blocks: on the disk. */
 int ss__log_roll(struct ss_log *log, uint64_t bytes);
 
+/* After a walk: true if no batch was found in the newest file. */
+bool ss__log_empty(const struct ss_log *log);
+
 /* After a walk: true if nothing was ever written to the newest file, so that nothing torn is in it
  * that could come back, and this process may go on with it. Its name is durable only after the
  * directory has been synced. Blocks: reads the file if it has no batches. */
 bool ss__log_unused(const struct ss_log *log);
+
+/* Makes an empty file anew, under its name: after an end that was not in order nobody knows
+ * whether a sync of that name had failed, which a later one does not mend. Blocks: on the disk. */
+int ss__log_renew(struct ss_log *log);
+
+/* Makes the names that spares had before gone for good. Blocks: on the disk. */
+int ss__log_sync_names(struct ss_log *log);
 
 /* Room in the file written to. */
 uint64_t ss__log_room(const struct ss_log *log);
@@ -104,6 +115,10 @@ uint64_t ss__log_needed(const struct ss_log *log);
 uint64_t ss__log_bytes(const struct ss_log *log);
 
 /* ---- spares ---- */
+
+/* Removes those that another process has left: one whose sync had failed may hold on the disk what
+ * it does not show, or have its old name there. */
+void ss__log_drop_spares(struct ss_log *log);
 
 /* What ss__log_fill has to make. */
 struct ss_log_fill {

@@ -35,8 +35,9 @@ void ss__log_file_name(char out[SS_LOG_NAME_BYTES], uint64_t serial);
  * by one so that others get their turn at the disk. Any thread. Blocks: on the disk. */
 int ss__log_file_fill(int dir_fd, const char *name, uint64_t bytes);
 
-/* Makes @head->serial's file, durable with its name: from the file @spare if that is not NULL, else
- * anew, a small one with its blocks in place. Blocks: on the disk. */
+/* Makes @head->serial's file: from the file @spare if that is not NULL, else anew, a small one with
+ * its blocks in place. Its first block is durable, its name only when the directory has been
+ * synced. Blocks: on the disk. */
 int ss__log_file_create(int dir_fd, const char *spare, const struct ss_log_head *head,
                         struct ss_log_file **ret_file);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fault.h"
 #include "store/pages_walk.h"
 
 static void check_list(struct ss_pages_tree *tree, uint64_t page, const struct ss_page_bounds *key,
@@ -52,7 +53,7 @@ int ss__pages_free_row(struct ss_pages_tree *tree, uint64_t page, const struct s
         return 0;    /* has been reported as outside of the file */
     }
     size_t len = SS_PAGE_HEAD_BYTES + (size_t)node->data_bytes;
-    uint8_t *bytes = malloc(len);
+    uint8_t *bytes = SS_FAULT("pages.free") != 0 ? NULL : malloc(len);
     if (bytes == NULL) {
         return SS_E_NOMEM;
     }

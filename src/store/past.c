@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fault.h"
 #include "core/kill_point.h"
 #include "store/bytes_order.h"
 #include "store/guard.h"
@@ -35,7 +36,7 @@ int ss__past_key_decode(struct ss_str bytes, struct ss_past_key *ret_key)
 struct ss_past *ss__past_begin(struct ss_store_session *session, uint64_t sid, uint64_t ordinal,
                                uint64_t code, uint32_t remade, size_t bytes_max)
 {
-    struct ss_past *past = calloc(1, sizeof *past);
+    struct ss_past *past = SS_FAULT("store.past") != 0 ? NULL : calloc(1, sizeof *past);
     if (past != NULL) {
         past->session = session;
         past->remade = remade;
@@ -118,6 +119,14 @@ int ss__past_guard(const struct ss_env *env, MDB_txn *txn, uint64_t sid)
     ss__put_be64(prefix, sid);
     return ss__guard_walk(env, txn, SS_DB_CHECKPOINT, ss_str_of(prefix, sizeof prefix),
                           sizeof prefix, UINT64_MAX);
+}
+
+int ss__past_guard_remove(const struct ss_env *env, MDB_txn *txn, uint64_t sid)
+{
+    uint8_t prefix[8];
+    ss__put_be64(prefix, sid);
+    return ss__guard_remove(env, txn, SS_DB_CHECKPOINT, ss_str_of(prefix, sizeof prefix),
+                            sizeof prefix, UINT64_MAX);
 }
 
 int ss__past_head_decode(struct ss_str key, struct ss_str value, struct ss_past_head *ret_head)

@@ -47,8 +47,10 @@ int ss__past_head_decode(struct ss_str key, struct ss_str value, struct ss_past_
 int ss__past_part_decode(struct ss_str key, struct ss_str value,
                          int (*visit)(const struct ss_entity_row *row, void *ctx), void *ctx);
 
-/* For all that is read or written of a session here: that its pages are sound, as guard.h. */
+/* For all that is read of a session here, or also removed and written: that its pages are sound, as
+ * guard.h. */
 int ss__past_guard(const struct ss_env *env, MDB_txn *txn, uint64_t sid);
+int ss__past_guard_remove(const struct ss_env *env, MDB_txn *txn, uint64_t sid);
 
 /* The latest one as of @at or before, if its code is @code. SS_E_NOTFOUND, SS_E_STOREIO. */
 int ss__past_find(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t at, uint64_t code,

@@ -1,6 +1,5 @@
 #include "store/reshard.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,6 +14,7 @@
 #include "core/kill_point.h"
 #include "store/copy.h"
 #include "store/create.h"
+#include "store/entries.h"
 #include "store/reshard_state.h"
 #include "store/store_state.h"
 
@@ -93,6 +93,12 @@ int ss__reshard_put(struct ss_reshard_target *target, enum ss_db db, const void 
     return err != 0 || target->waiting < COMMIT_BYTES ? err : ss__reshard_commit(target);
 }
 
+uint8_t *ss__reshard_row(struct ss_reshard *reshard, size_t len)
+{
+    ss__bytes_clear(&reshard->scratch);
+    return SS_FAULT_MEMORY() ? NULL : ss__bytes_extend(&reshard->scratch, len);
+}
+
 int ss__reshard_step(struct ss_reshard *reshard, const char *what, uint64_t more)
 {
     const struct ss_reshard_options *options = reshard->options;
@@ -141,11 +147,16 @@ static int copy_file(struct ss_copier *copier, int from_dir, int to_dir, const c
 static int copy_files(struct ss_reshard *reshard, DIR *from, int to_dir)
 {
     struct ss_copier copier = { .step = copy_step, .ctx = reshard };
+    const char *name = "";
     int err = ss__copier_init(&copier);
-    for (struct dirent *entry; err == 0 && (entry = readdir(from)) != NULL;) {
-        if (is_of_store(entry->d_name)) {
-            err = copy_file(&copier, dirfd(from), to_dir, entry->d_name, reshard->failure);
+    while (err == 0 && name != NULL) {
+        if (is_of_store(name)) {
+            err = copy_file(&copier, dirfd(from), to_dir, name, reshard->failure);
         }
+        int code = err != 0 ? 0 : ss__entries_next(from, &name);
+        err = code == 0 ? err
+                        : ss__fail(reshard->failure, SS_E_IO, "a shard cannot be read: %s",
+                                   strerror(code));
     }
     ss__copier_deinit(&copier);
     return err;
@@ -298,6 +309,21 @@ static int move_shard(struct ss_reshard *reshard, uint32_t shard, const char *wo
 
 /* ---- the new directory ---- */
 
+static int add_bytes(DIR *dir, uint64_t *bytes)
+{
+    const char *name;
+    int code = ss__entries_next(dir, &name);
+    while (code == 0 && name != NULL) {
+        struct stat info;
+        if (is_of_store(name)) {
+            code = fstatat(dirfd(dir), name, &info, 0) == 0 ? 0 : errno;
+            *bytes += code == 0 ? (uint64_t)info.st_size : 0;
+        }
+        code = code != 0 ? code : ss__entries_next(dir, &name);
+    }
+    return code == 0 ? 0 : SS_E_IO;
+}
+
 static int count_bytes(const struct ss_directory *directory, uint64_t *ret_bytes)
 {
     *ret_bytes = 0;
@@ -308,13 +334,11 @@ static int count_bytes(const struct ss_directory *directory, uint64_t *ret_bytes
         if (dir == NULL) {
             return err != 0 ? err : SS_E_IO;
         }
-        for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-            struct stat info;
-            if (is_of_store(entry->d_name) && fstatat(dirfd(dir), entry->d_name, &info, 0) == 0) {
-                *ret_bytes += (uint64_t)info.st_size;
-            }
-        }
+        err = add_bytes(dir, ret_bytes);
         (void)closedir(dir);    /* only read */
+        if (err != 0) {
+            return err;
+        }
     }
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/contract.h"
 #include "core/fault.h"
 #include "store/bytes_order.h"
 #include "store/record.h"
@@ -72,27 +73,26 @@ static int move_segment(struct ss_str key, struct ss_str value, void *ctx)
 {
     const struct moving *moving = ctx;
     const struct ss_reshard_source *source = &moving->reshard->source;
-    struct ss_bytes *copy = &moving->reshard->scratch;
     struct ss_segment segment;
     uint8_t to_key[16];
     int err = ss__segment_decode(key, value, &segment);
     if (err != 0 || ss__reshard_is_leftover(&segment, moving->row)) {
         return err;
     }
-    ss__bytes_clear(copy);
-    ss__bytes_str(copy, value);
-    if (copy->err != 0) {
-        return copy->err;
+    uint8_t *copy = ss__reshard_row(moving->reshard, value.len);
+    if (copy == NULL) {
+        return SS_E_NOMEM;
     }
-    err = source->same ? 0 : map_entries(source, &segment, copy->data + SS_SEGMENT_HEAD_BYTES);
+    memcpy(copy, value.data, value.len);
+    err = source->same ? 0 : map_entries(source, &segment, copy + SS_SEGMENT_HEAD_BYTES);
     if (err != 0) {
         return err;
     }
-    copy->data[copy->len - 1] ^= SS_FAULT("reshard.segment") != 0;    /* the comparison finds it */
-    ss__segment_seal(copy->data, copy->len, moving->to_sid, segment.first, segment.count);
+    copy[value.len - 1] ^= SS_FAULT("reshard.segment") != 0;    /* the comparison finds it */
+    ss__segment_seal(copy, value.len, moving->to_sid, segment.first, segment.count);
     ss__segment_key(to_key, moving->to_sid, segment.first);
     return ss__reshard_put(moving->target, SS_DB_SEGMENT, to_key, sizeof to_key,
-                           ss__bytes_view(copy));
+                           ss_str_of(copy, value.len));
 }
 
 /* ---- entities ---- */
@@ -101,7 +101,6 @@ static int move_entity(struct ss_str key, struct ss_str value, void *ctx)
 {
     const struct moving *moving = ctx;
     const struct ss_reshard_source *source = &moving->reshard->source;
-    struct ss_bytes *copy = &moving->reshard->scratch;
     struct ss_entity_row row = { 0 };
     uint8_t to_key[SS_KEY_BYTES_MAX];
     uint64_t sid;
@@ -110,20 +109,20 @@ static int move_entity(struct ss_str key, struct ss_str value, void *ctx)
     err = err != 0 ? err : ss__entity_decode(key, value, &row);
     err = err != 0 ? err : ss__reshard_type(source, row.type_id, &row.type_id);
     err = err != 0 ? err : ss__reshard_type(source, projection, &projection);
-    int len = err != 0 ? err
-                       : ss__entity_key(to_key, moving->to_sid, projection, row.kind, row.id);
-    if (len < 0) {
-        return len;
+    if (err != 0) {
+        return err;
     }
-    ss__bytes_clear(copy);
-    uint8_t *out = ss__bytes_extend(copy, SS_ENTITY_FIXED_BYTES + row.payload.len);
+    int len = ss__entity_key(to_key, moving->to_sid, projection, row.kind, row.id);
+    SS_INSIST(len > 0);    /* of parts of a key that has been judged */
+    size_t row_bytes = SS_ENTITY_FIXED_BYTES + row.payload.len;
+    uint8_t *out = ss__reshard_row(moving->reshard, row_bytes);
     if (out == NULL) {
-        return copy->err;
+        return SS_E_NOMEM;
     }
     row.last_ordinal -= SS_FAULT("reshard.entity") != 0;
     ss__entity_encode(out, ss_str_of(to_key, (size_t)len), &row);
     return ss__reshard_put(moving->target, SS_DB_ENTITY, to_key, (size_t)len,
-                           ss__bytes_view(copy));
+                           ss_str_of(out, row_bytes));
 }
 
 /* ---- the session itself ---- */

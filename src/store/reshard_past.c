@@ -75,7 +75,6 @@ static int move_base(const struct ss_reshard_source *source, struct ss_reshard_t
 static int move_cache(struct ss_reshard *reshard, struct ss_reshard_target *target,
                       uint64_t to_sid, struct ss_str key, struct ss_str value)
 {
-    struct ss_bytes *copy = &reshard->scratch;
     struct ss_past_key place;
     uint8_t to_key[SS_PAST_KEY_BYTES];
     if (ss__past_key_decode(key, &place) != 0 || value.len < SS_CHECKSUM_BYTES ||
@@ -84,14 +83,14 @@ static int move_cache(struct ss_reshard *reshard, struct ss_reshard_target *targ
     }
     place.sid = to_sid;
     ss__past_key(to_key, &place);
-    ss__bytes_clear(copy);
-    ss__bytes_str(copy, value);
-    if (copy->err != 0) {
-        return copy->err;
+    uint8_t *copy = ss__reshard_row(reshard, value.len);
+    if (copy == NULL) {
+        return SS_E_NOMEM;
     }
-    ss__value_seal(copy->data, copy->len, ss__key_seed(ss_str_of(to_key, sizeof to_key)));
+    memcpy(copy, value.data, value.len);
+    ss__value_seal(copy, value.len, ss__key_seed(ss_str_of(to_key, sizeof to_key)));
     return ss__reshard_put(target, SS_DB_CHECKPOINT, to_key, sizeof to_key,
-                           ss__bytes_view(copy));
+                           ss_str_of(copy, value.len));
 }
 
 static int move_caches(struct ss_reshard *reshard, struct ss_reshard_target *target,

@@ -4,6 +4,7 @@
 
 #include <sessionstream/limits.h>
 
+#include "core/contract.h"
 #include "store/bytes_order.h"
 #include "store/command_value.h"
 #include "store/error_value.h"
@@ -117,8 +118,10 @@ static int put_command(struct ss_reshard *reshard, const struct ss_reshard_row *
     struct ss_command_value command;
     uint8_t key[8];
     ss__put_be64(key, row->key);
-    int err = ss__command_row_decode(ss_str_of(key, sizeof key), row->value, &command);
-    if (err == 0 && command.sid != 0) {
+    /* Ours since it was judged. */
+    SS_INSIST(ss__command_row_decode(ss_str_of(key, sizeof key), row->value, &command) == 0);
+    int err = 0;
+    if (command.sid != 0) {
         MDB_txn *txn;
         err = ss__env_read_begin(&target->env, &txn);    /* all sessions are committed */
         if (err == 0) {
@@ -126,16 +129,17 @@ static int put_command(struct ss_reshard *reshard, const struct ss_reshard_row *
             ss__env_read_end(&target->env, txn);
         }
     }
-    ss__bytes_clear(&reshard->scratch);
-    uint8_t *out = err != 0 ? NULL
-                            : ss__bytes_extend(&reshard->scratch, ss__command_row_bytes(&command));
+    if (err != 0) {
+        return err;
+    }
+    size_t row_bytes = ss__command_row_bytes(&command);
+    uint8_t *out = ss__reshard_row(reshard, row_bytes);
     if (out == NULL) {
-        return err != 0 ? err : reshard->scratch.err;
+        return SS_E_NOMEM;
     }
     ss__put_be64(key, ++target->next_command);
     ss__command_row_encode(out, ss_str_of(key, sizeof key), &command);
-    return ss__reshard_put(target, SS_DB_COMMAND, key, sizeof key,
-                           ss__bytes_view(&reshard->scratch));
+    return ss__reshard_put(target, SS_DB_COMMAND, key, sizeof key, ss_str_of(out, row_bytes));
 }
 
 static int put_commands(struct ss_reshard *reshard)
@@ -152,17 +156,14 @@ static int put_error(struct ss_reshard *reshard, const struct ss_reshard_row *ro
 {
     struct ss_error_record record;
     uint8_t key[8];
-    int err = ss__error_value_decode(row->key, row->value, &record);
-    if (err != 0) {
-        return err;
-    }
+    SS_INSIST(ss__error_value_decode(row->key, row->value, &record) == 0);    /* it was before */
     record.number = number;
     struct ss_buf *value = ss__error_value_new(&record);
     if (value == NULL) {
         return SS_E_NOMEM;
     }
     ss__put_be64(key, number);
-    err = ss__reshard_put(&reshard->targets[row->target], SS_DB_ERROR, key, sizeof key,
+    int err = ss__reshard_put(&reshard->targets[row->target], SS_DB_ERROR, key, sizeof key,
                           ss_str_of(value->data, value->len));
     ss__buf_unref(value);
     return err;

@@ -93,6 +93,9 @@ int ss__reshard_put(struct ss_reshard_target *target, enum ss_db db, const void 
                     size_t key_len, struct ss_str value);
 int ss__reshard_commit(struct ss_reshard_target *target);
 
+/* Room for a row of @len bytes in the scratch, which is given up for it. NULL: no memory. */
+uint8_t *ss__reshard_row(struct ss_reshard *reshard, size_t len);
+
 /* reshard_move.c: all sessions of the source. SS_E_CORRUPT: one has lost events and what they came
  * to, too; said in the failure. */
 int ss__reshard_move(struct ss_reshard *reshard);

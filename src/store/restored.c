@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "core/contract.h"
 #include "core/hash.h"
 #include "store/create.h"
 #include "store/directory.h"
 #include "store/env.h"
 #include "store/layout.h"
 
-#define PATH_BYTES 4096
+#define PATH_BYTES SS_PATH_BYTES
 #define STEP_SHIFT 16    /* leaves room for what a running store adds one by one */
 
 static int get_meta(struct ss_env *env, MDB_txn *txn, const char *name, struct ss_str *ret_value)
@@ -65,11 +66,8 @@ static int visit_shard(const struct ss_directory *directory, uint32_t index, uin
     struct ss_env env;
     MDB_txn *txn;
     struct ss_meta_run run = { 0 };
-    int err = ss__directory_shard_path(directory, index, path, sizeof path);
-    if (err != 0) {
-        return ss__fail(failure, err, "the path of the data directory is too long");
-    }
-    err = ss__create_verify(path, index, failure);
+    SS_INSIST(ss__directory_shard_path(directory, index, path, sizeof path) == 0);
+    int err = ss__create_verify(path, index, failure);
     err = err != 0 ? err : ss__env_open(path, 0, false, &env, failure);
     if (err != 0) {
         return err;

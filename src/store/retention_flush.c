@@ -309,7 +309,7 @@ static int keep_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
     if (err != 0 || !are_base) {
         return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;
     }
-    err = ss__past_guard(flush->env, txn, sid);
+    err = ss__past_guard_remove(flush->env, txn, sid);
     if (err == 0) {
         err = ss__past_sound(flush->env, txn, sid, base);
         bool missing = err == SS_E_NOTFOUND || err == SS_E_CORRUPT;
@@ -361,7 +361,7 @@ static int guard_cut(const struct ss_flush *flush, MDB_txn *txn, const struct ss
 {
     uint64_t sid = item->values.row.sid;
     int err = ss__segment_guard(flush->env, txn, sid, item->cut, 1);
-    return err != 0 ? err : ss__past_guard(flush->env, txn, sid);
+    return err != 0 ? err : ss__past_guard_remove(flush->env, txn, sid);
 }
 
 static int cut(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
@@ -406,7 +406,9 @@ static int sweep_one(struct ss_flush *flush, MDB_txn *txn, const struct ss_lefto
 {
     uint8_t from[16];
     MDB_cursor *cursor;
-    int err = ss__segment_guard(flush->env, txn, leftovers->sid, 0, 4 * SS_RETENTION_KEYS_MAX);
+    ss__segment_key(from, leftovers->sid, 0);
+    int err = ss__guard_remove(flush->env, txn, SS_DB_SEGMENT, ss_str_of(from, sizeof from), 8,
+                               4 * SS_RETENTION_KEYS_MAX);
     if (err == SS_E_CORRUPT) {
         return 1;    /* what is damaged stays for the check */
     }
@@ -416,7 +418,6 @@ static int sweep_one(struct ss_flush *flush, MDB_txn *txn, const struct ss_lefto
     if (err != 0) {
         return err;
     }
-    ss__segment_key(from, leftovers->sid, 0);
     MDB_val key = ss__val_of(from, sizeof from);
     MDB_val value;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);

@@ -97,6 +97,20 @@ void ss__space_latch(struct ss_store *store, const char *why)
             "shard=%u dir=%s why=\"%s\"", store->options.shard_index, store->dir, why);
 }
 
+void ss__space_keep_reading(struct ss_store *store)
+{
+    if (!ss__env_is_dead(&store->env)) {
+        return;
+    }
+    ss__cut_stop(store, "the disk failed");    /* it reads too */
+    int err = ss__env_revive(&store->env);
+    if (err != 0) {
+        ss__log(SS_LOG_ERROR, "the store cannot be read any more until restart",
+                "shard=%u dir=%s error=%s", store->options.shard_index, store->dir,
+                ss_error_name(err));
+    }
+}
+
 /* LMDB 0.9.24 writes data pages, syncs, writes a meta page. It says EIO for a short write, else
  * the errno of the call that failed. Up to the sync nothing on disk refers to what was written, so
  * a new transaction, which writes its pages again, is safe after an error of a write. Which call

@@ -263,9 +263,17 @@ static int judge_damage(struct ss_store *store, struct ss_store_report *report)
 /* The next start judges the end of the log by the mode it was written in, so a new mode counts from
  * the new file on. One that the process before has made and not used does as well, or whoever is
  * started again and again would fill the disk. */
-static int begin_log(struct ss_store *store)
+static int begin_log(struct ss_store *store, bool clean)
 {
-    int err = ss__log_unused(&store->log) ? 0 : ss__log_roll(&store->log, 0);
+    int err = 0;
+    if (!clean) {
+        ss__log_drop_spares(&store->log);
+    }
+    if (!clean && ss__log_empty(&store->log)) {
+        err = ss__log_renew(&store->log);
+    } else if (!ss__log_unused(&store->log)) {
+        err = ss__log_roll(&store->log, 0);
+    }
     SS_KILL_POINT(BEGIN_LOG_AFTER);
     if (err == 0 && store->log_durability != (uint8_t)store->options.durability) {
         store->log_durability = (uint8_t)store->options.durability;
@@ -354,7 +362,7 @@ int ss__store_open(const struct ss_store_options *options, struct ss_store **ret
     err = err != 0 ? err : ss__recover(store, &report, failure);
     err = err != 0 ? err : judge_damage(store, &report);
     err = err != 0 ? err : count_sessions(store);
-    err = err != 0 ? err : begin_log(store);
+    err = err != 0 ? err : begin_log(store, report.clean);
     err = err != 0 ? err : ss__store_forget_log(store);
     if (err != 0) {
         if (failure != NULL && failure->code == 0) {
@@ -376,6 +384,7 @@ static void end_run(struct ss_store *store)
     /* The mark must not reach the disk before what it vouches for. */
     SS_KILL_POINT(CLOSE_BEFORE);
     int err = ss__store_sync(store);
+    err = err != 0 ? err : ss__log_sync_names(&store->log);
     SS_KILL_POINT(CLOSE_SYNCED);
     err = err != 0 ? err : note_run(store, true);
     SS_KILL_POINT(CLOSE_AFTER);

@@ -51,6 +51,7 @@ struct ss_store_session {
     bool born_aside;                 /* its place in the catalog is damaged: it stays in the log */
     bool deleted;                    /* is found no longer */
     bool deleting;                   /* by the open batch */
+    bool dead_aside;                 /* a page where it lies is damaged: it stays in the log */
     uint64_t deleted_at;             /* log position of its deletion; 0: it is in LMDB */
     struct ss_list dead_link;        /* in store->dead */
     struct ss_flush_item *item;      /* in the flush under way; NULL: not in it */
@@ -111,6 +112,7 @@ struct ss_store {
     uint32_t born_aside_count;       /* of these, those that no flush takes */
     struct ss_list dead;             /* deleted sessions that LMDB still knows, or soon would */
     uint32_t dead_count;
+    uint32_t dead_aside_count;       /* of these, those that no flush takes out */
     bool trash_left;                 /* what some have left is to be taken out */
     struct ss_commands commands;
     struct ss_arena arena;           /* staged checkpoints */
@@ -167,6 +169,9 @@ int ss__space_judge(struct ss_store *store, int code, bool disk_full);
 
 /* No more commits until restart. */
 void ss__space_latch(struct ss_store *store, const char *why);
+
+/* After a latch, while no flush is under way: reads go on although LMDB may have given up. */
+void ss__space_keep_reading(struct ss_store *store);
 
 /* ---- sessions.c ---- */
 

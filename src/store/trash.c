@@ -146,7 +146,7 @@ static int remove_keys(const struct ss_env *env, MDB_txn *txn, enum ss_db db,
                        const uint8_t prefix[8], unsigned *removed)
 {
     MDB_cursor *cursor;
-    int err = ss__guard_walk(env, txn, db, ss_str_of(prefix, 8), 8, SS_TRASH_KEYS_MAX);
+    int err = ss__guard_remove(env, txn, db, ss_str_of(prefix, 8), 8, SS_TRASH_KEYS_MAX);
     if (err != 0) {
         return err == SS_E_CORRUPT ? 0 : err;
     }

@@ -1,9 +1,6 @@
 #define _GNU_SOURCE 1
-#include "interpose.h"
+#include "interpose_real.h"
 
-#include <dirent.h>
-#include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
@@ -12,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -26,12 +22,6 @@
 #include "core/fault.h"
 
 #define UNCHECKED __attribute__((no_sanitize("address")))    /* runs before the sanitizer does */
-#define REAL(name)                                                    \
-    static __typeof__(name) *real;                                    \
-    if (real == NULL) {                                               \
-        real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);           \
-    }
-
 static struct fault_plan plan;
 static atomic_bool armed;
 static atomic_bool disk_full;
@@ -336,12 +326,6 @@ UNCHECKED char *strdup(const char *text)
 
 /* ---- files ---- */
 
-static int fail(int code)
-{
-    errno = code;
-    return -1;
-}
-
 /* Of the interposer itself: does not count. */
 static int look(int fd, struct stat *ret_info)
 {
@@ -365,11 +349,11 @@ ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
     REAL(pwrite)
     int code = strike(CALL_PWRITE);
     if (code > 0) {
-        return fail(code);
+        return faults_fail(code);
     }
     ssize_t room = room_on_disk(fd, len, offset);
     if (room == 0) {
-        return fail(ENOSPC);
+        return faults_fail(ENOSPC);
     }
     len = room > 0 ? (size_t)room : len;
     return real(fd, data, code == FAULT_SHORT ? (len + 1) / 2 : len, offset);
@@ -394,7 +378,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     bool file = is_regular(fd);
     int code = file ? strike(CALL_FILE_WRITEV) : is_socket(fd) ? strike(CALL_SEND) : 0;
     if (code > 0) {
-        return fail(code);
+        return faults_fail(code);
     }
     if (file) {
         size_t len = 0;
@@ -403,7 +387,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
         }
         ssize_t room = room_on_disk(fd, len, lseek(fd, 0, SEEK_CUR));
         if (room >= 0) {
-            return room == 0 ? fail(ENOSPC) : real(fd, parts, 1);
+            return room == 0 ? faults_fail(ENOSPC) : real(fd, parts, 1);
         }
     }
     if (code == FAULT_SHORT) {
@@ -417,21 +401,21 @@ int fdatasync(int fd)
 {
     REAL(fdatasync)
     int code = strike(CALL_SYNC);
-    return code > 0 ? fail(code) : real(fd);
+    return code > 0 ? faults_fail(code) : real(fd);
 }
 
 int fsync(int fd)
 {
     REAL(fsync)
     int code = strike(CALL_SYNC);
-    return code > 0 ? fail(code) : real(fd);
+    return code > 0 ? faults_fail(code) : real(fd);
 }
 
 ssize_t pread(int fd, void *data, size_t len, off_t offset)
 {
     REAL(pread)
     int code = strike(CALL_PREAD);
-    return code > 0 ? fail(code) : real(fd, data, len, offset);
+    return code > 0 ? faults_fail(code) : real(fd, data, len, offset);
 }
 
 static bool refuses_file(int dir_fd, const char *path, int flags)
@@ -454,7 +438,7 @@ int open(const char *path, int flags, ...)
     va_end(args);
     int code = strike(CALL_OPEN);
     code = code == 0 && refuses_file(AT_FDCWD, path, flags) ? ENOSPC : code;
-    return code > 0 ? fail(code) : real(path, flags, mode);
+    return code > 0 ? faults_fail(code) : real(path, flags, mode);
 }
 
 int openat(int dir_fd, const char *path, int flags, ...)
@@ -466,7 +450,7 @@ int openat(int dir_fd, const char *path, int flags, ...)
     va_end(args);
     int code = strike(CALL_OPEN);
     code = code == 0 && refuses_file(dir_fd, path, flags) ? ENOSPC : code;
-    return code > 0 ? fail(code) : real(dir_fd, path, flags, mode);
+    return code > 0 ? faults_fail(code) : real(dir_fd, path, flags, mode);
 }
 
 void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
@@ -490,122 +474,53 @@ int posix_fallocate(int fd, off_t offset, off_t len)
     return code > 0 ? code : real(fd, offset, len);
 }
 
-int renameat(int from_fd, const char *from, int to_fd, const char *to)
-{
-    REAL(renameat)
-    int code = strike(CALL_RENAME);
-    return code > 0 ? fail(code) : real(from_fd, from, to_fd, to);
-}
-
-int rename(const char *from, const char *to)
-{
-    REAL(rename)
-    int code = strike(CALL_RENAME);
-    return code > 0 ? fail(code) : real(from, to);
-}
-
-int mkdir(const char *path, mode_t mode)
-{
-    REAL(mkdir)
-    int code = strike(CALL_MKDIR);
-    return code > 0 ? fail(code) : real(path, mode);
-}
-
-int stat(const char *path, struct stat *ret_info)
-{
-    REAL(stat)
-    int code = strike(CALL_LOOK);
-    return code > 0 ? fail(code) : real(path, ret_info);
-}
-
-int lstat(const char *path, struct stat *ret_info)
-{
-    REAL(lstat)
-    int code = strike(CALL_LOOK);
-    return code > 0 ? fail(code) : real(path, ret_info);
-}
-
-int fstat(int fd, struct stat *ret_info)
-{
-    REAL(fstat)
-    int code = strike(CALL_LOOK);
-    return code > 0 ? fail(code) : real(fd, ret_info);
-}
-
 ssize_t getrandom(void *data, size_t len, unsigned flags)
 {
     REAL(getrandom)
     int code = strike(CALL_LOOK);
-    return code > 0 ? fail(code) : real(data, len, flags);
-}
-
-DIR *opendir(const char *path)
-{
-    REAL(opendir)
-    int code = strike(CALL_LOOK);
-    if (code > 0) {
-        errno = code;
-        return NULL;
-    }
-    return real(path);
-}
-
-DIR *fdopendir(int fd)
-{
-    REAL(fdopendir)
-    int code = strike(CALL_LOOK);
-    if (code > 0) {
-        errno = code;
-        return NULL;
-    }
-    return real(fd);
-}
-
-int mkdirat(int dir_fd, const char *path, mode_t mode)
-{
-    REAL(mkdirat)
-    int code = strike(CALL_MKDIR);
-    return code > 0 ? fail(code) : real(dir_fd, path, mode);
-}
-
-int unlink(const char *path)
-{
-    REAL(unlink)
-    int code = strike(CALL_UNLINK);
-    return code > 0 ? fail(code) : real(path);
-}
-
-int unlinkat(int dir_fd, const char *path, int flags)
-{
-    REAL(unlinkat)
-    int code = strike(CALL_UNLINK);
-    return code > 0 ? fail(code) : real(dir_fd, path, flags);
-}
-
-int rmdir(const char *path)
-{
-    REAL(rmdir)
-    int code = strike(CALL_UNLINK);
-    return code > 0 ? fail(code) : real(path);
+    return code > 0 ? faults_fail(code) : real(data, len, flags);
 }
 
 int ftruncate(int fd, off_t len)
 {
     REAL(ftruncate)
     int code = strike(CALL_FALLOCATE);
-    return code > 0 ? fail(code) : real(fd, len);
+    return code > 0 ? faults_fail(code) : real(fd, len);
 }
 
 int dup(int fd)
 {
     REAL(dup)
     int code = strike(CALL_DUP);
-    return code > 0 ? fail(code) : real(fd);
+    return code > 0 ? faults_fail(code) : real(fd);
+}
+
+/* Of its commands those that duplicate a descriptor. */
+int fcntl(int fd, int command, ...)
+{
+    REAL(fcntl)
+    va_list args;
+    va_start(args, command);
+    void *arg = va_arg(args, void *);    /* or an int: nobody looks at the rest */
+    va_end(args);
+    int code = command == F_DUPFD || command == F_DUPFD_CLOEXEC ? strike(CALL_DUP) : 0;
+    return code > 0 ? faults_fail(code) : real(fd, command, arg);
+}
+
+ssize_t readahead(int fd, off_t offset, size_t len)
+{
+    REAL(readahead)
+    int code = strike(CALL_LOOK);
+    return code > 0 ? faults_fail(code) : real(fd, offset, len);
 }
 
 int statvfs(const char *path, struct statvfs *ret_info)
 {
     REAL(statvfs)
+    int code = strike(CALL_LOOK);
+    if (code > 0) {
+        return faults_fail(code);
+    }
     int result = real(path, ret_info);
     if (result == 0 && atomic_load(&disk_full) && !atomic_load(&disk_hidden)) {
         ret_info->f_bavail = ret_info->f_bfree = 0;
@@ -614,20 +529,6 @@ int statvfs(const char *path, struct statvfs *ret_info)
 }
 
 /* ---- sockets and loops ---- */
-
-int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
-{
-    REAL(accept4)
-    int code = strike(CALL_ACCEPT);
-    return code > 0 ? fail(code) : real(fd, address, len, flags);
-}
-
-ssize_t recv(int fd, void *data, size_t len, int flags)
-{
-    REAL(recv)
-    int code = strike(CALL_RECV);
-    return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? 1 : len, flags);
-}
 
 ssize_t read(int fd, void *data, size_t len)
 {
@@ -638,7 +539,7 @@ ssize_t read(int fd, void *data, size_t len)
                       : is_regular(fd) ? CALL_FILE_READ
                                        : CALL_WAKE);
     }
-    return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? 1 : len);
+    return code > 0 ? faults_fail(code) : real(fd, data, code == FAULT_SHORT ? 1 : len);
 }
 
 static bool is_pipe(int fd)
@@ -659,21 +560,7 @@ ssize_t write(int fd, const void *data, size_t len)
     } else if (!exempt && is_regular(fd)) {
         code = strike(CALL_FILE_WRITE);
     }
-    return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? (len + 1) / 2 : len);
-}
-
-ssize_t send(int fd, const void *data, size_t len, int flags)
-{
-    REAL(send)
-    int code = strike(CALL_SEND);
-    return code > 0 ? fail(code) : real(fd, data, code == FAULT_SHORT ? (len + 1) / 2 : len, flags);
-}
-
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-{
-    REAL(sendmsg)
-    int code = strike(CALL_SEND);
-    return code > 0 ? fail(code) : real(fd, message, flags);
+    return code > 0 ? faults_fail(code) : real(fd, data, code == FAULT_SHORT ? (len + 1) / 2 : len);
 }
 
 int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd)
@@ -689,42 +576,7 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
     REAL(epoll_ctl)
     int code = in_poll_init && operation == EPOLL_CTL_ADD ? strike(CALL_EPOLL_ADD) : 0;
-    return code > 0 ? fail(code) : real(epoll, operation, fd, event);
-}
-
-int epoll_create1(int flags)
-{
-    REAL(epoll_create1)
-    int code = strike(CALL_EPOLL_CREATE);
-    return code > 0 ? fail(code) : real(flags);
-}
-
-int eventfd(unsigned count, int flags)
-{
-    REAL(eventfd)
-    int code = strike(CALL_EVENTFD);
-    return code > 0 ? fail(code) : real(count, flags);
-}
-
-int socket(int domain, int type, int protocol)
-{
-    REAL(socket)
-    int code = strike(CALL_SOCKET);
-    return code > 0 ? fail(code) : real(domain, type, protocol);
-}
-
-int bind(int fd, const struct sockaddr *address, socklen_t len)
-{
-    REAL(bind)
-    int code = strike(CALL_SOCKET);
-    return code > 0 ? fail(code) : real(fd, address, len);
-}
-
-int listen(int fd, int backlog)
-{
-    REAL(listen)
-    int code = strike(CALL_SOCKET);
-    return code > 0 ? fail(code) : real(fd, backlog);
+    return code > 0 ? faults_fail(code) : real(epoll, operation, fd, event);
 }
 
 struct start {

@@ -39,7 +39,7 @@ enum fault_call {
     CALL_LMDB_LOOK,     /* what an environment says of itself */
     CALL_FILE_READ,     /* read of files */
     CALL_FILE_WRITE,    /* write of files */
-    CALL_LOOK,          /* stat, fstat, opendir, getrandom */
+    CALL_LOOK,          /* stat, fstat, statvfs, opendir, readdir, readahead, getrandom */
     CALL_UNLINK,        /* unlink, unlinkat, rmdir */
     CALL_COUNT,
 };

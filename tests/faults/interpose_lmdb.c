@@ -1,17 +1,9 @@
 /* Functions of LMDB that fail before they have done anything. What they leave to their caller is
  * what LMDB's own errors leave: a transaction whose commit failed is gone. */
 #define _GNU_SOURCE 1
-#include <dlfcn.h>
 #include <lmdb.h>
-#include <stddef.h>
 
-#include "interpose.h"
-
-#define REAL(name)                                                    \
-    static __typeof__(name) *real;                                    \
-    if (real == NULL) {                                               \
-        real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);           \
-    }
+#include "interpose_real.h"
 
 int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret_txn)
 {
@@ -127,13 +119,6 @@ int mdb_env_stat(MDB_env *env, MDB_stat *ret_stat)
     REAL(mdb_env_stat)
     int code = faults_strike(CALL_LMDB_LOOK);
     return code != 0 ? code : real(env, ret_stat);
-}
-
-int mdb_env_get_path(MDB_env *env, const char **ret_path)
-{
-    REAL(mdb_env_get_path)
-    int code = faults_strike(CALL_LMDB_LOOK);
-    return code != 0 ? code : real(env, ret_path);
 }
 
 int mdb_env_get_fd(MDB_env *env, mdb_filehandle_t *ret_fd)

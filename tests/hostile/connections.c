@@ -11,6 +11,10 @@
 /* An idle connection: its object, its place in tables, what the allocator adds. */
 #define CONNECTION_BYTES 4096
 
+#define ARRIVALS 2000              /* new connections a second */
+#define LOOK_NS 10000000           /* between two looks at what was answered */
+#define PERIOD_NS 100000000        /* from one byte to the next of those that are slow */
+
 static const char post[] = "POST /v1/sessions/slow/commands/BenchPublish HTTP/1.1\r\nHost: x\r\n"
                            "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{";
 static const char head[] = "GET /v1/ws HTTP/1.1\r\nHost: x\r\nX: ";
@@ -18,13 +22,21 @@ static const char import[] = "POST /v1/sessions/slow/import HTTP/1.1\r\nHost: x\
                              "Content-Type: application/x-ndjson\r\n"
                              "Content-Length: 500000\r\n\r\n{";
 
-/* Connects them, 2,000 a second, and sends the first @len bytes of @text on each. */
-static void connect_all(struct stage *stage, uint32_t count, const char *text, size_t len)
+/* Room for them. */
+static void expect_crowd(struct stage *stage, uint32_t count)
 {
     stage_crowd(stage, count);
     stage->rss_bound = 8 * MIB + (uint64_t)count * CONNECTION_BYTES;
+}
+
+/* Connects them, 2,000 a second, and sends the first @len bytes of @text on each. */
+static void connect_all(struct stage *stage, uint32_t count, const char *text, size_t len)
+{
+    uint64_t look_ns = 0;
+    expect_crowd(stage, count);
     while (stage->peer_count < count) {
-        uint32_t due = (uint32_t)((double)(now_ns() - stage->began_ns) / 1e9 * 2000) + 1;
+        uint64_t now = now_ns();
+        uint32_t due = (uint32_t)((double)(now - stage->began_ns) / 1e9 * ARRIVALS) + 1;
         while (stage->peer_count < count && stage->peer_count < due) {
             struct peer *peer = stage_connect(stage, 0);
             if (peer == NULL) {
@@ -32,8 +44,11 @@ static void connect_all(struct stage *stage, uint32_t count, const char *text, s
             }
             (void)peer_send(peer, text, len);
         }
-        stage_poll(stage, 0);
-        (void)poll(NULL, 0, 10);
+        if (now >= look_ns) {
+            stage_poll(stage, 0);
+            look_ns = now + LOOK_NS;
+        }
+        (void)poll(NULL, 0, 1);
     }
     stage->operations = stage->peer_count;
     stage->operation = "connections";
@@ -47,28 +62,90 @@ void silent_connections(struct stage *stage)
     stage_expect_ends(stage, 0, 0, HANDSHAKE_MS);
 }
 
-/* Each sends the first bytes of @text at once, then one more every 100 ms, for ever. */
-static void trickle(struct stage *stage, const char *text, size_t at_once, const char *more)
+/* ---- a byte at a time ---- */
+
+/* A request that never ends: its beginning, and what follows a byte at a time. */
+struct trickle {
+    const char *text;
+    size_t len;
+    const char *more;
+    uint32_t connects;      /* so far */
+};
+
+/* Periods behind this peer: its own, so that they are spread as their connections were, or those
+ * of all when they act in step. */
+static uint32_t periods_of(const struct stage *stage, const struct peer *peer, uint64_t now)
 {
-    uint32_t count = settings_count(stage->settings, 1000);
-    stage_begin(stage);
-    connect_all(stage, count, text, at_once);
-    stage->rss_bound += (uint64_t)count * 16384;    /* a head may have so much */
-    uint64_t next = now_ns();
-    uint64_t until = next + (uint64_t)(HANDSHAKE_MS + stage->settings->patience_ms) * 1000000;
-    for (bool left = true; left && now_ns() < until;) {
-        left = false;
-        stage_poll(stage, 10);
-        bool due = now_ns() >= next;
-        next += due ? 100000000 : 0;
-        for (uint32_t i = 0; i < stage->peer_count; i++) {
-            left = left || !stage->peers[i].ended;
-            if (due && !stage->peers[i].ended) {
-                stage->operations += peer_send(&stage->peers[i], more, 1);
-            }
+    uint64_t since = stage->settings->in_step ? stage->began_ns : peer->began_ns;
+    return now > since ? (uint32_t)((now - since) / PERIOD_NS) : 0;
+}
+
+/* The next one: in a new place or in that of @ended. */
+static bool trickle_begins(struct stage *stage, struct trickle *trickle, struct peer *ended)
+{
+    struct peer *peer = ended;
+    if (ended == NULL) {
+        peer = stage_connect(stage, 0);
+    } else if (!stage_expect_end(stage, ended, 408, 0, HANDSHAKE_MS) ||
+               !stage_connect_again(stage, ended)) {
+        return false;
+    }
+    if (peer == NULL) {
+        return false;
+    }
+    (void)peer_send(peer, trickle->text, trickle->len);
+    peer->sent = periods_of(stage, peer, now_ns());
+    trickle->connects++;
+    return true;
+}
+
+/* Sends what is due on all. Where new ones are due they take the places of those that ended. False:
+ * nobody is left, or something failed. */
+static bool trickle_on(struct stage *stage, struct trickle *trickle)
+{
+    uint64_t now = now_ns();
+    bool over = stage_over(stage);
+    uint32_t due = over ? 0 : (uint32_t)((double)(now - stage->began_ns) / 1e9 * ARRIVALS) + 1;
+    bool left = !over;
+    while (stage->peer_count < stage->peer_max && trickle->connects < due) {
+        if (!trickle_begins(stage, trickle, NULL)) {
+            return false;
         }
     }
-    stage->operation = "connections, and bytes one at a time";
+    for (uint32_t i = 0; i < stage->peer_count; i++) {
+        struct peer *peer = &stage->peers[i];
+        if (peer->ended && trickle->connects < due) {
+            if (!trickle_begins(stage, trickle, peer)) {
+                return false;
+            }
+        } else if (!peer->ended && periods_of(stage, peer, now) > peer->sent) {
+            peer->sent = periods_of(stage, peer, now);
+            stage->operations += peer_send(peer, trickle->more, 1);
+        }
+        left = left || !peer->ended;
+    }
+    return left;
+}
+
+/* A thousand at any time, each of which sends the first bytes at once, then one more every 100 ms,
+ * for ever. */
+static void run_trickle(struct stage *stage, struct trickle trickle)
+{
+    uint32_t count = settings_count(stage->settings, 1000);
+    uint64_t look_ns = 0;
+    stage_begin(stage);
+    expect_crowd(stage, count);
+    stage->rss_bound += (uint64_t)count * 16384;    /* a head may have so much */
+    uint64_t until =
+        stage->until_ns + (uint64_t)(HANDSHAKE_MS + stage->settings->patience_ms) * 1000000;
+    while (trickle_on(stage, &trickle) && now_ns() < until) {
+        if (now_ns() >= look_ns) {
+            stage_poll(stage, 0);
+            look_ns = now_ns() + LOOK_NS;
+        }
+        (void)poll(NULL, 0, 1);
+    }
+    stage->operation = "bytes, one at a time";
     (void)stage_await_ends(stage, 0);
     stage_expect_ends(stage, 408, 0, HANDSHAKE_MS);
     stage_expect(stage, strcmp(stage->peers[0].code, "timeout") == 0,
@@ -77,17 +154,17 @@ static void trickle(struct stage *stage, const char *text, size_t at_once, const
 
 void slow_headers(struct stage *stage)
 {
-    trickle(stage, head, sizeof head - 1, "y");
+    run_trickle(stage, (struct trickle){ head, sizeof head - 1, "y", 0 });
 }
 
 void slow_bodies(struct stage *stage)
 {
-    trickle(stage, post, sizeof post - 1, " ");
+    run_trickle(stage, (struct trickle){ post, sizeof post - 1, " ", 0 });
 }
 
 void slow_imports(struct stage *stage)
 {
-    trickle(stage, import, sizeof import - 1, " ");
+    run_trickle(stage, (struct trickle){ import, sizeof import - 1, " ", 0 });
 }
 
 /* All but the last byte of the handshake; what follows is thrown away unread. */

@@ -25,14 +25,16 @@ static const char help[] =
     "  --jobs N            scenarios that run at the same time, for checks without --ratio (1)\n"
     "  --durability MODE   of the daemon (fsync)\n"
     "  --connections N     of the storm (15000)\n"
+    "  --in-step           the clients of slow-headers, slow-bodies and slow-imports all send at\n"
+    "                      the same moments, not spread over the 100 ms between their bytes\n"
     "  --flag NAME=VALUE   one more option of the daemon, such as log-level=debug\n"
     "  --verbose           show what the daemon logs\n"
     "\n"
     "Exit status: 0, 1 something was not as promised, 2 it could not run.\n";
 
 enum { OPTION_DAEMON = 256, OPTION_SCENARIO, OPTION_GROUP, OPTION_LIST, OPTION_SECONDS, OPTION_SCALE,
-       OPTION_RATIO, OPTION_REPEATS, OPTION_PATIENCE, OPTION_DURABILITY, OPTION_CONNECTIONS, OPTION_JOBS, OPTION_FLAG,
-       OPTION_VERBOSE, OPTION_HELP };
+       OPTION_RATIO, OPTION_REPEATS, OPTION_PATIENCE, OPTION_DURABILITY, OPTION_CONNECTIONS, OPTION_JOBS, OPTION_IN_STEP,
+       OPTION_FLAG, OPTION_VERBOSE, OPTION_HELP };
 
 static const struct option long_options[] = {
     { "daemon", required_argument, NULL, OPTION_DAEMON },
@@ -47,6 +49,7 @@ static const struct option long_options[] = {
     { "durability", required_argument, NULL, OPTION_DURABILITY },
     { "connections", required_argument, NULL, OPTION_CONNECTIONS },
     { "jobs", required_argument, NULL, OPTION_JOBS },
+    { "in-step", no_argument, NULL, OPTION_IN_STEP },
     { "flag", required_argument, NULL, OPTION_FLAG },
     { "verbose", no_argument, NULL, OPTION_VERBOSE },
     { "help", no_argument, NULL, OPTION_HELP },
@@ -117,6 +120,9 @@ static void read_option(struct settings *settings, int option)
         break;
     case OPTION_JOBS:
         settings->jobs = (uint32_t)number("jobs", 64);
+        break;
+    case OPTION_IN_STEP:
+        settings->in_step = true;
         break;
     case OPTION_FLAG:
         read_flag(settings);

@@ -19,6 +19,7 @@ struct settings {
     uint32_t patience_ms;      /* how late an answer in time may be */
     uint32_t connections;      /* of the storm */
     uint32_t jobs;             /* scenarios at a time */
+    bool in_step;              /* those that are slow act at the same moments */
     bool verbose;
     bool list;
 };

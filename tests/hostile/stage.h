@@ -58,6 +58,10 @@ void stage_crowd(struct stage *stage, uint32_t count);
 struct peer *stage_connect(struct stage *stage, int rcvbuf);
 struct peer *stage_upgrade(struct stage *stage, int rcvbuf);
 
+/* Another one in the place of an offender that was ended, as stage_connect with the kernel's
+ * buffer. False: it could not. */
+bool stage_connect_again(struct stage *stage, struct peer *peer);
+
 /* What the daemon holds now is not the offenders'. */
 void stage_forget_memory(struct stage *stage);
 
@@ -83,6 +87,10 @@ bool stage_await_ends(struct stage *stage, uint32_t ms);
 /* Checks how the server ended them: HTTP status or close code (0: any), in ms since they
  * connected, not before and not long after. */
 void stage_expect_ends(struct stage *stage, int status, uint16_t close_code, uint32_t after_ms);
+
+/* The same of one; true if it ended so, or has not ended. */
+bool stage_expect_end(struct stage *stage, const struct peer *peer, int status,
+                      uint16_t close_code, uint32_t after_ms);
 
 /* Waits until metric @name (of series with @part) is @value or less. */
 bool stage_await_metric(struct stage *stage, const char *name, const char *part, double value);

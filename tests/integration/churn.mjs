@@ -1,5 +1,7 @@
 // Clients that follow, leave, follow again and vanish at random moments, several sessions each.
-import { Client, Daemon, argument, check, checkSame, main, request, startInference,
+import fs from 'node:fs';
+
+import { Client, Daemon, argument, check, checkSame, main, request, startInference, underAll,
          within } from './harness.mjs';
 import { Timeline } from './timeline.mjs';
 
@@ -180,4 +182,16 @@ async function churn() {
     await daemon.stop();
 }
 
-await main({ churn });
+// The table of descriptors is large enough before they come: to grow it, the kernel makes everybody
+// wait whom the thread that accepts serves.
+async function descriptors() {
+    const daemon = await Daemon.start({ flags: ['--connections', '1500'] });
+    const status = fs.readFileSync(`/proc/${daemon.child.pid}/status`, 'utf8');
+    const slots = Number(/FDSize:\s*(\d+)/.exec(status)[1]);
+    const allowed = Number(/Max open files\s+(\d+)/.exec(
+        fs.readFileSync(`/proc/${daemon.child.pid}/limits`, 'utf8'))?.[1] ?? Infinity);
+    check('there are slots for all connections', slots >= Math.min(1500, allowed), `${slots}`);
+    await daemon.stop();
+}
+
+await main({ churn, ...(underAll.length === 0 && { descriptors }) });

@@ -99,7 +99,7 @@ export async function freePort() {
 }
 
 // A program that runs every daemon, for instance valgrind with its options.
-const underAll = (process.env.SS_TEST_UNDER ?? '').split(' ').filter((word) => word !== '');
+export const underAll = (process.env.SS_TEST_UNDER ?? '').split(' ').filter((word) => word !== '');
 export const baseOptions = ['--shards', '2', '--store-map', '256MiB', '--min-free', '0'];
 
 export class Daemon {

@@ -121,6 +121,36 @@ async function whileStarting() {
     await again.stop();
 }
 
+// Nothing that it opens gets the number of a standard file, so that no line lands in a store.
+async function withoutStandardFiles() {
+    const daemon = await Daemon.start();
+    await daemon.stop();
+    const child = spawn('sh', ['-c', 'exec "$0" "$@" 0<&- 1>&- 2>&-', daemonFile, '--listen',
+                               `127.0.0.1:${daemon.port}`, '--data', daemon.dir, ...baseOptions],
+                        { stdio: 'ignore' });
+    const exited = new Promise((resolve) => {
+        child.once('close', (code) => resolve(code));
+    });
+    const serving = async () => {
+        while (child.exitCode === null) {
+            const answer = await request(daemon.port, 'GET', '/readyz').catch(() => null);
+            if (answer?.status === 200) {
+                return true;
+            }
+        }
+        return false;
+    };
+    check('it serves', await within(serving(), 'daemon without standard files'));
+    checkSame('the lock has its number and no line of the log',
+              fs.readFileSync(path.join(daemon.dir, 'LOCK'), 'utf8').trim(), String(child.pid));
+    for (const fd of [0, 1, 2]) {
+        checkSame(`${fd} is no file of the store`, fs.readlinkSync(`/proc/${child.pid}/fd/${fd}`),
+                  '/dev/null');
+    }
+    child.kill('SIGTERM');
+    checkSame('it ends in order', await within(exited, 'end'), 0);
+}
+
 // ---- under load ----
 
 const v2 = { protocol: 'sessionstream.v2.json' };
@@ -283,4 +313,4 @@ async function underLoad() {
     await daemon.stop();
 }
 
-await main({ orderly, bounded, secondSignal, whileStarting, underLoad });
+await main({ orderly, bounded, secondSignal, whileStarting, withoutStandardFiles, underLoad });

@@ -10,13 +10,18 @@ weak     What POSIX promises and no more. fsync and fdatasync of a file cover it
 journal  As ext4 with ordered data: changes of directories reach the disk in their order, and a
          sync of anything that has such changes to write brings all before it. A file grows only
          by data that is there, from the front. Sectors that are written over are as above.
+
+What a failed sync was to write is as content.py says, in both; but changes of directories wait for
+a later sync in the journal, which keeps them in their order.
 """
 import os
 import random
 
-from trace import (CREATE, DURABLE, MKDIR, RENAME, RESIZE, ROOM, SYNC, SYNCED, UNLINK, WRITE)
+from content import (SECTOR, Directory, File, apply_data, apply_effects, effects_of, put_sector,
+                     size_after)
+from trace import (CREATE, DURABLE, FAILED, MKDIR, REFUSED, RENAME, RESIZE, ROOM, SYNC, SYNCED,
+                   UNLINK, WRITE)
 
-SECTOR = 512
 ROOT = 0
 
 # How the changes that no sync covers are treated.
@@ -26,54 +31,11 @@ WEAK_WAYS = (ALL, NONE, SIZES, GARBAGE, STALE, SECTORS, SECTORS, WRITES, WRITES,
 JOURNAL_WAYS = (SECTORS, WRITES, TORN, PREFIX, NONE)
 
 
-class File:
-    def __init__(self):
-        self.base = bytearray()    # covered by syncs
-        self.pending = []          # (number, kind, offset, length, data)
-        self.version = 0
-
-    def size(self):
-        size = len(self.base)
-        for change in self.pending:
-            size = size_after(size, change)
-        return size
-
-
-class Directory:
-    def __init__(self):
-        self.base = {}
-        self.pending = []          # (number, kind, names, object)
-        self.version = 0
-
-
-def size_after(size, change):
-    _, kind, offset, length, _ = change
-    return offset if kind == RESIZE else max(size, offset + length)
-
-
-def apply_data(content, change):
-    _, kind, offset, length, data = change
-    if kind == RESIZE:
-        if offset < len(content):
-            del content[offset:]
-        else:
-            content.extend(bytes(offset - len(content)))
-        return
-    if offset + length > len(content):
-        content.extend(bytes(offset + length - len(content)))
-    if kind == WRITE:
-        content[offset:offset + length] = data if len(data) > 0 else bytes(length)
-
-
-def apply_entry(entries, change):
-    _, kind, names, what = change
-    if kind in (CREATE, MKDIR):
-        entries[names[0]] = what
-    elif kind == UNLINK:
-        entries.pop(names[0], None)
-    else:
-        entries.pop(names[0], None)
-        entries[names[1]] = what
+def before(item, begin):
+    """Takes out what the sync that began there covers."""
+    covered = [change for change in item.pending if change[0] < begin]
+    item.pending = [change for change in item.pending if change[0] >= begin]
+    return covered
 
 
 class Disk:
@@ -85,7 +47,7 @@ class Disk:
         self.by_ino = {root_ino: ROOT}
         self.next_object = 1
         self.syncs = {}
-        self.pending_files = set()
+        self.uncertain = set()     # files of which the disk may have something else than memory
         self.unnamed = {}          # file or directory -> number of its creation, while not covered
 
     def load(self, root):
@@ -131,6 +93,8 @@ class Disk:
             self.syncs[record.a] = (self.by_ino[record.ino], number)
         elif kind == SYNCED:
             self._cover(*self.syncs.pop(record.a))
+        elif kind == FAILED:
+            self._fail(*self.syncs.pop(record.a))
 
     def _entry(self, directory_ino, change):
         self.objects[self.by_ino[directory_ino]].pending.append(change)
@@ -140,8 +104,10 @@ class Disk:
         file = self.objects[what]
         offset, length = (record.a, 0) if record.kind == RESIZE else (record.a, record.b)
         file.pending.append((number, record.kind, offset, length, record.data))
-        self.pending_files.add(what)
-        if record.flags & DURABLE:
+        self.uncertain.add(what)
+        if record.flags & REFUSED:
+            file.fail([file.pending.pop()])
+        elif record.flags & DURABLE:
             # Under way while it is the last record: covered by the next step.
             self.syncs['durable', number] = (what, number)
 
@@ -153,10 +119,12 @@ class Disk:
             change = next((item for item in file.pending if item[0] == at), None)
             if change is not None:
                 file.pending.remove(change)
-                apply_data(file.base, change)
-                file.version += 1
-                if not file.pending:
-                    self.pending_files.discard(what)
+                file.cover(change)
+                self._judge(what)
+
+    def _judge(self, what):
+        if not self.objects[what].uncertain():
+            self.uncertain.discard(what)
 
     def _cover(self, what, begin):
         item = self.objects[what]
@@ -167,40 +135,40 @@ class Disk:
         if isinstance(item, Directory):
             self._cover_entries(item, begin)
             return
-        kept = []
-        for change in item.pending:
-            if change[0] < begin:
-                apply_data(item.base, change)
-            else:
-                kept.append(change)
-        item.pending = kept
-        item.version += 1
-        if not kept:
-            self.pending_files.discard(what)
+        for change in before(item, begin):
+            item.cover(change)
+        self._judge(what)
+
+    def _fail(self, what, begin):
+        item = self.objects[what]
+        if not (self.journal and isinstance(item, Directory)):
+            item.fail(before(item, begin))
 
     def _has_names(self, what, item, begin):
         if isinstance(item, Directory):
             return any(change[0] < begin for change in item.pending)
-        grows = any(change[0] < begin and size_after(len(item.base), change) != len(item.base)
+        grows = any(change[0] < begin and
+                    size_after(item.synced_size(), change) != item.synced_size()
                     for change in item.pending)
         return grows or self.unnamed.get(what, begin) < begin
 
     def _cover_entries(self, directory, begin):
-        kept = []
-        for change in directory.pending:
-            if change[0] < begin:
-                apply_entry(directory.base, change)
-                self.unnamed.pop(change[3], None)
-            else:
-                kept.append(change)
-        directory.version += len(directory.pending) != len(kept)
-        directory.pending = kept
+        covered = before(directory, begin)
+        for change in covered:
+            directory.cover(change)
+            self.unnamed.pop(change[3], None)
+        directory.version += len(covered) > 0
 
     # ---- what may be there ----
 
+    def lossy(self):
+        """Whether a sync has failed of which something is still in memory only."""
+        return any(item.lost for item in self.objects.values())
+
     def uncovered(self):
-        return bool(self.pending_files) or any(
-            item.pending for item in self.objects.values() if isinstance(item, Directory))
+        return bool(self.uncertain) or any(
+            item.pending or item.lost for item in self.objects.values()
+            if isinstance(item, Directory))
 
     def choose(self, way, rng):
         """One state: {path: content, or None for a directory}, and what tells it from others."""
@@ -233,10 +201,14 @@ class Choice:
     def directory(self, what, path, tree):
         directory = self.disk.objects[what]
         entries = dict(directory.base)
-        kept = self._entries(directory)
+        found, gone = self._lost_entries(directory)
+        kept = self._entries(directory, gone)
+        for _, _, effects in found:
+            apply_effects(entries, effects)
         for change in kept:
-            apply_entry(entries, change)
-        self.marks.append((what, directory.version, tuple(change[0] for change in kept)))
+            apply_effects(entries, effects_of(change))
+        self.marks.append((what, directory.version, tuple(item[0] for item in found),
+                           tuple(change[0] for change in kept)))
         for name in sorted(entries):
             child = entries[name]
             below = f'{path}/{name}' if path else name
@@ -246,7 +218,20 @@ class Choice:
             else:
                 tree[below] = self._content(child, name)
 
-    def _entries(self, directory):
+    def _lost_entries(self, directory):
+        """Those whose sync failed and that are there all the same, and what the others touch."""
+        if self.way in (ALL, NONE):
+            return (directory.lost, set()) if self.way == ALL else ([], set())
+        kept, gone = [], set()
+        chance = self.rng.choice((0.0, 0.5, 1.0))
+        for item in directory.lost:
+            if item[1] & gone or self.rng.random() >= chance:
+                gone |= item[1]
+            else:
+                kept.append(item)
+        return kept, gone
+
+    def _entries(self, directory, gone):
         if self.stop is not None:
             return [change for change in directory.pending if change[0] < self.stop]
         if self.way == NONE:
@@ -254,7 +239,7 @@ class Choice:
         if self.way in (ALL, SIZES, GARBAGE, STALE):
             return directory.pending
         # Each on its own, but for those that build on one that is lost.
-        kept, lost = [], set()
+        kept, lost = [], set(gone)
         chance = self.rng.choice((0.3, 0.6, 0.9))
         for change in directory.pending:
             touched = set(change[2]) | {change[3]}
@@ -269,9 +254,13 @@ class Choice:
         if name == 'lock.mdb':
             return bytes(self.rng.randrange(256) for _ in range(64)) * (file.size() // 64)
         self.marks.append((what, file.version))
-        if not file.pending or self.way == NONE:
+        if not file.uncertain() or self.way == NONE:
             return file.base
         content = bytearray(file.base)
+        self.brought = set()
+        self._lost(file, content)
+        if not file.pending:
+            return content
         if self.way == ALL or self.way == PREFIX:
             self._prefix(file, content)
         elif self.way in (SIZES, GARBAGE, STALE):
@@ -282,15 +271,35 @@ class Choice:
             self._torn(file, content)
         else:
             for change in file.pending:
-                self._sectors(content, change)
+                self._sectors(file, content, change)
         return content
+
+    def _lost(self, file, content):
+        """What failed syncs were to bring."""
+        if not file.lost and file.lost_size is None:
+            return
+        share = 1.0 if self.way == ALL else self.rng.choice((0.0, 0.0, 0.5, 0.9, 1.0))
+        if file.lost_size is not None and (share == 1.0 or self.rng.random() < share):
+            fill = len(content) < file.lost_size and self.way == GARBAGE
+            old = len(content)
+            apply_data(content, (0, RESIZE, file.lost_size, 0, b''))
+            if fill:
+                content[old:] = self.rng.randbytes(len(content) - old)
+        limit = max(len(content), len(file.base))
+        for sector in sorted(file.lost):
+            if sector * SECTOR < limit and self.rng.random() < share:
+                versions = file.lost[sector]
+                version = -1 if self.way == ALL else self.rng.randrange(len(versions))
+                put_sector(content, sector, versions[version])
+                self.marks.append((sector, version))
+        self.marks.append(len(content))
 
     def _prefix(self, file, content):
         count = 0
         for change in file.pending:
             if self.way == PREFIX and self.stop is not None and change[0] >= self.stop:
                 break
-            apply_data(content, change)
+            file.bring(content, change, self.brought)
             count += 1
         self.marks.append(count)
 
@@ -322,14 +331,14 @@ class Choice:
             keep = self.rng.random() < chance
             self.marks.append(keep)
             if keep and not (self.disk.journal and change[2] > len(content)):
-                apply_data(content, change)
+                file.bring(content, change, self.brought)
 
     def _torn(self, file, content):
         for change in file.pending[:-1]:
-            apply_data(content, change)
-        self._sectors(content, file.pending[-1], torn=True)
+            file.bring(content, change, self.brought)
+        self._sectors(file, content, file.pending[-1], torn=True)
 
-    def _sectors(self, content, change, torn=False):
+    def _sectors(self, file, content, change, torn=False):
         number, kind, offset, length, data = change
         if kind != WRITE:
             keep = self.rng.random() < 0.5
@@ -353,7 +362,7 @@ class Choice:
             grows = end > len(content)
             if bits >> sector & 1:
                 piece = data[begin - offset:end - offset] if len(data) > 0 else b''
-                apply_data(content, (number, WRITE, begin, end - begin, piece))
+                file.bring(content, (number, WRITE, begin, end - begin, piece), self.brought)
             elif grows and self.disk.journal:
                 return    # it ends here
             elif grows and not torn and self.rng.random() < 0.5:

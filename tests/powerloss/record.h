@@ -1,4 +1,4 @@
-/* record.h - the trace that record.c writes and powerloss/trace.py reads.
+/* record.h - the trace that the recorder writes and powerloss/trace.py reads.
  *
  * A trace is a row of records, native byte order, in the order in which the system was changed: a
  * head, then name_len bytes of names, then data_len bytes of data. Files and directories are named
@@ -21,9 +21,12 @@ enum record_kind {
     RECORD_SYNCED = 10,   /* it has ended without error: the same */
     RECORD_SOCKET = 11,   /* ino: of the socket; data */
     RECORD_ESCAPE = 12,   /* something that this program cannot follow; name: what */
+    RECORD_FAILED = 13,   /* a sync has ended with an error: ino; a: its number */
 };
 
-#define RECORD_DURABLE 1u    /* a flag of RECORD_WRITE: synced when it returned */
+/* Flags of RECORD_WRITE. */
+#define RECORD_DURABLE 1u    /* synced when it returned */
+#define RECORD_REFUSED 2u    /* that sync failed, and the write returned with an error */
 
 struct record_head {
     uint8_t kind;

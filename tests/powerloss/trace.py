@@ -1,12 +1,12 @@
-"""Reads what record.c wrote (record.h)."""
+"""Reads what the recorder wrote (record.h)."""
 import json
 import mmap
 import struct
 from collections import namedtuple
 
 (RUN, CREATE, MKDIR, RESIZE, WRITE, ROOM, RENAME, UNLINK, SYNC, SYNCED, SOCKET,
- ESCAPE) = range(1, 13)
-DURABLE = 1
+ ESCAPE, FAILED) = range(1, 14)
+DURABLE, REFUSED = 1, 2
 HEAD = struct.Struct('=BBHIQQQQ')
 
 # offset: where it begins in the trace.

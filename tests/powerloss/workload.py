@@ -109,8 +109,9 @@ def free_port():
 
 
 class Daemon:
-    def __init__(self, build, scratch, durability, log_window, kill_after):
+    def __init__(self, build, scratch, durability, log_window, kill_after, fail):
         self.port = free_port()
+        self.fails = fail is not None
         self.log_path = os.path.join(scratch, 'daemon.log')
         environment = dict(os.environ)
         environment.update({
@@ -120,6 +121,8 @@ class Daemon:
             'SS_POWERLOSS_KILL': str(kill_after),
             'ASAN_OPTIONS': asan_options(),
         })
+        if fail is not None:
+            environment['SS_POWERLOSS_FAIL'] = ' '.join(str(word) for word in fail)
         self.log = open(self.log_path, 'ab')
         self.process = subprocess.Popen(
             [os.path.join(build, 'bin', 'sessionstreamd'),
@@ -140,9 +143,11 @@ class Daemon:
             try:
                 connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=DEADLINE)
                 connection.request('GET', '/readyz')
-                status = connection.getresponse().status
+                answer = connection.getresponse()
+                text = answer.read()
                 connection.close()
-                if status == 200:
+                # With a shard whose sync has failed it does not become ready, and serves.
+                if answer.status == 200 or (self.fails and b'not ready' not in text):
                     return True
             except OSError:
                 pass
@@ -221,6 +226,7 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.prefix = name
         self.port = daemon.port
+        self.fails = daemon.fails
         self.journal = journal
         self.rng = random.Random(seed)
         self.trace_path = trace_path
@@ -323,7 +329,7 @@ class Writer(threading.Thread):
         # 404: nothing of it survived a kill, so nothing was acked either.
         if status in (200, 404):
             life.deleted = os.stat(self.trace_path).st_size
-        else:
+        elif not self.fails:
             raise Failure(f'the deletion of {session_id} was answered with {status}')
 
 
@@ -345,12 +351,15 @@ class Recording:
         self.root_ino = os.stat(self.disk_dir).st_ino
         self.run_count = 0
         self.killed = 0
+        self.refused = 0
 
-    def run(self, seconds, kill_after=0, rest=0.0, bulk=False):
+    def run(self, seconds, kill_after=0, rest=0.0, bulk=False, fail=None):
         """A start, @seconds of writes, @rest seconds without, and an end: by the record after
-        @kill_after changes, or orderly."""
+        @kill_after changes, or orderly. @fail: a sync that fails, in
+        the words of record_sync.c."""
         self.run_count += 1
-        daemon = Daemon(self.build, self.scratch, self.durability, self.log_window, kill_after)
+        daemon = Daemon(self.build, self.scratch, self.durability, self.log_window, kill_after,
+                        fail)
         enough = threading.Event()
         writers = []
         try:
@@ -373,13 +382,16 @@ class Recording:
                         daemon.process.wait(rest)
                     except subprocess.TimeoutExpired:
                         pass
-            elif kill_after == 0:
+            elif kill_after == 0 and fail is None:
                 raise Failure('the daemon did not start')
         finally:
             enough.set()
             status = daemon.end()
-        if status != 0 and not (kill_after > 0 and status == -9):
+        # One that cannot start says so and ends.
+        if status != 0 and not (status == -9 and (kill_after > 0 or fail is not None)) and not (
+                status == 1 and fail is not None):
             with open(daemon.log_path, errors='replace') as file:
                 raise Failure(f'the daemon ended with {status}:\n{file.read()[-3000:]}')
-        self.killed += status != 0
+        self.killed += status == -9
+        self.refused += status == 1
         return status

@@ -3,7 +3,9 @@
 # which cannot be preloaded over.
 if(SS_DEV_CHECKS AND NOT SS_SANITIZE MATCHES "thread")
   set(powerloss_dir ${CMAKE_SOURCE_DIR}/tests/powerloss)
-  add_library(powerloss_record MODULE ${powerloss_dir}/record.c)
+  add_library(powerloss_record MODULE ${powerloss_dir}/record.c
+    ${powerloss_dir}/record_data.c ${powerloss_dir}/record_escape.c
+    ${powerloss_dir}/record_names.c ${powerloss_dir}/record_sync.c)
   set_target_properties(powerloss_record PROPERTIES PREFIX "" SUFFIX ".so"
     C_VISIBILITY_PRESET hidden LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_compile_definitions(powerloss_record PRIVATE _GNU_SOURCE)
@@ -23,6 +25,9 @@ if(SS_DEV_CHECKS AND NOT SS_SANITIZE MATCHES "thread")
 
   add_test(NAME powerloss
     COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/tools/powerloss
-            --build ${CMAKE_BINARY_DIR} --seed 1 --points 200 --seconds 3)
-  set_tests_properties(powerloss PROPERTIES TIMEOUT 900)
+            --build ${CMAKE_BINARY_DIR} --seed 1 --points 200 --seconds 3 --failing no)
+  add_test(NAME powerloss_failing
+    COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/tools/powerloss
+            --build ${CMAKE_BINARY_DIR} --seed 1 --points 120 --seconds 4 --failing only)
+  set_tests_properties(powerloss powerloss_failing PROPERTIES TIMEOUT 900)
 endif()

@@ -171,6 +171,7 @@ static bool publish_some(struct many *m, uint32_t shard, struct ss_store_session
 {
     struct ss_store *store = m->stores[shard];
     struct ss_command_value value = { .time_us = 1000000 + shard, .ordinal = 3,
+                                      .sid = ss__store_row(session)->sid,
                                       .session_id = ss__store_session_id(session),
                                       .key = ss_str(count % 2 == 0 ? "even" : "odd") };
     bool staged = true;
@@ -402,6 +403,31 @@ static void work_on_session(struct many *m, unsigned number, struct content *con
     spare(m->stores[shard]);
 }
 
+/* That stays in the log for now, or is refused. */
+static void make_session(struct many *m, unsigned number, struct content *content)
+{
+    uint32_t shard;
+    struct ss_store_session *session = session_of(m, number, &shard);
+    if (session == NULL) {
+        ss__store_abort(m->stores[shard]);
+        return;
+    }
+    (void)publish_some(m, shard, session, number, 3, SMALL, content);
+    ss__store_put_session(m->stores[shard], session);
+}
+
+/* Of a command without events: the smallest batch there is, and the first. */
+static void keep_result(struct ss_store *store)
+{
+    struct ss_command_value value = { .time_us = 1000000, .session_id = ss_str("x"),
+                                      .key = ss_str("k") };
+    if (judge("stage the first result", ss__store_stage_command(store, &value), NULL)) {
+        (void)judge("commit the first result", ss__store_commit(store), NULL);
+    } else {
+        ss__store_abort(store);
+    }
+}
+
 /* ---- all of a shard ---- */
 
 static void flush_all(struct ss_store *store)
@@ -537,13 +563,15 @@ bool content_work(const char *dir, const char *backups, struct content *content)
         (void)judge("those that were running",
                     ss__store_each_was_running(m.stores[i], on_running, &running), NULL);
         spare(m.stores[i]);
+        keep_result(m.stores[i]);
     }
-    for (unsigned i = 0; i < CONTENT_SESSIONS; i++) {
+    for (unsigned i = 0; i < CONTENT_NEW; i++) {
         work_on_session(&m, i, content);
     }
     if (!content->keep) {
         delete_session(&m, content);
     }
+    make_session(&m, CONTENT_NEW, content);
     for (uint32_t i = 0; i < m.directory->shard_count; i++) {
         list(m.stores[i]);
         retain(&m, i, 64);
@@ -564,7 +592,7 @@ void content_make(const char *dir, struct content *ret_content)
     if (!open_stores(&m, dir, false)) {
         return;
     }
-    for (unsigned i = 0; i < CONTENT_SESSIONS; i++) {
+    for (unsigned i = 0; i < CONTENT_BORN; i++) {
         uint32_t shard;
         struct ss_store_session *session = session_of(&m, i, &shard);
         note_error(&m, shard, i);
@@ -587,6 +615,7 @@ void content_make(const char *dir, struct content *ret_content)
         (void)publish_some(&m, shard, session, i, 4, SMALL, ret_content);
         ss__store_put_session(m.stores[shard], session);
     }
+    make_session(&m, CONTENT_BORN, ret_content);
     /* As kill -9 leaves it, so that the next start has to recover. */
     ss__fault_arm("store.close", 1, SHARDS, SS_E_STOREIO);
     close_stores(&m);
@@ -607,7 +636,9 @@ static void verify_session(struct many *m, unsigned number, const struct content
     name_of(id, number);
     shard = shard_of(m, id);
     int err = ss__store_get_session(m->stores[shard], ss_str(id), &session);
-    if (content->deleted && number == CONTENT_DELETED && err == SS_E_NOTFOUND) {
+    bool may_lack = content->acked[number] == 0 ||
+                    (content->deleted && number == CONTENT_DELETED);
+    if (may_lack && err == SS_E_NOTFOUND) {
         return;
     }
     if (err != 0) {

@@ -10,8 +10,10 @@
 
 #include "core/failure.h"
 
-#define CONTENT_SESSIONS 12u
+#define CONTENT_SESSIONS 14u
 #define CONTENT_DELETED 11u    /* the work deletes it */
+#define CONTENT_BORN 12u       /* the log has it and nothing else when the work begins */
+#define CONTENT_NEW 13u        /* the work makes it */
 
 /* What is known of the sessions: what was there or was acknowledged, and what was tried. */
 struct content {

@@ -20,6 +20,7 @@ struct places {
     char data[300];
     char backups[300];
     char backup[310];
+    char fresh[300];
     char restored[300];
     char resharded[320];
     char kept[320];
@@ -67,12 +68,31 @@ static bool is_data_directory(const char *path)
     return access(identity, F_OK) == 0;
 }
 
+static void on_begun(uint64_t bytes, uint32_t shards, uint64_t begun_us, void *ctx)
+{
+    (void)begun_us;
+    (void)ctx;
+    if (bytes == 0 || shards == 0) {
+        broken("a backup of nothing is restored");
+    }
+}
+
+static bool make_directory(const struct places *places)
+{
+    struct ss_directory *directory = NULL;
+    struct ss_failure failure = { 0 };
+    int err = ss__directory_open(places->fresh, 2, true, &directory, &failure);
+    ss__directory_close(directory);
+    return judge("make a directory", err, &failure);
+}
+
 static bool restore(const struct places *places)
 {
     struct ss_check_summary summary = { 0 };
     struct ss_failure failure = { 0 };
     struct ss_restore_options options = { .backup = places->backup, .dir = places->restored,
-                                          .report = on_finding, .raised = on_raised };
+                                          .report = on_finding, .raised = on_raised,
+                                          .begun = on_begun };
     int err = ss__restore(&options, &summary, &failure);
     return judge("restore", err, &failure);
 }
@@ -106,6 +126,7 @@ void store_scenario(const char *dir, const struct fault_plan *plan, const struct
     (void)snprintf(places.data, sizeof places.data, "%s/data", dir);
     (void)snprintf(places.backups, sizeof places.backups, "%s/backups", dir);
     (void)snprintf(places.backup, sizeof places.backup, "%s/backups/one", dir);
+    (void)snprintf(places.fresh, sizeof places.fresh, "%s/fresh", dir);
     (void)snprintf(places.restored, sizeof places.restored, "%s/restored", dir);
     (void)snprintf(places.resharded, sizeof places.resharded, "%s.resharded", places.data);
     (void)snprintf(places.kept, sizeof places.kept, "%s" SS_RESHARD_KEPT, places.data);
@@ -115,17 +136,22 @@ void store_scenario(const char *dir, const struct fault_plan *plan, const struct
     bool checked = check(&places, plan);
     bool backed_up = content_work(places.data, places.backups, &known);
     bool restored = backed_up && restore(&places);
+    bool made = make_directory(&places);
     bool marked = mark_restored(&places);
     bool resharded = reshard(&places, 3);
     faults_include_me(false);
     faults_disarm();
     ret_outcome->failures = faults_failures();
-    ret_outcome->refused = (uint64_t)(!checked + !backed_up + !restored + !marked + !resharded);
+    ret_outcome->refused = (uint64_t)(!checked + !backed_up + !restored + !made + !marked +
+                                      !resharded);
     faults_arm(&calm);
     faults_include_me(true);
     content_verify(places.data, &known);
     if (!backed_up) {
         backed_up = content_work(places.data, places.backups, &known);
+    }
+    if (!made) {
+        (void)make_directory(&places);
     }
     if (!restored && is_data_directory(places.restored)) {
         broken("what was not restored is a data directory");

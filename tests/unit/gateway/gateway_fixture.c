@@ -19,6 +19,7 @@ static int handle_nothing(struct ss_context *context, const struct ss_command *c
 static void make_registry(struct fixture *fixture)
 {
     static const uint8_t page[] = "<h1>page</h1>";
+    static const uint8_t large[8192];
     struct ss_failure failure = { .text = "" };
     fixture->registry = ss_registry_new();
     ss_check(fixture->registry != NULL);
@@ -29,6 +30,8 @@ static void make_registry(struct fixture *fixture)
     ss_check(ss_register_command(fixture->registry, "Other", "sessionstream.v1.PongFrame",
                                  handle_nothing, NULL) == 0);
     ss_check(ss_register_event(fixture->registry, "Noted", "sessionstream.v1.PingFrame") == 0);
+    ss_check(ss_register_asset(fixture->registry, "/large", "application/octet-stream", large,
+                               sizeof large) == 0);
     ss_check(ss_register_asset(fixture->registry, "/", "text/html; charset=utf-8", page,
                                sizeof page - 1) == 0);
     ss_check(ss_register_asset(fixture->registry, "/manual/", "text/html; charset=utf-8", page,
@@ -62,6 +65,7 @@ void fixture_prepare(struct fixture *fixture)
         .ready = &fixture->ready,
         .client_queue_bytes = SS_CLIENT_QUEUE_BYTES_MAX,
         .answers_bytes_max = SS_ANSWERS_BYTES_MAX,
+        .slice_us = SS_GATEWAY_SLICE_US,
         .slow_client_rounds = SS_SLOW_CLIENT_ROUNDS,
         .client_frame_bytes = SS_CLIENT_FRAME_BYTES_MAX,
         .connections_max = 1000,

@@ -1,7 +1,7 @@
 /* gateway_fixture.h - a real gateway on the loopback whose only shard is played by the test.
  *
  * Commands: "Note" takes a sessionstream.v1.PingFrame, "Other" a sessionstream.v1.PongFrame.
- * Event: "Noted", a sessionstream.v1.PingFrame. */
+ * Event: "Noted", a sessionstream.v1.PingFrame. "/large" is a file of 8 KiB. */
 #ifndef SS_GATEWAY_FIXTURE_H
 #define SS_GATEWAY_FIXTURE_H
 

@@ -356,3 +356,26 @@ SS_TEST(ingress, an_idempotency_key_goes_along_and_a_replay_is_marked)
     ws_test_close(&client);
     fixture_close(&fixture);
 }
+
+/* They cost more time: others would wait longer for one who sends nothing else. */
+SS_TEST(ingress, turn_is_over_sooner_with_wrong_messages)
+{
+    enum { IN_A_TURN = SS_TURN_UNITS_MAX / (1 + SS_TURN_ERROR_UNITS), COUNT = 3 * IN_A_TURN };
+    static const char wrong[] = { (char)0x81, (char)0x82, 0, 0, 0, 0, '{', '}' };    /* masked */
+    char burst[COUNT * sizeof wrong];
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_open(&client, fixture.port, "");
+    for (size_t i = 0; i < COUNT; i++) {
+        memcpy(burst + i * sizeof wrong, wrong, sizeof wrong);
+    }
+    uint64_t before = atomic_load(&fixture.stats.writes);
+    ws_test_send_raw(&client, burst, sizeof burst);
+    for (size_t i = 0; i < COUNT; i++) {
+        ws_test_expect_part(&client, "{\"error\":{");
+    }
+    fixture_await(&fixture.stats.writes, before + COUNT / IN_A_TURN);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -113,6 +114,38 @@ SS_TEST(listener, without_descriptors_connections_are_turned_away_and_serving_go
     (void)close(late);
     ws_test_close(&client);
     ws_test_open(&client, fixture.port, "");
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+/* The gateway's socket of a client, in this same process. */
+static int accepted_of(const struct ws_test_client *client)
+{
+    struct sockaddr_in ours;
+    socklen_t len = sizeof ours;
+    ss_check(getsockname(client->fd, (struct sockaddr *)&ours, &len) == 0);
+    for (int fd = 0; fd < 1024; fd++) {
+        struct sockaddr_in theirs = { .sin_port = 0 };
+        len = sizeof theirs;
+        if (getpeername(fd, (struct sockaddr *)&theirs, &len) == 0 &&
+            theirs.sin_port == ours.sin_port) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+SS_TEST(listener, small_answers_leave_at_once)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    int on = 0;
+    socklen_t len = sizeof on;
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 0);
+    expect_healthy(&client);
+    int fd = accepted_of(&client);
+    ss_check(fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len) == 0 && on != 0);
     ws_test_close(&client);
     fixture_close(&fixture);
 }

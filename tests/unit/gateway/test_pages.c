@@ -524,3 +524,80 @@ SS_TEST(pages, a_connection_asks_for_no_more_pages_than_its_share)
     }
     fixture_close(&fixture);
 }
+
+SS_TEST(pages, a_first_one_beyond_the_budget_is_told_as_that)
+{
+    static const char get[] = "GET /v1/sessions/big/snapshot HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct fixture fixture;
+    struct ws_test_client greedy;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    ws_test_connect(&greedy, fixture.port, 4096);
+    ws_test_send_raw(&greedy, get, sizeof get - 1);
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "big");
+    request->snapshot = ss__buf_new(SS_SNAPSHOT_BUDGET_BYTES);
+    ss_check(request->snapshot != NULL);
+    fixture_reply(&fixture, request);
+    fixture_await(&fixture.stats.requests, 1);
+    open_v2(&fixture, &client);
+    ws_test_send_text(&client, PAGED);
+    reply_page(&fixture, take_subscribe(&fixture), 1000, true);
+    ws_test_expect_part(&client, "\"message\":\"too many snapshots wait");
+    request = take_subscribe(&fixture);
+    ss_check(request->withdrawn);
+    end_request(&fixture, request);
+    take_uninterested(&fixture);
+    ws_test_close(&client);
+    ws_test_close(&greedy);
+    fixture_close(&fixture);
+}
+
+/* An HTTP client that reads nothing of a snapshot of @bytes. */
+static void hoard(struct fixture *fixture, struct ws_test_client *client, const char *session,
+                  size_t bytes)
+{
+    char get[128];
+    uint64_t before = atomic_load(&fixture->stats.requests);
+    (void)snprintf(get, sizeof get, "GET /v1/sessions/%s/snapshot HTTP/1.1\r\nHost: h\r\n\r\n",
+                   session);
+    ws_test_connect(client, fixture->port, 4096);
+    ws_test_send_raw(client, get, strlen(get));
+    struct ss_request *request = fixture_take_request(fixture, SS_REQUEST_SNAPSHOT, session);
+    request->snapshot = ss__buf_new(bytes);
+    ss_check(request->snapshot != NULL);
+    fixture_reply(fixture, request);
+    fixture_await(&fixture->stats.requests, before + 1);
+}
+
+/* The next page waits for room in the budget when the subscribe after it is refused. */
+SS_TEST(pages, w40_a_refused_subscribe_leaves_what_is_being_sent)
+{
+    /* Both are more than the kernel takes. */
+    enum { PAGE = 1 << 20, HELD = PAGE / 2, OTHER = PAGE / 16 * 7 };
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ws_test_client hoarders[2];
+    struct ss_inbox_node load = { .bytes = SS_INBOX_BYTES_MAX };
+    fixture_open(&fixture);
+    ws_test_connect(&client, fixture.port, 8192);
+    ws_test_upgrade(&client, "/", V2);
+    ws_test_expect_part(&client, "hello");
+    struct ss_request *request = begin_pages(&fixture, &client, "s", PAGE);
+    hoard(&fixture, &hoarders[0], "a", SS_SNAPSHOT_BUDGET_BYTES - PAGE);
+    reply_page(&fixture, request, HELD, true);
+    hoard(&fixture, &hoarders[1], "b", OTHER);
+    expect_page(&client, 2);
+    ss__inbox_charge(fixture.shard, &load);
+    ws_test_send_text(&client, PAGED);
+    ws_test_expect_part(&client, "overloaded");
+    ss__inbox_discharge(fixture.shard, &load);
+    ss_check(fixture_is_quiet(&fixture));
+    ws_test_close(&hoarders[0]);
+    take_back(&fixture, request);
+    reply_page(&fixture, request, 1000, false);
+    expect_page(&client, 3);
+    ws_test_expect_part(&client, "\"subscribed\"");
+    ws_test_close(&hoarders[1]);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}

@@ -328,7 +328,47 @@ SS_TEST(resume, subscribed_comes_once_and_never_without_the_frames_it_stands_for
         }
     }
     ss_check(atomic_load(&fixture.stats.resyncs) >= 1);
+    fixture_await_gauge(&fixture.stats.answer_bytes, 0);
     ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+/* Answers every subscribe that is there: nothing was missed. */
+static void answer_all(struct fixture *fixture)
+{
+    while (!fixture_is_quiet(fixture)) {
+        struct ss_request *request = (struct ss_request *)(void *)fixture_take(fixture);
+        ss_check(request->base.kind == SS_MSG_REQUEST && request->resuming);
+        request->recovered = true;
+        request->place = request->resume;
+        fixture_reply(fixture, request);
+    }
+}
+
+SS_TEST(resume, a_subscribed_that_is_not_read_is_in_the_budget_of_answers)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_prepare(&fixture);
+    fixture.options.answers_bytes_max = 1u << 20;
+    fixture_start(&fixture);
+    ws_test_connect(&client, fixture.port, 8192);
+    ws_test_upgrade(&client, "/", "");
+    ws_test_expect_part(&client, "hello");
+    struct pollfd wait = { .fd = client.fd, .events = POLLOUT };
+    uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+    for (unsigned i = 0; atomic_load(&fixture.stats.answer_bytes) < 8u << 10; i++) {
+        char text[96];
+        ss_check(ws_test_now_ms() < until);
+        (void)snprintf(text, sizeof text, "{\"subscribe\":{\"sessionId\":\"s%u\",\"resume\":"
+                       "\"9:5\"}}", i % SESSIONS);
+        if (poll(&wait, 1, 1) == 1) {
+            ws_test_send_text(&client, text);
+        }
+        answer_all(&fixture);
+    }
+    ws_test_close(&client);
+    fixture_await_gauge(&fixture.stats.answer_bytes, 0);
     fixture_close(&fixture);
 }
 

@@ -147,6 +147,7 @@ SS_TEST(send_queue, drops_subscribed_with_the_frames_before_it)
     push(&queue, "C", SS_SEND_SUBSCRIBED, 9);
     push(&queue, "D", SS_SEND_SUBSCRIBED, 17);
     push(&queue, "y", SS_SEND_FRAME, 17);    /* after what it says */
+    ss_check(queue.answers_held == 4);
     queue.pinned = 1;
     uint8_t dropped[4] = { 0 };
     uint8_t withdrawn[4] = { 0 };
@@ -156,9 +157,10 @@ SS_TEST(send_queue, drops_subscribed_with_the_frames_before_it)
     char rest[32];
     contents(&queue, rest);
     ss_check(strcmp(rest, "heldABD") == 0);
-    ss_check(queue.bytes == 7 && queue.frames == 1);
+    ss_check(queue.bytes == 7 && queue.frames == 1 && queue.answers_held == 3);
     queue.pinned = 0;
     empty(&queue);
+    ss_check(queue.answers_held == 0);
 }
 
 SS_TEST(send_queue, keeps_what_the_kernel_holds)

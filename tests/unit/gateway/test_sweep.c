@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -409,6 +411,85 @@ SS_TEST(sweep, a_client_that_reads_a_snapshot_is_not_silent)
     fixture_close(&fixture);
 }
 
+/* Holds the gateway thread while it looks at a ping of a client. */
+struct hold {
+    sem_t begun;
+    sem_t over;
+    atomic_bool once;
+};
+
+static void on_ping(const struct ss_transport_record *record, void *ctx)
+{
+    struct hold *hold = ctx;
+    if (record->stage == SS_TRANSPORT_CLIENT_FRAME_DECODED &&
+        ss_str_equal(record->frame_type, ss_str("ping")) && !atomic_exchange(&hold->once, true)) {
+        (void)sem_post(&hold->begun);
+        while (sem_wait(&hold->over) != 0) {
+            /* interrupted */
+        }
+    }
+}
+
+/* Takes what the kernel has of it. */
+static void drain(struct ws_test_client *client, size_t bytes)
+{
+    static uint8_t sink[65536];
+    while (bytes > 0) {
+        ssize_t got = recv(client->fd, sink, bytes < sizeof sink ? bytes : sizeof sink, 0);
+        ss_check(got > 0);
+        bytes -= (size_t)got;
+    }
+}
+
+SS_TEST(sweep, a_gateway_that_was_late_gives_up_nobody)
+{
+    enum { BYTES = 4 << 20, DEAD_MS = 400, TAKEN = SS_UNSENT_BYTES_MAX / 4 * 3 };
+    struct fixture fixture;
+    struct ws_test_client reader;
+    struct ws_test_client talker;
+    struct hold hold = { .once = false };
+    ss_check(sem_init(&hold.begun, 0, 0) == 0 && sem_init(&hold.over, 0, 0) == 0);
+    fixture_prepare(&fixture);
+    fixture.registry->observers[0] =
+        (struct ss_observer){ .transport = on_ping, .ctx = &hold, .sample = 1 };
+    fixture.registry->observers_count = 1;
+    fixture.registry->observes_transport = true;
+    fixture.options.dead_timeout_ms = DEAD_MS;
+    fixture.options.ping_interval_ms = 10000;
+    fixture_start(&fixture);
+    ws_test_connect(&reader, fixture.port, 8192);
+    static const char get[] = "GET /v1/sessions/s/snapshot HTTP/1.1\r\nHost: h\r\n\r\n";
+    ws_test_send_raw(&reader, get, sizeof get - 1);
+    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
+    ws_test_open(&talker, fixture.port, "");
+    request->snapshot = ss__buf_new(BYTES);
+    ss_check(request->snapshot != NULL);
+    memset(request->snapshot->data, 'x', BYTES);
+    fixture_reply(&fixture, request);
+    fixture_await(&fixture.stats.bytes_out, SS_UNSENT_BYTES_MAX);
+    ws_test_send_text(&talker, "{\"ping\":{\"nonce\":\"1\"}}");
+    while (sem_wait(&hold.begun) != 0) {
+        /* interrupted */
+    }
+    ws_test_send_text(&talker, "{\"ping\":{\"nonce\":\"2\"}}");
+    size_t out = atomic_load(&fixture.stats.bytes_out);
+    drain(&reader, TAKEN);
+    uint64_t until = ws_test_now_ms() + 2 * DEAD_MS;
+    while (ws_test_now_ms() < until) {
+        (void)poll(NULL, 0, 10);
+    }
+    (void)sem_post(&hold.over);
+    drain(&reader, BYTES - TAKEN);
+    ss_check(out < BYTES / 2);
+    ws_test_expect_part(&talker, "\"1\"");
+    ws_test_expect_part(&talker, "\"2\"");
+    ss_check(atomic_load(&fixture.stats.dead_clients) == 0);
+    ws_test_close(&reader);
+    ws_test_close(&talker);
+    fixture_close(&fixture);
+    ss_check(sem_destroy(&hold.begun) == 0 && sem_destroy(&hold.over) == 0);
+}
+
 SS_TEST(sweep, a_silent_client_is_closed_and_one_that_answers_pings_is_not)
 {
     struct fixture fixture;
@@ -514,7 +595,7 @@ SS_TEST(sweep, answers_that_are_not_read_stop_the_reading_of_requests)
 /* More requests for a page of some kilobytes than any answers on the way find room. */
 static void ask_and_not_read(struct ws_test_client *client, uint16_t port, unsigned count)
 {
-    static const char get[] = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
+    static const char get[] = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
     ws_test_connect(client, port, 8192);
     for (unsigned i = 0; i < count; i++) {
         ws_test_send_raw(client, get, sizeof get - 1);
@@ -540,12 +621,13 @@ SS_TEST(sweep, a_client_that_drips_its_answers_is_closed)
 }
 
 /* The status of an answer that is read at once. */
-static int status_of(struct ws_test_client *client)
+static int status_of(struct ws_test_client *client, const char *path)
 {
-    static const char get[] = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
+    char get[64];
     struct ss_bytes body;
     ss__bytes_init(&body, 0);
-    ws_test_send_raw(client, get, sizeof get - 1);
+    int len = snprintf(get, sizeof get, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
+    ws_test_send_raw(client, get, (size_t)len);
     int status = ws_test_http_response(client, false, &body);
     ss_check(status == 200 ||
              memmem(body.data, body.len, "too many answers wait", 21) != NULL);
@@ -563,22 +645,71 @@ SS_TEST(sweep, answers_that_nobody_reads_have_one_budget)
     fixture.options.answers_bytes_max = 256u << 10;
     fixture_start(&fixture);
     ws_test_connect(&other, fixture.port, 0);
-    ss_check(status_of(&other) == 200);
+    ss_check(status_of(&other, "/large") == 200);
     for (int i = 0; i < HOARDERS; i++) {
         ask_and_not_read(&hoarders[i], fixture.port, 300);
     }
     uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
-    while (status_of(&other) == 200) {
+    while (status_of(&other, "/large") == 200) {
         ss_check(ws_test_now_ms() < until);
     }
+    /* Whoever looks after it is told why. */
+    ss_check(status_of(&other, "/metrics") == 200);
+    ss_check(status_of(&other, "/readyz") == 200);
+    ss_check(status_of(&other, "/healthz") == 200);
+    ss_check(status_of(&other, "/large") == 503);
     uint64_t held = atomic_load(&fixture.stats.answer_bytes);
     ss_check_msg(held < (256u << 10) + HOARDERS * 1024, "%lu bytes", (unsigned long)held);
     for (int i = 0; i < HOARDERS; i++) {
         ws_test_close(&hoarders[i]);
     }
     fixture_await_gauge(&fixture.stats.connections, 1);
-    ss_check(status_of(&other) == 200);
+    ss_check(status_of(&other, "/large") == 200);
     ws_test_close(&other);
+    fixture_await_gauge(&fixture.stats.answer_bytes, 0);
+    fixture_close(&fixture);
+}
+
+/* Pings whose answers it does not read; false: it may send none. */
+static bool ping_on(struct ws_test_client *client)
+{
+    unsigned sent = 0;
+    static char ping[2048];
+    struct pollfd wait = { .fd = client->fd, .events = POLLOUT };
+    (void)snprintf(ping, sizeof ping, "{\"ping\":{\"nonce\":\"%01900d\"}}", 0);
+    while (sent < 100 && poll(&wait, 1, 0) == 1) {
+        ws_test_send_text(client, ping);
+        sent++;
+    }
+    return sent > 0;
+}
+
+SS_TEST(sweep, connections_share_the_budget_of_answers)
+{
+    enum { HOARDERS = 24, BUDGET = 512 << 10, FULL = BUDGET / 8 };
+    struct fixture fixture;
+    struct ws_test_client hoarders[HOARDERS];
+    fixture_prepare(&fixture);
+    fixture.options.answers_bytes_max = BUDGET;
+    fixture_start(&fixture);
+    for (int i = 0; i < HOARDERS; i++) {
+        ws_test_connect(&hoarders[i], fixture.port, 8192);
+        ws_test_upgrade(&hoarders[i], "/", "");
+    }
+    uint64_t until = ws_test_now_ms() + SS_TEST_DEADLINE_MS;
+    uint64_t held = 0;
+    for (bool more = true; more || held < FULL;) {
+        ss_check_msg(ws_test_now_ms() < until, "%lu bytes", (unsigned long)held);
+        more = false;
+        for (int i = 0; i < HOARDERS; i++) {
+            more |= ping_on(&hoarders[i]);
+        }
+        held = atomic_load(&fixture.stats.answer_bytes);
+        ss_check_msg(held < BUDGET / 2, "%lu bytes", (unsigned long)held);
+    }
+    for (int i = 0; i < HOARDERS; i++) {
+        ws_test_close(&hoarders[i]);
+    }
     fixture_await_gauge(&fixture.stats.answer_bytes, 0);
     fixture_close(&fixture);
 }

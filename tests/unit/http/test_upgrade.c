@@ -241,6 +241,19 @@ static void check_begins(const char *text, const char *want)
 #define PROBLEM "Content-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\n" \
                 "Cache-Control: no-store\r\n"
 
+SS_TEST(upgrade, a_refused_head_request_is_answered_without_a_body)
+{
+    struct ss_http_upgrade upgrade = judge("HEAD /ws HTTP/1.1\r\nHost: here\r\n" UPGRADE KEY
+                                           VERSION END);
+    struct ss_bytes out;
+    ss__bytes_init(&out, 0);
+    ss__http_upgrade_response(&upgrade, &out);
+    ss_check(upgrade.status == 405 && out.len > 4);
+    const char *end = memmem(out.data, out.len, "\r\n\r\n", 4);
+    ss_check(end != NULL && end + 4 == (const char *)out.data + out.len);
+    ss__bytes_deinit(&out);
+}
+
 /* RFC 6455 section 4.4 and RFC 9110 section 15.5.22 ask for the two fields of a 426. */
 SS_TEST(upgrade, a_refusal_says_what_would_be_right)
 {

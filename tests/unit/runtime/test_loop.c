@@ -425,3 +425,64 @@ SS_TEST(loop, codes_of_libuv_do_not_pass_the_border)
         ss_check(strcmp(ss_error_name(ss__err_from_uv(code)), "SS_E_?") != 0);
     }
 }
+
+/* A timer of the test's own stands for a socket. */
+static void work_on_a_socket(uv_timer_t *other)
+{
+    struct fixture *fixture = other->data;
+    static struct note notes[2];
+    int before = fixture->taken;
+    ss_check(ss__inbox_post(fixture->inbox, &notes[0].node, SS_POST_OUTSIDE) == 0);
+    ss__loop_work(&fixture->loop);
+    ss_check(fixture->taken == before + 1);    /* now, not after the other sockets */
+    ss__loop_work(&fixture->loop);             /* nothing is there: it sleeps again */
+    ss_check(fixture->taken == before + 1);
+    notes[1].last = true;
+    ss_check(ss__inbox_post(fixture->inbox, &notes[1].node, SS_POST_OUTSIDE) == 0);
+    uv_close((uv_handle_t *)other, NULL);
+}
+
+static void open_socket(struct fixture *fixture)
+{
+    (void)uv_timer_init(&fixture->loop.uv, &fixture->other);
+    fixture->other.data = fixture;
+    ss_check(uv_timer_start(&fixture->other, work_on_a_socket, 5, 0) == 0);
+}
+
+SS_TEST(loop, work_from_a_callback_is_done_at_once_and_later_work_is_not_missed)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.on_enter = open_socket;
+    fixture.on_work = take_one;
+    run_to_the_end(&fixture);
+    ss_check(fixture.taken == 2);
+    fixture_end(&fixture);
+}
+
+static void work_after_the_stop(uv_timer_t *other)
+{
+    struct fixture *fixture = other->data;
+    int works = atomic_load(&fixture->works);
+    ss__loop_stop(&fixture->loop);
+    ss__loop_work(&fixture->loop);
+    ss_check(atomic_load(&fixture->works) == works);
+    uv_close((uv_handle_t *)other, NULL);
+}
+
+static void open_late(struct fixture *fixture)
+{
+    (void)uv_timer_init(&fixture->loop.uv, &fixture->other);
+    fixture->other.data = fixture;
+    ss_check(uv_timer_start(&fixture->other, work_after_the_stop, 5, 0) == 0);
+}
+
+SS_TEST(loop, there_is_no_work_from_a_callback_after_the_stop)
+{
+    struct fixture fixture;
+    fixture_init(&fixture);
+    fixture.on_enter = open_late;
+    fixture.on_work = take_one;
+    run_to_the_end(&fixture);
+    fixture_end(&fixture);
+}

@@ -56,6 +56,24 @@ SS_TEST(ssctl_import, beside_bytes_the_payload_is_not_sent)
     ctl_run_deinit(&import.run);
 }
 
+SS_TEST(ssctl_import, a_large_line_has_a_request_of_its_own)
+{
+    struct import_run import;
+    size_t large = 600u << 10;
+    char *lines = malloc(large + 64);
+    ss_check(lines != NULL);
+    size_t at = (size_t)sprintf(lines, "{\"ordinal\":1}\n\n{\"ordinal\":2,\"raw\":\"");
+    memset(lines + at, 'A', large);
+    (void)sprintf(lines + at + large, "\"}\n{\"ordinal\":3}");
+    import_lines(&import, lines, "HTTP/1.1 409 Conflict\r\nContent-Length: 19\r\n\r\n"
+                                 "{\"code\":\"conflict\"}");
+    ss_check(strstr(import.server.request, "\r\n\r\n[{\"ordinal\":1}]") != NULL);
+    ss_check_msg(strstr(import.run.err, "lines 1 to 2 were not imported") != NULL, "%s",
+                 import.run.err);
+    ctl_run_deinit(&import.run);
+    free(lines);
+}
+
 SS_TEST(ssctl_import, refusal_names_code_and_lines)
 {
     struct import_run import;

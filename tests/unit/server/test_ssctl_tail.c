@@ -212,7 +212,35 @@ SS_TEST(ssctl_tail, with_no_reconnect_it_ends_there_too)
     ctl_run_deinit(&run);
 }
 
-SS_TEST(ssctl_tail, an_error_after_the_subscription_is_a_frame_like_others)
+#define ENDED(code, detail)                                                                       \
+    "{\"error\":{\"code\":\"" code "\",\"message\":\"over\",\"sessionId\":\"s\"" detail "}}"
+
+SS_TEST(ssctl_tail, an_error_of_the_session_ends_it_also_later)
+{
+    struct ctl_run run;
+    struct ws_server server = {
+        .scripts = { SCRIPT(SNAPSHOT, SUBSCRIBED, EVENT, ENDED("session_deleted", ""), EVENT) },
+    };
+    run_tail(&server, "--count=2", &run);
+    ss_check(run.status == SS_CTL_FAILED && server.connections == 1);
+    ss_check_msg(strcmp(run.err, "ssctl: session_deleted: over\n") == 0, "%s", run.err);
+    ctl_run_deinit(&run);
+}
+
+SS_TEST(ssctl_tail, an_error_of_the_session_that_may_pass_is_tried_again)
+{
+    struct ctl_run run;
+    struct ws_server server = {
+        .scripts = { SCRIPT(SNAPSHOT, SUBSCRIBED,
+                            ENDED("protocol_error", ",\"detail\":\"out_of_memory\"")),
+                     SCRIPT(SNAPSHOT, SUBSCRIBED, EVENT) },
+    };
+    run_tail(&server, "--count=1", &run);
+    ss_check_msg(run.status == SS_CTL_OK && server.connections == 2, "%s", run.err);
+    ctl_run_deinit(&run);
+}
+
+SS_TEST(ssctl_tail, another_error_after_the_subscription_is_a_frame_like_others)
 {
     struct ctl_run run;
     struct ws_server server = {

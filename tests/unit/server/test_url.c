@@ -27,7 +27,8 @@ SS_TEST(url, what_is_no_plain_server_address_is_refused)
 {
     static const char *const bad[] = { "", "127.0.0.1:8080", "http://", "http:///", "ftp://a",
                                        "http://a:0", "http://a:65536", "http://a:b", "http://::1",
-                                       "http://u@a:1", "http://a b:1", "HTTP://a" };
+                                       "http://u@a:1", "http://a b:1", "HTTP://a",
+                                       "http://a?b:1", "http://a\003:1", "http://\303\244:1" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct ss_url url;
         struct ss_failure failure = { 0 };

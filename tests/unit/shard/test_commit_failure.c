@@ -51,6 +51,36 @@ SS_TEST(commit_failure, i4_a_handler_that_failed_is_not_told_that_its_events_are
     fixture_deinit(&f);
 }
 
+static int run_on(struct ss_context *context, struct fixture *fixture)
+{
+    (void)fixture;
+    ss_set_running(context, true);
+    return 0;
+}
+
+/* Although it published nothing itself. */
+SS_TEST(commit_failure, a_session_is_not_running_when_what_said_so_is_undone)
+{
+    struct fixture f;
+    fixture_init(&f);
+    post_put(&f, "s", "a", "1");
+    step_all(&f);
+    ss__fault_arm("log.write", 1, 2, EIO);
+    post_put(&f, "other", "a", "lost");
+    call_in(&f, "s", run_on);
+    ss_check(f.dones == 3 && f.done_err == SS_E_COMMIT);
+    struct ss_channel *channel =
+        ss__channel_get(f.shard, ss_str("s"), ss__map_hash(ss_str("s")), false);
+    ss_check(channel == NULL || !channel->running);
+    post_put(&f, "s", "a", "2");
+    step_all(&f);
+    ss_check(f.done_err == 0 && f.done_ordinal == 2);
+    fixture_restart(&f);
+    step_all(&f);
+    ss_check(!f.was_running);
+    fixture_deinit(&f);
+}
+
 /* A frame for which there is no memory at all is not left out: its event is undone. */
 SS_TEST(commit_failure, i3_an_event_that_cannot_be_shown_is_not_stored)
 {

@@ -372,24 +372,33 @@ SS_TEST(paging, says_when_frames_were_missed_or_what_it_shows_is_over)
     fixture_deinit(&f);
 }
 
+/* Nothing of its last life comes behind the word of its end. */
 SS_TEST(paging, a_session_that_is_deleted_in_the_middle_is_shown_anew)
 {
+    static const unsigned lives[] = { 0, 1, NOTES };
     struct fixture f;
-    unsigned notes;
-    for (int lives_again = 0; lives_again < 2; lives_again++) {
+    for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
         open_large(&f);
         post_paged(&f, 7, PAGE, NULL);
         step_all(&f);
-        struct ss_request *request = take_reply(&f);
+        struct ss_request *request = next_page(&f, take_reply(&f));
         struct ss_str none = { NULL, 0 };
+        unsigned notes = 0;
+        ss_check(request->page == 2);
         post(&f, ss__request_new(SS_REQUEST_DELETE, ss_str("s"), none, none));
         step_all(&f);
-        if (lives_again) {
-            put_note(&f, "s", 0, 'b');
-            step_all(&f);
+        for (unsigned note = 0; note < lives[i]; note++) {
+            put_note(&f, "s", note, 'b');
         }
-        request = read_rest(&f, request, &notes);
-        ss_check(notes == NOTES && request->missed && request->frames_count == 0);
+        step_all(&f);
+        request = next_page(&f, request);
+        ss_check(request->page == (lives[i] == NOTES ? 1 : 0) && request->err == 0);
+        ss_check(!has(request, "aaaa") && request->more == (lives[i] == NOTES));
+        if (request->more) {
+            request = read_rest(&f, request, &notes);
+            ss_check(notes == NOTES);
+        }
+        ss_check(!request->missed && request->frames_count == 0);
         ss__msg_free(&request->base);
         check_nothing_left(&f);
         fixture_deinit(&f);

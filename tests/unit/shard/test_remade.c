@@ -1,6 +1,7 @@
 /* Entities that were made anew without an event: whoever has the old ones is never told that
  * nothing was missed. */
 #include "notes_app.h"
+#include "page_damage.h"
 #include "rebuild_notes.h"
 #include "resume_notes.h"
 
@@ -201,5 +202,70 @@ SS_TEST(remade, followers_are_told_when_a_failed_commit_takes_it_back)
     ss__msg_free(msg);
     struct answer back = resume_from(&r.f, "s", 7, seen.cursor);
     ss_check(!back.recovered && has(&back, "\"a\"") && epoch_in(&back) == epoch_in(&r.before));
+    fixture_deinit(&r.f);
+}
+
+SS_TEST(remade, followers_are_told_when_an_undone_deletion_takes_it_back)
+{
+    struct remade r;
+    struct shown deleted;
+    begin(&r);
+    remake_in_memory(&r, "-");
+    struct answer seen = resume_from(&r.f, "s", 7, NULL);
+    ss_check(has(&seen, "\"-a\""));
+    ss__fault_arm("store.commit.before", 1, 2, SS_E_STOREIO);
+    post_of_session(&r.f, SS_REQUEST_DELETE, 0, &deleted);
+    step_all(&r.f);
+    ss__fault_reset();
+    ss_check(deleted.calls == 1 && deleted.err == SS_E_COMMIT);
+    struct ss_msg *msg = next_message(&r.f);
+    ss_check(msg != NULL && msg->kind == SS_MSG_RESYNC);
+    ss__msg_free(msg);
+    struct answer back = resume_from(&r.f, "s", 7, seen.cursor);
+    ss_check(!back.recovered && has(&back, "\"a\"") && epoch_in(&back) == epoch_in(&r.before));
+    fixture_deinit(&r.f);
+}
+
+/* The page with the entities is damaged on the disk; memory has them all. The events are in the
+ * log. */
+static void damage_entities(struct remade *r)
+{
+    char path[128];
+    put(&r->f, "marked", "m");
+    ss__checkpoint_want(r->f.shard, channel_of(&r->f, "s")->state);
+    ss_check(fixture_flush(&r->f) >= 0);
+    snprintf(path, sizeof path, "%s/data.mdb", r->f.dir);
+    ss_check(damage_pages(path, "marked") > 0);
+}
+
+SS_TEST(remade, a_rebuild_that_a_damaged_page_keeps_from_the_disk_is_not_acknowledged)
+{
+    struct remade r;
+    begin(&r);
+    damage_entities(&r);
+    r.code.mark = "-";
+    post_rebuild(&r.f, 0, &r.shown);
+    step_jobs(&r.f);
+    ss_check_msg(r.shown.calls == 1 && r.shown.err == SS_E_CORRUPT, "%u calls, %s", r.shown.calls,
+                 ss_error_name(r.shown.err));
+    ss_check(!channel_of(&r.f, "s")->rebuilding);
+    drop_messages(&r.f);
+    fixture_deinit(&r.f);
+}
+
+SS_TEST(remade, a_retry_that_a_damaged_page_keeps_from_the_disk_is_answered)
+{
+    struct remade r;
+    begin(&r);
+    r.code.fails_at = 3;
+    ss_check(publish(&r.f, "x", "c") == SS_E_PROJECTION);
+    damage_entities(&r);
+    r.code.fails_at = 0;
+    post_of_session(&r.f, SS_REQUEST_RETRY, 0, &r.shown);
+    step_jobs(&r.f);
+    ss_check_msg(r.shown.calls == 1 && r.shown.err == SS_E_CORRUPT, "%u calls, %s", r.shown.calls,
+                 ss_error_name(r.shown.err));
+    ss_check(channel_of(&r.f, "s") == NULL || channel_of(&r.f, "s")->retrying == 0);
+    drop_messages(&r.f);
     fixture_deinit(&r.f);
 }

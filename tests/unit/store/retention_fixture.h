@@ -148,4 +148,74 @@ static inline void stage_base(struct fixture *f, const char *id, uint64_t throug
     ss__history_free(f->store, history);
 }
 
+static inline void check_base(struct fixture *f, const char *id, uint64_t at,
+                              uint64_t ordinal, const char *text)
+{
+    struct base base = base_of(f, id, at);
+    ss_check_msg(base.err == 0 && base.ordinal == ordinal && base.events == at - ordinal &&
+                     strcmp(base.text, text) == 0,
+                 "as of %llu: %s, base %llu, %llu events, %s", (unsigned long long)at,
+                 ss_error_name(base.err), (unsigned long long)base.ordinal,
+                 (unsigned long long)base.events, base.text);
+}
+
+static inline void check_gone(struct fixture *f, const char *id, uint64_t at, uint64_t first)
+{
+    struct base base = base_of(f, id, at);
+    ss_check_msg(base.err == SS_E_GONE && base.first == first, "as of %llu: %s, first %llu",
+                 (unsigned long long)at, ss_error_name(base.err), (unsigned long long)base.first);
+}
+
+static inline unsigned segments_of(struct fixture *f)
+{
+    fixture_close(f);
+    unsigned count = (unsigned)fixture_check(f).segments;
+    ss_check_msg(f->finding[0] == '\0', "%s", f->finding);
+    fixture_reopen(f);
+    return count;
+}
+
+/* ---- what most tests begin with ---- */
+
+/* "a" has @events of 50 bytes on disk, 64 a commit. */
+static inline void open_with_events(struct fixture *f, unsigned events)
+{
+    fixture_open(f);
+    fixture_publish(f, "a", events, 50, 64);
+    fixture_flush_all(f);
+}
+
+/* And its entities as of the newest. */
+static inline void open_with_entity(struct fixture *f, unsigned events)
+{
+    open_with_events(f, events);
+    entity_at(f, "a", events);
+}
+
+static inline void publish_more(struct fixture *f, const char *id, unsigned count)
+{
+    fixture_publish(f, id, count, 50, 64);
+    fixture_flush_all(f);
+}
+
+static inline void cut_at(struct fixture *f, uint64_t through)
+{
+    stage_cut(f, "a", through);
+    fixture_flush_all(f);
+}
+
+static inline void base_at(struct fixture *f, uint64_t through)
+{
+    stage_base(f, "a", through);
+    fixture_flush_all(f);
+}
+
+/* Events 65 to 128, and a base of event 64. */
+static inline void open_based(struct fixture *f)
+{
+    open_with_entity(f, 128);
+    base_at(f, 64);
+    fixture_close(f);
+}
+
 #endif

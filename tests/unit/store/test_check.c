@@ -196,6 +196,9 @@ SS_TEST(check, finds_a_shard_of_another_directory)
     fixture_plant(&f, SS_DB_META, ss_str(META_SHARD),
                   ss_str_of(value, ss__meta_shard_encode(value, &shard)));
     found(&f, "another directory");
+    fill(&f);
+    fixture_plant(&f, SS_DB_META, ss_str(META_SHARD), ss_str("x"));
+    found(&f, "the identity of the shard is missing or damaged");
 }
 
 SS_TEST(check, finds_damaged_marks_of_the_last_run_and_of_the_log)

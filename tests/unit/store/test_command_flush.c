@@ -368,3 +368,34 @@ SS_TEST(command_flush, result_that_expired_while_the_store_was_closed_is_taken_o
     ss_check(fixture_command_rows(&f) == 0);
     fixture_end(&f);
 }
+
+/* Flushes that fail leave what is to be removed to the next one, and that takes no more at a time. */
+SS_TEST(command_flush, rows_that_failed_flushes_left_go_in_slices)
+{
+    struct fixture f;
+    char key[32];
+    fixture_init(&f);
+    f.options.command_ttl_ms = 1000;
+    fixture_reopen(&f);
+    for (unsigned i = 0; i < 3000; i++) {
+        char session[32];
+        (void)snprintf(session, sizeof session, "s%u", i / 500);
+        (void)snprintf(key, sizeof key, "k%u", i);
+        fixture_stage_command(&f, session, key, i);
+    }
+    ss_check(ss__store_commit(f.store) == 0);
+    fixture_flush_all(&f);
+    f.clock.now_ns += UINT64_C(2000000000);
+    for (unsigned i = 0; i < 2; i++) {
+        ss__fault_arm("store.flush.write", 1, 1, SS_E_NOMEM);
+        ss_check(ss__store_flush(f.store, 0) == SS_E_NOMEM);
+        f.clock.now_ns += UINT64_C(1000000000);
+    }
+    ss_check(f.store->commands.doomed_count == 2048);
+    ss_check(ss__store_flush(f.store, 0) > 0);
+    ss_check(f.store->commands.doomed_count == 3000 - 1024);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss_check(fixture_command_rows(&f) == 0);
+    fixture_end(&f);
+}

@@ -1,6 +1,25 @@
+#include <dlfcn.h>
+#include <errno.h>
+
 #include "store_fixture.h"
 
 #include "store/copy.h"
+
+static bool keeps_directories;
+
+/* Called before that of the C library. */
+int unlinkat(int fd, const char *path, int flags)
+{
+    static __typeof__(unlinkat) *real;
+    if (real == NULL) {
+        real = (__typeof__(unlinkat) *)dlsym(RTLD_NEXT, "unlinkat");
+    }
+    if (keeps_directories && (flags & AT_REMOVEDIR) != 0) {
+        errno = EBUSY;
+        return -1;
+    }
+    return real(fd, path, flags);
+}
 
 struct files {
     char root[256];
@@ -122,4 +141,38 @@ SS_TEST(copy, a_tree_goes_but_not_what_links_lead_to)
     (void)snprintf(path, sizeof path, "%s/keep", root);
     ss_check(access(path, F_OK) == 0);
     ss_check(ss__remove_tree(root, NULL) == 0);
+}
+
+SS_TEST(copy, a_directory_that_is_in_use_is_named_and_can_be_removed_later)
+{
+    char root[256];
+    char path[300];
+    struct ss_failure failure = { 0 };
+    fixture_make_root(root, sizeof root);
+    (void)snprintf(path, sizeof path, "%s/a", root);
+    ss_check(mkdir(path, 0700) == 0);
+    keeps_directories = true;
+    ss_check(ss__remove_tree(root, &failure) == SS_E_IO);
+    keeps_directories = false;
+    ss_check_msg(strstr(failure.text, strerror(EBUSY)) != NULL, "%s", failure.text);
+    ss_check(ss__remove_tree(root, NULL) == 0 && access(root, F_OK) != 0);
+}
+
+/* What a disk cannot take is seen long before the end of a large file. */
+SS_TEST(copy, a_large_file_is_synced_on_the_way)
+{
+    struct files files;
+    struct ss_failure failure = { 0 };
+    uint64_t sum;
+    const uint64_t bytes = UINT64_C(20) << 20;
+    begin(&files, 1000);
+    ss_check(ftruncate(files.from, (off_t)bytes) == 0);
+    ss__fault_arm("copy.sync", 1, 1, EIO);
+    ss_check(ss__copy(&files.copier, files.from, files.to, bytes, bytes, &sum, &failure) ==
+             SS_E_STOREIO);
+    ss_check(files.seen < bytes / 2);
+    files.seen = 0;
+    ss_check(ss__copy(&files.copier, files.from, files.to, bytes, bytes, &sum, &failure) == 0);
+    ss_check(files.seen == bytes);
+    end(&files);
 }

@@ -188,3 +188,36 @@ SS_TEST(create, a_disk_that_is_full_at_the_first_page_leaves_nothing_behind)
     }
     ss_check(signal(SIGXFSZ, handler) == SIG_IGN);
 }
+
+SS_TEST(create, data_file_that_is_none_is_left_and_named)
+{
+    char root[256];
+    char dir[300];
+    char path[400];
+    struct stat info;
+    struct ss_failure failure = { 0 };
+    make_root(root);
+    (void)snprintf(dir, sizeof dir, "%s/shard", root);
+    (void)snprintf(path, sizeof path, "%s/data.mdb", dir);
+    ss_check(mkdir(dir, 0700) == 0);
+    FILE *file = fopen(path, "w");
+    ss_check(file != NULL);
+    for (unsigned i = 0; i < 10000; i++) {
+        ss_check(fputs("no store", file) >= 0);
+    }
+    ss_check(fclose(file) == 0);
+    int err = ss__create_shard(dir, &first, &failure);
+    ss_check_msg(err == SS_E_CORRUPT && strstr(failure.text, dir) != NULL, "%s %s",
+                 ss_error_name(err), failure.text);
+    ss_check(stat(path, &info) == 0 && info.st_size == 80000);
+    remove_root(root);
+}
+
+SS_TEST(create, shard_whose_path_leaves_no_room_is_refused_with_a_sentence)
+{
+    static char dir[4090];
+    struct ss_failure failure = { 0 };
+    memset(dir, 'x', sizeof dir - 1);
+    ss_check(ss__create_verify(dir, 0, &failure) == SS_E_TOOBIG);
+    ss_check(strstr(failure.text, "too long") != NULL);
+}

@@ -197,3 +197,19 @@ SS_TEST(cut, without_memory_there_is_none)
     fixture_reopen(&b.f);
     backup_deinit(&b);
 }
+
+SS_TEST(cut, whoever_holds_it_can_read_when_the_store_has_given_it_back)
+{
+    struct backup_fixture b;
+    struct ss_cut *cut;
+    uint8_t byte;
+    backup_init(&b);
+    fixture_publish(&b.f, "s", 10, 100, 3);
+    ss_check(ss__store_cut(b.f.store, &cut) == 0 && ss__store_cuts_rest(b.f.store));
+    ss__cut_hold(cut);
+    ss__store_uncut(b.f.store);
+    ss_check(ss__cut_stopped(cut) && !ss__store_cuts_rest(b.f.store));
+    ss_check(cut->files_count >= 2 && pread(cut->files[1].fd, &byte, 1, 0) == 1);
+    ss__cut_put(cut);
+    backup_deinit(&b);
+}

@@ -403,5 +403,73 @@ SS_TEST(directory, path_that_is_too_long_is_refused_with_a_sentence)
     failure = (struct ss_failure){ 0 };
     ss_check(ss__directory_begin(path, &identity, &directory, &failure) == SS_E_TOOBIG);
     ss_check(failure.text[0] != '\0');
-    ss_check(ss__directory_open_existing(path, &directory, NULL) == SS_E_IO);
+    failure = (struct ss_failure){ 0 };
+    ss_check(ss__directory_open_existing(path, &directory, &failure) == SS_E_TOOBIG);
+    ss_check(failure.text[0] != '\0');
+}
+
+/* Nothing in it has a path that the kernel does not take. */
+SS_TEST(directory, longest_path_that_is_taken_has_room_for_all_that_is_in_it)
+{
+    static char path[SS_PATH_BYTES];
+    const size_t longest = SS_PATH_BYTES - SS_DIRECTORY_NAMES_BYTES;
+    char root[256];
+    struct ss_directory *directory;
+    struct ss_directory identity = { .shard_count = 2, .directory_id = 7 };
+    struct ss_check_summary summary;
+    struct ss_failure failure = { 0 };
+    ss__fault_reset();
+    fixture_make_root(root, sizeof root);
+    size_t len = (size_t)snprintf(path, sizeof path, "%s", root);
+    while (len < longest) {
+        size_t part = longest - len - 1 < 250 ? longest - len - 1 : 200;
+        path[len] = '/';
+        memset(path + len + 1, 'd', part);
+        len += part + 1;
+    }
+    ss_check(strlen(path) == longest);
+    int err = ss__directory_begin(path, &identity, &directory, &failure);
+    ss_check_msg(err == 0, "%s", failure.text);
+    ss__directory_close(directory);
+    (void)snprintf(path + longest, sizeof path - longest, "/" SS_UNFINISHED_NAME);
+    ss_check(unlink(path) == 0);
+    path[longest] = '\0';
+    err = ss__directory_open(path, 2, true, &directory, &failure);
+    ss_check_msg(err == 0, "%s", failure.text);
+    ss__directory_close(directory);
+    err = ss__store_check(path, NULL, NULL, &summary, &failure);
+    ss_check_msg(err == 0 && summary.findings == 0 && summary.shards == 2, "%s", failure.text);
+    path[longest] = 'd';
+    path[longest + 1] = '\0';
+    ss_check(ss__directory_open(path, 2, true, &directory, &failure) == SS_E_TOOBIG);
+    (void)nftw(root, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* What an attempt that was cut off has left is taken away, and nothing else. */
+SS_TEST(directory, one_that_was_not_filled_to_its_end_is_begun_anew)
+{
+    char root[256];
+    char path[300];
+    struct ss_directory *directory;
+    struct ss_directory identity = { .shard_count = 2, .directory_id = 7 };
+    struct ss_failure failure = { 0 };
+    ss__fault_reset();
+    fixture_make_root(root, sizeof root);
+    for (unsigned i = 0; i < 2; i++) {
+        int err = ss__directory_begin(root, &identity, &directory, &failure);
+        ss_check_msg(err == 0, "%s", failure.text);
+        ss__directory_close(directory);
+        (void)snprintf(path, sizeof path, "%s/shard-0001", root);
+        ss_check(mkdir(path, 0700) == 0);    /* it was removed */
+        (void)snprintf(path, sizeof path, "%s/sessionstream.new", root);
+        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        ss_check(fd >= 0 && close(fd) == 0);
+    }
+    (void)snprintf(path, sizeof path, "%.200s/shard-with-a-name-that-is-longer-than-those-that-are-"
+                   "given-to-shards-by-anybody", root);
+    ss_check(mkdir(path, 0700) == 0);
+    ss_check(ss__directory_begin(root, &identity, &directory, &failure) == SS_E_EXISTS);
+    ss_check_msg(strstr(failure.text, "is not empty") != NULL, "%s", failure.text);
+    ss_check(access(path, F_OK) == 0);
+    (void)nftw(root, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

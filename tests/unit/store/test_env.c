@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -5,6 +6,31 @@
 
 #include "core/mapped.h"
 #include "store_fixture.h"
+#include "unit/core/child_stderr.h"
+
+/* Called before those of LMDB. */
+static atomic_int refusal;                    /* of the next transaction */
+static void (*on_assert)(MDB_env *env, const char *message);
+
+int mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **ret_txn)
+{
+    static __typeof__(mdb_txn_begin) *real;
+    if (real == NULL) {
+        real = (__typeof__(mdb_txn_begin) *)dlsym(RTLD_NEXT, "mdb_txn_begin");
+    }
+    int code = atomic_exchange(&refusal, 0);
+    return code != 0 ? code : real(env, parent, flags, ret_txn);
+}
+
+int mdb_env_set_assert(MDB_env *env, MDB_assert_func *func)
+{
+    static __typeof__(mdb_env_set_assert) *real;
+    if (real == NULL) {
+        real = (__typeof__(mdb_env_set_assert) *)dlsym(RTLD_NEXT, "mdb_env_set_assert");
+    }
+    on_assert = func;
+    return real(env, func);
+}
 
 struct place {
     char root[256];
@@ -191,5 +217,51 @@ SS_TEST(env, map_is_noted_for_the_handler_of_a_fault)
     }
     ss__env_close(&place.env);
     ss_check(ss__mapped_find(value.mv_data, &offset) == NULL);
+    place_end(&place);
+}
+
+SS_TEST(env, free_pages_that_cannot_be_counted_are_none)
+{
+    struct place place = { 0 };
+    place_open(&place);
+    ss_check(put(&place, 1, 500000) == 0 && put(&place, 1, 10) == 0);
+    ss_check(ss__env_free_bytes(&place.env, 400000) >= 400000);
+    refusal = MDB_READERS_FULL;
+    ss_check(ss__env_free_bytes(&place.env, 400000) == 0);
+    place_end(&place);
+}
+
+/* Another error than lack of space, found while that is looked for. */
+SS_TEST(env, directory_that_is_gone_is_no_full_disk)
+{
+    struct place place = { 0 };
+    char path[300];
+    place_open(&place);
+    ss_check(!ss__env_disk_full(&place.env));
+    (void)snprintf(path, sizeof path, "%s.moved", place.root);
+    ss_check(rename(place.root, path) == 0);
+    ss_check(!ss__env_disk_full(&place.env));
+    ss_check(ss__env_free_disk(&place.env) == UINT64_MAX);
+    ss_check(rename(path, place.root) == 0);
+    place_end(&place);
+}
+
+static void meet_nonsense(void *ctx)
+{
+    struct place *place = ctx;
+    on_assert(place->env.env, "it cannot be");
+}
+
+SS_TEST(env, what_lmdb_says_before_it_ends_the_process_names_file_and_remedy)
+{
+    struct place place = { 0 };
+    struct child_stderr child;
+    place_open(&place);
+    child_stderr_run(meet_nonsense, &place, &child);
+    ss_check_msg(child.signal == 0 && strstr(child.text, place.root) != NULL &&
+                     strstr(child.text, "it cannot be") != NULL &&
+                     strstr(child.text, "ssctl store check") != NULL,
+                 "%s", child.text);
+    meet_nonsense(&place);    /* it leaves the end to LMDB */
     place_end(&place);
 }

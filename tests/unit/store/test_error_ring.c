@@ -181,6 +181,12 @@ SS_TEST(error_ring, a_damaged_one_is_passed_over_and_the_check_names_it)
     fixture_reopen(&f);
     ss_check(ss__store_error_at(f.store, 1, &got) && !ss__store_error_at(f.store, 2, &got));
     ss_check(ss__store_error_at(f.store, 3, &got) && ss__store_errors_next(f.store) == 4);
+    struct ss_error_record again = record_of(1);
+    ss_check(ss__store_note_error_once(f.store, &again, UINT64_MAX) == 0);
+    ss_check(ss__store_errors_stored(f.store) == 4 && !ss__store_errors_wait(f.store));
+    again = record_of(2);
+    ss_check(ss__store_note_error_once(f.store, &again, UINT64_MAX) == 1);
+    ss_check(ss__store_errors_stored(f.store) == 4 && ss__store_errors_wait(f.store));
     fixture_end(&f);
 }
 

@@ -1,4 +1,6 @@
 /* A flush in three steps: what its owner does meanwhile neither disturbs it nor is disturbed. */
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 
 #include "store_fixture.h"
@@ -6,6 +8,19 @@
 #include "store/error_ring.h"
 #include "store/flush.h"
 #include "store/store_state.h"
+
+static unsigned cursors_until_failure;    /* 0: none fails */
+
+/* Called before that of LMDB. */
+int mdb_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **ret_cursor)
+{
+    static __typeof__(mdb_cursor_open) *real;
+    if (real == NULL) {
+        real = (__typeof__(mdb_cursor_open) *)dlsym(RTLD_NEXT, "mdb_cursor_open");
+    }
+    return cursors_until_failure > 0 && --cursors_until_failure == 0 ? ENOMEM
+                                                                     : real(txn, dbi, ret_cursor);
+}
 
 static struct ss_flush *plan(struct fixture *f, unsigned tails_max)
 {
@@ -245,5 +260,65 @@ SS_TEST(flush_run, plan_that_cannot_be_made_forgets_its_checkpoints)
     ss_check(ss__store_flush_plan(f.store, 0, &flush) == SS_E_NOMEM && flush == NULL);
     ss_check(ss__store_flush_plan(f.store, 0, &flush) == 0);
     ss__store_put_session(f.store, session);
+    fixture_end(&f);
+}
+
+/* A key that LMDB does not take: whoever stages entities judges them before. Nothing else is held up. */
+SS_TEST(flush_run, entity_with_an_id_that_is_too_long_is_refused_with_its_flush_alone)
+{
+    static char id[SS_ENTITY_ID_BYTES_MAX + 2];
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 9, 50, 9);
+    memset(id, 'x', sizeof id - 1);
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str(id), .created_ordinal = 1,
+                                 .last_ordinal = 5, .type_id = f.entity_type,
+                                 .payload = ss_str("something") };
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss_check(stage_checkpoint(f.store, a, &row, 1, 5, 1) == 0);
+    ss_check(ss__store_flush(f.store, 0) == SS_E_TOOBIG);
+    ss_check(timeline_of(a) == 0);
+    ss__store_put_session(f.store, a);
+    fixture_flush_all(&f);
+    fixture_verify(&f, "a", 9, 50);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+/* Every cursor of a flush that removes entities of older code, in turn. */
+SS_TEST(flush_run, cursor_that_cannot_be_opened_fails_the_flush_whole)
+{
+    struct fixture f;
+    struct ss_entity_row got;
+    unsigned failed = 0;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 9, 50, 9);
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("1"), .created_ordinal = 1,
+                                 .last_ordinal = 5, .type_id = f.entity_type,
+                                 .payload = ss_str("old") };
+    struct ss_entity_row other = row;
+    other.id = ss_str("2");
+    other.payload = ss_str("new");
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss_check(stage_checkpoint(f.store, a, &row, 1, 5, 1) == 0);
+    fixture_flush_due(&f);
+    use_timeline(f.store, a, 2);
+    for (int err = -1; err < 0;) {
+        ss_check(stage_checkpoint(f.store, a, &other, 1, 9, 2) == 0);
+        cursors_until_failure = failed + 1;
+        err = ss__store_flush(f.store, 0);
+        ss_check(err >= 0 || err == SS_E_NOMEM);
+        ss_check(err >= 0 || timeline_of(a) == 0);
+        failed += err < 0;
+        cursors_until_failure = 0;
+        f.clock.now_ns += UINT64_C(1000000000);
+    }
+    ss_check(failed > 0 && timeline_of(a) == 9);
+    ss_check(read_entity(f.store, a, ss_str("note"), ss_str("1"), &got) == SS_E_NOTFOUND);
+    ss_check(read_entity(f.store, a, ss_str("note"), ss_str("2"), &got) == 0);
+    ss__store_put_session(f.store, a);
+    fixture_close(&f);
+    fixture_check_clean(&f);
     fixture_end(&f);
 }

@@ -1,5 +1,6 @@
 /* Reading a session's events in slices, from a base on. */
-#include "store_fixture.h"
+#include "damage.h"
+#include "retention_fixture.h"
 
 #include "store/delete.h"
 #include "store/history.h"
@@ -234,5 +235,46 @@ SS_TEST(history, deleted_session_and_one_set_aside_have_none)
     ss_check(ss__store_row(a)->quarantined);
     ss_check(ss__history_new(f.store, a, &query, &history) == SS_E_CORRUPT);
     ss__store_put_session(f.store, a);
+    fixture_end(&f);
+}
+
+/* Where an event of the session was, the log has that of another one, and it is sound. */
+SS_TEST(history, event_of_another_session_in_the_log_is_damage)
+{
+    struct fixture f;
+    struct seen seen = { .count = 0 };
+    struct ss_history_base base;
+    const struct ss_record *records;
+    size_t count;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 3, 50, 3);
+    fixture_forge(&f, 2, 77, 2, true);    /* under the open store */
+    struct ss_history *history = history_of(&f, "a", 3);
+    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0);
+    int err = ss__history_read(history, &records, &count);
+    ss_check_msg(err == SS_E_CORRUPT, "%s", ss_error_name(err));
+    ss__history_free(f.store, history);
+    fixture_end(&f);
+}
+
+SS_TEST(history, events_that_are_removed_between_two_reads_are_gone)
+{
+    struct fixture f;
+    struct seen seen = { .count = 0 };
+    struct ss_history_base base;
+    const struct ss_record *records;
+    size_t count;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 200, 50, 64);
+    fixture_flush_all(&f);
+    struct ss_history *history = history_of(&f, "a", 200);
+    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0 && base.ordinal == 0);
+    entity_at(&f, "a", 64);
+    stage_cut(&f, "a", 64);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, "a") == 65);
+    ss_check(ss__history_read(history, &records, &count) == SS_E_GONE);
+    ss_check(ss__history_first(history) == 65);
+    ss__history_free(f.store, history);
     fixture_end(&f);
 }

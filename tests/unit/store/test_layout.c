@@ -303,3 +303,60 @@ SS_TEST(layout, values_without_checksum_are_still_read)
     ss_check(ss_str_equal(got_type.full_name, ss_str("p.E")));
     ss_check(ss__running_decode(ss_str_of(key, 8), ss_str("\3"), &sid) == 0 && sid == 4);
 }
+
+SS_TEST(layout, row_with_timelines_that_cannot_be_is_refused)
+{
+    uint8_t bytes[SS_ROW_BYTES_MAX];
+    struct ss_row_value row = row_sample();
+    struct ss_row_value got;
+    row.timelines = ss_str("\xff\xff\xff");
+    ss_check(ss__row_decode(7, ss_str_of(bytes, ss__row_encode(bytes, 7, &row)), &got) ==
+             SS_E_CORRUPT);
+}
+
+SS_TEST(layout, keys_of_another_shape_are_refused)
+{
+    uint8_t key[SS_KEY_BYTES_MAX];
+    struct ss_str id;
+    struct ss_str kind;
+    uint64_t sid;
+    uint32_t projection;
+    size_t len = ss__catalog_key(key, ss_str("chat"));
+    ss_check(ss__catalog_key_decode(ss_str_of(key, len), &id) == 0 &&
+             ss_str_equal(id, ss_str("chat")));
+    ss_check(ss__catalog_key_decode(ss_str_of(key, 4), &id) == SS_E_CORRUPT);
+    key[3] = 1;
+    ss_check(ss__catalog_key_decode(ss_str_of(key, len), &id) == SS_E_CORRUPT);
+    memset(key, 'x', sizeof key);
+    key[SS_ENTITY_PREFIX_BYTES + SS_NAME_BYTES_MAX] = 0;
+    len = SS_ENTITY_PREFIX_BYTES + SS_NAME_BYTES_MAX + 1 + SS_ENTITY_ID_BYTES_MAX;
+    ss_check(ss__entity_key_decode(ss_str_of(key, len), &sid, &projection, &kind, &id) == 0);
+    ss_check(kind.len == SS_NAME_BYTES_MAX && id.len == SS_ENTITY_ID_BYTES_MAX);
+    ss_check(ss__entity_key_decode(ss_str_of(key, len + 1), &sid, &projection, &kind, &id) ==
+             SS_E_CORRUPT);
+    key[SS_ENTITY_PREFIX_BYTES + SS_NAME_BYTES_MAX] = 'x';
+    key[SS_ENTITY_PREFIX_BYTES + SS_NAME_BYTES_MAX + 1] = 0;
+    ss_check(ss__entity_key_decode(ss_str_of(key, len), &sid, &projection, &kind, &id) ==
+             SS_E_CORRUPT);
+}
+
+SS_TEST(layout, type_whose_parts_do_not_fill_it_is_refused)
+{
+    struct ss_bytes bytes;
+    struct ss_type_value got;
+    const struct ss_type_value type = { .space = SS_TYPE_EVENT, .name = ss_str("Said"),
+                                        .full_name = ss_str("t.Said") };
+    ss__bytes_init(&bytes, 0);
+    ss__type_encode(&bytes, &type);
+    ss_check(bytes.err == 0 && ss__type_decode(ss__bytes_view(&bytes), &got) == 0);
+    bytes.data[1] = SS_TYPE_PROJECTION + 1;
+    ss__value_seal(bytes.data, bytes.len, 1);    /* the seed of types */
+    ss_check(ss__type_decode(ss__bytes_view(&bytes), &got) == SS_E_CORRUPT);
+    bytes.data[1] = SS_TYPE_EVENT;
+    ss__value_seal(bytes.data, bytes.len, 1);
+    ss_check(ss__type_decode(ss__bytes_view(&bytes), &got) == 0);
+    bytes.data[10]++;
+    ss__value_seal(bytes.data, bytes.len, 1);
+    ss_check(ss__type_decode(ss__bytes_view(&bytes), &got) == SS_E_CORRUPT);
+    ss__bytes_deinit(&bytes);
+}

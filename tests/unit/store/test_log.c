@@ -142,12 +142,72 @@ SS_TEST(log, file_is_used_again_only_when_its_old_name_is_gone_for_good)
     ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
     ss_check(place.log.spares_count == 1 && place.log.spares[0].renamed);
     ss__fault_arm("log.names", 1, 1, EIO);
-    (void)append(&place, 3, 40000);
-    ss_check(count(&place, "spare-") == 1 && place.log.spares_count == 0);    /* passed over */
+    ss_check(ss__log_roll(&place.log, 0) == SS_E_STOREIO && place.log.names_failed);
+    ss_check(count(&place, "spare-") == 1 && count(&place, "log-") == 1);    /* passed over */
+    place_end(&place);
+}
+
+SS_TEST(log, after_a_failed_sync_of_names_no_other_file_is_made)
+{
+    struct place place;
+    place_open(&place);
+    (void)append(&place, 1, 40000);
+    ss__fault_arm("log.names", 1, 1, EIO);
+    ss_check(ss__log_roll(&place.log, 0) == SS_E_STOREIO && place.log.names_failed);
+    ss_check(place.log.count == 1 && ss__log_room(&place.log) == 0);
+    ss_check(ss__log_roll(&place.log, 0) == SS_E_STOREIO && place.log.count == 1);
+    place_end(&place);
+}
+
+SS_TEST(log, old_names_of_spares_are_made_to_go_for_good)
+{
+    struct place place;
+    place_open(&place);
+    (void)append(&place, 1, 40000);
+    (void)append(&place, 2, 40000);
+    ss__fault_arm("log.names", 1, 1, EIO);
+    ss_check(ss__log_sync_names(&place.log) == 0);    /* there are none */
     place.log.files[0]->live = 0;
     ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
-    (void)append(&place, 4, 40000);
-    ss_check(count(&place, "spare-") == 1 && place.log.spares_count == 0);    /* used */
+    ss_check(ss__log_sync_names(&place.log) == SS_E_STOREIO && place.log.spares[0].renamed);
+    ss_check(ss__log_sync_names(&place.log) == 0 && !place.log.spares[0].renamed);
+    place_end(&place);
+}
+
+SS_TEST(log, unused_file_is_made_anew_under_its_name)
+{
+    struct place place;
+    struct stat before;
+    struct stat after;
+    place_open(&place);
+    uint64_t position = append(&place, 1, 40000);
+    ss_check(ss__log_roll(&place.log, 0) == 0 && ss__log_unused(&place.log));
+    struct ss_log_head head = ss__log_current(&place.log)->head;
+    ss_check(fstat(ss__log_current(&place.log)->fd, &before) == 0);
+    ss__fault_arm("log.names", 1, 1, EIO);
+    ss_check(ss__log_renew(&place.log) == SS_E_STOREIO && place.log.count == 2);
+    place.log.names_failed = false;
+    ss_check(ss__log_renew(&place.log) == 0 && ss__log_unused(&place.log));
+    const struct ss_log_file *file = ss__log_current(&place.log);
+    ss_check(fstat(file->fd, &after) == 0 && after.st_ino != before.st_ino);
+    ss_check(count(&place, "log-") == 2 && place.log.count == 2);
+    ss_check(memcmp(&file->head, &head, sizeof head) == 0);
+    holds(&place, position, 1, 40000);
+    (void)append(&place, 2, 100);
+    place_end(&place);
+}
+
+SS_TEST(log, spares_of_another_process_can_be_dropped)
+{
+    struct place place;
+    place_open(&place);
+    (void)append(&place, 1, 40000);
+    (void)append(&place, 2, 40000);
+    place.log.files[0]->live = 0;
+    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
+    ss__log_drop_spares(&place.log);
+    ss_check(count(&place, "spare-") == 0 && place.log.spares_count == 0);
+    (void)append(&place, 3, 40000);
     place_end(&place);
 }
 
@@ -414,5 +474,39 @@ SS_TEST(log, end_of_a_file_is_marked_in_it_and_a_failure_to_do_so_stops_a_roll)
         (void)append(&place, 3, 10);
     }
     ss_check(ss__log_roll(&place.log, 0) == 0);    /* no room for a mark, and no need */
+    place_end(&place);
+}
+
+SS_TEST(log, without_memory_for_another_file_a_roll_fails_and_the_next_one_goes_on)
+{
+    struct place place;
+    uint64_t positions[12];
+    place_open(&place);
+    for (unsigned i = 0; i < 8; i++) {
+        positions[i] = append(&place, i + 1, 60000);
+    }
+    ss__fault_arm("log.files", 1, 1, 1);
+    int err = ss__log_roll(&place.log, 0);
+    ss_check_msg(err == SS_E_NOMEM, "%s", ss_error_name(err));
+    ss__fault_reset();
+    for (unsigned i = 8; i < 12; i++) {
+        positions[i] = append(&place, i + 1, 60000);
+    }
+    for (unsigned i = 0; i < 12; i++) {
+        holds(&place, positions[i], i + 1, 60000);
+    }
+    ss__log_close(&place.log);
+    log_open(&place);
+    place_end(&place);
+}
+
+SS_TEST(log, place_that_is_in_no_file_has_no_record)
+{
+    struct place place;
+    place_open(&place);
+    uint64_t position = append(&place, 1, 100);
+    ss_check(ss__log_record_at(&place.log, position).len > 100);
+    ss_check(ss__log_record_at(&place.log, ss__log_position(9, 512)).len == 0);
+    ss_check(ss__log_record_at(&place.log, position + 4096).len == 0);
     place_end(&place);
 }

@@ -1,5 +1,21 @@
 #include "pages_fixture.h"
 
+#include <dlfcn.h>
+
+#include "core/fault.h"
+
+static long memory_pages;    /* 0: as many as there are */
+
+/* Called before that of the C library, by ThreadSanitizer before it is ready for what it watches. */
+__attribute__((no_sanitize("thread"))) long sysconf(int name)
+{
+    static __typeof__(sysconf) *real;
+    if (real == NULL) {
+        real = (__typeof__(sysconf) *)dlsym(RTLD_NEXT, "sysconf");
+    }
+    return name == _SC_PHYS_PAGES && memory_pages != 0 ? memory_pages : real(name);
+}
+
 #define BIG 10000u    /* bytes of a value in overflow pages */
 
 static uint16_t get16(const uint8_t *at)
@@ -449,6 +465,11 @@ SS_TEST(pages, overflow_pages)
     memcpy(&number, big_node(&data) + 8 + 16, sizeof number);
     data.len = (number + 2) * data.meta.page_bytes;
     found(&data, "the file ends before the end of this value");
+    fill(&data);    /* it says that it goes on over pages of others */
+    memcpy(&number, big_node(&data) + 8 + 16, sizeof number);
+    put16(data_page(&data, number) + 12,
+          (unsigned)(data.len / data.meta.page_bytes - number));
+    found(&data, "which is in use elsewhere");
     fill(&data);    /* room for more than the value is not damage, but more than was recorded is */
     memcpy(&number, big_node(&data) + 8 + 16, sizeof number);
     data_page(&data, number)[12]++;
@@ -560,11 +581,42 @@ SS_TEST(pages, outline_that_would_cost_much_is_left_out)
     nothing_found(&data);
 }
 
-SS_TEST(pages, list_of_free_pages_in_overflow_pages)
+/* A reader keeps what became free from being used again: the list grows branches, and the newest row
+ * of it has pages of its own. */
+static void free_often(struct data *data)
 {
-    struct data data;
-    data_make(&data);
-    MDB_env *env = data_env(&data);
+    data_make(data);
+    MDB_env *env = data_env(data);
+    MDB_txn *txn;
+    MDB_txn *reader;
+    MDB_dbi dbi;
+    data_ok(mdb_txn_begin(env, NULL, 0, &txn));
+    for (uint64_t sid = 1; sid <= 4000; sid++) {
+        data_put(txn, "segment", sid, 1, 1500);
+    }
+    data_ok(mdb_txn_commit(txn));
+    data_ok(mdb_txn_begin(env, NULL, MDB_RDONLY, &reader));
+    for (uint64_t i = 0; i < 300; i++) {
+        data_ok(mdb_txn_begin(env, NULL, 0, &txn));
+        data_put(txn, "segment", 1 + i, 1, 1400);
+        data_ok(mdb_txn_commit(txn));
+    }
+    data_ok(mdb_txn_begin(env, NULL, 0, &txn));
+    data_ok(mdb_dbi_open(txn, "segment", 0, &dbi));
+    data_ok(mdb_drop(txn, dbi, 0));
+    data_ok(mdb_txn_commit(txn));
+    mdb_txn_abort(reader);
+    mdb_env_close(env);
+    data_load(data);
+    ss_check(data->meta.free.depth > 1);
+}
+
+/* So many pages became free in one transaction that their list has pages of its own. Returns the node
+ * of that list. */
+static struct ss_page_node free_many(struct data *data, uint8_t **ret_node)
+{
+    data_make(data);
+    MDB_env *env = data_env(data);
     MDB_txn *txn;
     MDB_dbi dbi;
     data_ok(mdb_txn_begin(env, NULL, 0, &txn));
@@ -577,14 +629,68 @@ SS_TEST(pages, list_of_free_pages_in_overflow_pages)
     data_ok(mdb_drop(txn, dbi, 0));
     data_ok(mdb_txn_commit(txn));
     mdb_env_close(env);
-    data_load(&data);
+    data_load(data);
+    struct ss_page_node node;
+    uint8_t *page = data_page(data, data->meta.free.root);
+    ss__page_node(page, true, ss__page_count(page) - 1, &node);
+    ss_check(node.overflow);
+    *ret_node = node_of(page, ss__page_count(page) - 1);
+    return node;
+}
+
+SS_TEST(pages, list_of_free_pages_in_overflow_pages)
+{
+    struct data data;
+    uint8_t *place;
+    struct ss_page_node node = free_many(&data, &place);
     data_check(&data);
     ss_check_msg(data.summary.findings == 0, "%s", data.findings);
     ss_check(data.summary.pages_free > 1000);
-    struct ss_page_node node;
-    uint8_t *page = data_page(&data, data.meta.free.root);
-    ss__page_node(page, true, ss__page_count(page) - 1, &node);
-    ss_check(node.overflow);
     put64(data_page(&data, node.child) + 16 + 8 * 700, 1u << 20);
     found(&data, "(free pages): the list of free pages is not in order");
+    (void)free_many(&data, &place);    /* its pages are said to be behind the end of the file */
+    uint64_t pages = data.len / data.meta.page_bytes;
+    put64(data_page(&data, data.newest) + 136, pages + 1);
+    put64(place + 8 + 8, pages + 1);    /* behind its key */
+    found(&data, "and the file ends before");
+}
+
+SS_TEST(pages, without_memory_for_a_list_of_free_pages_there_is_no_verdict)
+{
+    struct data data;
+    uint8_t *place;
+    struct ss_failure failure = { 0 };
+    const struct ss_pages_options options = { .report = data_on_finding, .ctx = &data };
+    (void)free_many(&data, &place);
+    ss__fault_arm("pages.free", 1, 1, 1);
+    ss_check(ss__pages_check(data.path, &options, &data.summary, &failure) == SS_E_NOMEM);
+    ss__fault_reset();
+    ss_check(failure.text[0] != '\0');
+    data_end(&data);
+}
+
+/* Also where its list is some levels down. */
+SS_TEST(pages, without_memory_below_a_branch_there_is_no_verdict)
+{
+    struct data data;
+    struct ss_failure failure = { 0 };
+    const struct ss_pages_options options = { .report = data_on_finding, .ctx = &data };
+    free_often(&data);
+    data_check(&data);
+    ss_check_msg(data.summary.findings == 0, "%s", data.findings);
+    ss__fault_arm("pages.free", 1, 1, 1);
+    ss_check(ss__pages_check(data.path, &options, &data.summary, &failure) == SS_E_NOMEM);
+    ss__fault_reset();
+    data_end(&data);
+}
+
+SS_TEST(pages, file_larger_than_memory_bears_is_read_without_haste)
+{
+    struct data data;
+    fill(&data);
+    memory_pages = 1;
+    data_check(&data);
+    memory_pages = 0;
+    ss_check_msg(data.summary.findings == 0, "%s", data.findings);
+    data_end(&data);
 }

@@ -1,6 +1,7 @@
 /* What is kept as of earlier events: written, found, thinned out, damaged. */
 #include "store_fixture.h"
 
+#include "store/delete.h"
 #include "store/past.h"
 
 struct seen {
@@ -256,4 +257,25 @@ SS_TEST(past, no_byte_of_key_or_value_is_trusted)
                  SS_E_CORRUPT);
     }
     ss_check(seen.count == 0);
+}
+
+/* Whoever asked for it may have been late. */
+SS_TEST(past, one_of_a_session_that_has_been_deleted_is_not_kept)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 9, 50, 9);
+    fixture_publish(&f, "b", 9, 50, 9);
+    fixture_flush_all(&f);
+    stage(&f, "a", 5, 7, 2, 20);
+    stage(&f, "b", 5, 7, 2, 20);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss_check(ss__store_stage_delete(f.store, a, 200) == 0 && ss__store_commit(f.store) == 0);
+    ss__store_put_session(f.store, a);
+    fixture_flush_all(&f);
+    struct seen seen;
+    ss_check(base_of(&f, "b", 9, 7, &seen) == 5 && seen.count == 2);
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
 }

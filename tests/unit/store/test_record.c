@@ -197,3 +197,9 @@ SS_TEST(record, malformed_header_sections_are_refused)
     ss_check(ss__header_check(ss_str_of(big, sizeof big)) == SS_E_CORRUPT);
     ss_check(ss__header_check(ss_str("")) == 0);
 }
+
+SS_TEST(record, what_is_shorter_than_any_record_is_none)
+{
+    ss_check(ss__log_record_bytes(ss_str("")) == 0);
+    ss_check(ss__log_record_bytes(ss_str("shorter")) == 0);
+}

@@ -1,6 +1,7 @@
 /* Directories of several shards that know types by different numbers. */
 #include "reshard_fixture.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 
 #include "store/command.h"
@@ -9,6 +10,28 @@
 
 #define SESSIONS 30u
 #define NEWEST 90u
+
+static unsigned renames;            /* since the last of these was set */
+static unsigned first_refused;      /* 0: none is */
+static unsigned last_refused;
+
+/* Called before that of the C library. */
+int rename(const char *from, const char *to)
+{
+    static __typeof__(rename) *real;
+    if (real == NULL) {
+        real = (__typeof__(rename) *)dlsym(RTLD_NEXT, "rename");
+    }
+    const char *name = strrchr(from, '/');
+    if (name != NULL && strncmp(name, "/ss-store-", 10) == 0) {    /* of a whole directory */
+        renames++;
+        if (first_refused != 0 && renames >= first_refused && renames <= last_refused) {
+            errno = EACCES;
+            return -1;
+        }
+    }
+    return real(from, to);
+}
 
 static void checkpoint(struct many *m, uint32_t shard, struct ss_store_session *session)
 {
@@ -28,9 +51,9 @@ static void checkpoint(struct many *m, uint32_t shard, struct ss_store_session *
     ss_check(ss__store_flush(m->stores[shard], 0) >= 0);
 }
 
-static void keep_result(struct many *m, uint32_t shard, const char *id)
+static void keep_result(struct many *m, uint32_t shard, const char *id, uint64_t sid)
 {
-    struct ss_command_value value = { .time_us = 1000000 + shard, .ordinal = 3,
+    struct ss_command_value value = { .sid = sid, .time_us = 1000000 + shard, .ordinal = 3,
                                       .session_id = ss_str(id), .key = ss_str("key") };
     ss_check(ss__store_stage_command(m->stores[shard], &value) == 0);
     ss_check(ss__store_commit(m->stores[shard]) == 0);
@@ -56,7 +79,7 @@ static void fill(struct many *m)
             checkpoint(m, shard, session);
         }
         publish(m, shard, session, NEWEST - 70);
-        keep_result(m, shard, id);
+        keep_result(m, shard, id, ss__store_row(session)->sid);
         ss__store_put_session(m->stores[shard], session);
     }
 }
@@ -300,4 +323,83 @@ SS_TEST(reshard, newest_error_records_of_all_shards_are_kept)
     }
     close_all(&m);
     end(&m);
+}
+
+/* Where the directories can only be renamed and that fails: which one is where is said. */
+SS_TEST(reshard, where_they_cannot_be_renamed_either_both_are_there)
+{
+    static const struct {
+        unsigned first;
+        unsigned last;
+        const char *part;
+    } cases[] = { { 1, 1, "complete, but cannot take the place" },
+                  { 2, 2, "complete, but cannot take the place" },
+                  { 2, 3, "the old one is" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct many m;
+        struct ss_failure failure = { 0 };
+        char kept[300];
+        bool moved = cases[i].last == 3;
+        begin(&m, 1);
+        close_all(&m);
+        (void)snprintf(kept, sizeof kept, "%s" SS_RESHARD_KEPT, m.root);
+        ss__fault_arm("reshard.exchange", 1, 1, 1);
+        renames = 0;
+        first_refused = cases[i].first;
+        last_refused = cases[i].last;
+        int err = reshard(&m, 2, &failure);
+        first_refused = 0;
+        ss_check_msg(err == SS_E_IO && strstr(failure.text, cases[i].part) != NULL, "%u %s",
+                     (unsigned)i, failure.text);
+        ss_check_msg(strstr(failure.text, moved ? kept : m.root) != NULL, "%s", failure.text);
+        open_all(&m, moved ? kept : m.root, 1);
+        verify(&m);
+        close_all(&m);
+        open_all(&m, m.to, 2);
+        verify(&m);
+        close_all(&m);
+        end(&m);
+    }
+}
+
+SS_TEST(reshard, copy_to_another_place_leaves_the_old_directory_alone)
+{
+    struct many m;
+    char to[400];
+    struct ss_failure failure = { 0 };
+    struct ss_reshard_result result;
+    begin(&m, 1);
+    close_all(&m);
+    (void)snprintf(to, sizeof to, "%s//", m.to);
+    struct ss_reshard_options options = { .dir = m.root, .to = to, .shards = 2,
+                                          .report = on_finding, .ctx = &m };
+    int err = ss__reshard(&options, &result, &failure);
+    ss_check_msg(err == 0, "%s", failure.text);
+    ss_check(strcmp(result.path, m.to) == 0 && strcmp(result.kept, m.root) == 0);
+    open_all(&m, m.root, 1);
+    verify(&m);
+    close_all(&m);
+    open_all(&m, m.to, 2);
+    verify(&m);
+    close_all(&m);
+    ss_check(ss__reshard(&options, &result, &failure) == SS_E_EXISTS);
+    failure = (struct ss_failure){ 0 };
+    ss_check(reshard(&m, 2, &failure) == SS_E_EXISTS);    /* or with nothing said of the place */
+    ss_check_msg(strstr(failure.text, "in the way") != NULL, "%s", failure.text);
+    end(&m);
+}
+
+SS_TEST(reshard, path_that_is_too_long_is_refused_with_a_sentence)
+{
+    static char path[SS_RESHARD_PATH_BYTES + 10];
+    struct ss_reshard_result result;
+    struct ss_reshard_options options = { .dir = path, .shards = 2 };
+    memset(path, 'x', sizeof path - 1);
+    for (size_t len = sizeof path - 20; len < sizeof path; len += 15) {
+        struct ss_failure failure = { 0 };
+        path[len] = '\0';
+        ss_check(ss__reshard(&options, &result, &failure) == SS_E_TOOBIG);
+        ss_check(strstr(failure.text, "too long") != NULL);
+        path[len] = 'x';
+    }
 }

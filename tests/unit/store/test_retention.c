@@ -223,3 +223,28 @@ SS_TEST(retention, segment_that_is_none_is_passed_over)
                  proposed.text);
     fixture_end(&f);
 }
+
+/* A projection that stopped goes on some day, and needs what comes then. */
+SS_TEST(retention, events_behind_one_that_stopped_a_projection_stay)
+{
+    static struct ss_timeline_checkpoint stopped;
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 200, 50, 64);
+    fixture_flush_all(&f);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    stopped = (struct ss_timeline_checkpoint){
+        .row = { .projection = FIXTURE_PROJECTION, .version = 1, .ordinal = 70, .halted = true },
+    };
+    ss_check(ss__store_stage_checkpoint(f.store, a, &stopped, 1) == 0);
+    fixture_flush_due(&f);
+    struct proposed proposed = propose(&f, (struct ss_retention_policy){ .events = 1 }, 0);
+    expect(&proposed, "a:64 ");
+    stopped.row.halted = false;
+    ss_check(ss__store_stage_checkpoint(f.store, a, &stopped, 1) == 0);
+    fixture_flush_due(&f);
+    ss__store_put_session(f.store, a);
+    proposed = propose(&f, (struct ss_retention_policy){ .events = 1 }, 0);
+    expect(&proposed, "a:192 ");
+    fixture_end(&f);
+}

@@ -3,44 +3,14 @@
 
 #include <string.h>
 
-#include "pages_fixture.h"
 #include "core/fault.h"
 #include "retention_fixture.h"
 #include "store/delete.h"
 
-static void check_base(struct fixture *f, const char *id, uint64_t at, uint64_t ordinal,
-                       const char *text)
-{
-    struct base base = base_of(f, id, at);
-    ss_check_msg(base.err == 0 && base.ordinal == ordinal && base.events == at - ordinal &&
-                     strcmp(base.text, text) == 0,
-                 "as of %llu: %s, base %llu, %llu events, %s", (unsigned long long)at,
-                 ss_error_name(base.err), (unsigned long long)base.ordinal,
-                 (unsigned long long)base.events, base.text);
-}
-
-static void check_gone(struct fixture *f, const char *id, uint64_t at, uint64_t first)
-{
-    struct base base = base_of(f, id, at);
-    ss_check_msg(base.err == SS_E_GONE && base.first == first, "as of %llu: %s, first %llu",
-                 (unsigned long long)at, ss_error_name(base.err), (unsigned long long)base.first);
-}
-
-static unsigned segments_of(struct fixture *f)
-{
-    fixture_close(f);
-    unsigned count = (unsigned)fixture_check(f).segments;
-    ss_check_msg(f->finding[0] == '\0', "%s", f->finding);
-    fixture_reopen(f);
-    return count;
-}
-
 SS_TEST(retention_flush, a_cut_wants_entities_as_of_its_event)
 {
     struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 200, 50, 64);
-    fixture_flush_all(&f);
+    open_with_events(&f, 200);
     ss_check(state_of_cut(&f, "a", 64) == SS_CUT_BEHIND);
     entity_at(&f, "a", 64);
     ss_check(state_of_cut(&f, "a", 64) == SS_CUT_READY);
@@ -68,12 +38,8 @@ SS_TEST(retention_flush, a_cut_wants_entities_as_of_its_event)
 SS_TEST(retention_flush, entities_on_disk_are_the_base_until_they_change)
 {
     struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 100, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 100);
-    stage_cut(&f, "a", 100);
-    fixture_flush_all(&f);
+    open_with_entity(&f, 100);
+    cut_at(&f, 100);
     ss_check(first_of(&f, "a") == 101 && fixture_stats(&f).retention_events == 100 &&
              fixture_stats(&f).retention_bytes > 5000);
     ss_check(segments_of(&f) == 0);
@@ -97,17 +63,12 @@ SS_TEST(retention_flush, entities_on_disk_are_the_base_until_they_change)
 SS_TEST(retention_flush, a_base_is_written_with_the_cut_and_replaces_the_one_before)
 {
     struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 300, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 300);
-    stage_base(&f, "a", 64);
-    fixture_flush_all(&f);
+    open_with_entity(&f, 300);
+    base_at(&f, 64);
     check_gone(&f, "a", 63, 65);
     check_base(&f, "a", 64, 64, "as of 64");
     check_base(&f, "a", 299, 64, "as of 64");
-    stage_base(&f, "a", 192);
-    fixture_flush_all(&f);
+    base_at(&f, 192);
     check_gone(&f, "a", 191, 193);
     check_base(&f, "a", 299, 192, "as of 192");
     ss_check(segments_of(&f) == 2);
@@ -119,12 +80,8 @@ SS_TEST(retention_flush, a_base_is_written_with_the_cut_and_replaces_the_one_bef
 SS_TEST(retention_flush, one_that_does_not_hold_any_more_is_left)
 {
     struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 128, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 128);
-    stage_cut(&f, "a", 64);        /* wants a base */
-    fixture_flush_all(&f);
+    open_with_entity(&f, 128);
+    cut_at(&f, 64);        /* wants a base */
     ss_check(first_of(&f, "a") == 1);
     stage_cut(&f, "a", 128);
     fixture_publish(&f, "a", 1, 50, 1);    /* the newest event is another one */
@@ -157,13 +114,11 @@ SS_TEST(retention_flush, a_cut_within_a_segment_is_forgotten)
     fixture_flush_all(&f);
     entity_at(&f, "a", 90);
     ss_check(state_of_cut(&f, "a", 60) == SS_CUT_FOLD);
-    stage_base(&f, "a", 60);
-    fixture_flush_all(&f);
+    base_at(&f, 60);
     ss_check(first_of(&f, "a") == 1 && segments_of(&f) == 2);
     check_base(&f, "a", 64, 0, "");
     /* Nor does what is taken for leftovers reach into what is retained. */
-    stage_base(&f, "a", 64);
-    fixture_flush_all(&f);
+    base_at(&f, 64);
     ss_check(first_of(&f, "a") == 65);
     ss_check(ss__store_stage_leftovers(f.store, 1, 70) == 0);
     fixture_flush_all(&f);
@@ -176,10 +131,7 @@ SS_TEST(retention_flush, a_flush_that_fails_drops_nothing)
 {
     static const char *const points[] = { "store.cut", "store.flush.write", "store.trash" };
     struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 300, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 300);
+    open_with_entity(&f, 300);
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         stage_base(&f, "a", 128);
         stage_cut(&f, "a", 300);
@@ -236,101 +188,17 @@ SS_TEST(retention_flush, leftovers_go_a_few_at_a_time_and_are_found_again_after_
     fixture_end(&f);
 }
 
-SS_TEST(retention_flush, a_missing_base_is_found_by_a_check)
-{
-    struct fixture f;
-    uint8_t key[SS_PAST_KEY_BYTES];
-    fixture_open(&f);
-    fixture_publish(&f, "a", 128, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 128);
-    stage_base(&f, "a", 64);
-    fixture_flush_all(&f);
-    fixture_close(&f);
-    for (uint32_t part = 0; part < 2; part++) {
-        ss__past_key(key, &(struct ss_past_key){ 1, 64, part });
-        fixture_plant(&f, SS_DB_CHECKPOINT, ss_str_of(key, sizeof key),
-                      (struct ss_str){ NULL, 0 });
-    }
-    (void)fixture_check(&f);
-    static const char wanted[] =
-        "a: events before 65 are removed, and the entities as of then are missing";
-    ss_check_msg(strstr(f.finding, wanted) != NULL, "%s", f.finding);
-    fixture_reopen(&f);
-    check_gone(&f, "a", 100, 65);
-    check_base(&f, "a", 128, 128, "as of 128");
-    /* Entities of a later event do not take its place. */
-    fixture_publish(&f, "a", 64, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 192);
-    check_gone(&f, "a", 100, 65);
-    fixture_close(&f);
-    (void)fixture_check(&f);
-    ss_check_msg(strstr(f.finding, wanted) != NULL, "%s", f.finding);
-    fixture_reopen(&f);
-    fixture_end(&f);
-}
-
-SS_TEST(retention_flush, a_damaged_base_is_told_and_not_shown)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 128, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 128);
-    stage_base(&f, "a", 64);
-    fixture_flush_all(&f);
-    fixture_close(&f);
-    fixture_flip(&f, SS_DB_CHECKPOINT, 1, 12);
-    (void)fixture_check(&f);
-    ss_check_msg(strstr(f.finding, "a: events before 65 are removed, and the entities as of then "
-                        "are damaged") != NULL, "%s", f.finding);
-    fixture_reopen(&f);
-    ss_check(base_of(&f, "a", 100).err == SS_E_CORRUPT);
-    check_base(&f, "a", 128, 128, "as of 128");
-    fixture_end(&f);
-}
-
-/* Both were the base: one of them is enough, and is kept when the other changes. */
-SS_TEST(retention_flush, entities_on_disk_do_for_a_damaged_base)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 128, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 128);
-    stage_base(&f, "a", 128);
-    fixture_flush_all(&f);
-    ss_check(first_of(&f, "a") == 129);
-    fixture_publish(&f, "a", 64, 50, 64);
-    fixture_flush_all(&f);
-    fixture_close(&f);
-    fixture_flip(&f, SS_DB_CHECKPOINT, 1, 12);
-    (void)fixture_check(&f);
-    ss_check_msg(strstr(f.finding, "are removed") == NULL, "%s", f.finding);
-    fixture_reopen(&f);
-    check_base(&f, "a", 150, 128, "as of 128");
-    entity_at(&f, "a", 192);
-    check_base(&f, "a", 150, 128, "as of 128");
-    ss_check(segments_of(&f) == 1);
-    fixture_end(&f);
-}
-
 /* A projection that begins with the base gets its entities with any load. */
 SS_TEST(retention_flush, a_load_of_other_code_begins_with_the_base)
 {
     struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 128, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 128);
+    open_with_entity(&f, 128);
     for (unsigned copied = 0; copied < 2; copied++) {
         uint64_t base = copied == 0 ? 128 : 64;
         if (copied == 0) {
             stage_cut(&f, "a", 128);
         } else {
-            fixture_publish(&f, "b", 128, 50, 64);
-            fixture_flush_all(&f);
+            publish_more(&f, "b", 128);
             entity_at(&f, "b", 128);
             stage_base(&f, "b", 64);
         }
@@ -358,96 +226,6 @@ SS_TEST(retention_flush, a_load_of_other_code_begins_with_the_base)
     ss_check(ss__store_read_image(f.store, request, &image) == SS_E_GONE);
     ss__store_image_request_free(request);
     ss__store_put_session(f.store, b);
-    fixture_end(&f);
-}
-
-/* ---- damage ---- */
-
-/* The root of a database becomes a page that LMDB cannot read. */
-static void wreck(struct fixture *f, const char *name)
-{
-    struct data data = { .len = 0 };
-    struct ss_page_tree tree = { .root = 0 };
-    (void)snprintf(data.path, sizeof data.path, "%s/data.mdb", f->shard_dir);
-    data_load(&data);
-    uint8_t *page = data_page(&data, data.meta.main.root);
-    for (size_t i = 0; i < ss__page_count(page); i++) {
-        struct ss_page_node node;
-        ss__page_node(page, true, i, &node);
-        if (ss_str_equal(node.key, ss_str(name))) {
-            ss__page_tree(node.data, &tree);
-        }
-    }
-    ss_check(tree.root != 0 && tree.root != SS_PAGE_NONE);
-    memset(data_page(&data, tree.root), 0xdd, data.meta.page_bytes);
-    data_store(&data);
-    free(data.bytes);
-}
-
-/* Events 65 to 128, and a base of event 64. */
-static void open_based(struct fixture *f)
-{
-    fixture_open(f);
-    fixture_publish(f, "a", 128, 50, 64);
-    fixture_flush_all(f);
-    entity_at(f, "a", 128);
-    stage_base(f, "a", 64);
-    fixture_flush_all(f);
-    fixture_close(f);
-}
-
-SS_TEST(retention_flush, a_base_in_a_damaged_page_is_not_read)
-{
-    struct fixture f;
-    struct ss_image_request *request;
-    struct ss_image image;
-    open_based(&f);
-    wreck(&f, "checkpoint");
-    fixture_reopen(&f);
-    ss_check(base_of(&f, "a", 100).err == SS_E_CORRUPT);
-    check_base(&f, "a", 128, 128, "as of 128");
-    struct ss_store_session *session = fixture_session(&f, "a");
-    use_timeline(f.store, session, 2);
-    ss_check(ss__store_image_request(f.store, session, true, &request) == 0);
-    ss_check(ss__store_read_image(f.store, request, &image) == SS_E_CORRUPT);
-    ss__store_image_request_free(request);
-    use_timeline(f.store, session, 1);
-    ss__store_put_session(f.store, session);
-    fixture_end(&f);
-}
-
-SS_TEST(retention_flush, a_base_in_a_damaged_page_stops_no_flush)
-{
-    struct fixture f;
-    open_based(&f);
-    wreck(&f, "checkpoint");
-    fixture_reopen(&f);
-    fixture_publish(&f, "a", 10, 50, 10);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 138);
-    check_base(&f, "a", 138, 138, "as of 138");
-    stage_cut(&f, "a", 138);
-    fixture_flush_all(&f);
-    ss_check(first_of(&f, "a") == 65);    /* nothing is removed there */
-    fixture_end(&f);
-}
-
-SS_TEST(retention_flush, entities_of_later_events_never_become_the_base)
-{
-    struct fixture f;
-    uint8_t key[SS_PAST_KEY_BYTES];
-    open_based(&f);
-    for (uint32_t part = 0; part < 2; part++) {
-        ss__past_key(key, &(struct ss_past_key){ 1, 64, part });
-        fixture_plant(&f, SS_DB_CHECKPOINT, ss_str_of(key, sizeof key),
-                      (struct ss_str){ NULL, 0 });
-    }
-    fixture_reopen(&f);
-    fixture_publish(&f, "a", 10, 50, 10);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 138);
-    check_gone(&f, "a", 100, 65);
-    check_base(&f, "a", 138, 138, "as of 138");
     fixture_end(&f);
 }
 
@@ -518,43 +296,12 @@ SS_TEST(retention_flush, bases_that_are_too_large_together_go_one_flush_after_th
     fixture_end(&f);
 }
 
-/* The entities on disk are the base and one of them is damaged: the checkpoint that takes their
- * place goes on without a base. */
-SS_TEST(retention_flush, base_of_damaged_entities_is_not_kept)
-{
-    struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 128, 50, 64);
-    fixture_flush_all(&f);
-    entity_at(&f, "a", 128);
-    stage_cut(&f, "a", 128);
-    fixture_flush_all(&f);
-    ss_check(first_of(&f, "a") == 129);
-    fixture_close(&f);
-    fixture_flip(&f, SS_DB_ENTITY, 0, 10);
-    fixture_reopen(&f);
-    fixture_publish(&f, "a", 10, 50, 10);
-    entity_at(&f, "a", 138);
-    check_base(&f, "a", 138, 138, "as of 138");
-    check_gone(&f, "a", 130, 129);
-    fixture_close(&f);
-    struct ss_check_summary summary = fixture_check(&f);
-    ss_check_msg(summary.findings == 1 && strstr(f.finding, "are missing") != NULL, "%s",
-                 f.finding);
-    fixture_end(&f);
-}
-
-/* ---- a base that is larger than one may be ---- */
-
 SS_TEST(retention_flush, a_base_that_cannot_be_copied_stops_no_flush)
 {
     struct fixture f;
-    fixture_open(&f);
-    fixture_publish(&f, "a", 128, 50, 64);
-    fixture_flush_all(&f);
+    open_with_events(&f, 128);
     entity_at(&f, "a", 64);
-    stage_cut(&f, "a", 64);
-    fixture_flush_all(&f);
+    cut_at(&f, 64);
     ss_check(first_of(&f, "a") == 65);
     check_base(&f, "a", 100, 64, "as of 64");
     ss__fault_arm("store.base.bytes", 1, 1, 20);    /* too few */
@@ -569,5 +316,55 @@ SS_TEST(retention_flush, a_base_that_cannot_be_copied_stops_no_flush)
     check_gone(&f, "a", 100, 65);
     fixture_close(&f);
     ss_check(fixture_check(&f).findings == 1);
+    fixture_end(&f);
+}
+
+SS_TEST(retention_flush, without_memory_for_its_base_a_flush_fails_and_the_next_one_keeps_it)
+{
+    struct fixture f;
+    struct ss_entity_row row;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 64);
+    stage_cut(&f, "a", 64);
+    fixture_flush_all(&f);
+    row = (struct ss_entity_row){ .kind = ss_str("note"), .id = ss_str("x"), .created_ordinal = 1,
+                                  .last_ordinal = 128, .type_id = f.entity_type,
+                                  .payload = ss_str("as of 128") };
+    struct ss_store_session *a = fixture_session(&f, "a");
+    ss_check(stage_checkpoint(f.store, a, &row, 1, 128, 1) == 0);
+    ss__fault_arm("store.past", 1, 1, 1);
+    ss_check(ss__store_flush(f.store, 0) == SS_E_NOMEM);
+    ss__store_put_session(f.store, a);
+    check_base(&f, "a", 100, 64, "as of 64");
+    f.clock.now_ns += UINT64_C(1000000000);
+    entity_at(&f, "a", 128);
+    check_base(&f, "a", 100, 64, "as of 64");
+    check_base(&f, "a", 128, 128, "as of 128");
+    fixture_close(&f);
+    fixture_check_clean(&f);
+    fixture_end(&f);
+}
+
+/* Entities on disk that newer code would not use are what the removed events came to, all the same. */
+SS_TEST(retention_flush, entities_of_older_code_do_for_a_damaged_base)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 128, 50, 64);
+    fixture_flush_all(&f);
+    entity_at(&f, "a", 128);
+    stage_base(&f, "a", 128);
+    fixture_flush_all(&f);
+    fixture_publish(&f, "a", 64, 50, 64);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    fixture_flip(&f, SS_DB_CHECKPOINT, 1, 12);
+    fixture_reopen(&f);
+    struct ss_store_session *a = fixture_session(&f, "a");
+    use_timeline(f.store, a, 2);
+    check_base(&f, "a", 150, 128, "as of 128");
+    ss__store_put_session(f.store, a);
     fixture_end(&f);
 }

@@ -50,3 +50,14 @@ SS_TEST(segment_seek, finds_nothing_in_an_empty_store)
     ss_check(seek(&f, 1, 1) == 0);
     fixture_end(&f);
 }
+
+SS_TEST(segment_seek, before_the_first_of_all_is_nothing_of_the_session)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 70, 20, 64);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss_check(seek(&f, 0, 9) == 0);
+    fixture_end(&f);
+}

@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,6 +14,17 @@
 #define LATER_NS 10000000000u
 
 static char big[BIG_BYTES];
+static int map_refusal;
+
+/* Called before that of LMDB. */
+int mdb_env_set_mapsize(MDB_env *env, size_t bytes)
+{
+    static __typeof__(mdb_env_set_mapsize) *real;
+    if (real == NULL) {
+        real = (__typeof__(mdb_env_set_mapsize) *)dlsym(RTLD_NEXT, "mdb_env_set_mapsize");
+    }
+    return map_refusal != 0 ? map_refusal : real(env, bytes);
+}
 
 /* @count entities of 1 MiB from number @first on, or their removal. */
 static int checkpoint(struct fixture *f, unsigned first, unsigned count, bool tombstone)
@@ -312,5 +324,24 @@ SS_TEST(space, map_does_not_grow_past_what_the_disk_has)
     ss_check(checkpoint(&f, 0, 15, false) == 0);
     (void)checkpoint(&f, 15, 1, false);
     ss_check(fixture_stats(&f).map_bytes == MAP_BYTES);
+    fixture_end(&f);
+}
+
+SS_TEST(space, map_that_cannot_grow_is_told_once_and_grows_later)
+{
+    struct fixture f;
+    open_small(&f);
+    f.store->options.map_bytes = 0;    /* as if it had chosen that size */
+    map_refusal = ENOMEM;
+    ss_check(checkpoint(&f, 0, 15, false) == 0 && !f.store->grow_failed);
+    for (unsigned i = 0; i < 2; i++) {
+        fixture_publish(&f, "big", 1, 50, 1);
+        ss_check(checkpoint(&f, 0, 1, false) == 0 && f.store->grow_failed);
+    }
+    ss_check(fixture_stats(&f).map_bytes == MAP_BYTES);
+    map_refusal = 0;
+    fixture_publish(&f, "big", 1, 50, 1);
+    ss_check(checkpoint(&f, 0, 1, false) == 0 && !f.store->grow_failed);
+    ss_check(fixture_stats(&f).map_bytes == 2 * MAP_BYTES);
     fixture_end(&f);
 }

@@ -209,3 +209,30 @@ SS_TEST(store, read_of_its_own_state_that_fails_is_an_error_and_not_the_state_of
 }
 
 #endif
+
+SS_TEST(store, one_outside_of_a_data_directory_is_made_when_it_is_opened)
+{
+    struct fixture f;
+    char dir[300];
+    struct ss_failure failure = { 0 };
+    fixture_open(&f);
+    fixture_close(&f);
+    (void)snprintf(dir, sizeof dir, "%s/alone/shard", f.root);
+    f.options.dir = dir;
+    ss_check(ss__store_open(&f.options, &f.store, &f.report, &failure) == SS_E_CORRUPT);
+    f.store = NULL;
+    f.options.must_exist = false;
+    for (unsigned i = 0; i < 2; i++) {
+        int err = ss__store_open(&f.options, &f.store, &f.report, &failure);
+        ss_check_msg(err == 0, "%s", failure.text);
+        struct ss_store_session *session = fixture_session(&f, "a");
+        ss_check(ss__store_row(session)->ordinal == i);
+        f.event_type = 1;
+        fixture_stage(&f, session, 1, 10);
+        ss_check(ss__store_commit(f.store) == 0);
+        ss__store_put_session(f.store, session);
+        ss__store_close(f.store);
+        f.store = NULL;
+    }
+    fixture_end(&f);
+}

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "damage.h"
+#include "unit/core/child_stderr.h"
 
 static void fill(struct fixture *f)
 {
@@ -86,5 +87,43 @@ SS_TEST(verify, damage_of_values_is_logged_and_serves)
     f.options.verify = SS_VERIFY_RECORDS;
     fixture_reopen(&f);
     fixture_verify(&f, "b", 3, 50);
+    fixture_end(&f);
+}
+
+static void open_and_close(void *ctx)
+{
+    struct fixture *f = ctx;
+    fixture_reopen(f);
+    fixture_close(f);
+}
+
+SS_TEST(verify, how_far_it_is_is_logged_on_the_way)
+{
+    static char payload[1u << 20];
+    struct fixture f;
+    struct child_stderr child;
+    fixture_open(&f);
+    fixture_publish(&f, "a", 1, 50, 1);
+    for (unsigned i = 0; i < 20; i++) {    /* progress comes with every 4,096th page */
+        char id[8];
+        (void)snprintf(id, sizeof id, "%u", i);
+        struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str(id),
+                                     .created_ordinal = 1, .last_ordinal = 1,
+                                     .type_id = f.entity_type,
+                                     .payload = ss_str_of(payload, sizeof payload) };
+        fixture_checkpoint(&f, "a", &row, 1, 1);
+    }
+    fixture_close(&f);
+    f.options.verify = SS_VERIFY_STRUCTURE;
+    ss__fault_arm("verify.step", 1, 9, 1);
+    child_stderr_run(open_and_close, &f, &child);
+    ss__fault_reset();
+    const char *line = strstr(child.text, "verifying the store");
+    ss_check_msg(line != NULL && strstr(line, "done=") != NULL && strstr(line, "total=") != NULL,
+                 "%s", child.text);
+    ss__fault_arm("verify.step", 1, 9, 1);
+    fixture_reopen(&f);    /* and it serves */
+    ss__fault_reset();
+    fixture_verify(&f, "a", 1, 50);
     fixture_end(&f);
 }
