@@ -54,9 +54,9 @@
 
 /* Work for one connection in one turn of its gateway: a message is a unit and one more for each so
  * many bytes, a request of HTTP some more. */
-#define SS_TURN_UNITS_MAX 128
+#define SS_TURN_UNITS_MAX 64
 #define SS_TURN_UNITS_MIN 16
-#define SS_TURN_SHARED_UNITS 1024
+#define SS_TURN_SHARED_UNITS 128
 #define SS_TURN_UNIT_BYTES 4096
 #define SS_TURN_REQUEST_UNITS 3
 #define SS_TURN_ERROR_UNITS 3
@@ -261,7 +261,7 @@
       "Messages of one connection that its gateway handles in a row; then others are served",     \
       "Who never stops to send does not hold up the others.")                                     \
     X(TURN_SHARED_UNITS, "units",                                                                 \
-      "Messages of all connections after which each gets SS_TURN_UNITS_MIN in a row",             \
+      "Messages of all connections in a millisecond; then each gets SS_TURN_UNITS_MIN in a row",     \
       "Many who never stop to send do not hold up the others.")                                   \
     X(TURN_UNITS_MIN, "units",                                                                    \
       "Messages of one connection in a row when many send",                                       \

@@ -83,7 +83,7 @@ struct ss_conn {
     uv_tcp_t tcp;
     struct ss_gateway *gateway;
     struct ss_list dirty;              /* in gateway->dirty; linked to itself otherwise */
-    struct ss_list waiting;            /* in gateway->resumable or ->pressed */
+    struct ss_list waiting;            /* in gateway->resumable, ->pressed or ->hungry */
     struct ss_timer timer;
     union {
         struct {                       /* SS_CONN_HTTP */
@@ -233,8 +233,9 @@ void ss__conn_fail(struct ss_conn *conn);
 void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason);
 void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason);
 
-/* Counts what was done for its messages in this turn of the loop; over its share it waits for
- * the next one, so that one that never stops to send leaves the others their time. */
+/* Counts what was done for its messages; over its share of a millisecond it waits in
+ * gateway->hungry for its next turn, so that one that never stops to send leaves the others their
+ * time. */
 void ss__conn_spend(struct ss_conn *conn, size_t units);
 
 /* Its next turn has come. */

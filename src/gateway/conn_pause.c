@@ -7,6 +7,20 @@
 #include <sessionstream/error.h>
 #include <sessionstream/limits.h>
 
+/* In the list of those that wait for the same: an inbox comes before a turn. */
+static void join_waiting(struct ss_conn *conn)
+{
+    struct ss_gateway *gateway = conn->gateway;
+    ss__list_remove(&conn->waiting);
+    if ((conn->pause & SS_PAUSE_PRESSED) != 0) {
+        ss__list_push_back(&gateway->pressed, &conn->waiting);
+        ss__conn_arm(gateway, ss__gateway_now_ms(gateway) + SS_PRESSED_LOOK_MS);
+    } else if ((conn->pause & SS_PAUSE_TURN) != 0) {
+        ss__list_push_back(&gateway->hungry, &conn->waiting);
+        ss__loop_again(&gateway->loop);
+    }
+}
+
 void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason)
 {
     if (!ss__conn_is_open(conn)) {
@@ -16,11 +30,7 @@ void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason)
         conn->paused_ms = (uint32_t)ss__gateway_now_ms(conn->gateway);
     }
     conn->pause |= (uint8_t)reason;
-    ss__list_remove(&conn->waiting);
-    if ((conn->pause & SS_PAUSE_PRESSED) != 0) {
-        ss__list_push_back(&conn->gateway->pressed, &conn->waiting);
-        ss__conn_arm(conn->gateway, ss__gateway_now_ms(conn->gateway) + SS_PRESSED_LOOK_MS);
-    }
+    join_waiting(conn);
     if (conn->reading) {
         conn->reading = false;
         (void)uv_read_stop((uv_stream_t *)&conn->tcp);    /* always 0 */
@@ -35,8 +45,8 @@ void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason)
     conn->pause &= (uint8_t)~(unsigned)reason;
     if (conn->pause == 0) {
         ss__conn_make_resumable(conn);
-    } else if (reason == SS_PAUSE_PRESSED) {
-        ss__list_remove(&conn->waiting);
+    } else if (reason == SS_PAUSE_PRESSED || reason == SS_PAUSE_TURN) {
+        join_waiting(conn);
     }
 }
 
@@ -53,17 +63,13 @@ void ss__conn_spend(struct ss_conn *conn, size_t units)
     bool many = gateway->turn_spent > SS_TURN_SHARED_UNITS;
     if (spent >= (many ? SS_TURN_UNITS_MIN : SS_TURN_UNITS_MAX) && ss__conn_is_open(conn)) {
         ss__conn_pause(conn, SS_PAUSE_TURN);
-        /* Not at once: a timer without delay would run again before the sockets of others. */
-        ss__conn_wake_at(conn, ss__gateway_now_ms(conn->gateway) + 1);
     }
 }
 
 void ss__conn_begin_turn(struct ss_conn *conn)
 {
-    if ((conn->pause & SS_PAUSE_TURN) != 0) {
-        conn->turn_spent = 0;
-        ss__conn_unpause(conn, SS_PAUSE_TURN);
-    }
+    conn->turn_spent = 0;
+    ss__conn_unpause(conn, SS_PAUSE_TURN);
 }
 
 int ss__conn_hold(struct ss_conn *conn, const uint8_t *data, size_t len)

@@ -149,7 +149,7 @@ static bool on_work(void *context)
         gateway->overdue = ss__sweep(gateway);
         ss__conn_arm(gateway, ss__listener_look(gateway));
     }
-    return more || gateway->overdue;
+    return ss__reader_feed_hungry(gateway) || more || gateway->overdue;
 }
 
 /* Work follows in the same turn. */
@@ -204,6 +204,7 @@ static void init_state(struct ss_gateway *gateway)
     ss__list_init(&gateway->dirty);
     ss__list_init(&gateway->resumable);
     ss__list_init(&gateway->pressed);
+    ss__list_init(&gateway->hungry);
     ss__arena_init(&gateway->arena, ARENA_CHUNK_BYTES);
     ss__bytes_init(&gateway->scratch, 0);
     ss__bytes_init(&gateway->text, 0);

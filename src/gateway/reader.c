@@ -260,6 +260,21 @@ void ss__reader_resume_all(struct ss_gateway *gateway)
     }
 }
 
+bool ss__reader_feed_hungry(struct ss_gateway *gateway)
+{
+    if (ss__list_empty(&gateway->hungry)) {
+        return false;
+    }
+    uint64_t until_ns = uv_hrtime() + ss__gateway_slice_ns(gateway);
+    do {
+        ss__conn_begin_turn(ss__conn_of_waiting(gateway->hungry.next));
+        ss__reader_settle(gateway);
+    } while (!ss__list_empty(&gateway->hungry) && uv_hrtime() < until_ns);
+    bool left = !ss__list_empty(&gateway->hungry);
+    ss__count(&gateway->options.stats->slices, left);
+    return left;
+}
+
 void ss__reader_settle(struct ss_gateway *gateway)
 {
     do {

@@ -57,6 +57,7 @@ struct ss_gateway {
     struct ss_list dirty;             /* connections with something new to write */
     struct ss_list resumable;         /* may read again */
     struct ss_list pressed;           /* wait until an inbox is relieved */
+    struct ss_list hungry;            /* wait for their next turn */
     struct ss_arena arena;            /* one client message */
     struct ss_bytes scratch;          /* of encoders */
     struct ss_bytes text;             /* of HTTP answers */

@@ -80,7 +80,6 @@ static uint64_t look_at_websocket(struct ss_conn *conn, uint64_t now)
 static void look_at(struct ss_conn *conn, uint64_t now)
 {
     uint64_t due = UINT64_MAX;
-    ss__conn_begin_turn(conn);
     ss__conn_note_progress(conn, now);
     if (conn->state == SS_CONN_HTTP) {
         due = look_at_http(conn, now);

@@ -73,6 +73,14 @@ void ss__loop_work(struct ss_loop *loop)
     }
 }
 
+void ss__loop_again(struct ss_loop *loop)
+{
+    ss__role_assert(loop->role, loop->index);
+    if (!loop->stopping) {
+        start_busy(loop);
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct ss_loop *loop = ss__container_of(timer, struct ss_loop, timer);

@@ -58,6 +58,9 @@ void ss__loop_wake_in(struct ss_loop *loop, uint64_t delay_ms);
  * anything that work does. */
 void ss__loop_work(struct ss_loop *loop);
 
+/* On the loop's thread: calls work once the sockets that are ready had their turn. */
+void ss__loop_again(struct ss_loop *loop);
+
 /* On the loop's thread: no more callbacks; the thread ends when all other handles are closed. */
 void ss__loop_stop(struct ss_loop *loop);
 

@@ -37,6 +37,8 @@ static void init_turning(struct ss_conn *conns, unsigned count)
     ss_check(uv_loop_init(&turning.loop.uv) == 0);
     ss__list_init(&turning.resumable);
     ss__list_init(&turning.pressed);
+    ss__list_init(&turning.hungry);
+    ss_check(uv_idle_init(&turning.loop.uv, &turning.loop.busy) == 0);
     ss__timers_init(&turning.timers, ss__gateway_now_ms(&turning));
     for (unsigned i = 0; i < count; i++) {
         conns[i] = (struct ss_conn){ .gateway = &turning, .state = SS_CONN_WEBSOCKET };
@@ -52,6 +54,8 @@ static void deinit_turning(struct ss_conn *conns, unsigned count)
         }
         ss__list_remove(&conns[i].waiting);
     }
+    uv_close((uv_handle_t *)&turning.loop.busy, NULL);
+    ss_check(uv_run(&turning.loop.uv, UV_RUN_DEFAULT) == 0);
     ss_check(uv_loop_close(&turning.loop.uv) == 0);
 }
 
@@ -63,12 +67,32 @@ SS_TEST(conn, one_that_never_stops_to_send_waits_for_its_next_turn)
     ss_check(conn.pause == 0);
     ss__conn_spend(&conn, 1);
     ss_check(conn.pause == SS_PAUSE_TURN);
-    ss_check_msg(conn.timing && conn.timer.due_ms > ss__gateway_now_ms(&turning),
-                 "others are served before it");
+    ss_check(turning.hungry.next == &conn.waiting);
+    ss_check_msg(uv_is_active((const uv_handle_t *)&turning.loop.busy), "its turn comes by itself");
     ss__conn_begin_turn(&conn);
     ss_check(conn.pause == 0 && turning.resumable.next == &conn.waiting);
     ss__conn_spend(&conn, SS_TURN_UNITS_MAX - 1);
     ss_check(conn.pause == 0);
+    deinit_turning(&conn, 1);
+}
+
+/* Whatever else it waits for, it is in the list of that, and its turn is not lost. */
+SS_TEST(conn, one_that_waits_for_more_than_its_turn_is_not_forgotten)
+{
+    static struct ss_conn conn;
+    init_turning(&conn, 1);
+    ss__conn_spend(&conn, SS_TURN_UNITS_MAX);
+    ss__conn_pause(&conn, SS_PAUSE_PRESSED);
+    ss_check(turning.pressed.next == &conn.waiting && ss__list_empty(&turning.hungry));
+    ss__conn_unpause(&conn, SS_PAUSE_PRESSED);
+    ss_check(turning.hungry.next == &conn.waiting && ss__list_empty(&turning.pressed));
+    ss__conn_pause(&conn, SS_PAUSE_QUEUE);
+    ss_check(turning.hungry.next == &conn.waiting);
+    ss__conn_begin_turn(&conn);
+    ss_check(conn.pause == SS_PAUSE_QUEUE);
+    ss_check(ss__list_empty(&turning.hungry) && ss__list_empty(&turning.resumable));
+    ss__conn_unpause(&conn, SS_PAUSE_QUEUE);
+    ss_check(turning.resumable.next == &conn.waiting);
     deinit_turning(&conn, 1);
 }
 
