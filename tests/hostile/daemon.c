@@ -16,7 +16,7 @@
 
 #define PORT_FIRST 20000    /* below those that the kernel hands out */
 #define PORT_COUNT 12000
-#define PORT_TRIES 10
+#define PORT_CLAIMS UINT32_C(0x7f00004d)    /* 127.0.0.77 */
 #define ANSWER_MS 60000
 
 static void give_up(const char *what)
@@ -133,22 +133,36 @@ void daemon_start(struct daemon *daemon)
     }
 }
 
-static uint16_t free_port(void)
+/* A socket bound to @port at @address; -1: it is taken. */
+static int bind_at(uint32_t address, uint16_t port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(address) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) != 0) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Takes a port that no other test takes until it is closed, as tests/integration/ports.mjs does. */
+static void claim_port(struct daemon *daemon)
 {
     for (unsigned tries = 0; tries < 1000; tries++) {
         uint64_t place = now_ns() / 1000 + (uint64_t)getpid() * 7919 + tries;
-        uint16_t port = (uint16_t)(PORT_FIRST + place % PORT_COUNT);
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
-                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        int err = bind(fd, (const struct sockaddr *)&address, sizeof address);
-        (void)close(fd);
-        if (err == 0) {
-            return port;
+        daemon->port = (uint16_t)(PORT_FIRST + place % PORT_COUNT);
+        daemon->claim_fd = bind_at(PORT_CLAIMS, daemon->port);
+        int probe = daemon->claim_fd < 0 ? -1 : bind_at(INADDR_LOOPBACK, daemon->port);
+        if (probe >= 0) {
+            (void)close(probe);
+            return;
+        }
+        if (daemon->claim_fd >= 0) {
+            (void)close(daemon->claim_fd);
         }
     }
     give_up("no free port");
-    return 0;
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
@@ -171,16 +185,11 @@ void daemon_open(struct daemon *daemon, const struct settings *settings,
     if (mkdtemp(daemon->directory) == NULL) {
         give_up(daemon->directory);
     }
-    for (unsigned tries = 0;; tries++) {
-        daemon->port = free_port();
-        if (start(daemon)) {
-            return;
-        }
+    claim_port(daemon);
+    if (!start(daemon)) {
         (void)daemon_stop(daemon, SIGKILL);
-        if (strstr(daemon->last_log, "in use") == NULL || tries == PORT_TRIES) {    /* another's port now */
-            (void)nftw(daemon->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-            refuse_to_go_on(daemon);
-        }
+        (void)nftw(daemon->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        refuse_to_go_on(daemon);
     }
 }
 
@@ -214,6 +223,7 @@ void daemon_close(struct daemon *daemon, bool kept)
     } else {
         (void)nftw(daemon->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }
+    (void)close(daemon->claim_fd);
 }
 
 /* ---- what it uses ---- */

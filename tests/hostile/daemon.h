@@ -19,6 +19,7 @@ struct daemon {
     const char *const *flags;    /* of the scenario, NULL at the end */
     pid_t pid;                   /* 0: not running */
     uint16_t port;
+    int claim_fd;                /* keeps the port from other tests */
     int log_fd;
     pthread_t log_thread;
     pthread_mutex_t lock;        /* of what follows */

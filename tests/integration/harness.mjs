@@ -6,10 +6,12 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
+import { freePort } from './ports.mjs';
+
+export { freePort };
+
 const EXIT_SKIPPED = 77;
 const DEADLINE_MS = Number(process.env.SS_TEST_DEADLINE_MS ?? 60000);
-const PORT_FIRST = 20000;    // below the ports the kernel hands out itself (32768)
-const PORT_COUNT = 12000;
 
 export const WebSocket = await import('ws').then((module) => module.default, () => {
     console.log('skipped: run `npm install` in tests/integration');
@@ -78,24 +80,6 @@ export function makeDirectory() {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'sessionstream-test-'));
     directories.push(directory);
     return directory;
-}
-
-function canListen(port) {
-    return new Promise((resolve) => {
-        const server = net.createServer();
-        server.once('error', () => resolve(false));
-        server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-}
-
-export async function freePort() {
-    for (let tries = 0; tries < 100; tries++) {
-        const port = PORT_FIRST + Math.floor(Math.random() * PORT_COUNT);
-        if (await canListen(port)) {
-            return port;
-        }
-    }
-    throw new Error('no free port');
 }
 
 // A program that runs every daemon, for instance valgrind with its options.

@@ -2,7 +2,8 @@
 // not ask for pages of one that is too large is told about them.
 import { Client, Daemon, check, checkSame, main, request } from './harness.mjs';
 import { readMetrics } from './metrics.mjs';
-import { decodeServerFrame, pingFrame, subscribeFrame } from './protobuf.mjs';
+import { benchDelivered, decode, decodeServerFrame, pingFrame,
+         subscribeFrame } from './protobuf.mjs';
 
 const type = 'type.googleapis.com/sessionstream.apps.bench.v1.BenchPublishCommand';
 const session = 'large';
@@ -90,9 +91,9 @@ class Known {
             this.faults.push(`frame ${eventOrdinal} after ${this.ordinal}`);
         }
         this.ordinal = Number(eventOrdinal);
-        if (payload['@type'] !== undefined) {
-            this.entities.set(String(payload.entity ?? 0), eventOrdinal);
-        }
+        const { entity } = payload.typeUrl === undefined ? payload
+                                                         : decode(benchDelivered, payload.value);
+        this.entities.set(String(entity ?? 0), eventOrdinal);
     }
 
     text() {

@@ -105,6 +105,9 @@ export const chatUpdate = {
     9: ['ordinal', 'text'],
 };
 
+export const benchDelivered = { 1: ['payload', 'bytes'], 2: ['sentNs', 'u64'],
+                                3: ['entity', 'u64'] };
+
 function readValue(kind, value) {
     if (kind === 'text') {
         return value.toString();

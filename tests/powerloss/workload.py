@@ -24,6 +24,7 @@ IN_FLIGHT = 12
 PACE = 0.004           # seconds after an answer: the record need not be long
 DEADLINE = 120         # seconds, for anything that is waited for
 PORTS = (20000, 32000)
+CLAIMS = '127.0.0.77'
 
 
 class Failure(Exception):
@@ -96,21 +97,24 @@ class Journal:
 
 # ---- the daemon ----
 
-def free_port():
-    for _ in range(200):
+def claim_port():
+    """A port and the socket that keeps it from other tests, as tests/integration/ports.mjs does."""
+    for _ in range(1000):
         port = random.SystemRandom().randrange(*PORTS)    # others may have the same seed
-        with socket.socket() as probe:
-            try:
+        claim = socket.socket()
+        try:
+            claim.bind((CLAIMS, port))
+            with socket.socket() as probe:
                 probe.bind(('127.0.0.1', port))
-                return port
-            except OSError:
-                continue
+            return port, claim
+        except OSError:
+            claim.close()
     raise Failure('no free port')
 
 
 class Daemon:
     def __init__(self, build, scratch, durability, log_window, kill_after, fail):
-        self.port = free_port()
+        self.port, self.claim = claim_port()
         self.fails = fail is not None
         self.log_path = os.path.join(scratch, 'daemon.log')
         environment = dict(os.environ)
@@ -166,6 +170,7 @@ class Daemon:
             raise Failure('the daemon does not end')
         finally:
             self.log.close()
+            self.claim.close()
 
 
 # ---- clients ----

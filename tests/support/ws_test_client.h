@@ -11,7 +11,7 @@
 #include "core/bytes.h"
 #include "wire/ws_client.h"
 
-#define SS_TEST_DEADLINE_MS 20000
+#define SS_TEST_DEADLINE_MS 60000
 
 struct ws_test_client {
     int fd;

@@ -3,33 +3,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const READY_TIMEOUT_MS = 15000;
-const STOP_TIMEOUT_MS = 10000;
-
-// Below the range the system hands out by itself, so that a restart finds the port still free.
-const PORT_FIRST = 20000;
-const PORT_LAST = 32000;
-
-export async function freePort() {
-  for (let tries = 0; tries < 200; tries++) {
-    const port = PORT_FIRST + Math.floor(Math.random() * (PORT_LAST - PORT_FIRST));
-    const probe = createServer();
-    const free = await new Promise((resolve) => {
-      probe.once("error", () => resolve(false));
-      probe.listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (free) {
-      probe.close();
-      await once(probe, "close");
-      return port;
-    }
-  }
-  throw new Error("no free port");
-}
+const READY_TIMEOUT_MS = 60000;
+const STOP_TIMEOUT_MS = 60000;
 
 export class Daemon {
   #child = null;

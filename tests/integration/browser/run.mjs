@@ -9,7 +9,8 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { Daemon, freePort } from "./daemon.mjs";
+import { freePort } from "../ports.mjs";
+import { Daemon } from "./daemon.mjs";
 import { jobScenarios } from "./jobs_scenarios.mjs";
 import { scenarios } from "./scenarios.mjs";
 
@@ -17,7 +18,7 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
               "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const SKIPPED = 77;
-const STEP_TIMEOUT_MS = 15000;
+const STEP_TIMEOUT_MS = 60000;
 
 // Slow enough to act in the middle.
 const APPS = {
