@@ -49,6 +49,9 @@ const wantEntities = [
 // frames after it, so that a snapshot taken after an answer is a new one.
 const calm = ['--app-option', 'chunk_ms=50'];
 
+// An answer of two kilobytes takes twenty seconds: what happens in it comes before its end.
+const lasting = ['--app-option', 'chunk_ms=100'];
+
 async function contract() {
     const daemon = await Daemon.start({ flags: calm });
     const first = await Client.connect(daemon.port);
@@ -162,7 +165,7 @@ async function additions() {
 }
 
 async function stopping() {
-    const daemon = await Daemon.start({ flags: ['--app-option', 'chunk_ms=20'] });
+    const daemon = await Daemon.start({ flags: lasting });
     const client = await Client.connect(daemon.port);
     await client.subscribe(session);
     client.submit(session, 'ChatStopInference', stopInference, 'idle');
@@ -194,7 +197,7 @@ async function stopping() {
 }
 
 async function crash() {
-    let daemon = await Daemon.start({ flags: ['--app-option', 'chunk_ms=20'] });
+    let daemon = await Daemon.start({ flags: lasting });
     const { port, dir } = daemon;
     const v2 = { protocol: 'sessionstream.v2.json' };
     const before = await Client.connect(port, v2);
@@ -204,7 +207,7 @@ async function crash() {
     await daemon.kill();
     const closed = await before.closed;
     check('a dead server shows as 1006', closed.code === 1006, closed);
-    daemon = await Daemon.start({ port, dir, flags: ['--app-option', 'chunk_ms=20'] });
+    daemon = await Daemon.start({ port, dir, flags: lasting });
     const after = await Client.connect(port, v2);
     const snapshot = await after.subscribe(session);
     const message = snapshot.entities?.[1]?.payload;

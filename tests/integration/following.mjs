@@ -134,7 +134,7 @@ async function restart() {
 }
 
 async function activity() {
-    const daemon = await Daemon.start({ flags: ['--app-option', 'chunk_ms=20'] });
+    const daemon = await Daemon.start({ flags: ['--app-option', 'chunk_ms=10000'] });    // it lasts
     const client = await Client.connect(daemon.port, v2);
     await client.subscribe(session);
     client.submit(session, 'ChatStartInference', startInference('long '.repeat(100)));

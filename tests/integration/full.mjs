@@ -56,7 +56,7 @@ class Disk {
 
     run(...words) {
         const [program, ...rest] = [...this.under, ...words];
-        const result = spawnSync(program, rest, { encoding: 'utf8', timeout: 20000 });
+        const result = spawnSync(program, rest, { encoding: 'utf8', timeout: 60000 });
         return { status: result.status, output: `${result.stdout}${result.stderr}` };
     }
 
@@ -138,7 +138,7 @@ async function fullAndHealed() {
               (await request(daemon.port, 'GET', '/readyz')).status, 200);
     disk.makeRoom();
     await healed(daemon, acked);
-    check('it says so', /the store has room again/.test(daemon.log), daemon.log);
+    await daemon.says(/the store has room again/);
     await nothingLost('with room', daemon, acked);
     await follower.close();
 
@@ -213,7 +213,7 @@ async function fullMap() {
     const { dir } = daemon;
     const refused = await publishUntilRefused(daemon, acked);
     checkSame('a full map refuses', [refused.status, refused.code], [507, 'store_full']);
-    check('the log names --store-map', /raise --store-map/.test(daemon.log), daemon.log);
+    await daemon.says(/raise --store-map/);
     await nothingLost('with a full map', daemon, acked);
     await daemon.stop('the daemon stops with a full map');
     daemon = await Daemon.start({ dir, bare: true, flags: map('128MiB') });

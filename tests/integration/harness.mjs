@@ -110,7 +110,7 @@ export class Daemon {
         const started = new Promise((resolve, reject) => {
             daemon.child.stderr.on('data', (bytes) => {
                 daemon.log += bytes;
-                if (daemon.log.includes('msg="started"')) {
+                if (/msg="started".*\n/.test(daemon.log)) {
                     resolve();
                 }
             });
@@ -124,6 +124,16 @@ export class Daemon {
 
     signal(name) {
         this.child.kill(name);
+    }
+
+    // Resolves once its log has this: an answer may come to us before the line that it was logged in.
+    async says(pattern) {
+        const said = async () => {
+            while (!pattern.test(this.log)) {
+                await new Promise((resolve) => { this.child.stderr.once('data', resolve); });
+            }
+        };
+        await within(said(), `line with ${pattern} in ${this.log}`);
     }
 
     async kill() {

@@ -7,7 +7,8 @@ import path from 'node:path';
 import { Client, Daemon, RawSocket, baseOptions, check, checkSame, daemonFile, main, request,
          runProgram, ssctlFile, startInference, within } from './harness.mjs';
 
-const limitMs = 5000;
+// Beyond what a busy machine takes, below the stop timeouts that must not be waited for.
+const limitMs = 20000;
 
 async function orderly() {
     for (const signal of ['SIGTERM', 'SIGINT']) {
@@ -27,7 +28,7 @@ async function orderly() {
         }
         const { code } = await within(daemon.exited, 'exit');
         checkSame(`${signal} ends with status 0`, code, 0);
-        check('within 5 seconds', performance.now() - began < limitMs,
+        check('in time', performance.now() - began < limitMs,
               `${performance.now() - began} ms`);
         check('the log says so', daemon.log.includes('msg="stopping"') &&
               daemon.log.includes('msg="stopped"'), daemon.log);
@@ -67,13 +68,8 @@ async function bounded() {
 async function secondSignal() {
     const daemon = await Daemon.start({ flags: ['--stop-timeout', '60s'] });
     const deaf = await deafClient(daemon);
-    const stopping = (async () => {
-        while (!daemon.log.includes('msg="stopping"')) {
-            await new Promise((resolve) => daemon.child.stderr.once('data', resolve));
-        }
-    })();
     daemon.signal('SIGTERM');
-    await within(stopping, 'stopping in the log');
+    await daemon.says(/msg="stopping"/);
     const began = performance.now();
     daemon.signal('SIGTERM');
     const { code } = await within(daemon.exited, 'exit');
@@ -254,7 +250,7 @@ async function storedIn(port, sessionId) {
 
 async function underLoad() {
     const flags = ['--app', 'bench', '--app-option', `entities=${entities}`,
-                   '--log-window', '1MiB', '--stop-timeout', '5s', '--gateways', '2'];
+                   '--log-window', '1MiB', '--stop-timeout', '60s', '--gateways', '2'];
     let daemon = await Daemon.start({ flags });
     const { dir, port } = daemon;
     const sent = new Map(loadedSessions.map((id) => [id, new Map()]));
