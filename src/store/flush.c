@@ -17,6 +17,8 @@
 #define FLUSH_BORN 2048u
 #define RETRY_NS UINT64_C(100000000)
 #define ARENA_CHUNK_BYTES (64u << 10)
+/* Two seconds and what the reads take; from then on until the store is opened again. */
+#define UNREAD_MAX 20u
 
 int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
                                const struct ss_timeline_checkpoint *timelines, uint32_t count)
@@ -271,6 +273,7 @@ int ss__store_flush_plan(struct ss_store *store, unsigned tails_max, struct ss_f
     store->flushing = true;
     flush->env = &store->env;
     flush->seed = store->log.seed;
+    flush->impatient = store->flush_unread >= UNREAD_MAX;
     flush->end = &flush->first;
     ss__arena_init(&flush->arena, ARENA_CHUNK_BYTES);
     ss__bytes_init(&flush->scratch, 0);
@@ -423,9 +426,19 @@ static void keep_set_aside(struct ss_store *store)
     }
 }
 
+/* A page that stays unreadable must not hold up for good what has nothing to do with it. */
+static void count_unread(struct ss_store *store, const struct ss_flush *flush)
+{
+    bool unread = flush->err == SS_E_STOREIO;
+    if (store->flush_unread < UNREAD_MAX) {
+        store->flush_unread = unread ? store->flush_unread + 1 : 0;
+    }
+}
+
 /* What LMDB's codes mean. */
 static int judge(struct ss_store *store, const struct ss_flush *flush)
 {
+    count_unread(store, flush);
     if (flush->err != 0 || flush->code == 0) {
         return flush->err;
     }

@@ -48,6 +48,13 @@ struct ss_flush_errors {
     uint64_t next;
 };
 
+/* The last page of a database, judged once in a flush. */
+struct ss_flush_end {
+    bool judged;
+    int err;
+    uint64_t first;                      /* higher numbers go there */
+};
+
 struct ss_flush {
     const struct ss_env *env;
     uint64_t seed;
@@ -64,10 +71,10 @@ struct ss_flush {
     uint64_t oldest_serial;              /* of the files of the log */
     unsigned trash_removed;
     bool trash_left;
-    bool end_judged;                     /* the end of the entities: new sessions go there */
-    int end_err;
-    bool segments_judged;                /* the same of the segments */
-    int segments_err;
+    bool impatient;                      /* what the disk does not give is left like damage */
+    struct ss_flush_end rows_end;        /* where new sessions go */
+    struct ss_flush_end entities_end;
+    struct ss_flush_end segments_end;
     struct ss_cuts cuts;                 /* those of the items; leftovers to be taken out */
     uint32_t leftovers_done;
     uint64_t retention_bytes;            /* removed */

@@ -14,6 +14,12 @@
 /* Looked at one by one. */
 #define TOMBSTONES_FEW 4u
 
+/* A page that the disk does not give is waited for, but not for ever: then it is as damaged. */
+static int judged(const struct ss_flush *flush, int err)
+{
+    return err == SS_E_STOREIO && flush->impatient ? SS_E_CORRUPT : err;
+}
+
 static int put_next_sid(const struct ss_env *env, MDB_txn *txn, uint64_t next_sid)
 {
     uint8_t bytes[SS_META_BYTES_MAX];
@@ -30,15 +36,17 @@ int ss__flush_put_log(const struct ss_env *env, MDB_txn *txn, const struct ss_me
     return ss__err_from_lmdb(mdb_put(txn, env->dbi[SS_DB_META], &key, &value, 0));
 }
 
-static int put_catalog(const struct ss_env *env, MDB_txn *txn, const struct ss_flush_item *item)
+static int put_catalog(const struct ss_flush *flush, MDB_txn *txn,
+                       const struct ss_flush_item *item)
 {
+    const struct ss_env *env = flush->env;
     uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
     uint8_t value_bytes[SS_CATALOG_VALUE_BYTES];
     MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
     ss__catalog_encode(value_bytes, ss__str_of_val(key), item->values.row.sid);
     MDB_val value = ss__val_of(value_bytes, sizeof value_bytes);
     /* On a damaged page it would make those vanish that are not there; it waits in the log. */
-    int err = ss__guard_key(env, txn, SS_DB_CATALOG, ss__str_of_val(key));
+    int err = judged(flush, ss__guard_key(env, txn, SS_DB_CATALOG, ss__str_of_val(key)));
     if (err != 0) {
         return err;
     }
@@ -127,8 +135,20 @@ static int guard_tombstones(const struct ss_env *env, MDB_txn *txn, uint64_t sid
     return err;
 }
 
-/* All entities that are about to be removed, and the end of the tree, where those of new sessions
- * are written: once in a flush. Those of other sessions have been read before. */
+/* Where a row of a new session goes: mostly behind all others, and that is judged once in a flush. One
+ * that an earlier process had to leave in the log has a lower number. */
+static int guard_new(const struct ss_flush *flush, MDB_txn *txn, enum ss_db db,
+                     struct ss_flush_end *end, uint64_t sid, struct ss_str key)
+{
+    if (!end->judged) {
+        end->judged = true;
+        end->err = ss__guard_end(flush->env, txn, db, &end->first);
+    }
+    return end->err != 0 || sid > end->first ? end->err : ss__guard_key(flush->env, txn, db, key);
+}
+
+/* All entities that are about to be removed, and where those of new sessions are written. Those of
+ * other sessions have been read before. */
 static int guard_checkpoint(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item,
                             uint32_t index)
 {
@@ -138,13 +158,10 @@ static int guard_checkpoint(struct ss_flush *flush, MDB_txn *txn, const struct s
     if ((item->anew & (1u << index)) != 0) {
         return ss__guard_remove(flush->env, txn, SS_DB_ENTITY, from, from.len, UINT64_MAX);
     }
-    if (item->born && !flush->end_judged) {
-        flush->end_judged = true;
-        flush->end_err = ss__guard_key(flush->env, txn, SS_DB_ENTITY, from);
-    }
-    return item->born ? flush->end_err
-                      : guard_tombstones(flush->env, txn, item->values.row.sid,
-                                         &item->checkpoints[index]);
+    uint64_t sid = item->values.row.sid;
+    return item->born
+               ? guard_new(flush, txn, SS_DB_ENTITY, &flush->entities_end, sid, from)
+               : guard_tombstones(flush->env, txn, sid, &item->checkpoints[index]);
 }
 
 static int put_checkpoint(const struct ss_env *env, MDB_txn *txn, uint64_t sid, bool anew,
@@ -196,13 +213,15 @@ static int delete_key(MDB_txn *txn, MDB_dbi dbi, MDB_val *key)
 }
 
 /* Its id may have been taken by another session since. */
-static int remove_catalog(const struct ss_env *env, MDB_txn *txn, const struct ss_flush_item *item)
+static int remove_catalog(const struct ss_flush *flush, MDB_txn *txn,
+                          const struct ss_flush_item *item)
 {
+    const struct ss_env *env = flush->env;
     uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
     uint64_t sid = 0;
     MDB_val value;
     MDB_val key = ss__val_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
-    int err = ss__guard_key(env, txn, SS_DB_CATALOG, ss__str_of_val(key));
+    int err = judged(flush, ss__guard_key(env, txn, SS_DB_CATALOG, ss__str_of_val(key)));
     err = err != 0 ? err : ss__err_from_lmdb(mdb_get(txn, env->dbi[SS_DB_CATALOG], &key, &value));
     if (err != 0) {
         return err == SS_E_NOTFOUND || err == SS_E_CORRUPT ? 0 : err;    /* a check names it */
@@ -211,21 +230,22 @@ static int remove_catalog(const struct ss_env *env, MDB_txn *txn, const struct s
     return sid == item->values.row.sid ? delete_key(txn, env->dbi[SS_DB_CATALOG], &key) : 0;
 }
 
-static int remove_session(const struct ss_env *env, MDB_txn *txn, const struct ss_flush_item *item)
+static int remove_session(const struct ss_flush *flush, MDB_txn *txn,
+                          const struct ss_flush_item *item)
 {
+    const struct ss_env *env = flush->env;
     uint8_t key_bytes[8];
     uint64_t sid = item->values.row.sid;
     ss__put_be64(key_bytes, sid);
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-    int err = remove_catalog(env, txn, item);
+    int err = remove_catalog(flush, txn, item);
     SS_KILL_POINT(FLUSH_REMOVED);
     err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_SESSION], &key);
     err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_RUNNING], &key);
     return err != 0 ? err : ss__trash_put(env, txn, sid, item->deleted_at >> 32);
 }
 
-/* Where the newest segment lies, or the next one will; of new sessions, whose segments come behind
- * all others, once in a flush. Nobody need have read what is there before. */
+/* Where the newest segment lies, or the next one will. Nobody need have read what is there before. */
 static int guard_segment(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
 {
     const struct ss_session_values *values = &item->values;
@@ -233,18 +253,40 @@ static int guard_segment(struct ss_flush *flush, MDB_txn *txn, const struct ss_f
     if (item->tail_count == 0) {
         return 0;
     }
-    if (!item->born) {
-        ss__segment_key(key, values->row.sid,
-                        values->tip.count > 0 ? values->tip.first : values->flushed_ordinal + 1);
-        return ss__guard_key(flush->env, txn, SS_DB_SEGMENT, ss_str_of(key, sizeof key));
+    ss__segment_key(key, values->row.sid,
+                    values->tip.count > 0 ? values->tip.first : values->flushed_ordinal + 1);
+    struct ss_str place = ss_str_of(key, sizeof key);
+    return item->born ? guard_new(flush, txn, SS_DB_SEGMENT, &flush->segments_end,
+                                  values->row.sid, place)
+                      : ss__guard_key(flush->env, txn, SS_DB_SEGMENT, place);
+}
+
+/* Where the row of a new session goes. */
+static int guard_row(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint8_t key[8];
+    uint64_t sid = item->values.row.sid;
+    ss__put_be64(key, sid);
+    return item->born ? guard_new(flush, txn, SS_DB_SESSION, &flush->rows_end, sid,
+                                  ss_str_of(key, sizeof key))
+                      : 0;
+}
+
+/* What is copied before a checkpoint is written: see ss__cut_item. While pages are waited for, one
+ * that cannot be read fails the flush there. */
+static int guard_base(const struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
+{
+    uint8_t prefix[8];
+    if (!flush->impatient || !item->checkpoint || item->values.row.first_retained <= 1) {
+        return 0;
     }
-    if (!flush->segments_judged) {
-        flush->segments_judged = true;
-        ss__segment_key(key, UINT64_MAX, UINT64_MAX);
-        flush->segments_err =
-            ss__guard_key(flush->env, txn, SS_DB_SEGMENT, ss_str_of(key, sizeof key));
-    }
-    return flush->segments_err;
+    ss__put_be64(prefix, item->values.row.sid);
+    struct ss_str from = ss_str_of(prefix, sizeof prefix);
+    int err = ss__guard_key(flush->env, txn, SS_DB_SESSION, from);
+    err = err != 0 ? err : ss__past_guard_remove(flush->env, txn, item->values.row.sid);
+    err = err != 0 ? err
+                   : ss__guard_walk(flush->env, txn, SS_DB_ENTITY, from, from.len, UINT64_MAX);
+    return err == SS_E_STOREIO ? SS_E_CORRUPT : 0;    /* of damage the copy knows what to do */
 }
 
 /* Of a deleted session that LMDB knows. What lies on a damaged page of the catalog stays there. */
@@ -254,15 +296,17 @@ static int guard_dead(const struct ss_flush *flush, MDB_txn *txn, const struct s
     uint8_t key_bytes[SS_CATALOG_KEY_BYTES_MAX];
     struct ss_str key = ss_str_of(key_bytes, ss__catalog_key(key_bytes, item->session->id));
     ss__put_be64(bytes, item->values.row.sid);
-    int err = ss__guard_remove(flush->env, txn, SS_DB_SESSION, ss_str_of(bytes, sizeof bytes),
-                               sizeof bytes, 1);
+    int err = judged(flush, ss__guard_remove(flush->env, txn, SS_DB_SESSION,
+                                             ss_str_of(bytes, sizeof bytes), sizeof bytes, 1));
     if (err != 0) {
         return err;
     }
     err = ss__guard_key(flush->env, txn, SS_DB_CATALOG, key);
-    return err == 0              ? ss__guard_remove(flush->env, txn, SS_DB_CATALOG, key, key.len, 1)
-           : err == SS_E_CORRUPT ? 0
-                                 : err;
+    return err == SS_E_CORRUPT
+               ? 0
+               : judged(flush, err != 0 ? err
+                                        : ss__guard_remove(flush->env, txn, SS_DB_CATALOG, key,
+                                                           key.len, 1));
 }
 
 /* The others are not held up. It waits in the log, where a start finds it. */
@@ -282,16 +326,22 @@ static int guard_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item
     uint64_t sid = item->values.row.sid;
     int err = 0;
     for (uint32_t i = 0; i < item->checkpoints_count && err == 0; i++) {
-        err = guard_checkpoint(flush, txn, item, i);
+        err = judged(flush, guard_checkpoint(flush, txn, item, i));
     }
+    err = err != 0 ? err : guard_base(flush, txn, item);
     if (err != 0) {
         return err == SS_E_CORRUPT ? leave(item, "entity") : err;
     }
-    err = guard_segment(flush, txn, item);
+    err = judged(flush, guard_segment(flush, txn, item));
     if (err != 0) {
         return err == SS_E_CORRUPT ? leave(item, "segments") : err;
     }
+    err = judged(flush, guard_row(flush, txn, item));
+    if (err != 0) {
+        return err == SS_E_CORRUPT ? leave(item, "session") : err;
+    }
     err = item->anew != 0 || item->past != NULL ? ss__past_guard_remove(flush->env, txn, sid) : 0;
+    err = judged(flush, err);
     if (err == SS_E_CORRUPT) {
         item->past = NULL;
         return item->anew != 0 ? leave(item, "checkpoint") : 0;
@@ -306,13 +356,13 @@ static int move_item(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item 
         err = item->born ? 0 : guard_dead(flush, txn, item);
         return err == SS_E_CORRUPT ? leave(item, "session")
                : err != 0          ? err
-                                   : remove_session(flush->env, txn, item);
+                                   : remove_session(flush, txn, item);
     }
     err = guard_item(flush, txn, item);
     if (err != 0 || item->left) {
         return err;
     }
-    err = item->born ? put_catalog(flush->env, txn, item) : 0;
+    err = item->born ? put_catalog(flush, txn, item) : 0;
     if (err == SS_E_CORRUPT) {
         return leave(item, "catalog");
     }

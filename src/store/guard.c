@@ -238,7 +238,9 @@ static bool has_prefix(struct ss_str key, struct ss_str from, size_t prefix_byte
     return key.len >= prefix_bytes && memcmp(key.data, from.data, prefix_bytes) == 0;
 }
 
-/* Of a value in overflow pages: their head, and that the file has them. */
+/* Of a value in overflow pages: their head, and that the file has them. LMDB frees as many as the
+ * head says. It may say more than the value needs when a key was written twice in one transaction,
+ * which nobody here does. */
 static int judge_overflow(const struct guard *guard, const struct ss_page_node *node)
 {
     struct ss_failure failure = { 0 };
@@ -252,6 +254,10 @@ static int judge_overflow(const struct guard *guard, const struct ss_page_node *
     if (ss__page_overflow(&guard->rules, head, node->child, node->data_bytes, &pages, &failure) !=
         0) {
         return report(guard, node->child, failure.text);
+    }
+    uint64_t bytes = (uint64_t)node->data_bytes + SS_PAGE_HEAD_BYTES;
+    if ((pages - 1) * guard->rules.page_bytes >= bytes) {
+        return report(guard, node->child, "it has more pages than its value needs");
     }
     if (fstat(guard->fd, &info) != 0 ||
         (uint64_t)info.st_size < (node->child + pages) * guard->rules.page_bytes) {
@@ -315,7 +321,7 @@ static int walk(struct guard *guard, struct ss_str from, size_t prefix_bytes, ui
         }
         size_t count = ss__page_count(leaf->bytes);
         struct ss_str last = key_at(guard, guard->leaf, count - 1);
-        seen += count;
+        seen += count - leaf->index;    /* others may stand before the first */
         if (ss__page_compare(false, last, from) >= 0 &&
             (point || seen > rows || !has_prefix(last, from, prefix_bytes))) {
             return 0;
@@ -424,6 +430,26 @@ int ss__guard_next(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct
         free(pages);
     }
     *ret_next = guard.behind;
+    return err;
+}
+
+int ss__guard_end(const struct ss_env *env, MDB_txn *txn, enum ss_db db, uint64_t *ret_first)
+{
+    const struct ss_page_bounds all = { 0 };
+    struct guard guard = { .env = env };
+    uint8_t *pages = NULL;
+    uint64_t first = 0;
+    int err = begin(&guard, txn, db, ss_str(""), &pages);
+    if (err == 1) {
+        err = enter(&guard, 0, guard.tree.root, &all);
+        if (err == 0 && guard.leaf > 0) {
+            guard.levels[0].index = ss__page_count(guard.levels[0].bytes) - 1;
+            err = descend(&guard, 0, guard.leaf, true);
+            first = err == 0 ? number_of(key_at(&guard, guard.leaf, 0)) : 0;
+        }
+        free(pages);
+    }
+    *ret_first = first;
     return err;
 }
 

@@ -7,7 +7,7 @@
  * (page.h); a key that is said to be missing is then missing.
  *
  * It costs a system call and about a microsecond for each page. A flush asks for new entries of
- * the catalog, for the place of segments, once for the places of entities and segments of new
+ * the catalog, for the place of segments, once for the places of rows, entities and segments of new
  * sessions, for what it removes or copies, and for pasts; for the rest the reads that came before
  * have asked. Inside a write transaction the guard sees what was committed before. */
 #ifndef SS_STORE_GUARD_H
@@ -31,6 +31,10 @@ int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct
  * bit that is flipped in the number of such a page would give away another one that is in use. */
 int ss__guard_remove(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
                      size_t prefix_bytes, uint64_t rows);
+
+/* For new rows with high numbers: @ret_first is the number that the last page of @db begins with, 0 in
+ * a database of one page, so that those with a higher one go there. */
+int ss__guard_end(const struct ss_env *env, MDB_txn *txn, enum ss_db db, uint64_t *ret_first);
 
 /* For a look at the first key in @db that is not below @from; keys begin with a number of 8 bytes,
  * big-endian. With SS_E_CORRUPT or SS_E_STOREIO about a page @ret_next is the number that the page

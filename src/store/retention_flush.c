@@ -368,9 +368,12 @@ static int cut(struct ss_flush *flush, MDB_txn *txn, struct ss_flush_item *item)
 {
     struct ss_session_values *values = &item->values;
     int err = SS_FAULT("store.cut");
-    err = err != 0 ? err : guard_cut(flush, txn, item);
-    if (err == SS_E_CORRUPT) {
-        item->cut = 0;    /* nothing is removed from a session that is damaged */
+    if (err != 0) {
+        return err;
+    }
+    err = guard_cut(flush, txn, item);
+    if (err == SS_E_CORRUPT || err == SS_E_STOREIO) {
+        item->cut = 0;    /* nothing is removed from a session that cannot be read */
         return 0;
     }
     err = err != 0 ? err : check_end(flush, txn, item);
@@ -409,8 +412,8 @@ static int sweep_one(struct ss_flush *flush, MDB_txn *txn, const struct ss_lefto
     ss__segment_key(from, leftovers->sid, 0);
     int err = ss__guard_remove(flush->env, txn, SS_DB_SEGMENT, ss_str_of(from, sizeof from), 8,
                                4 * SS_RETENTION_KEYS_MAX);
-    if (err == SS_E_CORRUPT) {
-        return 1;    /* what is damaged stays for the check */
+    if (err == SS_E_CORRUPT || err == SS_E_STOREIO) {
+        return 1;    /* what is damaged stays for the check; a later scan finds what is not */
     }
     err = err != 0 ? err
                    : ss__err_from_lmdb(

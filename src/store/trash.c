@@ -141,14 +141,15 @@ int ss__trash_put(const struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t
     return put_whole(env, txn, ss__val_of(key_bytes, sizeof key_bytes), value_bytes, SERIAL_BYTES);
 }
 
-/* Removes keys of @db that begin with the session's number. What is damaged stays for the check. */
+/* Removes keys of @db that begin with the session's number. What is damaged stays for the check.
+ * SS_E_BUSY: a page cannot be read now. */
 static int remove_keys(const struct ss_env *env, MDB_txn *txn, enum ss_db db,
                        const uint8_t prefix[8], unsigned *removed)
 {
     MDB_cursor *cursor;
     int err = ss__guard_remove(env, txn, db, ss_str_of(prefix, 8), 8, SS_TRASH_KEYS_MAX);
     if (err != 0) {
-        return err == SS_E_CORRUPT ? 0 : err;
+        return err == SS_E_CORRUPT ? 0 : err == SS_E_STOREIO ? SS_E_BUSY : err;
     }
     int code = mdb_cursor_open(txn, env->dbi[db], &cursor);
     if (code != 0) {
@@ -196,6 +197,9 @@ static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor,
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_ENTITY, sid, removed);
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_CHECKPOINT, sid, removed);
     SS_KILL_POINT(TRASH_SWEPT);
+    if (err == SS_E_BUSY) {
+        return 0;    /* nobody waits for the room; the next sweep, or a start, tries again */
+    }
     if (err != 0 || *removed >= SS_TRASH_KEYS_MAX) {
         return err != 0 ? err : 1;
     }
