@@ -25,6 +25,7 @@
 #define MAGIC "sessstrm"
 #define IDENTITY_BYTES (8 + 4 + 4 + 8 + SS_HASH_KEY_BYTES + 8)
 #define PATH_BYTES SS_PATH_BYTES
+#define SHARD_NAME "shard-%04u"
 #define RESTORE "put the directory back from a backup and run `ssctl store restored`"
 
 /* Asked once for every path that comes from outside: behind it there is room for each name. */
@@ -210,6 +211,52 @@ static int create_shards(const struct ss_directory *directory, struct ss_failure
     return err != 0 ? err : ss__create_sync(directory->path, failure);
 }
 
+/* Which shards are there before they are made. */
+static int find_shards(const struct ss_directory *directory, bool there[SS_SHARDS_MAX],
+                       struct ss_failure *failure)
+{
+    int err = 0;
+    for (uint32_t i = 0; i < directory->shard_count && err == 0; i++) {
+        char name[SS_DIRECTORY_NAMES_BYTES];
+        (void)snprintf(name, sizeof name, SHARD_NAME, i);    /* fits */
+        err = has_file(directory, name, &there[i], failure);
+    }
+    return err;
+}
+
+/* The identity goes first: without its shards the directory would be taken for one that has lost
+ * them. */
+void ss__directory_take_back(const struct ss_directory *directory, const bool *keep)
+{
+    char path[PATH_BYTES];
+    make_path(directory->path, "sessionstream", path);
+    if (unlink(path) == 0) {
+        (void)ss__create_sync(directory->path, NULL);    /* if it comes back, a person removes it */
+    }
+    for (uint32_t i = 0; i < directory->shard_count; i++) {
+        if (keep == NULL || !keep[i]) {
+            SS_INSIST(ss__directory_shard_path(directory, i, path, sizeof path) == 0);
+            (void)ss__remove_tree(path, NULL);    /* if it stays, it has never been in use */
+        }
+    }
+}
+
+static int create_all(struct ss_directory *directory, struct ss_failure *failure)
+{
+    bool there[SS_SHARDS_MAX] = { false };
+    int err = find_shards(directory, there, failure);
+    if (err != 0) {
+        return err;
+    }
+    err = create_shards(directory, failure);
+    SS_KILL_POINT(IDENTITY_BEFORE);
+    err = err != 0 ? err : write_identity(directory, failure);
+    if (err != 0) {
+        ss__directory_take_back(directory, there);
+    }
+    return err;
+}
+
 static int create_identity(struct ss_directory *directory, uint32_t shard_count,
                            struct ss_failure *failure)
 {
@@ -225,9 +272,7 @@ static int create_identity(struct ss_directory *directory, uint32_t shard_count,
         return ss__fail(failure, SS_E_IO, "the kernel gives no random bytes");
     }
     int err = ss__create_sync_parents(directory->path, failure);
-    err = err != 0 ? err : create_shards(directory, failure);
-    SS_KILL_POINT(IDENTITY_BEFORE);
-    return err != 0 ? err : write_identity(directory, failure);
+    return err != 0 ? err : create_all(directory, failure);
 }
 
 static int begin(const char *path, struct ss_directory **ret_directory, struct ss_failure *failure)
@@ -436,6 +481,6 @@ void ss__directory_close(struct ss_directory *directory)
 int ss__directory_shard_path(const struct ss_directory *directory, uint32_t shard, char *out,
                              size_t out_bytes)
 {
-    int len = snprintf(out, out_bytes, "%s/shard-%04u", directory->path, shard);
+    int len = snprintf(out, out_bytes, "%s/" SHARD_NAME, directory->path, shard);
     return len < 0 || (size_t)len >= out_bytes ? SS_E_TOOBIG : 0;
 }

@@ -394,7 +394,7 @@ int ss__env_revive(struct ss_env *env)
         mdb_env_close(env->env);
         env->env = fresh.env;
         memcpy(env->dbi, fresh.dbi, sizeof env->dbi);
-        env->mapped = fresh.mapped;
+        env->mapped = ss__env_map_note(env->env, fresh.mapped);    /* both were maps of one file */
         env->reader = NULL;
     }
     atomic_store(&env->gate_closed, false);

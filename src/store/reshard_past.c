@@ -56,7 +56,7 @@ static int move_base(const struct ss_reshard_source *source, struct ss_reshard_t
                      uint64_t from_sid, uint64_t to_sid, uint64_t base)
 {
     struct copying copying = {
-        source, ss__past_begin(NULL, to_sid, base, 0, 0, SS_BASE_BYTES_MAX)
+        source, ss__past_begin(NULL, to_sid, base, 0, 0, SS_BASE_COPY_BYTES_MAX)
     };
     if (copying.past == NULL) {
         return SS_E_NOMEM;

@@ -158,20 +158,11 @@ static int complete(const struct ss_restore_options *options, struct ss_director
     return err != 0 ? err : ss__directory_finish(directory, failure);
 }
 
-/* So that the next attempt finds it as this one did. The identity goes first: it may stand there
- * already, not durable, and without its shards the directory would be taken for one that has lost
- * them. */
+/* So that the next attempt finds it as this one did. */
 static void take_back(const struct ss_directory *directory)
 {
     char path[PATH_BYTES];
-    if (join(path, directory->path, "sessionstream", NULL) == 0 && unlink(path) == 0) {
-        (void)ss__create_sync(directory->path, NULL);    /* if it comes back, a person removes it */
-    }
-    for (uint32_t i = 0; i < directory->shard_count; i++) {
-        if (ss__directory_shard_path(directory, i, path, sizeof path) == 0) {
-            (void)ss__remove_tree(path, NULL);    /* if it stays, the mark says what it is */
-        }
-    }
+    ss__directory_take_back(directory, NULL);
     if (join(path, directory->path, SS_UNFINISHED_NAME, NULL) == 0) {
         (void)unlink(path);
     }

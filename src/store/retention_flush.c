@@ -18,9 +18,6 @@
 
 /* Bases of one flush, but one in any case. */
 #define BASES_BYTES_MAX (4u << 20)
-/* Of entities that are on disk already, whatever they were allowed to be then: what a past can
- * name. */
-#define COPY_BYTES_MAX UINT32_MAX
 #define LINES_MAX 100u
 
 /* ---- owner ---- */
@@ -281,7 +278,8 @@ static int copy_base(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
     uint64_t base = item->values.row.first_retained - 1;
     int few = SS_FAULT("store.base.bytes");
     struct ss_past *past = ss__past_begin(item->session, sid, base, 0, 0,
-                                          few != 0 ? (size_t)few : COPY_BYTES_MAX);
+                                          few != 0 ? (size_t)few
+                                                   : SS_BASE_COPY_BYTES_MAX);
     if (past == NULL) {
         return SS_E_NOMEM;
     }
