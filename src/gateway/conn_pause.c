@@ -37,6 +37,16 @@ void ss__conn_pause(struct ss_conn *conn, enum ss_conn_pause reason)
     }
 }
 
+/* The time that we did not listen is not the client's. */
+static void forgive_pause(struct ss_conn *conn)
+{
+    uint64_t now = ss__gateway_now_ms(conn->gateway);
+    conn->heard_ms = now;
+    if (conn->state == SS_CONN_WEBSOCKET && conn->in.unfinished_ms != 0) {
+        conn->in.unfinished_ms += (uint32_t)now - conn->paused_ms;
+    }
+}
+
 void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason)
 {
     if ((conn->pause & (uint8_t)reason) == 0) {
@@ -44,6 +54,7 @@ void ss__conn_unpause(struct ss_conn *conn, enum ss_conn_pause reason)
     }
     conn->pause &= (uint8_t)~(unsigned)reason;
     if (conn->pause == 0) {
+        forgive_pause(conn);    /* now: it may have to wait again before it is read */
         ss__conn_make_resumable(conn);
     } else if (reason == SS_PAUSE_PRESSED || reason == SS_PAUSE_TURN) {
         join_waiting(conn);

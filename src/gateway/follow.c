@@ -48,6 +48,7 @@ static int ask(struct ss_conn *conn, uint16_t tag, struct ss_request *request, b
     if (err != 0) {
         return err;
     }
+    ss__subscriptions_drop_deferred(conn, tag);    /* the newest counts */
     struct ss_subscription *subscription = &conn->subscriptions[tag];
     subscription->session->asking++;
     subscription->session->known = true;

@@ -219,18 +219,8 @@ int ss__reader_start(struct ss_conn *conn)
     return 0;
 }
 
-/* The time that we did not listen is not the client's. */
-static void forgive_pause(struct ss_conn *conn)
-{
-    uint32_t paused = (uint32_t)ss__gateway_now_ms(conn->gateway) - conn->paused_ms;
-    if (conn->state == SS_CONN_WEBSOCKET && conn->in.unfinished_ms != 0) {
-        conn->in.unfinished_ms += paused;
-    }
-}
-
 static void resume(struct ss_conn *conn)
 {
-    forgive_pause(conn);
     if (conn->held != NULL) {
         struct ss_held *held = conn->held;
         size_t taken = consume(conn, held->data + held->at, held->len - held->at);
@@ -245,7 +235,6 @@ static void resume(struct ss_conn *conn)
     if (conn->pause != 0 || conn->ended || conn->failed || conn->state == SS_CONN_CLOSED) {
         return;
     }
-    conn->heard_ms = ss__gateway_now_ms(conn->gateway);    /* silence counts while we listen */
     if (ss__reader_start(conn) != 0) {
         ss__conn_fail(conn);
     }

@@ -90,7 +90,7 @@ struct ss_request *ss__subscriptions_take_deferred(struct ss_conn *conn, uint16_
     return request;
 }
 
-static void drop_deferred(struct ss_conn *conn, uint16_t tag)
+void ss__subscriptions_drop_deferred(struct ss_conn *conn, uint16_t tag)
 {
     struct ss_request *request = ss__subscriptions_take_deferred(conn, tag);
     if (request != NULL) {
@@ -101,7 +101,7 @@ static void drop_deferred(struct ss_conn *conn, uint16_t tag)
 void ss__subscriptions_defer(struct ss_conn *conn, uint16_t tag, struct ss_request *request)
 {
     struct ss_subscription *subscription = &conn->subscriptions[tag];
-    drop_deferred(conn, tag);
+    ss__subscriptions_drop_deferred(conn, tag);
     subscription->deferred = request;
     conn->deferred_count++;
     subscription->session->asking++;
@@ -207,7 +207,7 @@ void ss__subscriptions_remove(struct ss_conn *conn, uint16_t tag)
     struct ss_followed *session = subscription->session;
     SS_REQUIRE(session != NULL);
     ss__subscriptions_set_stale(conn, tag, false);
-    drop_deferred(conn, tag);
+    ss__subscriptions_drop_deferred(conn, tag);
     ss__subscriptions_drop_page(conn, tag);
     if (subscription->live) {
         stop_following(conn, subscription);

@@ -39,6 +39,9 @@ void ss__subscriptions_defer(struct ss_conn *conn, uint16_t tag, struct ss_reque
  * the session if there is no other. */
 struct ss_request *ss__subscriptions_take_deferred(struct ss_conn *conn, uint16_t tag);
 
+/* The same of one that nobody wants any more. */
+void ss__subscriptions_drop_deferred(struct ss_conn *conn, uint16_t tag);
+
 /* The subscription's newest page is on its way out; takes over the request it came with. */
 void ss__subscriptions_keep_page(struct ss_conn *conn, uint16_t tag, struct ss_request *request);
 

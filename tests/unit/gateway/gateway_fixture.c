@@ -98,11 +98,13 @@ void fixture_open(struct fixture *fixture)
 
 void fixture_close(struct fixture *fixture)
 {
-    if (!fixture->stopped) {
+    if (!fixture->stopped && !fixture->still) {
         ss__gateway_stop_listening(fixture->gateway);
         ss__gateway_stop(fixture->gateway);
     }
-    ss__gateway_join(fixture->gateway);
+    if (!fixture->still) {
+        ss__gateway_join(fixture->gateway);
+    }
     ss__gateway_free(fixture->gateway);
     struct ss_inbox_node *node;
     while ((node = ss__inbox_take(fixture->shard)) != NULL) {

@@ -22,6 +22,7 @@ struct fixture {
     atomic_bool ready;
     uint16_t port;
     bool stopped;
+    bool still;    /* it was never started */
 };
 
 void fixture_prepare(struct fixture *fixture);

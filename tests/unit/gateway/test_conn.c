@@ -1,6 +1,7 @@
 /* What a connection may read before it has to wait, and its turns. The rest of conn.c is seen through sockets, in
  * the other files of this folder. */
 #include "gateway/conn.h"
+#include "gateway/reader.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -122,6 +123,54 @@ SS_TEST(conn, where_many_send_each_gets_little_in_a_row)
     ss__conn_spend(&conns[COUNT - 1], 1);
     ss_check(conns[COUNT - 1].pause == SS_PAUSE_TURN);
     deinit_turning(conns, COUNT);
+}
+
+/* ---- pauses ---- */
+
+static void pass_ms(uint64_t ms)
+{
+    turning.loop.uv.time += ms;    /* what uv_now says */
+}
+
+/* A batch of answers may end a pause and begin another one before the connection is read. */
+SS_TEST(conn, no_pause_counts_as_time_of_an_unfinished_message)
+{
+    static struct ss_conn conn;
+    init_turning(&conn, 1);
+    conn.in.unfinished_ms = ss__gateway_now_ms(&turning);
+    uint64_t begun_ms = conn.in.unfinished_ms;
+    pass_ms(5);
+    ss__conn_pause(&conn, SS_PAUSE_REQUESTS);
+    pass_ms(40000);
+    ss__conn_unpause(&conn, SS_PAUSE_REQUESTS);
+    ss__conn_pause(&conn, SS_PAUSE_QUEUE);
+    ss__conn_pause(&conn, SS_PAUSE_PRESSED);
+    pass_ms(3000);
+    ss__conn_unpause(&conn, SS_PAUSE_QUEUE);
+    pass_ms(1);
+    ss__conn_unpause(&conn, SS_PAUSE_PRESSED);
+    conn.reading = true;    /* there is no socket */
+    ss__reader_resume_all(&turning);
+    ss_check(conn.in.unfinished_ms == begun_ms + 43001);
+    deinit_turning(&conn, 1);
+}
+
+/* What it sent is read and not looked at, so nothing of it waits in the kernel either. */
+SS_TEST(conn, one_that_may_be_read_again_is_not_silent_before_it_is)
+{
+    static struct ss_conn conn;
+    init_turning(&conn, 1);
+    turning.options.dead_timeout_ms = 1000;
+    conn.heard_ms = ss__gateway_now_ms(&turning);
+    ss__conn_pause(&conn, SS_PAUSE_REQUESTS);
+    pass_ms(5000);
+    ss__conn_spend(&conn, SS_TURN_UNITS_MAX);
+    ss__conn_unpause(&conn, SS_PAUSE_REQUESTS);
+    ss__conn_begin_turn(&conn);
+    ss_check(conn.pause == 0 && conn.waiting.next == &turning.resumable);
+    ss_check(conn.heard_ms == ss__gateway_now_ms(&turning));
+    ss_check(ss__conn_look_at_silence(&conn, conn.heard_ms) == conn.heard_ms + 1000);
+    deinit_turning(&conn, 1);
 }
 
 SS_TEST(conn, bytes_that_wait_in_the_kernel_are_seen)

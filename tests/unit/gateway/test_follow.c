@@ -3,7 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <sessionstream/limits.h>
+
+#include "gateway/conn.h"
+#include "gateway/follow.h"
 #include "ss_test.h"
 
 #define EVENT(ordinal, name) \
@@ -439,6 +445,67 @@ SS_TEST(follow, a_subscribe_waits_until_the_last_snapshot_of_its_session_is_writ
     ws_test_close(&client);
     take_uninterested(&fixture, handle);
     fixture_close(&fixture);
+}
+
+/* ---- without a thread, so that nothing comes between two steps ---- */
+
+/* A websocket of a gateway that was not started; its other end is *ret_fd. */
+static struct ss_conn *open_still(struct fixture *fixture, int *ret_fd)
+{
+    struct ss_failure failure = { .text = "" };
+    int fds[2];
+    struct ss_conn *conn;
+    fixture_prepare(fixture);
+    ss_check(ss__gateway_new(&fixture->options, &fixture->gateway, &failure) == 0);
+    ss_check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+    ss_check(ss__conn_new(fixture->gateway, fds[0], &conn) == 0);
+    ss__http_parser_deinit(&conn->in.http);
+    ss__ws_init(&conn->in.ws, SS_CLIENT_FRAME_BYTES_MAX);
+    conn->in.resync_ms = 0;
+    conn->in.resync_tag = 0;
+    conn->state = SS_CONN_WEBSOCKET;
+    conn->encoding = SS_ENCODING_V2_JSON;
+    *ret_fd = fds[1];
+    return conn;
+}
+
+static void close_still(struct fixture *fixture, struct ss_conn *conn, int fd)
+{
+    ss__conn_close(conn);
+    (void)close(fd);
+    fixture->still = true;
+    fixture_close(fixture);
+}
+
+static void queue_snapshot(struct ss_conn *conn, struct ss_str session)
+{
+    struct ss_buf *buf = ss__buf_new(8);
+    ss_check(buf != NULL && ss__conn_hold_snapshot(conn, buf) == 0);
+    memset(buf->data, 0, buf->len);
+    ss__conn_send_snapshot(conn, buf, (uint32_t)ss__map_hash(session));
+}
+
+/* Its answer would be taken for that of the newer one: a client that asked for a snapshot would be
+ * told `recovered`, and never get one. */
+SS_TEST(follow, a_subscribe_that_waits_is_superseded_by_one_that_need_not)
+{
+    struct fixture fixture;
+    int fd;
+    struct ss_conn *conn = open_still(&fixture, &fd);
+    const struct ss_follow_wish older = { .since = 1, .resuming = true };
+    const struct ss_follow_wish newer = { .since = 2 };
+    queue_snapshot(conn, ss_str("s"));
+    ss__follow_subscribe(conn, ss_str("s"), &older);
+    ss_check(conn->deferred_count == 1 && fixture_is_quiet(&fixture));
+    ss__conn_flush_all(fixture.gateway);    /* the snapshot is written */
+    ss__follow_subscribe(conn, ss_str("s"), &newer);
+    struct ss_request *request = take_subscribe(&fixture);
+    ss_check(request->since == 2 && !request->resuming);
+    (void)ss__follow_catch_up(conn);
+    ss_check(fixture_is_quiet(&fixture) && conn->deferred_count == 0);
+    ss_check(conn->subscriptions[0].number == request->number);
+    ss__msg_free(&request->base);
+    close_still(&fixture, conn, fd);
 }
 
 SS_TEST(follow, following_anew_does_not_get_round_the_wait)
