@@ -326,8 +326,10 @@ void ss_engine_stop(struct ss_engine *engine)
     for (uint32_t i = 0; i < engine->shards_started; i++) {
         ss__shard_join(engine->shards[i]);
     }
+    uint64_t elapsed_ns = ss__clock_monotonic_ns(&ss__system_clock) - began_ns;
+    uint32_t patience_ms = ss__options_patience_ms(&engine->options, elapsed_ns);
     for (uint32_t i = 0; i < engine->gateways_started; i++) {
-        ss__gateway_stop(engine->gateways[i]);
+        ss__gateway_stop(engine->gateways[i], patience_ms);
     }
     for (uint32_t i = 0; i < engine->gateways_started; i++) {
         ss__gateway_join(engine->gateways[i]);

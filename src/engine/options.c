@@ -119,3 +119,11 @@ uint32_t ss__options_default_shards(const struct ss_engine_options *options)
     long shards = cores - (long)options->gateway_count;
     return (uint32_t)(shards < 2 ? 2 : shards > 8 ? 8 : shards);
 }
+
+uint32_t ss__options_patience_ms(const struct ss_engine_options *options, uint64_t elapsed_ns)
+{
+    uint64_t all_ms = options->stop_timeout_ms;
+    uint64_t elapsed_ms = elapsed_ns / 1000000;
+    uint64_t left_ms = elapsed_ms < all_ms ? all_ms - elapsed_ms : 0;
+    return (uint32_t)(left_ms > all_ms / 4 ? left_ms : all_ms / 4);
+}

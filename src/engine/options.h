@@ -14,4 +14,8 @@ int ss__options_check(const struct ss_engine_options *options, struct ss_failure
 /* Shards of a new data directory: min(8, max(2, cores - gateways)). */
 uint32_t ss__options_default_shards(const struct ss_engine_options *options);
 
+/* What a stop that has taken @elapsed_ns has left for clients that do not read: the rest of
+ * stop_timeout_ms, or a quarter of it if that is more. */
+uint32_t ss__options_patience_ms(const struct ss_engine_options *options, uint64_t elapsed_ns);
+
 #endif

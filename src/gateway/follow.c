@@ -269,9 +269,24 @@ static void ask_deferred(struct ss_conn *conn)
     }
 }
 
+/* The shards are to come to an end, and the client will be closed before the last page. */
+static void end_pages(struct ss_conn *conn)
+{
+    for (uint32_t tag = 0; conn->paging_count > 0 && tag < conn->subscriptions_cap; tag++) {
+        if (conn->subscriptions[tag].page != NULL) {
+            ss__subscriptions_drop_page(conn, (uint16_t)tag);
+            answer_failed(conn, (uint16_t)tag, SS_E_STOPPING, ss_str(NULL));
+        }
+    }
+}
+
 /* Sends for the next page of each snapshot whose last one is written. */
 static void ask_pages(struct ss_conn *conn)
 {
+    if (conn->gateway->reading_stopped) {
+        end_pages(conn);
+        return;
+    }
     for (uint32_t tag = 0; conn->paging_count > 0 && tag < conn->subscriptions_cap; tag++) {
         struct ss_subscription *subscription = &conn->subscriptions[tag];
         struct ss_request *request = subscription->page;

@@ -53,14 +53,14 @@ static void stop_reading(struct ss_gateway *gateway)
     }
 }
 
-static void close_connections(struct ss_gateway *gateway)
+static void close_connections(struct ss_gateway *gateway, uint32_t patience_ms)
 {
     stop_reading(gateway);
     if (gateway->closing) {
         return;
     }
     gateway->closing = true;
-    gateway->stop_due_ms = ss__gateway_now_ms(gateway) + gateway->options.stop_timeout_ms;
+    gateway->stop_due_ms = ss__gateway_now_ms(gateway) + patience_ms;
     ss__conn_arm(gateway, gateway->stop_due_ms);
     for (uint32_t slot = 0; slot < gateway->conns.slots_count; slot++) {
         struct ss_conn *conn = gateway->conns.slots[slot].conn;
@@ -74,22 +74,26 @@ static void close_connections(struct ss_gateway *gateway)
     }
 }
 
-static void post_stop(struct ss_gateway *gateway, unsigned step)
+static void post_stop(struct ss_gateway *gateway, unsigned step, uint32_t patience_ms)
 {
     struct ss_msg_stop *stop = atomic_exchange(&gateway->stop_messages[step], NULL);
-    if (stop != NULL && ss__inbox_post(gateway->inbox, &stop->base.node, SS_POST_INSIDE) != 0) {
+    if (stop == NULL) {
+        return;
+    }
+    stop->patience_ms = patience_ms;
+    if (ss__inbox_post(gateway->inbox, &stop->base.node, SS_POST_INSIDE) != 0) {
         ss__msg_free(&stop->base);    /* it has ended already */
     }
 }
 
 void ss__gateway_stop_listening(struct ss_gateway *gateway)
 {
-    post_stop(gateway, FIRST_STEP);
+    post_stop(gateway, FIRST_STEP, 0);
 }
 
-void ss__gateway_stop(struct ss_gateway *gateway)
+void ss__gateway_stop(struct ss_gateway *gateway, uint32_t patience_ms)
 {
-    post_stop(gateway, SECOND_STEP);
+    post_stop(gateway, SECOND_STEP, patience_ms);
 }
 
 /* ---- on the thread ---- */
@@ -111,10 +115,12 @@ static void handle(struct ss_gateway *gateway, struct ss_msg *msg)
         ss__egress_message(gateway, msg);
         return;
     }
-    bool now = ((const struct ss_msg_stop *)(const void *)msg)->now;
+    const struct ss_msg_stop *stop = (const void *)msg;
+    bool now = stop->now;
+    uint32_t patience_ms = stop->patience_ms;
     ss__msg_free(msg);
     if (now) {
-        close_connections(gateway);
+        close_connections(gateway, patience_ms);
     } else {
         stop_reading(gateway);
     }

@@ -76,14 +76,14 @@ struct ss_inbox *ss__gateway_inbox(struct ss_gateway *gateway);
  * SS_E_NOMEM. After an error the thread is gone. */
 int ss__gateway_start(struct ss_gateway *gateway);
 
-/* First step of the stop: closes the listener and reads no more requests; answers still leave.
- * Any thread; blocks never; repeating it is harmless. */
+/* First step of the stop: closes the listener and reads no more requests; answers still leave,
+ * but snapshots in pages end where they are. Any thread; blocks never; repeating it is harmless. */
 void ss__gateway_stop_listening(struct ss_gateway *gateway);
 
 /* Second step, after the shards have answered everything: flushes the queues, closes websockets
- * with 1001, gives up on what is not gone after stop_timeout_ms; then the thread ends. Any thread;
- * blocks never; repeating it is harmless. */
-void ss__gateway_stop(struct ss_gateway *gateway);
+ * with 1001, gives up on what is not gone after @patience_ms; then the thread ends. Any thread;
+ * blocks never; repeating it changes nothing. */
+void ss__gateway_stop(struct ss_gateway *gateway, uint32_t patience_ms);
 
 /* Waits for the end of the thread. Only after a successful start. */
 void ss__gateway_join(struct ss_gateway *gateway);

@@ -239,6 +239,7 @@ struct ss_msg_cut {
 struct ss_msg_stop {
     struct ss_msg base;
     bool now;
+    uint32_t patience_ms;    /* if @now: with clients that do not read */
 };
 
 /* The reason in the words of the wire; empty for SS_RESUME_NONE. */

@@ -186,3 +186,17 @@ SS_TEST(options, shards_follow_the_cores_between_two_and_eight)
         last = shards;
     }
 }
+
+/* What flushes and hung disks took of it is not there for clients once more. */
+SS_TEST(options, a_stop_has_one_timeout_for_all_it_waits_for)
+{
+    struct ss_engine_options options = defaults();
+    options.stop_timeout_ms = 60000;
+    ss_check(ss__options_patience_ms(&options, 0) == 60000);
+    ss_check(ss__options_patience_ms(&options, UINT64_C(40000) * 1000000) == 20000);
+    ss_check(ss__options_patience_ms(&options, UINT64_C(45000) * 1000000) == 15000);
+    ss_check(ss__options_patience_ms(&options, UINT64_C(60000) * 1000000) == 15000);
+    ss_check(ss__options_patience_ms(&options, UINT64_MAX) == 15000);
+    options.stop_timeout_ms = 0;
+    ss_check(ss__options_patience_ms(&options, 1) == 0);
+}

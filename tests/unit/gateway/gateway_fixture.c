@@ -100,7 +100,7 @@ void fixture_close(struct fixture *fixture)
 {
     if (!fixture->stopped && !fixture->still) {
         ss__gateway_stop_listening(fixture->gateway);
-        ss__gateway_stop(fixture->gateway);
+        ss__gateway_stop(fixture->gateway, fixture->options.stop_timeout_ms);
     }
     if (!fixture->still) {
         ss__gateway_join(fixture->gateway);

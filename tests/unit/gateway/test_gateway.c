@@ -33,8 +33,8 @@ SS_TEST(gateway, answers_leave_first_then_1001)
     ss_check(try_connect(fixture.port) != 0);
     ws_test_send_text(&client, "{\"ping\":{\"nonce\":\"not read any more\"}}");
     fixture_reply_snapshot(&fixture, request, 3);
-    ss__gateway_stop(fixture.gateway);
-    ss__gateway_stop(fixture.gateway);
+    ss__gateway_stop(fixture.gateway, fixture.options.stop_timeout_ms);
+    ss__gateway_stop(fixture.gateway, fixture.options.stop_timeout_ms);
     fixture.stopped = true;
     ws_test_expect_part(&client, "\"snapshotOrdinal\":\"3\"");
     ws_test_expect_part(&client, "subscribed");
@@ -65,7 +65,7 @@ SS_TEST(gateway, a_waiting_http_request_gets_its_answer_and_the_connection_ends)
     fixture_reply(&fixture, request);
     ss_check(ws_test_http_response(&answered, false, NULL) == 200);
     ss_check(ws_test_http_response(&answered, false, NULL) == 0);
-    ss__gateway_stop(fixture.gateway);
+    ss__gateway_stop(fixture.gateway, fixture.options.stop_timeout_ms);
     fixture.stopped = true;
     ss_check(ws_test_http_response(&left, false, NULL) == 503);
     ws_test_close(&answered);
@@ -80,7 +80,7 @@ SS_TEST(gateway, patience_with_a_client_that_does_not_read_has_an_end)
     struct fixture fixture;
     struct ws_test_client client;
     fixture_prepare(&fixture);
-    fixture.options.stop_timeout_ms = 300;
+    fixture.options.stop_timeout_ms = 600000;    /* others have used up most of it */
     fixture_start(&fixture);
     ws_test_connect(&client, fixture.port, 4096);
     ws_test_upgrade(&client, "/", "");
@@ -91,6 +91,9 @@ SS_TEST(gateway, patience_with_a_client_that_does_not_read_has_an_end)
         fixture_post_frame(&fixture, handle, "s", ordinal, name);
     }
     uint64_t before = ws_test_now_ms();
+    ss__gateway_stop_listening(fixture.gateway);
+    ss__gateway_stop(fixture.gateway, 300);
+    fixture.stopped = true;
     fixture_close(&fixture);
     uint64_t took = ws_test_now_ms() - before;
     ss_check_msg(took >= 250 && took < 10000, "%lu ms", (unsigned long)took);

@@ -54,7 +54,7 @@ SS_TEST(listener, two_gateways_share_a_port)
         ws_test_close(&client);
     }
     ss_check(atomic_load(&stats.accepted) > 0 && atomic_load(&fixture.stats.accepted) > 0);
-    ss__gateway_stop(second);
+    ss__gateway_stop(second, fixture.options.stop_timeout_ms);
     ss__gateway_join(second);
     ss__gateway_free(second);
     fixture_close(&fixture);

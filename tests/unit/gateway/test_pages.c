@@ -161,6 +161,26 @@ SS_TEST(pages, i3_all_pages_then_the_frames_after_them_then_subscribed)
     fixture_close(&fixture);
 }
 
+/* A shard ends when nobody asks it for anything: clients that read fast would keep it. */
+SS_TEST(pages, a_stop_does_not_wait_for_the_rest_of_them)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    fixture_open(&fixture);
+    open_v2(&fixture, &client);
+    ws_test_send_text(&client, PAGED);
+    struct ss_request *request = take_subscribe(&fixture);
+    ss__gateway_stop_listening(fixture.gateway);
+    reply_page(&fixture, request, 1000, true);
+    expect_page(&client, 1);
+    struct ss_request *back = take_subscribe(&fixture);
+    ss_check(back == request && back->withdrawn);
+    ws_test_expect_part(&client, "\"code\":\"stopping\"");
+    end_request(&fixture, back);
+    ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
 SS_TEST(pages, page_sizes_are_bounded_and_v1_is_told)
 {
     struct fixture fixture;
