@@ -72,6 +72,8 @@
 #define SS_BODIES_BYTES_MAX (64u << 20)
 
 #define SS_ANSWERS_BYTES_MAX (64u << 20)
+#define SS_ANSWER_BYTES_MAX (32u << 20)
+#define SS_ANSWER_KEPT_BYTES (1u << 20)
 #define SS_ANSWERS_SHARES 64
 #define SS_ANSWERS_RESERVE_BYTES (1u << 20)
 
@@ -297,6 +299,12 @@
       "Answers of one gateway that their clients have not read; beyond it a request of HTTP gets " \
       "503",                                                                                      \
       "As SS_HELD_BYTES_MAX.")                                                                    \
+    X(ANSWER_BYTES_MAX, "bytes",                                                                  \
+      "One answer of HTTP that a gateway writes; a larger one is refused with 413",               \
+      "It has to find room in SS_ANSWERS_BYTES_MAX.")                                             \
+    X(ANSWER_KEPT_BYTES, "bytes",                                                                 \
+      "Of the memory in which a gateway writes answers, kept for the next one",                   \
+      "A large answer is rare.")                                                                  \
     X(ANSWERS_RESERVE_BYTES, "bytes",                                                             \
       "The same beyond SS_ANSWERS_BYTES_MAX for /metrics, for clients that have read all before", \
       "Whoever looks after the server sees why it refuses.")                                      \

@@ -13,6 +13,10 @@
 #define KIND_BYTES_MAX 32
 #define LIMIT_DIGITS_MAX 5
 
+#define TOO_MANY_TEXT                                                                             \
+    "the records are larger than an answer may be: ask for the newest (limit=100), or for those " \
+    "of one session"
+
 static int read_session(const struct ss_http_request *request, uint8_t *out,
                         struct ss_error_query *query, struct ss_failure *failure)
 {
@@ -176,7 +180,8 @@ void ss__errors_listed(struct ss_conn *conn, const struct ss_request *request)
     ss__bytes_text(out, "]}");
     int err = list.err != 0 ? list.err : out->err;
     if (err != 0) {
-        ss__respond_error(conn, err, ss_str(NULL), ss_str(NULL));
+        ss__respond_error(conn, err, ss_str(err == SS_E_TOOBIG ? TOO_MANY_TEXT : NULL),
+                          ss_str(NULL));
         return;
     }
     struct ss_http_response response = { .status = 200, .content_type = "application/json",

@@ -212,7 +212,7 @@ static void init_state(struct ss_gateway *gateway)
     ss__list_init(&gateway->pressed);
     ss__list_init(&gateway->hungry);
     ss__arena_init(&gateway->arena, ARENA_CHUNK_BYTES);
-    ss__bytes_init(&gateway->scratch, 0);
+    ss__bytes_init(&gateway->scratch, SS_ANSWER_BYTES_MAX);
     ss__bytes_init(&gateway->text, 0);
     gateway->armed_ms = UINT64_MAX;
     gateway->random = UINT64_C(0x9e3779b97f4a7c15) ^ gateway->options.index;

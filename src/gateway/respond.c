@@ -1,8 +1,16 @@
 #include "gateway/respond.h"
 
 #include <sessionstream/error.h>
+#include <sessionstream/limits.h>
 
 #include "core/map.h"
+
+static void give_back(struct ss_bytes *bytes)
+{
+    if (bytes->cap > SS_ANSWER_KEPT_BYTES) {
+        ss__bytes_deinit(bytes);
+    }
+}
 
 /* The answer in gateway->text is complete. */
 static void end_request(struct ss_conn *conn, struct ss_buf *snapshot, uint32_t key)
@@ -17,6 +25,8 @@ static void end_request(struct ss_conn *conn, struct ss_buf *snapshot, uint32_t 
         return;
     }
     ss__conn_send(conn, ss__buf_copy(gateway->text.data, gateway->text.len));
+    give_back(&gateway->text);
+    give_back(&gateway->scratch);
     if (snapshot != NULL) {
         ss__conn_send_snapshot(conn, ss__buf_ref(snapshot), key);
     }

@@ -22,7 +22,7 @@ struct fixture {
     atomic_bool ready;
     uint16_t port;
     bool stopped;
-    bool still;    /* it was never started */
+    bool still;    /* it has no thread: never had one, or it was joined */
 };
 
 void fixture_prepare(struct fixture *fixture);

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sessionstream/limits.h>
+
+#include "gateway/state.h"
 #include "message/error_listing.h"
 #include "ss_test.h"
 
@@ -81,5 +84,54 @@ SS_TEST(errors, a_question_that_makes_no_sense_is_a_problem)
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 503, "out_of_memory");
     ws_test_close(&client);
+    fixture_close(&fixture);
+}
+
+/* ---- many ---- */
+
+enum { BIG = 1 << 20, FITTING = 2, TOO_MANY = 65 };
+
+/* So many records of a megabyte each. */
+static void reply_big(struct fixture *fixture, unsigned count)
+{
+    static char text[BIG];
+    static struct ss_error_record found[TOO_MANY];
+    memset(text, 'x', sizeof text);
+    struct ss_request *request = fixture_take_request(fixture, SS_REQUEST_ERRORS, "");
+    for (unsigned i = 0; i < count; i++) {
+        found[i] = (struct ss_error_record){ .number = i + 1, .kind = SS_ERROR_KIND_STORE,
+                                             .code = SS_E_STOREFULL,
+                                             .text = ss_str_of(text, sizeof text) };
+    }
+    request->errors->parts[0].records = found;
+    request->errors->parts[0].count = count;
+    fixture_reply(fixture, request);
+}
+
+/* It would get 503 and be asked to try again for ever. */
+SS_TEST(errors, more_than_an_answer_holds_are_refused_for_good)
+{
+    struct fixture fixture;
+    struct ws_test_client client;
+    struct ss_bytes body;
+    fixture_open(&fixture);
+    ss__bytes_init(&body, 0);
+    ws_test_connect(&client, fixture.port, 0);
+    get(&client, "/v1/errors");
+    reply_big(&fixture, TOO_MANY);
+    ws_test_expect_http(&client, 413, "ask for the newest (limit=100)");
+    get(&client, "/v1/errors");
+    reply_big(&fixture, FITTING);
+    ss_check(ws_test_http_response(&client, false, &body) == 200);
+    ss_check(body.len > (size_t)FITTING * BIG);
+    ss__bytes_deinit(&body);
+    ws_test_close(&client);
+    fixture_await_gauge(&fixture.stats.connections, 0);
+    ss__gateway_stop_listening(fixture.gateway);
+    ss__gateway_stop(fixture.gateway, 0);
+    ss__gateway_join(fixture.gateway);
+    ss_check(fixture.gateway->scratch.cap <= SS_ANSWER_KEPT_BYTES);
+    ss_check(fixture.gateway->text.cap <= SS_ANSWER_KEPT_BYTES);
+    fixture.still = true;
     fixture_close(&fixture);
 }
