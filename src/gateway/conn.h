@@ -244,6 +244,10 @@ void ss__conn_begin_turn(struct ss_conn *conn);
 /* True if bytes of the other side wait in the kernel: the silence is ours. A system call. */
 bool ss__conn_has_unread(const struct ss_conn *conn);
 
+/* True if what was due at @due_ms is looked at too late, the process having stood still, and bytes
+ * of the other side wait: they may have come in time. A system call. */
+bool ss__conn_may_be_in_time(const struct ss_conn *conn, uint64_t due_ms, uint64_t now);
+
 /* Looks at the connection at @due_ms (sweep) or earlier. */
 void ss__conn_wake_at(struct ss_conn *conn, uint64_t due_ms);
 

@@ -34,6 +34,9 @@ static uint64_t look_at_http(struct ss_conn *conn, uint64_t now)
         return now + timeout;    /* the delay is ours */
     }
     if (conn->deadline_ms != 0) {
+        if (now >= conn->deadline_ms && ss__conn_may_be_in_time(conn, conn->deadline_ms, now)) {
+            return now + 1;
+        }
         if (now >= conn->deadline_ms) {
             conn->keep_alive = conn->head_only = false;
             ss__respond_status(conn, 408, SS_E_TIMEOUT, "the request took too long", NULL);

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <sessionstream/limits.h>
 
@@ -112,6 +114,34 @@ void fixture_close(struct fixture *fixture)
     }
     ss__inbox_unref(fixture->shard);
     ss_registry_free(fixture->registry);
+}
+
+struct ss_conn *fixture_open_still(struct fixture *fixture, enum ss_conn_state state, int *ret_fd)
+{
+    struct ss_failure failure = { .text = "" };
+    int fds[2];
+    struct ss_conn *conn;
+    fixture_prepare(fixture);
+    fixture->still = true;
+    ss_check(ss__gateway_new(&fixture->options, &fixture->gateway, &failure) == 0);
+    ss_check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+    ss_check(ss__conn_new(fixture->gateway, fds[0], &conn) == 0);
+    if (state == SS_CONN_WEBSOCKET) {
+        ss__http_parser_deinit(&conn->in.http);
+        memset(&conn->in, 0, sizeof conn->in);
+        ss__ws_init(&conn->in.ws, SS_CLIENT_FRAME_BYTES_MAX);
+        conn->state = SS_CONN_WEBSOCKET;
+        conn->encoding = SS_ENCODING_V2_JSON;
+    }
+    *ret_fd = fds[1];
+    return conn;
+}
+
+void fixture_close_still(struct fixture *fixture, struct ss_conn *conn, int fd)
+{
+    ss__conn_close(conn);
+    (void)close(fd);
+    fixture_close(fixture);
 }
 
 struct ss_msg *fixture_take(struct fixture *fixture)

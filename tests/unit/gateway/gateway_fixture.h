@@ -5,6 +5,7 @@
 #ifndef SS_GATEWAY_FIXTURE_H
 #define SS_GATEWAY_FIXTURE_H
 
+#include "gateway/conn.h"
 #include "gateway/gateway.h"
 #include "wire/server_frame.h"
 #include "ws_test_client.h"
@@ -33,6 +34,11 @@ void fixture_open(struct fixture *fixture);
 
 /* Stops (both steps) unless it is stopped, joins and frees. */
 void fixture_close(struct fixture *fixture);
+
+/* A connection, HTTP or websocket, of a gateway that has no thread, so that nothing comes between
+ * two steps of the test; its other end is *ret_fd. */
+struct ss_conn *fixture_open_still(struct fixture *fixture, enum ss_conn_state state, int *ret_fd);
+void fixture_close_still(struct fixture *fixture, struct ss_conn *conn, int fd);
 
 /* The next message to the shard; fails after the deadline. */
 struct ss_msg *fixture_take(struct fixture *fixture);

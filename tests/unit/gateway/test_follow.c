@@ -3,12 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <sessionstream/limits.h>
-
-#include "gateway/conn.h"
 #include "gateway/follow.h"
 #include "ss_test.h"
 
@@ -449,34 +444,6 @@ SS_TEST(follow, a_subscribe_waits_until_the_last_snapshot_of_its_session_is_writ
 
 /* ---- without a thread, so that nothing comes between two steps ---- */
 
-/* A websocket of a gateway that was not started; its other end is *ret_fd. */
-static struct ss_conn *open_still(struct fixture *fixture, int *ret_fd)
-{
-    struct ss_failure failure = { .text = "" };
-    int fds[2];
-    struct ss_conn *conn;
-    fixture_prepare(fixture);
-    ss_check(ss__gateway_new(&fixture->options, &fixture->gateway, &failure) == 0);
-    ss_check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
-    ss_check(ss__conn_new(fixture->gateway, fds[0], &conn) == 0);
-    ss__http_parser_deinit(&conn->in.http);
-    ss__ws_init(&conn->in.ws, SS_CLIENT_FRAME_BYTES_MAX);
-    conn->in.resync_ms = 0;
-    conn->in.resync_tag = 0;
-    conn->state = SS_CONN_WEBSOCKET;
-    conn->encoding = SS_ENCODING_V2_JSON;
-    *ret_fd = fds[1];
-    return conn;
-}
-
-static void close_still(struct fixture *fixture, struct ss_conn *conn, int fd)
-{
-    ss__conn_close(conn);
-    (void)close(fd);
-    fixture->still = true;
-    fixture_close(fixture);
-}
-
 static void queue_snapshot(struct ss_conn *conn, struct ss_str session)
 {
     struct ss_buf *buf = ss__buf_new(8);
@@ -491,7 +458,7 @@ SS_TEST(follow, a_subscribe_that_waits_is_superseded_by_one_that_need_not)
 {
     struct fixture fixture;
     int fd;
-    struct ss_conn *conn = open_still(&fixture, &fd);
+    struct ss_conn *conn = fixture_open_still(&fixture, SS_CONN_WEBSOCKET, &fd);
     const struct ss_follow_wish older = { .since = 1, .resuming = true };
     const struct ss_follow_wish newer = { .since = 2 };
     queue_snapshot(conn, ss_str("s"));
@@ -505,7 +472,7 @@ SS_TEST(follow, a_subscribe_that_waits_is_superseded_by_one_that_need_not)
     ss_check(fixture_is_quiet(&fixture) && conn->deferred_count == 0);
     ss_check(conn->subscriptions[0].number == request->number);
     ss__msg_free(&request->base);
-    close_still(&fixture, conn, fd);
+    fixture_close_still(&fixture, conn, fd);
 }
 
 SS_TEST(follow, following_anew_does_not_get_round_the_wait)

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <sessionstream/error.h>
 #include <sessionstream/limits.h>
 
+#include "gateway/sweep.h"
 #include "ss_test.h"
 
 #define QUEUE_BYTES (64u << 10)
@@ -761,4 +763,63 @@ SS_TEST(sweep, connections_share_the_budget_of_answers)
     fixture_await_gauge(&fixture.stats.answer_bytes, 0);
     fixture_close(&fixture);
     ss__bytes_deinit(&pings);
+}
+
+/* ---- a process that stood still ---- */
+
+static void look_now(struct fixture *fixture, struct ss_conn *conn)
+{
+    ss__conn_wake_at(conn, ss__gateway_now_ms(fixture->gateway));
+    (void)ss__sweep(fixture->gateway);
+}
+
+static void read_off(const struct ss_conn *conn)
+{
+    uv_os_fd_t fd;
+    char bytes[8];
+    ss_check(uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0);
+    ss_check(read(fd, bytes, sizeof bytes) > 0);
+}
+
+SS_TEST(sweep, a_request_is_not_late_while_bytes_of_it_wait_that_nobody_read_in_time)
+{
+    struct fixture fixture;
+    int fd;
+    struct ss_conn *conn = fixture_open_still(&fixture, SS_CONN_HTTP, &fd);
+    ss_check(write(fd, "GET", 3) == 3);
+    conn->deadline_ms = ss__gateway_now_ms(fixture.gateway) - 1000;
+    look_now(&fixture, conn);
+    ss_check(conn->state == SS_CONN_HTTP);
+    read_off(conn);
+    look_now(&fixture, conn);
+    ss_check_msg(conn->state != SS_CONN_HTTP, "it is late all the same");
+    fixture_close_still(&fixture, conn, fd);
+}
+
+SS_TEST(sweep, a_request_whose_time_ends_is_told_whatever_comes_just_then)
+{
+    struct fixture fixture;
+    int fd;
+    struct ss_conn *conn = fixture_open_still(&fixture, SS_CONN_HTTP, &fd);
+    ss_check(write(fd, "GET", 3) == 3);
+    conn->deadline_ms = ss__gateway_now_ms(fixture.gateway);
+    look_now(&fixture, conn);
+    ss_check(conn->state != SS_CONN_HTTP);
+    fixture_close_still(&fixture, conn, fd);
+}
+
+SS_TEST(sweep, a_message_is_not_late_while_bytes_of_it_wait_that_nobody_read_in_time)
+{
+    struct fixture fixture;
+    int fd;
+    struct ss_conn *conn = fixture_open_still(&fixture, SS_CONN_WEBSOCKET, &fd);
+    fixture.gateway->options.dead_timeout_ms = 2000;
+    ss_check(write(fd, "x", 1) == 1);
+    conn->in.unfinished_ms = ss__gateway_now_ms(fixture.gateway) - 5000;
+    look_now(&fixture, conn);
+    ss_check(conn->state == SS_CONN_WEBSOCKET);
+    read_off(conn);
+    look_now(&fixture, conn);
+    ss_check_msg(conn->state != SS_CONN_WEBSOCKET, "it is late all the same");
+    fixture_close_still(&fixture, conn, fd);
 }
