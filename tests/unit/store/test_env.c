@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "core/mapped.h"
@@ -30,6 +31,22 @@ int mdb_env_set_assert(MDB_env *env, MDB_assert_func *func)
     }
     on_assert = func;
     return real(env, func);
+}
+
+static sem_t waited;                          /* the next sched_yield tells it */
+static atomic_bool waits_told;
+
+/* Before that of the C library. */
+int sched_yield(void)
+{
+    static __typeof__(sched_yield) *real;
+    if (real == NULL) {
+        real = (__typeof__(sched_yield) *)dlsym(RTLD_NEXT, "sched_yield");
+    }
+    if (atomic_exchange(&waits_told, false)) {
+        ss_check(sem_post(&waited) == 0);
+    }
+    return real();
 }
 
 struct place {
@@ -72,6 +89,14 @@ static int put(struct place *place, uint64_t number, size_t len)
     return ss__err_from_lmdb(mdb_txn_commit(txn));
 }
 
+static int get(struct place *place, MDB_txn *txn, uint64_t number, MDB_val *ret_value)
+{
+    uint8_t key_bytes[8];
+    ss__put_be64(key_bytes, number);
+    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    return mdb_get(txn, place->env.dbi[SS_DB_SEGMENT], &key, ret_value);
+}
+
 SS_TEST(env, full_map_takes_more_once_it_has_grown)
 {
     struct place place = { 0 };
@@ -99,11 +124,8 @@ static void *read_on(void *arg)
             atomic_fetch_add(&place->errors, 1);
             continue;
         }
-        uint8_t key_bytes[8];
-        ss__put_be64(key_bytes, 0);
-        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
         MDB_val value;
-        int code = mdb_get(txn, place->env.dbi[SS_DB_SEGMENT], &key, &value);
+        int code = get(place, txn, 0, &value);
         unsigned sum = 0;
         for (size_t i = 0; code == 0 && i < value.mv_size; i += 512) {
             sum += ((const uint8_t *)value.mv_data)[i];
@@ -138,6 +160,52 @@ SS_TEST(env, map_moves_while_other_threads_read)
     }
     ss_check(atomic_load(&place.errors) == 0);
     place_end(&place);
+}
+
+/* Reads what is there under key 0 once somebody waits for the end of this read. */
+static void *read_until_waited_for(void *arg)
+{
+    struct place *place = arg;
+    MDB_txn *txn;
+    ss_check(ss__env_read_begin(&place->env, &txn) == 0);
+    atomic_fetch_add(&place->reads, 1);
+    ss_check(sem_wait(&waited) == 0);
+    MDB_val value;
+    ss_check(get(place, txn, 0, &value) == 0 && value.mv_size == 4096);
+    ss_check(((const char *)value.mv_data)[4095] == 0);
+    ss__env_read_end(&place->env, txn);
+    return NULL;
+}
+
+static void moved_under_a_reader(int (*move)(struct ss_env *env))
+{
+    struct place place = { 0 };
+    pthread_t thread;
+    place_open(&place);
+    ss_check(put(&place, 0, 4096) == 0);
+    ss_check(sem_init(&waited, 0, 0) == 0);
+    ss_check(pthread_create(&thread, NULL, read_until_waited_for, &place) == 0);
+    while (atomic_load(&place.reads) == 0) {
+        (void)sched_yield();
+    }
+    atomic_store(&waits_told, true);
+    ss_check(move(&place.env) == 0);
+    ss_check(pthread_join(thread, NULL) == 0);
+    MDB_txn *txn;
+    ss_check(ss__env_read_begin(&place.env, &txn) == 0);
+    ss__env_read_end(&place.env, txn);
+    ss_check(sem_destroy(&waited) == 0);
+    place_end(&place);
+}
+
+SS_TEST(env, map_that_grows_waits_for_who_reads)
+{
+    moved_under_a_reader(ss__env_grow);
+}
+
+SS_TEST(env, map_that_is_opened_again_waits_for_who_reads)
+{
+    moved_under_a_reader(ss__env_revive);
 }
 
 SS_TEST(env, owner_reads_the_newest_commit_after_stale_and_the_old_one_before)
@@ -205,10 +273,7 @@ SS_TEST(env, map_is_noted_for_the_handler_of_a_fault)
     ss_check(put(&place, 1, 100) == 0);
     for (int i = 0; i < 2; i++) {
         ss_check(ss__env_read_begin(&place.env, &txn) == 0);
-        uint8_t key_bytes[8];
-        ss__put_be64(key_bytes, 1);
-        MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
-        ss_check(mdb_get(txn, place.env.dbi[SS_DB_SEGMENT], &key, &value) == 0);
+        ss_check(get(&place, txn, 1, &value) == 0);
         const char *file = ss__mapped_find(value.mv_data, &offset);
         ss_check(file != NULL && strstr(file, place.root) != NULL);
         ss_check(strstr(file, "/data.mdb") != NULL && offset > 0 && offset < place.env.map_bytes);
