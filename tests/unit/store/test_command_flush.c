@@ -214,20 +214,26 @@ SS_TEST(command_flush, close_during_a_flush_frees_all)
     fixture_end(&f);
 }
 
+/* 3000 results of six sessions, which are kept for a second. */
+static void open_with_many(struct fixture *f)
+{
+    fixture_init(f);
+    f->options.command_ttl_ms = 1000;
+    fixture_reopen(f);
+    for (unsigned i = 0; i < 3000; i++) {
+        char session[32];
+        char key[32];
+        (void)snprintf(session, sizeof session, "s%u", i / 500);
+        (void)snprintf(key, sizeof key, "k%u", i);
+        fixture_stage_command(f, session, key, i);
+    }
+    ss_check(ss__store_commit(f->store) == 0);
+}
+
 SS_TEST(command_flush, expired_rows_go_in_slices)
 {
     struct fixture f;
-    char key[32];
-    fixture_init(&f);
-    f.options.command_ttl_ms = 1000;
-    fixture_reopen(&f);
-    for (unsigned i = 0; i < 3000; i++) {
-        char session[32];
-        (void)snprintf(session, sizeof session, "s%u", i / 500);
-        (void)snprintf(key, sizeof key, "k%u", i);
-        fixture_stage_command(&f, session, key, i);
-    }
-    ss_check(ss__store_commit(f.store) == 0);
+    open_with_many(&f);
     ss_check(ss__store_flush_due(f.store));
     fixture_flush_all(&f);
     ss_check(!ss__store_flush_due(f.store));
@@ -373,17 +379,7 @@ SS_TEST(command_flush, result_that_expired_while_the_store_was_closed_is_taken_o
 SS_TEST(command_flush, rows_that_failed_flushes_left_go_in_slices)
 {
     struct fixture f;
-    char key[32];
-    fixture_init(&f);
-    f.options.command_ttl_ms = 1000;
-    fixture_reopen(&f);
-    for (unsigned i = 0; i < 3000; i++) {
-        char session[32];
-        (void)snprintf(session, sizeof session, "s%u", i / 500);
-        (void)snprintf(key, sizeof key, "k%u", i);
-        fixture_stage_command(&f, session, key, i);
-    }
-    ss_check(ss__store_commit(f.store) == 0);
+    open_with_many(&f);
     fixture_flush_all(&f);
     f.clock.now_ns += UINT64_C(2000000000);
     for (unsigned i = 0; i < 2; i++) {

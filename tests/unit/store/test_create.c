@@ -22,6 +22,32 @@ static void remove_root(const char *root)
     (void)nftw(root, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Where a shard is to be made, in a new root. */
+static void make_place(char root[256], char dir[300])
+{
+    make_root(root);
+    (void)snprintf(dir, 300, "%s/shard-0000", root);
+}
+
+/* Longer than any path may be. */
+static const char *too_long(void)
+{
+    static char path[8192];
+    memset(path, 'x', sizeof path - 1);
+    return path;
+}
+
+/* 80,000 bytes that LMDB would not open, or would crash in. */
+static void write_nonsense(const char *path)
+{
+    FILE *file = fopen(path, "we");
+    ss_check(file != NULL);
+    for (int i = 0; i < 10000; i++) {
+        ss_check(fputs("no store", file) >= 0);
+    }
+    ss_check(fclose(file) == 0);
+}
+
 static int open_store(const char *dir, uint64_t directory_id)
 {
     struct ss_store_options options;
@@ -56,10 +82,7 @@ SS_TEST(create, directories_of_any_spelling_are_made_and_a_failed_sync_leaves_no
         ss_check(ss__create_directories(path, &failure) == 0);
         ss_check(stat(part, &info) == 0 && S_ISDIR(info.st_mode));
     }
-    char longest[8192];
-    memset(longest, 'x', sizeof longest - 1);
-    longest[sizeof longest - 1] = '\0';
-    ss_check(ss__create_directories(longest, &failure) == SS_E_TOOBIG);
+    ss_check(ss__create_directories(too_long(), &failure) == SS_E_TOOBIG);
     ss_check(ss__create_directories("/proc/none", &failure) == SS_E_IO);
     remove_root(root);
 }
@@ -68,8 +91,7 @@ SS_TEST(create, shard_is_given_another_identity_until_it_has_been_in_use)
 {
     char root[256];
     char dir[300];
-    make_root(root);
-    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    make_place(root, dir);
     ss_check(ss__create_verify(dir, 0, NULL) == SS_E_CORRUPT);
     ss_check(ss__create_shard(dir, &first, NULL) == 0);
     ss_check(ss__create_verify(dir, 0, NULL) == 0);
@@ -85,8 +107,7 @@ SS_TEST(create, shard_whose_entry_cannot_be_synced_is_not_made)
 {
     char root[256];
     char dir[300];
-    make_root(root);
-    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    make_place(root, dir);
     ss__fault_arm("create.sync", 1, 1, SS_E_IO);
     ss_check(ss__create_shard(dir, &first, NULL) == SS_E_IO);
     ss_check(ss__create_shard(dir, &first, NULL) == 0);
@@ -101,16 +122,10 @@ SS_TEST(create, data_file_that_was_being_made_is_made_anew)
     char dir[300];
     char path[400];
     struct stat info;
-    make_root(root);
-    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    make_place(root, dir);
     (void)snprintf(path, sizeof path, "%s/data.new", dir);
     ss_check(mkdir(dir, 0750) == 0);
-    FILE *file = fopen(path, "we");
-    ss_check(file != NULL);
-    for (int i = 0; i < 10000; i++) {    /* LMDB would not open it, or would crash in it */
-        ss_check(fputc(i % 251, file) != EOF);
-    }
-    ss_check(fclose(file) == 0);
+    write_nonsense(path);
     ss_check(ss__create_verify(dir, 0, NULL) == SS_E_CORRUPT);
     ss_check(ss__create_shard(dir, &first, NULL) == 0);
     ss_check(stat(path, &info) != 0);
@@ -124,8 +139,7 @@ SS_TEST(create, data_file_gets_its_name_when_it_is_whole)
     char dir[300];
     char path[400];
     struct ss_failure failure = { 0 };
-    make_root(root);
-    (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+    make_place(root, dir);
     (void)snprintf(path, sizeof path, "%s/data.new", dir);
     ss_check(mkdir(dir, 0750) == 0 && mkdir(path, 0750) == 0);    /* in the way */
     ss_check(ss__create_shard(dir, &first, &failure) == SS_E_IO);
@@ -154,10 +168,7 @@ SS_TEST(create, entries_of_all_directories_above_are_synced)
     ss_check(ss__create_sync_parents(path, &failure) == 0);
     ss__fault_reset();
     ss_check(ss__create_sync_parents("relative", &failure) == 0);
-    char longest[8192];
-    memset(longest, 'x', sizeof longest - 1);
-    longest[sizeof longest - 1] = '\0';
-    ss_check(ss__create_sync_parents(longest, &failure) == SS_E_TOOBIG);
+    ss_check(ss__create_sync_parents(too_long(), &failure) == SS_E_TOOBIG);
     remove_root(root);
 }
 
@@ -172,8 +183,7 @@ SS_TEST(create, a_disk_that_is_full_at_the_first_page_leaves_nothing_behind)
         char root[256];
         char dir[300];
         struct ss_failure failure = { 0 };
-        make_root(root);
-        (void)snprintf(dir, sizeof dir, "%s/shard-0000", root);
+        make_place(root, dir);
         struct rlimit small = { rooms[i], before.rlim_max };
         ss_check(setrlimit(RLIMIT_FSIZE, &small) == 0);
         int err = ss__create_shard(dir, &first, &failure);
@@ -196,16 +206,10 @@ SS_TEST(create, data_file_that_is_none_is_left_and_named)
     char path[400];
     struct stat info;
     struct ss_failure failure = { 0 };
-    make_root(root);
-    (void)snprintf(dir, sizeof dir, "%s/shard", root);
+    make_place(root, dir);
     (void)snprintf(path, sizeof path, "%s/data.mdb", dir);
     ss_check(mkdir(dir, 0700) == 0);
-    FILE *file = fopen(path, "w");
-    ss_check(file != NULL);
-    for (unsigned i = 0; i < 10000; i++) {
-        ss_check(fputs("no store", file) >= 0);
-    }
-    ss_check(fclose(file) == 0);
+    write_nonsense(path);
     int err = ss__create_shard(dir, &first, &failure);
     ss_check_msg(err == SS_E_CORRUPT && strstr(failure.text, dir) != NULL, "%s %s",
                  ss_error_name(err), failure.text);

@@ -9,6 +9,7 @@
 struct seen {
     unsigned count;
     char ids[512];
+    uint64_t base;    /* the event that the entities are of */
 };
 
 static int note_entity(const struct ss_entity_row *row, void *ctx)
@@ -29,6 +30,30 @@ static struct ss_history *history_of(struct fixture *f, const char *id, uint64_t
     ss_check(ss__history_new(f->store, session, &query, &history) == 0);
     ss__store_put_session(f->store, session);
     return history;
+}
+
+/* One that has told what its base has. */
+static struct ss_history *begin(struct fixture *f, const char *id, uint64_t at,
+                                struct seen *ret_seen)
+{
+    struct ss_history_base base;
+    struct ss_history *history = history_of(f, id, at);
+    *ret_seen = (struct seen){ .count = 0 };
+    ss_check(ss__history_base(history, note_entity, ret_seen, &base) == 0);
+    ret_seen->base = base.ordinal;
+    return history;
+}
+
+/* What the reads end with: 0 behind the last event. */
+static int read_on(struct ss_history *history)
+{
+    const struct ss_record *records;
+    size_t count = 1;
+    int err = 0;
+    while (err == 0 && count > 0) {
+        err = ss__history_read(history, &records, &count);
+    }
+    return err;
 }
 
 /* Reads to the end; returns how many reads it took. */
@@ -55,10 +80,9 @@ static unsigned read_all(struct ss_history *history, const char *id, uint64_t ba
 
 static void check_read(struct fixture *f, const char *id, uint64_t at, size_t len)
 {
-    struct seen seen = { .count = 0 };
-    struct ss_history_base base;
-    struct ss_history *history = history_of(f, id, at);
-    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0 && base.ordinal == 0);
+    struct seen seen;
+    struct ss_history *history = begin(f, id, at, &seen);
+    ss_check(seen.base == 0);
     (void)read_all(history, id, 0, at, len);
     ss__history_free(f->store, history);
 }
@@ -80,14 +104,12 @@ SS_TEST(history, segments_and_log_join_without_gap_wherever_it_ends)
 SS_TEST(history, what_is_flushed_between_two_reads_is_read_once)
 {
     struct fixture f;
-    struct ss_history_base base;
-    struct seen seen = { .count = 0 };
+    struct seen seen;
     const struct ss_record *records;
     size_t count;
     fixture_open(&f);
     fixture_publish(&f, "a", 60, 10000, 10);
-    struct ss_history *history = history_of(&f, "a", 60);
-    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0);
+    struct ss_history *history = begin(&f, "a", 60, &seen);
     ss_check(ss__history_read(history, &records, &count) == 0 && count > 20 && count < 60);
     uint64_t done = records[count - 1].ordinal;
     fixture_flush_all(&f);
@@ -100,8 +122,7 @@ SS_TEST(history, what_is_flushed_between_two_reads_is_read_once)
 SS_TEST(history, entities_on_disk_are_the_base_if_they_are_no_newer_than_wanted)
 {
     struct fixture f;
-    struct seen seen = { .count = 0 };
-    struct ss_history_base base;
+    struct seen seen;
     struct ss_entity_row rows[2] = {
         { .kind = ss_str("note"), .id = ss_str("x"), .type_id = 2, .payload = ss_str("p") },
         { .kind = ss_str("note"), .id = ss_str("y"), .type_id = 2, .payload = ss_str("q") },
@@ -109,9 +130,8 @@ SS_TEST(history, entities_on_disk_are_the_base_if_they_are_no_newer_than_wanted)
     fixture_open(&f);
     fixture_publish(&f, "a", 30, 50, 10);
     fixture_checkpoint(&f, "a", rows, 2, 20);
-    struct ss_history *history = history_of(&f, "a", 20);
-    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0 && base.ordinal == 20);
-    ss_check(strcmp(seen.ids, "x y ") == 0);
+    struct ss_history *history = begin(&f, "a", 20, &seen);
+    ss_check(seen.base == 20 && strcmp(seen.ids, "x y ") == 0);
     (void)read_all(history, "a", 20, 20, 50);
     ss__history_free(f.store, history);
     check_read(&f, "a", 19, 50);
@@ -153,8 +173,8 @@ SS_TEST(history, events_that_have_been_removed_are_gone_and_the_first_one_is_nam
              base.first_retained == 5);
     ss__history_free(f.store, history);
     /* The entities bridge them. */
-    history = history_of(&f, "a", 9);
-    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0 && base.ordinal == 9);
+    history = begin(&f, "a", 9, &seen);
+    ss_check(seen.base == 9);
     ss__history_free(f.store, history);
     fixture_end(&f);
 }
@@ -163,10 +183,7 @@ SS_TEST(history, events_that_have_been_removed_are_gone_and_the_first_one_is_nam
 static void check_missing(uint64_t first)
 {
     struct fixture f;
-    struct seen seen = { .count = 0 };
-    struct ss_history_base base;
-    const struct ss_record *records;
-    size_t count = 1;
+    struct seen seen;
     uint8_t key[16];
     fixture_open(&f);
     fixture_publish(&f, "a", 130, 50, 64);
@@ -175,12 +192,8 @@ static void check_missing(uint64_t first)
     ss__segment_key(key, 1, first);
     fixture_plant(&f, SS_DB_SEGMENT, ss_str_of(key, 16), (struct ss_str){ NULL, 0 });
     fixture_reopen(&f);
-    struct ss_history *history = history_of(&f, "a", 130);
-    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0);
-    int err;
-    while ((err = ss__history_read(history, &records, &count)) == 0 && count > 0) {
-    }
-    ss_check(err == SS_E_CORRUPT);
+    struct ss_history *history = begin(&f, "a", 130, &seen);
+    ss_check(read_on(history) == SS_E_CORRUPT);
     ss__history_free(f.store, history);
     fixture_end(&f);
 }
@@ -196,8 +209,6 @@ SS_TEST(history, event_damaged_in_the_log_fails_what_begins_after_it_only)
     struct fixture f;
     struct seen seen = { .count = 0 };
     struct ss_history_base base;
-    const struct ss_record *records;
-    size_t count = 1;
     fixture_open(&f);
     fixture_publish(&f, "a", 3, 50, 3);
     struct ss_history *before = history_of(&f, "a", 3);
@@ -206,10 +217,7 @@ SS_TEST(history, event_damaged_in_the_log_fails_what_begins_after_it_only)
     ss_check(ss__history_base(before, note_entity, &seen, &base) == 0);
     (void)read_all(before, "a", 0, 3, 50);
     int err = ss__history_base(after, note_entity, &seen, &base);
-    while (err == 0 && count > 0) {
-        err = ss__history_read(after, &records, &count);
-    }
-    ss_check(err == SS_E_CORRUPT);
+    ss_check((err != 0 ? err : read_on(after)) == SS_E_CORRUPT);
     ss__history_free(f.store, before);
     ss__history_free(f.store, after);
     fixture_end(&f);
@@ -242,15 +250,13 @@ SS_TEST(history, deleted_session_and_one_set_aside_have_none)
 SS_TEST(history, event_of_another_session_in_the_log_is_damage)
 {
     struct fixture f;
-    struct seen seen = { .count = 0 };
-    struct ss_history_base base;
+    struct seen seen;
     const struct ss_record *records;
     size_t count;
     fixture_open(&f);
     fixture_publish(&f, "a", 3, 50, 3);
     fixture_forge(&f, 2, 77, 2, true);    /* under the open store */
-    struct ss_history *history = history_of(&f, "a", 3);
-    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0);
+    struct ss_history *history = begin(&f, "a", 3, &seen);
     int err = ss__history_read(history, &records, &count);
     ss_check_msg(err == SS_E_CORRUPT, "%s", ss_error_name(err));
     ss__history_free(f.store, history);
@@ -260,15 +266,14 @@ SS_TEST(history, event_of_another_session_in_the_log_is_damage)
 SS_TEST(history, events_that_are_removed_between_two_reads_are_gone)
 {
     struct fixture f;
-    struct seen seen = { .count = 0 };
-    struct ss_history_base base;
+    struct seen seen;
     const struct ss_record *records;
     size_t count;
     fixture_open(&f);
     fixture_publish(&f, "a", 200, 50, 64);
     fixture_flush_all(&f);
-    struct ss_history *history = history_of(&f, "a", 200);
-    ss_check(ss__history_base(history, note_entity, &seen, &base) == 0 && base.ordinal == 0);
+    struct ss_history *history = begin(&f, "a", 200, &seen);
+    ss_check(seen.base == 0);
     entity_at(&f, "a", 64);
     stage_cut(&f, "a", 64);
     fixture_flush_all(&f);

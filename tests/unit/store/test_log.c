@@ -32,6 +32,12 @@ static void place_end(struct place *place)
     ss__fault_reset();
 }
 
+static void open_again(struct place *place)
+{
+    ss__log_close(&place->log);
+    log_open(place);
+}
+
 static unsigned count(struct place *place, const char *prefix)
 {
     struct fixture f;
@@ -69,6 +75,26 @@ static void holds(struct place *place, uint64_t position, uint64_t ordinal, size
     ss_check(ss_str_equal(record.event.payload, fixture_payload(ss_str("x"), ordinal, len)));
 }
 
+/* Takes out what nobody needs; returns how many records went with it. */
+static uint64_t trim(struct place *place)
+{
+    return ss__log_trim(&place->log, ss__log_needed(&place->log));
+}
+
+/* A batch of 40,000 bytes fills a file: with @files of them full and empty of live records, which
+ * become spares, a further one is in use. */
+static void open_with_spares(struct place *place, unsigned files)
+{
+    place_open(place);
+    for (unsigned i = 0; i <= files; i++) {
+        (void)append(place, i + 1, 40000);
+    }
+    for (unsigned i = 0; i < files; i++) {
+        place->log.files[i]->live = 0;
+    }
+    ss_check(trim(place) == files);
+}
+
 SS_TEST(log, records_are_read_at_their_positions_over_many_files)
 {
     struct place place;
@@ -102,8 +128,7 @@ SS_TEST(log, file_says_where_the_one_before_ends_and_which_batch_comes_first)
     uint64_t end = ss__log_current(&place.log)->end;
     ss_check(end == 3 * SS_LOG_BLOCK_BYTES);
     ss_check(ss__log_roll(&place.log, 0) == 0);
-    ss__log_close(&place.log);
-    log_open(&place);
+    open_again(&place);
     const struct ss_log_head *head = &ss__log_current(&place.log)->head;
     ss_check(place.log.count == 2 && head->serial == 2 && head->previous_serial == 1);
     ss_check(head->previous_end == end && head->first_batch == 3);
@@ -120,14 +145,13 @@ SS_TEST(log, files_without_live_records_become_spares_and_are_used_again)
         uint64_t position = append(&place, round + 1, 20000);
         appended++;
         ss__log_file_at(&place.log, position)->live--;
-        trimmed += ss__log_trim(&place.log, ss__log_needed(&place.log));
+        trimmed += trim(&place);
         ss_check(count(&place, "log-") == 1 && count(&place, "spare-") <= SS_LOG_SPARES_MAX);
         holds(&place, position, round + 1, 20000);
     }
     ss_check(trimmed + ss__log_current(&place.log)->records == appended);
     ss_check(ss__log_current(&place.log)->head.serial >= 100);
-    ss__log_close(&place.log);
-    log_open(&place);
+    open_again(&place);
     ss_check(place.log.spares_count >= 1);
     place_end(&place);
 }
@@ -135,11 +159,7 @@ SS_TEST(log, files_without_live_records_become_spares_and_are_used_again)
 SS_TEST(log, file_is_used_again_only_when_its_old_name_is_gone_for_good)
 {
     struct place place;
-    place_open(&place);
-    (void)append(&place, 1, 40000);
-    (void)append(&place, 2, 40000);
-    place.log.files[0]->live = 0;
-    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
+    open_with_spares(&place, 1);
     ss_check(place.log.spares_count == 1 && place.log.spares[0].renamed);
     ss__fault_arm("log.names", 1, 1, EIO);
     ss_check(ss__log_roll(&place.log, 0) == SS_E_STOREIO && place.log.names_failed);
@@ -168,7 +188,7 @@ SS_TEST(log, old_names_of_spares_are_made_to_go_for_good)
     ss__fault_arm("log.names", 1, 1, EIO);
     ss_check(ss__log_sync_names(&place.log) == 0);    /* there are none */
     place.log.files[0]->live = 0;
-    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
+    ss_check(trim(&place) == 1);
     ss_check(ss__log_sync_names(&place.log) == SS_E_STOREIO && place.log.spares[0].renamed);
     ss_check(ss__log_sync_names(&place.log) == 0 && !place.log.spares[0].renamed);
     place_end(&place);
@@ -200,11 +220,7 @@ SS_TEST(log, unused_file_is_made_anew_under_its_name)
 SS_TEST(log, spares_of_another_process_can_be_dropped)
 {
     struct place place;
-    place_open(&place);
-    (void)append(&place, 1, 40000);
-    (void)append(&place, 2, 40000);
-    place.log.files[0]->live = 0;
-    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1);
+    open_with_spares(&place, 1);
     ss__log_drop_spares(&place.log);
     ss_check(count(&place, "spare-") == 0 && place.log.spares_count == 0);
     (void)append(&place, 3, 40000);
@@ -214,12 +230,7 @@ SS_TEST(log, spares_of_another_process_can_be_dropped)
 SS_TEST(log, making_a_file_makes_the_names_of_the_spares_durable)
 {
     struct place place;
-    place_open(&place);
-    (void)append(&place, 1, 40000);
-    (void)append(&place, 2, 40000);
-    (void)append(&place, 3, 40000);
-    place.log.files[0]->live = place.log.files[1]->live = 0;
-    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 2);
+    open_with_spares(&place, 2);
     ss_check(place.log.spares[0].renamed && place.log.spares[1].renamed);
     (void)append(&place, 4, 40000);
     ss_check(place.log.spares_count == 1 && !place.log.spares[0].renamed);
@@ -258,13 +269,13 @@ SS_TEST(log, trim_passes_kept_files_and_stops_at_the_first_that_is_needed)
     ss_check(place.log.files[1]->live == 1);
     place.log.files[1]->live = place.log.files[1]->leaving = 0;
     place.log.files[3]->live = place.log.files[3]->leaving = 0;
-    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 1 && place.log.count == 4);
+    ss_check(trim(&place) == 1 && place.log.count == 4);
     holds(&place, positions[0], 1, 40000);
     holds(&place, positions[3], 4, 40000);
     ss_check(ss__log_file_at(&place.log, positions[1]) == NULL);
     place.log.files[1]->live = 0;
     place.log.files[3]->live = 0;
-    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 2 && place.log.count == 2);
+    ss_check(trim(&place) == 2 && place.log.count == 2);
     ss_check(ss__log_needed(&place.log) == 5);
     holds(&place, positions[0], 1, 40000);
     holds(&place, positions[4], 5, 40000);
@@ -348,7 +359,7 @@ SS_TEST(log, spare_nobody_needs_any_more_when_it_is_filled_is_taken_out)
     for (size_t i = 0; i < place.log.count; i++) {
         place.log.files[i]->live = 0;
     }
-    ss_check(ss__log_trim(&place.log, ss__log_needed(&place.log)) == 3 && place.log.spares_count == SS_LOG_SPARES_MAX);
+    ss_check(trim(&place) == 3 && place.log.spares_count == SS_LOG_SPARES_MAX);
     ss__log_filled(&place.log, &wanted, 0);
     ss_check(count(&place, "spare-") == SS_LOG_SPARES_MAX);
     place_end(&place);
@@ -404,8 +415,7 @@ SS_TEST(log, what_the_process_before_wrote_is_synced_before_a_new_file_begins)
     place_open(&place);
     (void)append(&place, 1, 100);
     uint64_t end = ss__log_current(&place.log)->end;
-    ss__log_close(&place.log);
-    log_open(&place);
+    open_again(&place);
     struct ss_log_file *file = ss__log_current(&place.log);
     struct ss_str behind = ss_str_of(file->map + end, SS_LOG_BLOCK_BYTES);
     file->end = end;    /* as a walk finds it */
@@ -495,8 +505,7 @@ SS_TEST(log, without_memory_for_another_file_a_roll_fails_and_the_next_one_goes_
     for (unsigned i = 0; i < 12; i++) {
         holds(&place, positions[i], i + 1, 60000);
     }
-    ss__log_close(&place.log);
-    log_open(&place);
+    open_again(&place);
     place_end(&place);
 }
 
