@@ -123,7 +123,7 @@ SS_TEST(loop, one_that_never_ran_is_given_back)
     ss_check(fixture.leaves == 0);
 }
 
-static void wish_in_vain(struct fixture *fixture)
+static void timer_soon(struct fixture *fixture)
 {
     ss__loop_wake_in(&fixture->loop, 0);
 }
@@ -133,7 +133,7 @@ SS_TEST(loop, a_failed_entry_is_told_to_the_starter_and_nothing_else_is_called)
     struct fixture fixture;
     fixture_init(&fixture);
     fixture.enter_error = SS_E_STOREFULL;
-    fixture.on_enter = wish_in_vain;
+    fixture.on_enter = timer_soon;    /* in vain */
     ss_check(ss__loop_start(&fixture.loop) == SS_E_STOREFULL);
     ss_check(fixture.works == 0 && fixture.timers == 0 && fixture.leaves == 0);
     fixture_end(&fixture);
@@ -221,11 +221,6 @@ SS_TEST(loop, one_that_was_woken_sleeps_again)
     ss__loop_join(&fixture.loop);
     ss_check(fixture.taken == 300 && fixture.timers == 1);
     fixture_end(&fixture);
-}
-
-static void timer_soon(struct fixture *fixture)
-{
-    ss__loop_wake_in(&fixture->loop, 0);
 }
 
 static bool always_more(struct fixture *fixture)
@@ -346,6 +341,12 @@ static void open_other(struct fixture *fixture)
     fixture->other.data = fixture;
 }
 
+static void start_other(struct fixture *fixture, uv_timer_cb callback)
+{
+    open_other(fixture);
+    ss_check(uv_timer_start(&fixture->other, callback, 5, 0) == 0);
+}
+
 static bool stop_before_other(struct fixture *fixture)
 {
     ss_check(uv_timer_start(&fixture->other, on_other, 2, 0) == 0);
@@ -444,9 +445,7 @@ static void work_on_a_socket(uv_timer_t *other)
 
 static void open_socket(struct fixture *fixture)
 {
-    (void)uv_timer_init(&fixture->loop.uv, &fixture->other);
-    fixture->other.data = fixture;
-    ss_check(uv_timer_start(&fixture->other, work_on_a_socket, 5, 0) == 0);
+    start_other(fixture, work_on_a_socket);
 }
 
 SS_TEST(loop, work_from_a_callback_is_done_at_once_and_later_work_is_not_missed)
@@ -472,9 +471,7 @@ static void work_after_the_stop(uv_timer_t *other)
 
 static void open_late(struct fixture *fixture)
 {
-    (void)uv_timer_init(&fixture->loop.uv, &fixture->other);
-    fixture->other.data = fixture;
-    ss_check(uv_timer_start(&fixture->other, work_after_the_stop, 5, 0) == 0);
+    start_other(fixture, work_after_the_stop);
 }
 
 SS_TEST(loop, there_is_no_work_from_a_callback_after_the_stop)

@@ -62,6 +62,39 @@ static void remake_in_memory(struct remade *r, const char *mark)
     drop_messages(&r->f);
 }
 
+/* The third event, which changes x, is one that the projection fails on. */
+static void fail_third(struct remade *r)
+{
+    r->code.fails_at = 3;
+    ss_check(publish(&r->f, "x", "c") == SS_E_PROJECTION);
+}
+
+static void retry(struct remade *r, int expected)
+{
+    post_of_session(&r->f, SS_REQUEST_RETRY, 0, &r->shown);
+    step_jobs(&r->f);
+    ss_check_msg(r->shown.calls == 1 && r->shown.err == expected, "%u calls, %s", r->shown.calls,
+                 ss_error_name(r->shown.err));
+}
+
+/* Somebody follows who has seen what is in memory only. */
+static struct answer follow(struct remade *r)
+{
+    struct answer seen = resume_from(&r->f, "s", 7, NULL);
+    ss_check(has(&seen, "\"-a\""));
+    return seen;
+}
+
+/* The one who follows is told to come again, and gets the entities as they were. */
+static void expect_resync(struct remade *r, const struct answer *seen)
+{
+    struct ss_msg *msg = next_message(&r->f);
+    ss_check(msg != NULL && msg->kind == SS_MSG_RESYNC);
+    ss__msg_free(msg);
+    struct answer back = resume_from(&r->f, "s", 7, seen->cursor);
+    ss_check(!back.recovered && has(&back, "\"a\"") && epoch_in(&back) == epoch_in(&r->before));
+}
+
 static void end_process(struct remade *r)
 {
     ss__fault_reset();
@@ -116,12 +149,9 @@ SS_TEST(remade, what_changes_nothing_keeps_the_epoch)
         ss_check(come_back(&r, r.before.cursor).recovered);
         end_process(&r);    /* the next one is of a session that is not in memory */
     }
-    r.code.fails_at = 3;
-    ss_check(publish(&r.f, "x", "c") == SS_E_PROJECTION);
+    fail_third(&r);
     r.before = come_back(&r, NULL);
-    post_of_session(&r.f, SS_REQUEST_RETRY, 0, &r.shown);
-    step_jobs(&r.f);
-    ss_check(r.shown.calls == 1 && r.shown.err == SS_E_PROJECTION);    /* it fails again */
+    retry(&r, SS_E_PROJECTION);    /* it fails again */
     for (int i = 0; i < 2; i++) {
         ss_check(come_back(&r, r.before.cursor).recovered);
         end_process(&r);
@@ -133,14 +163,11 @@ SS_TEST(remade, by_a_retry_is_as_by_a_rebuild)
 {
     struct remade r;
     begin(&r);
-    r.code.fails_at = 3;
-    ss_check(publish(&r.f, "x", "c") == SS_E_PROJECTION);
+    fail_third(&r);
     r.before = come_back(&r, NULL);
     ss_check(has(&r.before, "\"a\"") && !has(&r.before, "\"ac\""));
     r.code.fails_at = 0;
-    post_of_session(&r.f, SS_REQUEST_RETRY, 0, &r.shown);
-    step_jobs(&r.f);
-    ss_check(r.shown.calls == 1 && r.shown.err == 0);
+    retry(&r, 0);
     drop_messages(&r.f);
     for (int i = 0; i < 2; i++) {
         struct answer back = come_back(&r, r.before.cursor);
@@ -191,17 +218,12 @@ SS_TEST(remade, followers_are_told_when_a_failed_commit_takes_it_back)
     struct remade r;
     begin(&r);
     remake_in_memory(&r, "-");
-    struct answer seen = resume_from(&r.f, "s", 7, NULL);
-    ss_check(has(&seen, "\"-a\""));
+    struct answer seen = follow(&r);
     ss__fault_arm("store.commit.before", 1, 2, SS_E_STOREIO);
     (void)publish(&r.f, "x", "lost");
     ss__fault_reset();
     ss_check(r.f.done_err == SS_E_COMMIT);
-    struct ss_msg *msg = next_message(&r.f);
-    ss_check(msg != NULL && msg->kind == SS_MSG_RESYNC);
-    ss__msg_free(msg);
-    struct answer back = resume_from(&r.f, "s", 7, seen.cursor);
-    ss_check(!back.recovered && has(&back, "\"a\"") && epoch_in(&back) == epoch_in(&r.before));
+    expect_resync(&r, &seen);
     fixture_deinit(&r.f);
 }
 
@@ -211,18 +233,13 @@ SS_TEST(remade, followers_are_told_when_an_undone_deletion_takes_it_back)
     struct shown deleted;
     begin(&r);
     remake_in_memory(&r, "-");
-    struct answer seen = resume_from(&r.f, "s", 7, NULL);
-    ss_check(has(&seen, "\"-a\""));
+    struct answer seen = follow(&r);
     ss__fault_arm("store.commit.before", 1, 2, SS_E_STOREIO);
     post_of_session(&r.f, SS_REQUEST_DELETE, 0, &deleted);
     step_all(&r.f);
     ss__fault_reset();
     ss_check(deleted.calls == 1 && deleted.err == SS_E_COMMIT);
-    struct ss_msg *msg = next_message(&r.f);
-    ss_check(msg != NULL && msg->kind == SS_MSG_RESYNC);
-    ss__msg_free(msg);
-    struct answer back = resume_from(&r.f, "s", 7, seen.cursor);
-    ss_check(!back.recovered && has(&back, "\"a\"") && epoch_in(&back) == epoch_in(&r.before));
+    expect_resync(&r, &seen);
     fixture_deinit(&r.f);
 }
 
@@ -257,14 +274,10 @@ SS_TEST(remade, a_retry_that_a_damaged_page_keeps_from_the_disk_is_answered)
 {
     struct remade r;
     begin(&r);
-    r.code.fails_at = 3;
-    ss_check(publish(&r.f, "x", "c") == SS_E_PROJECTION);
+    fail_third(&r);
     damage_entities(&r);
     r.code.fails_at = 0;
-    post_of_session(&r.f, SS_REQUEST_RETRY, 0, &r.shown);
-    step_jobs(&r.f);
-    ss_check_msg(r.shown.calls == 1 && r.shown.err == SS_E_CORRUPT, "%u calls, %s", r.shown.calls,
-                 ss_error_name(r.shown.err));
+    retry(&r, SS_E_CORRUPT);
     ss_check(channel_of(&r.f, "s") == NULL || channel_of(&r.f, "s")->retrying == 0);
     drop_messages(&r.f);
     fixture_deinit(&r.f);
