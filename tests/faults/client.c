@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runs.h"
 #include "verdict.h"
 
 void text_add(struct text *text, const void *bytes, size_t len)
@@ -63,7 +64,7 @@ static bool receive(int fd, struct text *in)
     char data[65536];
     struct pollfd wait = { .fd = fd, .events = POLLIN };
     if (poll(&wait, 1, CLIENT_DEADLINE_MS) != 1) {
-        verdict_broken("a client waits for an answer that does not come");
+        broken("a client waits for an answer that does not come");
         return false;
     }
     ssize_t got = recv(fd, data, sizeof data, 0);

@@ -11,6 +11,7 @@
 
 #include "app.h"
 #include "notes.pb-c.h"
+#include "runs.h"
 #include "verdict.h"
 
 /* A start makes more than a thousand calls: with 5 of 1,000 failing, one of some hundred gets through. */
@@ -49,7 +50,7 @@ void run_refused_name(struct run *run, const char *what, const char *name)
     }
     run->outcome->requests_refused++;
     if (!allowed || run->calm) {
-        verdict_broken("%s is refused with %s", what, name);
+        broken("%s is refused with %s", what, name);
     }
 }
 
@@ -71,7 +72,7 @@ static int try_start(struct run *run)
     }
     faults_include_me(false);
     if (err != 0 && run->engine != NULL && ss_engine_error(run->engine)[0] == '\0') {
-        verdict_broken("a start is refused with %s and no sentence", ss_error_name(err));
+        broken("a start is refused with %s and no sentence", ss_error_name(err));
     }
     return err;
 }
@@ -96,13 +97,13 @@ void run_start(struct run *run)
         fprintf(stderr, "start refused: %s: %s\n", ss_error_name(err),
                 run->engine == NULL ? "" : ss_engine_error(run->engine));
         if (err == SS_E_CORRUPT || err == SS_E_VERSION || err == SS_E_SHARDS || run->calm) {
-            verdict_broken("a start is refused with %s: %s", ss_error_name(err),
-                           run->engine == NULL ? "" : ss_engine_error(run->engine));
+            broken("a start is refused with %s: %s", ss_error_name(err),
+                   run->engine == NULL ? "" : ss_engine_error(run->engine));
         }
         run->outcome->starts_refused++;
         free_engine(run);
     }
-    verdict_broken("no start works any more");
+    broken("no start works any more");
     exit(1);
 }
 
@@ -140,7 +141,7 @@ static int await(struct answer *answer, int err, const char *what)
     deadline.tv_sec += DEADLINE_S;
     while (sem_timedwait(&answer->given, &deadline) != 0) {
         if (errno == ETIMEDOUT) {
-            verdict_broken("%s was accepted and is not answered", what);
+            broken("%s was accepted and is not answered", what);
             exit(1);    /* the answer's memory is on the stack */
         }
     }

@@ -1,33 +1,16 @@
-/* faults: a server and its clients while allocations and system calls fail.
- *
- * Every run is a process of its own, so that one that crashes or hangs is found and the others go
- * on. Each ends with the leak check of the sanitizer, where there is one. */
+/* faults: a server and its clients while allocations and system calls fail. */
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <lmdb.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "interpose.h"
+#include "runs.h"
 #include "scenario.h"
 #include "verdict.h"
-
-#define RUN_SECONDS 60
-#define FAILED_SHOWN 10
-#define BROKEN_MAX 50
-
-extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
 static const char usage[] =
     "faults [OPTION...]: a server and its clients while allocations and system calls fail\n"
@@ -42,9 +25,7 @@ static const char usage[] =
     "  --runs N          of --random and --full (100)\n"
     "  --burst N         passes that fail one after the other (1)\n"
     "  --only K          just this pass, with the output of the run\n"
-    "  --seconds N       no new run after so many seconds (no limit)\n"
-    "  --dir DIR         where the stores are made (/dev/shm, or TMPDIR)\n"
-    "Exit status: 0 all promises were kept, 1 one was broken.\n";
+    RUNS_USAGE;
 
 struct settings {
     bool memory;
@@ -53,13 +34,9 @@ struct settings {
     bool random;
     bool full;
     const char *call;
-    uint64_t stride;
-    uint64_t seed;
     uint64_t runs;
     uint64_t burst;
     uint64_t only;
-    uint64_t seconds;
-    char base[128];
 };
 
 struct totals {
@@ -74,87 +51,42 @@ struct totals {
     uint64_t broken;
 };
 
-static struct settings settings = { .stride = 1, .runs = 100, .burst = 1 };
+static struct settings settings = { .runs = 100, .burst = 1 };
+static struct runs runs;
 static struct totals totals;
 static struct outcome *outcome;    /* shared with the run */
-static time_t begun;
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
+static char dir[160];              /* of the run */
 
 /* ---- one run ---- */
 
-static int leaks(void)
-{
-    return __lsan_do_recoverable_leak_check != NULL ? __lsan_do_recoverable_leak_check() : 0;
-}
+/* Under @plan, or with a disk that gets full after so many @events. */
+struct life {
+    const struct fault_plan *plan;
+    uint64_t events;
+};
 
-_Noreturn static void child(const struct fault_plan *plan, uint64_t events, const char *log)
+static void live(void *ctx)
 {
-    char dir[160];
-    (void)alarm(RUN_SECONDS);
-    int fd = settings.only != 0 ? -1 : open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        (void)dup2(fd, STDERR_FILENO);
-        (void)close(fd);
-    }
-    (void)snprintf(dir, sizeof dir, "%s/data", settings.base);
-    if (plan != NULL && plan->count == UINT64_MAX) {
-        scenario_accept(dir, plan->code, outcome);
-    } else if (plan != NULL) {
-        scenario_run(dir, plan, outcome);
+    const struct life *life = ctx;
+    if (life->plan == NULL) {
+        scenario_full(dir, (unsigned)life->events, life->events % 2 == 1, outcome);
+    } else if (life->plan->count == UINT64_MAX) {
+        scenario_accept(dir, life->plan->code, outcome);
     } else {
-        scenario_full(dir, (unsigned)events, events % 2 == 1, outcome);
+        scenario_run(dir, life->plan, outcome);
     }
     verdict_free();
-    if (leaks() != 0) {
-        verdict_broken("memory is lost");
-    }
-    int status = verdict_broken_count() == 0 ? 0 : 1;
-    if (__lsan_do_recoverable_leak_check != NULL) {
-        _exit(status);    /* or it would look once more */
-    }
-    exit(status);    /* figures of coverage are written */
-}
-
-static void show(const char *log)
-{
-    char line[240];
-    FILE *file = fopen(log, "r");
-    for (int lines = 0; file != NULL && lines < 8 && fgets(line, sizeof line, file) != NULL;) {
-        if (strstr(line, "level=") == NULL && strstr(line, "start refused") == NULL) {
-            (void)fputs(line, stdout);
-            lines++;
-        }
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
 }
 
 /* True if all was well. */
 static bool run_one(const struct fault_plan *plan, uint64_t events, const char *what)
 {
-    char log[160];
-    char data[160];
-    (void)snprintf(log, sizeof log, "%s/log", settings.base);
-    (void)snprintf(data, sizeof data, "%s/data", settings.base);
+    struct life life = { plan, events };
     *outcome = (struct outcome){ 0 };
-    (void)fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        child(plan, events, log);
-    }
-    int status = 0;
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    (void)nftw(data, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    totals.runs++;
+    bool kept = runs_one(&runs, live, &life, what);
+    runs_remove_tree(dir);
+    totals.runs = runs.count;
+    totals.broken = runs.broken;
     totals.failures += outcome->failures;
     totals.starts_refused += outcome->starts_refused;
     totals.requests_refused += outcome->requests_refused;
@@ -162,20 +94,7 @@ static bool run_one(const struct fault_plan *plan, uint64_t events, const char *
     totals.latched += outcome->latched;
     totals.acks += outcome->acks;
     totals.snapshots += outcome->snapshots;
-    if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        return true;
-    }
-    totals.broken++;
-    if (totals.broken <= FAILED_SHOWN) {
-        printf("FAILED: %s: %s\n", what, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
-        show(log);
-    }
-    return false;
-}
-
-static bool out_of_time(void)
-{
-    return settings.seconds != 0 && (uint64_t)(time(NULL) - begun) >= settings.seconds;
+    return kept;
 }
 
 static void print_part(const char *name, const struct totals *before)
@@ -198,9 +117,9 @@ static void in_turn(enum fault_call call, int code, const char *name)
 {
     struct totals before = totals;
     uint64_t first = settings.only != 0 ? settings.only
-                                        : 1 + settings.seed % settings.stride;
+                                        : 1 + runs.seed % runs.stride;
     uint64_t passes = UINT64_MAX;
-    for (; first <= passes && !out_of_time(); first += settings.stride) {
+    for (; first <= passes && !runs_out_of_time(&runs); first += runs.stride) {
         char what[160];
         struct fault_plan plan = { .call = call, .code = code, .first = first,
                                    .count = settings.burst };
@@ -208,7 +127,7 @@ static void in_turn(enum fault_call call, int code, const char *name)
                        name, (unsigned long long)first, (unsigned long long)settings.burst);
         (void)run_one(&plan, 0, what);
         passes = outcome->ended ? outcome->passes : passes;
-        if (settings.only != 0 || totals.broken > BROKEN_MAX) {
+        if (settings.only != 0 || totals.broken > RUNS_BROKEN_MAX) {
             break;
         }
     }
@@ -274,7 +193,7 @@ static void all_calls(void)
     }
     size_t count = sizeof cases / sizeof cases[0];
     for (size_t i = 0; i < count; i++) {
-        size_t at = (i + settings.seed) % count;    /* those that time cuts off change */
+        size_t at = (i + runs.seed) % count;    /* those that time cuts off change */
         if (settings.call == NULL ||
             strcmp(settings.call, faults_call_name(cases[at].call)) == 0) {
             in_turn(cases[at].call, cases[at].code, cases[at].name);
@@ -288,10 +207,10 @@ static void by_chance(void)
 {
     static const uint32_t rates[] = { 200, 1000, 5000 };
     struct totals before = totals;
-    for (uint64_t i = 0; i < settings.runs && !out_of_time(); i++) {
+    for (uint64_t i = 0; i < settings.runs && !runs_out_of_time(&runs); i++) {
         char what[80];
-        struct fault_plan plan = { .seed = settings.seed + i,
-                                   .per_million = rates[(settings.seed + i) % 3] };
+        struct fault_plan plan = { .seed = runs.seed + i,
+                                   .per_million = rates[(runs.seed + i) % 3] };
         (void)snprintf(what, sizeof what, "random seed %llu", (unsigned long long)plan.seed);
         (void)run_one(&plan, 0, what);
     }
@@ -301,9 +220,9 @@ static void by_chance(void)
 static void full_disks(void)
 {
     struct totals before = totals;
-    for (uint64_t i = 0; i < settings.runs && !out_of_time(); i++) {
+    for (uint64_t i = 0; i < settings.runs && !runs_out_of_time(&runs); i++) {
         char what[80];
-        uint64_t events = (settings.seed + i * 7) % 250;
+        uint64_t events = (runs.seed + i * 7) % 250;
         (void)snprintf(what, sizeof what, "full disk after %llu events",
                        (unsigned long long)events);
         (void)run_one(NULL, events, what);
@@ -313,35 +232,17 @@ static void full_disks(void)
 
 /* ---- options ---- */
 
-static void make_base(const char *dir)
-{
-    const char *temporary = getenv("TMPDIR");
-    if (dir == NULL) {
-        dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : temporary != NULL ? temporary : "/tmp";
-    }
-    (void)snprintf(settings.base, sizeof settings.base, "%.90s/ss-faults-XXXXXX", dir);
-    if (mkdtemp(settings.base) == NULL) {
-        perror(settings.base);
-        exit(2);
-    }
-}
-
 static void read_options(int argc, char **argv)
 {
     static const struct option options[] = {
         { "memory", no_argument, NULL, 'm' },   { "growth", no_argument, NULL, 'g' },
-        { "calls", no_argument, NULL, 'c' },
-        { "random", no_argument, NULL, 'r' },   { "full", no_argument, NULL, 'f' },
-        { "call", required_argument, NULL, 'C' }, { "stride", required_argument, NULL, 's' },
-        { "seed", required_argument, NULL, 'S' }, { "runs", required_argument, NULL, 'n' },
-        { "burst", required_argument, NULL, 'b' }, { "only", required_argument, NULL, 'o' },
-        { "seconds", required_argument, NULL, 't' }, { "dir", required_argument, NULL, 'd' },
-        { "help", no_argument, NULL, 'h' },     { NULL, 0, NULL, 0 },
+        { "calls", no_argument, NULL, 'c' },    { "random", no_argument, NULL, 'r' },
+        { "full", no_argument, NULL, 'f' },     { "call", required_argument, NULL, 'C' },
+        { "runs", required_argument, NULL, 'n' }, { "burst", required_argument, NULL, 'b' },
+        { "only", required_argument, NULL, 'o' },
+        RUNS_OPTIONS
     };
-    const char *dir = NULL;
-    settings.seed = (uint64_t)time(NULL);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        uint64_t number = optarg == NULL ? 0 : strtoull(optarg, NULL, 10);
         switch (option) {
         case 'm': settings.memory = true; break;
         case 'g': settings.growth = true; break;
@@ -349,34 +250,26 @@ static void read_options(int argc, char **argv)
         case 'r': settings.random = true; break;
         case 'f': settings.full = true; break;
         case 'C': settings.call = optarg; break;
-        case 's': settings.stride = number == 0 ? 1 : number; break;
-        case 'S': settings.seed = number; break;
-        case 'n': settings.runs = number; break;
-        case 'b': settings.burst = number; break;
-        case 'o': settings.only = number; break;
-        case 't': settings.seconds = number; break;
-        case 'd': dir = optarg; break;
-        default:
-            (void)fputs(usage, option == 'h' ? stdout : stderr);
-            exit(option == 'h' ? 0 : 2);
+        case 'n': settings.runs = strtoull(optarg, NULL, 10); break;
+        case 'b': settings.burst = strtoull(optarg, NULL, 10); break;
+        case 'o': settings.only = strtoull(optarg, NULL, 10); break;
+        default: runs_option(&runs, option, optarg, usage);
         }
     }
-    make_base(dir);
+    runs.loud = settings.only != 0;
 }
 
 int main(int argc, char **argv)
 {
+    runs_init(&runs);
     read_options(argc, argv);
-    begun = time(NULL);
-    outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                   0);
-    if (outcome == MAP_FAILED) {
-        return 2;
-    }
-    printf("seed %llu\n", (unsigned long long)settings.seed);
+    outcome = runs_share(sizeof *outcome);
+    runs_begin(&runs);
+    (void)snprintf(dir, sizeof dir, "%s/data", runs.base);
     /* Without faults everything has to succeed, or a refusal later would say nothing. */
     struct fault_plan calm = { .call = CALL_MEMORY };
     if (!run_one(&calm, 0, "without faults")) {
+        runs_end(&runs);
         return 1;
     }
     printf("without faults: allocations %llu acks %u snapshots %u\n",
@@ -399,7 +292,7 @@ int main(int argc, char **argv)
     printf("%llu runs, %llu failed calls, %llu acks and %llu snapshots judged, %llu broken, "
            "%lld s\n", (unsigned long long)totals.runs, (unsigned long long)totals.failures,
            (unsigned long long)totals.acks, (unsigned long long)totals.snapshots,
-           (unsigned long long)totals.broken, (long long)(time(NULL) - begun));
-    (void)nftw(settings.base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+           (unsigned long long)totals.broken, (long long)(time(NULL) - runs.begun));
+    runs_end(&runs);
     return totals.broken == 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 #include "app.h"
 #include "client.h"
 #include "engine.h"
+#include "runs.h"
 #include "store/check.h"
 #include "verdict.h"
 
@@ -34,7 +35,7 @@ static int ask(struct run *run, const char *method, const char *path, const char
     if (status == 0) {
         run->outcome->connections_lost++;
         if (run->calm) {
-            verdict_broken("no answer to %s %s", method, path);
+            broken("no answer to %s %s", method, path);
         }
     } else if (status >= 400) {
         char code[64] = "";
@@ -138,13 +139,13 @@ static void take_event(struct follower *follower, const char *frame)
     char text[APP_MARK_BYTES];
     uint64_t ordinal = json_number(frame, "eventOrdinal");
     if (!json_string(frame, "text", text, sizeof text)) {
-        verdict_broken("a frame without text: %s", frame);
+        broken("a frame without text: %s", frame);
         return;
     }
     verdict_shown(follower->session, text, ordinal);
     if (follower->known && ordinal != follower->position + 1) {
-        verdict_broken("a follower at %llu is sent event %llu",
-                       (unsigned long long)follower->position, (unsigned long long)ordinal);
+        broken("a follower at %llu is sent event %llu",
+               (unsigned long long)follower->position, (unsigned long long)ordinal);
     }
     follower->position = ordinal;
 }
@@ -186,7 +187,7 @@ static bool follow_until(struct run *run, struct follower *follower, const char 
     }
     run->outcome->connections_lost++;
     if (run->calm) {
-        verdict_broken("a websocket ends instead of %s", kind);
+        broken("a websocket ends instead of %s", kind);
     }
     return false;
 }
@@ -199,7 +200,7 @@ static void follow(struct run *run, struct follower *follower, unsigned session,
     if (!ws_open(&follower->ws, run->port)) {
         run->outcome->connections_lost++;
         if (run->calm) {
-            verdict_broken("no websocket");
+            broken("no websocket");
         }
         return;
     }
@@ -234,7 +235,7 @@ static void submit(struct run *run, struct follower *follower, unsigned session)
         }
     }
     if (follower->ws.fd < 0 && run->calm) {
-        verdict_broken("a websocket ends at a submit");
+        broken("a websocket ends at a submit");
     }
     free(mark);
 }
@@ -255,12 +256,12 @@ static void check_not_ready(struct run *run)
         status = http_ask(run->port, "GET", "/readyz", "", "", &body);
     }
     if (status != 503 || strstr(body.bytes, "shard") == NULL) {
-        verdict_broken("a shard has stopped acknowledging and /readyz says %d %s", status,
-                       body.bytes);
+        broken("a shard has stopped acknowledging and /readyz says %d %s", status,
+               body.bytes);
     }
     status = http_ask(run->port, "GET", "/metrics", "", "", &body);
     if (status != 200 || strstr(body.bytes, "sessionstream_store_failed{") == NULL) {
-        verdict_broken("no metric of a failed store: %d", status);
+        broken("no metric of a failed store: %d", status);
     }
     text_free(&body);
 }
@@ -356,8 +357,8 @@ static void heal(struct run *run)
         } while (err != 0 && refused < 2 && now_ms() < until);
         latched = latched || err == SS_E_STOREIO;
         if (err != 0 && (err != SS_E_STOREIO || !run->latches)) {
-            verdict_broken("s%u takes no events when the faults are over: %s", session,
-                           ss_error_name(err));
+            broken("s%u takes no events when the faults are over: %s", session,
+                   ss_error_name(err));
         }
     }
     struct text body = { NULL, 0, 0 };
@@ -366,13 +367,13 @@ static void heal(struct run *run)
         status = http_ask(run->port, "GET", "/healthz", "", "", &body);
     }
     if (status != 200) {
-        verdict_broken("/healthz answers %d when the faults are over", status);
+        broken("/healthz answers %d when the faults are over", status);
     }
     run->outcome->latched += latched;
     if (latched) {
         check_not_ready(run);
     } else if ((status = http_ask(run->port, "GET", "/readyz", "", "", &body)) != 200) {
-        verdict_broken("all shards take events and /readyz says %d %s", status, body.bytes);
+        broken("all shards take events and /readyz says %d %s", status, body.bytes);
     }
     text_free(&body);
 }
@@ -380,7 +381,7 @@ static void heal(struct run *run)
 static void report_finding(uint32_t shard, const char *place, const char *text, void *ctx)
 {
     (void)ctx;
-    verdict_broken("store check: shard %u %s: %s", shard, place, text);
+    broken("store check: shard %u %s: %s", shard, place, text);
 }
 
 static void check_store(const struct run *run)
@@ -389,7 +390,7 @@ static void check_store(const struct run *run)
     struct ss_failure failure = { .text = "" };
     int err = ss__store_check(run->options.data_dir, report_finding, NULL, &summary, &failure);
     if (err != 0) {
-        verdict_broken("the store cannot be checked: %s: %s", ss_error_name(err), failure.text);
+        broken("the store cannot be checked: %s: %s", ss_error_name(err), failure.text);
     }
 }
 
@@ -403,7 +404,7 @@ static void finish(struct run *run)
     verdict_judge(run->engine);
     for (unsigned session = 0; session < VERDICT_SESSIONS; session++) {
         if (run_publish(run, session, "z", 0) != 0) {
-            verdict_broken("s%u takes no events after a restart", session);
+            broken("s%u takes no events after a restart", session);
         }
     }
     run_stop(run);
@@ -443,11 +444,11 @@ static void publish_until_refused(struct run *run)
             return;
         }
         if (err != 0) {
-            verdict_broken("a full disk refuses with %s", ss_error_name(err));
+            broken("a full disk refuses with %s", ss_error_name(err));
             return;
         }
     }
-    verdict_broken("nothing is refused on a full disk");
+    broken("nothing is refused on a full disk");
 }
 
 void scenario_full(const char *dir, unsigned events, bool hidden, struct outcome *ret_outcome)
@@ -506,12 +507,12 @@ void scenario_accept(const char *dir, int code, struct outcome *ret_outcome)
     uint64_t passes = faults_passes();
     faults_disarm();
     if (passes == 0 || passes > ACCEPT_TRIES_MAX) {
-        verdict_broken("%llu attempts to accept in %d ms", (unsigned long long)passes,
-                       ACCEPT_PAUSE_MS);
+        broken("%llu attempts to accept in %d ms", (unsigned long long)passes,
+               ACCEPT_PAUSE_MS);
     }
     ret_outcome->failures = passes;
     if (!ws_upgrade(&waiting)) {
-        verdict_broken("a connection that waited is not served when there are descriptors");
+        broken("a connection that waited is not served when there are descriptors");
     }
     ws_close(&waiting);
     heal(&run);

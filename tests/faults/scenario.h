@@ -20,7 +20,7 @@ struct outcome {
 };
 
 /* A whole life under @plan (no failures with first and per_million 0: then nothing may be refused)
- * in the directory @dir, then without faults. What is wrong goes to verdict_broken. */
+ * in the directory @dir, then without faults. What is wrong goes to broken. */
 void scenario_run(const char *dir, const struct fault_plan *plan, struct outcome *ret_outcome);
 
 /* The disk gets full after @events events and has room again later. */

@@ -1,8 +1,6 @@
 #include "verdict.h"
 
 #include <semaphore.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 
 #include "app.h"
 #include "notes.pb-c.h"
+#include "runs.h"
 
 #define NOTED_MAX 4096
 #define IDS_MAX 8
@@ -53,23 +52,6 @@ static unsigned acks_count;
 static unsigned shown_count;
 static unsigned snapshots_count;
 static bool deleted[VERDICT_SESSIONS];
-static atomic_uint broken;
-
-void verdict_broken(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "BROKEN: ");
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\n");
-    va_end(args);
-    atomic_fetch_add(&broken, 1);
-}
-
-unsigned verdict_broken_count(void)
-{
-    return atomic_load(&broken);
-}
 
 unsigned verdict_acks(void)
 {
@@ -166,8 +148,8 @@ static void on_events(const struct ss_result *result, const struct ss_event_page
             NULL, event->payload.len, (const uint8_t *)event->payload.data);
         if (message == NULL || event->ordinal != stored->count + 1 ||
             stored->count == EVENTS_MAX) {
-            verdict_broken("stored event %llu cannot be read or is out of order",
-                           (unsigned long long)event->ordinal);
+            broken("stored event %llu cannot be read or is out of order",
+                   (unsigned long long)event->ordinal);
         } else {
             size_t at = stored->count++;
             (void)snprintf(stored->ids[at], sizeof stored->ids[at], "%s", message->id);
@@ -223,11 +205,11 @@ static struct stored *read_session(struct ss_engine *engine, unsigned session)
         await(stored, ss_engine_events(engine, ss_str(id), stored->count, 0, on_events, stored));
     } while (stored->err == 0 && stored->more);
     if (stored->err != 0 && stored->err != SS_E_NOTFOUND) {
-        verdict_broken("the events of %s cannot be read: %s", id, ss_error_name(stored->err));
+        broken("the events of %s cannot be read: %s", id, ss_error_name(stored->err));
     }
     await(stored, ss_engine_snapshot(engine, ss_str(id), on_snapshot, stored));
     if (stored->err != 0) {
-        verdict_broken("there is no snapshot of %s: %s", id, ss_error_name(stored->err));
+        broken("there is no snapshot of %s: %s", id, ss_error_name(stored->err));
     }
     return stored;
 }
@@ -266,11 +248,11 @@ static void judge_noted(const struct stored *stored, unsigned session, const str
         at++;
     }
     if (at == stored->count) {
-        verdict_broken("s%u: the %s event \"%s\" (%llu) is not stored", session, what,
-                       noted->mark, (unsigned long long)noted->ordinal);
+        broken("s%u: the %s event \"%s\" (%llu) is not stored", session, what,
+               noted->mark, (unsigned long long)noted->ordinal);
     } else if (noted->ordinal != 0 && noted->ordinal != at + 1) {
-        verdict_broken("s%u: the %s event \"%s\" is said to be %llu and is %zu", session, what,
-                       noted->mark, (unsigned long long)noted->ordinal, at + 1);
+        broken("s%u: the %s event \"%s\" is said to be %llu and is %zu", session, what,
+               noted->mark, (unsigned long long)noted->ordinal, at + 1);
     }
 }
 
@@ -279,8 +261,8 @@ static void judge_events(const struct stored *stored, unsigned session)
     for (size_t i = 0; i < stored->count; i++) {
         for (size_t j = i + 1; j < stored->count; j++) {
             if (strcmp(stored->marks[i], stored->marks[j]) == 0) {
-                verdict_broken("s%u: \"%s\" is stored twice, as %zu and %zu", session,
-                               stored->marks[i], i + 1, j + 1);
+                broken("s%u: \"%s\" is stored twice, as %zu and %zu", session,
+                       stored->marks[i], i + 1, j + 1);
             }
         }
     }
@@ -291,15 +273,15 @@ static void judge_entities(const struct stored *stored, unsigned session)
     static char want[FOLD_BYTES];
     if (stored->snapshot_ordinal != stored->count ||
         stored->entities_count != count_ids(stored, stored->count)) {
-        verdict_broken("s%u: the snapshot is of event %llu with %zu entities, %zu are stored",
-                       session, (unsigned long long)stored->snapshot_ordinal,
-                       stored->entities_count, stored->count);
+        broken("s%u: the snapshot is of event %llu with %zu entities, %zu are stored",
+               session, (unsigned long long)stored->snapshot_ordinal,
+               stored->entities_count, stored->count);
     }
     for (size_t i = 0; i < stored->entities_count; i++) {
         fold(stored, stored->count, stored->entities[i].id, want);
         if (strcmp(want, stored->entities[i].text) != 0) {
-            verdict_broken("s%u: entity %s is \"%s\", the events say \"%s\"", session,
-                           stored->entities[i].id, stored->entities[i].text, want);
+            broken("s%u: entity %s is \"%s\", the events say \"%s\"", session,
+                   stored->entities[i].id, stored->entities[i].text, want);
         }
     }
 }
@@ -311,27 +293,27 @@ static void judge_seen(const struct stored *stored, const struct seen_snapshot *
     char id[8];
     size_t count = 0;
     if (seen->ordinal > stored->count) {
-        verdict_broken("s%u: a snapshot showed event %llu, %zu are stored", seen->session,
-                       (unsigned long long)seen->ordinal, stored->count);
+        broken("s%u: a snapshot showed event %llu, %zu are stored", seen->session,
+               (unsigned long long)seen->ordinal, stored->count);
         return;
     }
     for (const char *at = seen->json; (at = strstr(at, "\"payload\":{")) != NULL; at++, count++) {
         if (!json_string(at, "id", id, sizeof id) ||
             !json_string(at, "text", text, sizeof text)) {
-            verdict_broken("s%u: a snapshot has an entity without id or text", seen->session);
+            broken("s%u: a snapshot has an entity without id or text", seen->session);
             return;
         }
         fold(stored, seen->ordinal, id, want);
         if (strcmp(want, text) != 0) {
-            verdict_broken("s%u: a snapshot of event %llu showed %s as \"%s\", the events say "
-                           "\"%s\"", seen->session, (unsigned long long)seen->ordinal, id, text,
-                           want);
+            broken("s%u: a snapshot of event %llu showed %s as \"%s\", the events say "
+                   "\"%s\"", seen->session, (unsigned long long)seen->ordinal, id, text,
+                   want);
         }
     }
     if (count != count_ids(stored, seen->ordinal)) {
-        verdict_broken("s%u: a snapshot of event %llu showed %zu entities of %zu", seen->session,
-                       (unsigned long long)seen->ordinal, count,
-                       count_ids(stored, seen->ordinal));
+        broken("s%u: a snapshot of event %llu showed %zu entities of %zu", seen->session,
+               (unsigned long long)seen->ordinal, count,
+               count_ids(stored, seen->ordinal));
     }
 }
 

@@ -2,7 +2,7 @@
  *
  * Every event has a mark (app.h) that is used once. Acks, frames and snapshots are noted as they
  * come; when the faults are over the stored events and entities are read, and all that was seen has
- * to agree with them. One thread, but verdict_broken and verdict_refused: any. */
+ * to agree with them; what does not goes to broken(). One thread. */
 #ifndef SS_FAULTS_VERDICT_H
 #define SS_FAULTS_VERDICT_H
 
@@ -12,10 +12,6 @@
 #include <sessionstream/engine.h>
 
 #define VERDICT_SESSIONS 8
-
-/* A promise is broken. */
-void verdict_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
-unsigned verdict_broken_count(void);
 
 /* An event of @session with this mark was accepted with @ordinal (0: it is not known). */
 void verdict_acked(unsigned session, const char *mark, uint64_t ordinal);

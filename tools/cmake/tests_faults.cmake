@@ -28,7 +28,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT SS_SANITIZE MATCHES "thread")
 
     # A store and its tools alone: every place that calls something sees it fail.
     file(GLOB store_faults_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/faults/store/*.c
-      ${CMAKE_SOURCE_DIR}/tests/faults/interpose*.c)
+      ${CMAKE_SOURCE_DIR}/tests/faults/interpose*.c ${CMAKE_SOURCE_DIR}/tests/faults/runs.c)
     add_executable(store_faults ${store_faults_sources})
     set_target_properties(store_faults PROPERTIES
       RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests ENABLE_EXPORTS ON)

@@ -1,10 +1,9 @@
 #include "content.h"
 
-#include <stdarg.h>
-
 #include <lmdb.h>
 
 #include "../interpose.h"
+#include "../runs.h"
 #include "backup_fixture.h"
 #include "reshard_fixture.h"
 #include "store/command.h"
@@ -22,23 +21,6 @@
 #define LARGE 60000u
 #define FIRST_EVENTS 130u
 #define CODE 7u
-
-static unsigned broken_so_far;
-
-void broken(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)vfprintf(stderr, format, args);
-    va_end(args);
-    (void)fputc('\n', stderr);
-    broken_so_far++;
-}
-
-unsigned broken_count(void)
-{
-    return broken_so_far;
-}
 
 bool judge(const char *what, int err, const struct ss_failure *failure)
 {

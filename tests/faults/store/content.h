@@ -23,10 +23,6 @@ struct content {
     bool deleted;
 };
 
-/* A promise is broken. */
-void broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
-unsigned broken_count(void);
-
 /* Judges the answer of a call: every error has to have a cause, and a sentence where there is a
  * @failure. Returns whether it went well. */
 bool judge(const char *what, int err, const struct ss_failure *failure);

@@ -5,41 +5,28 @@
  * ninth and so on. Places that only errors lead to are found on the way and come in their turn.
  * Every run is a process of its own and has one thread, so the same place fails again. */
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <lmdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "../interpose.h"
+#include "../runs.h"
 #include "scenario.h"
 
-#define RUN_SECONDS 60
-#define FAILED_SHOWN 10
-#define BROKEN_MAX 50
 #define PASS_FACTOR 3
-
-extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
 static const char usage[] =
     "store_faults [OPTION...]: a store and its tools while every call fails in turn\n"
-    "  --call NAME    only this one\n"
-    "  --stride N     every N-th place only (1)\n"
-    "  --seed N       where the stride begins (by the clock)\n"
-    "  --site N       just this place, with the output of the run\n"
-    "  --pass N       and this pass of it (1)\n"
-    "  --once         of each place only the first pass\n"
-    "  --seconds N    no new run after so many seconds (no limit)\n"
-    "  --dir DIR      where the stores are made (/dev/shm, or TMPDIR)\n"
-    "Exit status: 0 all promises were kept, 1 one was broken.\n";
+    "  --call NAME       only this one\n"
+    "  --stride N        every N-th place only (1)\n"
+    "  --seed N          where the stride begins (by the clock)\n"
+    "  --site N          just this place, with the output of the run\n"
+    "  --pass N          and this pass of it (1)\n"
+    "  --once            of each place only the first pass\n"
+    RUNS_USAGE;
 
 static const struct {
     enum fault_call call;
@@ -68,118 +55,45 @@ static const struct {
 
 static struct {
     const char *call;
-    uint64_t stride;
-    uint64_t seed;
     int64_t site;
     uint64_t pass;
     bool once;
-    uint64_t seconds;
-    char base[128];
-} settings = { .stride = 1, .site = -1, .pass = 1 };
+} settings = { .site = -1, .pass = 1 };
 
+static struct runs runs;
 static struct store_outcome *outcome;    /* these two are shared with the run */
 static struct fault_sites *sites;
 static struct content content;
-static time_t begun;
-static uint64_t runs;
+static char dir[160];                    /* of the run */
 static uint64_t failures;
 static uint64_t refused;
-static uint64_t broken_runs;
 
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static void remove_all(const char *path)
-{
-    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static bool copy_source(const char *from, const char *to)
+static bool copy_source(void)
 {
     char command[700];
-    (void)snprintf(command, sizeof command, "mkdir '%s' && cp -a '%s' '%s/data'", to, from, to);
+    (void)snprintf(command, sizeof command, "mkdir '%s' && cp -a '%s/source' '%s/data'", dir,
+                   runs.base, dir);
     return system(command) == 0;
 }
 
-_Noreturn static void child(const struct fault_plan *plan, const char *dir, const char *log)
+static void scenario(void *ctx)
 {
-    (void)alarm(RUN_SECONDS);
-    int fd = settings.site >= 0 ? -1 : open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        (void)dup2(fd, STDERR_FILENO);
-        (void)close(fd);
-    }
-    store_scenario(dir, plan, &content, outcome);
-    if (__lsan_do_recoverable_leak_check != NULL && __lsan_do_recoverable_leak_check() != 0) {
-        broken("memory is lost");
-    }
-    int status = broken_count() == 0 ? 0 : 1;
-    if (__lsan_do_recoverable_leak_check != NULL) {
-        _exit(status);    /* or it would look once more */
-    }
-    exit(status);    /* figures of coverage are written */
+    store_scenario(dir, ctx, &content, outcome);
 }
 
-static void show(const char *log)
+static bool run_one(struct fault_plan *plan, const char *what)
 {
-    char line[300];
-    FILE *file = fopen(log, "r");
-    for (int lines = 0; file != NULL && lines < 12 && fgets(line, sizeof line, file) != NULL;) {
-        if (strstr(line, "level=") == NULL) {
-            (void)fputs(line, stdout);
-            lines++;
-        }
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-}
-
-static bool run_one(const struct fault_plan *plan, const char *what)
-{
-    char log[160];
-    char source[160];
-    char dir[160];
-    (void)snprintf(log, sizeof log, "%s/log", settings.base);
-    (void)snprintf(source, sizeof source, "%s/source", settings.base);
-    (void)snprintf(dir, sizeof dir, "%s/run", settings.base);
     *outcome = (struct store_outcome){ 0 };
-    (void)fflush(stdout);
-    if (!copy_source(source, dir)) {
+    if (!copy_source()) {
         printf("FAILED: %s: the source cannot be copied\n", what);
-        broken_runs++;
+        runs.broken++;
         return false;
     }
-    pid_t pid = fork();
-    if (pid == 0) {
-        child(plan, dir, log);
-    }
-    int status = 0;
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    remove_all(dir);
-    runs++;
+    bool kept = runs_one(&runs, scenario, plan, what);
+    runs_remove_tree(dir);
     failures += outcome->failures;
     refused += outcome->refused;
-    if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        return true;
-    }
-    broken_runs++;
-    if (broken_runs <= FAILED_SHOWN) {
-        printf("FAILED: %s: %s\n", what, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
-        show(log);
-    }
-    return false;
-}
-
-static bool out_of_time(void)
-{
-    return settings.seconds != 0 && (uint64_t)(time(NULL) - begun) >= settings.seconds;
+    return kept;
 }
 
 static void run_place(size_t at, uint64_t site, uint64_t pass)
@@ -197,7 +111,7 @@ static void run_place(size_t at, uint64_t site, uint64_t pass)
 static void each_place(size_t at)
 {
     struct fault_plan calm = { .call = cases[at].call, .sites = sites };
-    uint64_t runs_before = runs;
+    uint64_t runs_before = runs.count;
     uint64_t failures_before = failures;
     sites->count = 0;
     memset(sites->sites, 0, sizeof sites->sites);
@@ -205,99 +119,67 @@ static void each_place(size_t at)
         return;
     }
     uint64_t first = settings.site >= 0 ? (uint64_t)settings.site
-                                        : settings.seed % settings.stride;
-    for (uint64_t site = first; site < sites->count && broken_runs < BROKEN_MAX;
-         site += settings.stride) {
+                                        : runs.seed % runs.stride;
+    for (uint64_t site = first; site < sites->count && runs.broken < RUNS_BROKEN_MAX;
+         site += runs.stride) {
         uint64_t pass = settings.site >= 0 ? settings.pass : 1;
         do {
             run_place(at, site, pass);
             pass *= PASS_FACTOR;
         } while (settings.site < 0 && !settings.once && pass <= sites->sites[site].passes &&
-                 !out_of_time());
-        if (settings.site >= 0 || out_of_time()) {
+                 !runs_out_of_time(&runs));
+        if (settings.site >= 0 || runs_out_of_time(&runs)) {
             break;
         }
     }
     printf("%-12s %-10s places %5u runs %6llu failed calls %6llu\n",
            faults_call_name(cases[at].call), cases[at].name, sites->count,
-           (unsigned long long)(runs - runs_before),
+           (unsigned long long)(runs.count - runs_before),
            (unsigned long long)(failures - failures_before));
-}
-
-static void make_base(const char *dir)
-{
-    const char *temporary = getenv("TMPDIR");
-    if (dir == NULL) {
-        dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : temporary != NULL ? temporary : "/tmp";
-    }
-    (void)snprintf(settings.base, sizeof settings.base, "%.90s/ss-faults-XXXXXX", dir);
-    if (mkdtemp(settings.base) == NULL) {
-        perror(settings.base);
-        exit(2);
-    }
 }
 
 static void read_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "call", required_argument, NULL, 'C' }, { "stride", required_argument, NULL, 's' },
-        { "seed", required_argument, NULL, 'S' }, { "site", required_argument, NULL, 'p' },
-        { "pass", required_argument, NULL, 'P' }, { "seconds", required_argument, NULL, 't' },
-        { "once", no_argument, NULL, 'o' },
-        { "dir", required_argument, NULL, 'd' },  { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        { "call", required_argument, NULL, 'C' }, { "site", required_argument, NULL, 'p' },
+        { "pass", required_argument, NULL, 'P' }, { "once", no_argument, NULL, 'o' },
+        RUNS_OPTIONS
     };
-    const char *dir = NULL;
-    settings.seed = (uint64_t)time(NULL);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        uint64_t number = optarg == NULL ? 0 : strtoull(optarg, NULL, 10);
         switch (option) {
         case 'C': settings.call = optarg; break;
-        case 's': settings.stride = number == 0 ? 1 : number; break;
-        case 'S': settings.seed = number; break;
-        case 'p': settings.site = (int64_t)number; break;
-        case 'P': settings.pass = number; break;
+        case 'p': settings.site = strtoll(optarg, NULL, 10); break;
+        case 'P': settings.pass = strtoull(optarg, NULL, 10); break;
         case 'o': settings.once = true; break;
-        case 't': settings.seconds = number; break;
-        case 'd': dir = optarg; break;
-        default:
-            (void)fputs(usage, option == 'h' ? stdout : stderr);
-            exit(option == 'h' ? 0 : 2);
+        default: runs_option(&runs, option, optarg, usage);
         }
     }
-    make_base(dir);
-}
-
-static void *share(size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
+    runs.loud = settings.site >= 0;
 }
 
 int main(int argc, char **argv)
 {
     char source[160];
+    runs_init(&runs);
     read_options(argc, argv);
-    begun = time(NULL);
-    outcome = share(sizeof *outcome);
-    sites = share(sizeof *sites);
-    if (outcome == NULL || sites == NULL) {
-        return 2;
-    }
-    printf("seed %llu\n", (unsigned long long)settings.seed);
-    (void)snprintf(source, sizeof source, "%s/source", settings.base);
+    outcome = runs_share(sizeof *outcome);
+    sites = runs_share(sizeof *sites);
+    runs_begin(&runs);
+    (void)snprintf(source, sizeof source, "%s/source", runs.base);
+    (void)snprintf(dir, sizeof dir, "%s/run", runs.base);
     content_make(source, &content);
     size_t count = sizeof cases / sizeof cases[0];
-    for (size_t i = 0; i < count && broken_count() == 0 && !out_of_time(); i++) {
-        size_t at = (i + settings.seed) % count;    /* those that time cuts off change */
+    for (size_t i = 0; i < count && broken_count() == 0 && !runs_out_of_time(&runs); i++) {
+        size_t at = (i + runs.seed) % count;    /* those that time cuts off change */
         if (settings.call == NULL ||
             strcmp(settings.call, faults_call_name(cases[at].call)) == 0) {
             each_place(at);
         }
     }
     printf("%llu runs, %llu failed calls, %llu refusals, %llu broken, %lld s\n",
-           (unsigned long long)runs, (unsigned long long)failures, (unsigned long long)refused,
-           (unsigned long long)broken_runs, (long long)(time(NULL) - begun));
-    remove_all(settings.base);
-    return broken_runs == 0 && broken_count() == 0 ? 0 : 1;
+           (unsigned long long)runs.count, (unsigned long long)failures,
+           (unsigned long long)refused, (unsigned long long)runs.broken,
+           (long long)(time(NULL) - runs.begun));
+    runs_end(&runs);
+    return runs.broken == 0 && broken_count() == 0 ? 0 : 1;
 }

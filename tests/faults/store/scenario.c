@@ -9,6 +9,7 @@
 
 #include <sessionstream/error.h>
 
+#include "../runs.h"
 #include "store/check.h"
 #include "store/copy.h"
 #include "store/directory.h"
