@@ -259,8 +259,10 @@ static int judge_overflow(const struct guard *guard, const struct ss_page_node *
     if ((pages - 1) * guard->rules.page_bytes >= bytes) {
         return report(guard, node->child, "it has more pages than its value needs");
     }
-    if (fstat(guard->fd, &info) != 0 ||
-        (uint64_t)info.st_size < (node->child + pages) * guard->rules.page_bytes) {
+    if (fstat(guard->fd, &info) != 0) {
+        return report_disk(guard, node->child, errno);
+    }
+    if ((uint64_t)info.st_size < (node->child + pages) * guard->rules.page_bytes) {
         return report(guard, node->child, "the file ends before the end of this value");
     }
     return 0;

@@ -16,7 +16,6 @@ static void fill(struct fixture *f)
     fixture_close(f);
 }
 
-
 static uint8_t *load(struct fixture *f, size_t *ret_len)
 {
     char path[400];
@@ -70,6 +69,24 @@ SS_TEST(check_pages, finding_names_page_database_and_sessions)
                  f.finding);
     ss_check_msg(strstr(f.finding, "s06") != NULL, "%s", f.finding);
     ss_check(summary.sessions == 0);    /* nothing was asked of LMDB */
+    fixture_end(&f);
+}
+
+SS_TEST(check_pages, page_with_nothing_but_one_session_names_it_alone)
+{
+    struct fixture f;
+    uint8_t key[16];
+    fixture_open(&f);
+    fixture_publish(&f, "a", 10, 10, 10);
+    fixture_publish(&f, "b", 64 * 400, 10, 640);    /* leaves of its own */
+    fixture_publish(&f, "c", 10, 10, 10);
+    fixture_flush_all(&f);
+    fixture_close(&f);
+    ss__segment_key(key, 2, 64 * 200 + 1);
+    ss_check(break_pages(&f, ss_str_of(key, sizeof key)) > 0);
+    ss_check(fixture_check(&f).findings > 0);
+    ss_check_msg(strstr(f.finding, "(database segment); concerns session 2: b\n") != NULL, "%s",
+                 f.finding);
     fixture_end(&f);
 }
 

@@ -1,5 +1,6 @@
 /* The guard alone, on a tree that has been made to say what cannot be. */
 #include <dlfcn.h>
+#include <errno.h>
 
 #include "guard_fixture.h"
 
@@ -10,6 +11,23 @@
 /* Called before those of the C library and LMDB. */
 static bool file_ends;                    /* at whatever is read next */
 static void (*change)(MDB_val *value);    /* what LMDB says of a database */
+static int stat_error;                    /* what fstat fails with, */
+static off_t stat_bytes;                  /* or the length that it says a file has */
+
+int fstat(int fd, struct stat *ret_info)
+{
+    static __typeof__(fstat) *real;
+    if (real == NULL) {
+        real = (__typeof__(fstat) *)dlsym(RTLD_NEXT, "fstat");
+    }
+    if (stat_error != 0) {
+        errno = stat_error;
+        return -1;
+    }
+    int code = real(fd, ret_info);
+    ret_info->st_size = stat_bytes != 0 ? stat_bytes : ret_info->st_size;
+    return code;
+}
 
 ssize_t pread(int fd, void *data, size_t len, off_t offset)
 {
@@ -78,6 +96,39 @@ SS_TEST(guard_tree, record_of_a_database_that_cannot_be_is_damage)
     memcpy(&without, &env, sizeof without);
     without.dbi[SS_DB_CHECKPOINT] = 0;    /* as in the store of an older program */
     ss_check(ss__guard_key(&without, txn, SS_DB_CHECKPOINT, key) == 0);
+    ss__env_read_end(&env, txn);
+    ss__env_close(&env);
+    fixture_end(&f);
+}
+
+/* Its other pages would be read through the map: where the file has none is a signal. */
+SS_TEST(guard_tree, value_whose_end_is_behind_that_of_the_file_is_damage)
+{
+    static uint8_t value[FIXTURE_PAYLOAD_MAX];
+    struct fixture f;
+    struct ss_env env;
+    MDB_txn *txn;
+    uint8_t key_bytes[SS_KEY_BYTES_MAX];
+    size_t key_len;
+    fixture_open(&f);
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("big"),
+                                 .created_ordinal = 1, .last_ordinal = 1,
+                                 .type_id = f.entity_type,
+                                 .payload = fixture_payload(ss_str("a"), 1, 9000) };
+    fixture_publish(&f, "a", 1, 60, 1);
+    fixture_checkpoint(&f, "a", &row, 1, 1);
+    fixture_close(&f);
+    (void)fixture_row(&f, SS_DB_ENTITY, 0, key_bytes, &key_len, value);
+    struct ss_str key = ss_str_of(key_bytes, key_len);
+    ss_check(ss__env_open(f.shard_dir, 64u << 20, true, &env, NULL) == 0);
+    ss_check(ss__env_read_begin(&env, &txn) == 0);
+    ss_check(ss__guard_key(&env, txn, SS_DB_ENTITY, key) == 0);
+    stat_bytes = 3 * 4096;
+    ss_check(ss__guard_key(&env, txn, SS_DB_ENTITY, key) == SS_E_CORRUPT);
+    stat_bytes = 0;
+    stat_error = EIO;    /* of what is there nothing is known */
+    ss_check(ss__guard_key(&env, txn, SS_DB_ENTITY, key) == SS_E_STOREIO);
+    stat_error = 0;
     ss__env_read_end(&env, txn);
     ss__env_close(&env);
     fixture_end(&f);
