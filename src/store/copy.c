@@ -189,10 +189,11 @@ static int empty_directory(int fd, unsigned levels)
         if (unlinkat(dirfd(dir), name, 0) == 0) {
             continue;
         }
-        int inner = levels == 0 ? -1
-                                : openat(dirfd(dir), name,
-                                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        code = inner < 0 ? errno : empty_directory(inner, levels - 1);
+        code = errno;
+        if (code == EISDIR && levels > 0) {
+            int inner = openat(dirfd(dir), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            code = inner < 0 ? errno : empty_directory(inner, levels - 1);
+        }
         if (code == 0 && unlinkat(dirfd(dir), name, AT_REMOVEDIR) != 0) {
             code = errno;
         }

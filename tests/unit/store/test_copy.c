@@ -5,7 +5,7 @@
 
 #include "store/copy.h"
 
-static bool keeps_directories;
+static int refused_flags = -1;    /* of unlinkat: with these it is refused */
 
 /* Called before that of the C library. */
 int unlinkat(int fd, const char *path, int flags)
@@ -14,7 +14,7 @@ int unlinkat(int fd, const char *path, int flags)
     if (real == NULL) {
         real = (__typeof__(unlinkat) *)dlsym(RTLD_NEXT, "unlinkat");
     }
-    if (keeps_directories && (flags & AT_REMOVEDIR) != 0) {
+    if (flags == refused_flags) {
         errno = EBUSY;
         return -1;
     }
@@ -143,18 +143,24 @@ SS_TEST(copy, a_tree_goes_but_not_what_links_lead_to)
     ss_check(ss__remove_tree(root, NULL) == 0);
 }
 
-SS_TEST(copy, a_directory_that_is_in_use_is_named_and_can_be_removed_later)
+SS_TEST(copy, what_is_in_use_is_told_and_can_be_removed_later)
 {
+    static const int flags[] = { 0, AT_REMOVEDIR };
     char root[256];
     char path[300];
     struct ss_failure failure = { 0 };
     fixture_make_root(root, sizeof root);
     (void)snprintf(path, sizeof path, "%s/a", root);
     ss_check(mkdir(path, 0700) == 0);
-    keeps_directories = true;
-    ss_check(ss__remove_tree(root, &failure) == SS_E_IO);
-    keeps_directories = false;
-    ss_check_msg(strstr(failure.text, strerror(EBUSY)) != NULL, "%s", failure.text);
+    (void)snprintf(path, sizeof path, "%s/a/file", root);
+    ss_check(close(open(path, O_WRONLY | O_CREAT, 0600)) == 0);
+    for (unsigned i = 0; i < 2; i++) {
+        refused_flags = flags[i];
+        ss_check(ss__remove_tree(root, &failure) == SS_E_IO);
+        refused_flags = -1;
+        ss_check_msg(strstr(failure.text, strerror(EBUSY)) != NULL, "%s", failure.text);
+        failure = (struct ss_failure){ 0 };
+    }
     ss_check(ss__remove_tree(root, NULL) == 0 && access(root, F_OK) != 0);
 }
 
