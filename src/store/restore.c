@@ -49,7 +49,11 @@ static int check_sizes(const char *backup, const struct ss_manifest *manifest,
         if (err != 0) {
             return err;
         }
-        if (stat(path, &info) != 0 || (uint64_t)info.st_size != file->used) {
+        bool there = stat(path, &info) == 0;
+        if (!there && errno != ENOENT) {
+            return ss__fail(failure, SS_E_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
+        }
+        if (!there || (uint64_t)info.st_size != file->used) {
             return ss__fail(failure, SS_E_CORRUPT, "the backup is not whole: \"%s\" is missing or "
                             "has another size than the manifest says", path);
         }

@@ -103,6 +103,46 @@ SS_TEST(restore, every_changed_byte_is_found)
     backup_deinit(&b);
 }
 
+SS_TEST(restore, what_a_backup_lacks_is_told_before_anything_is_made)
+{
+    struct backup_fixture b;
+    struct ss_failure failure = { 0 };
+    char path[600];
+    backup_init(&b);
+    fixture_publish(&b.f, "a", 10, 400, 9);
+    ss_check(backup_now(&b, "b", NULL, &failure) == 0);
+    (void)snprintf(path, sizeof path, "%s/b/shard-0000/log-00000001", b.parent);
+    ss_check(truncate(path, 100) == 0);
+    ss_check(restore_fails(&b, "log-00000001\" is missing or has another size") == SS_E_CORRUPT);
+    ss_check(unlink(path) == 0);
+    ss_check(restore_fails(&b, "log-00000001\" is missing or has another size") == SS_E_CORRUPT);
+    ss_check(symlink("log-00000001", path) == 0);    /* it leads nowhere, for ever */
+    ss_check(restore_fails(&b, "log-00000001\" cannot be read") == SS_E_IO);
+    ss_check(access(b.target, F_OK) != 0);
+    backup_deinit(&b);
+}
+
+/* The manifest is in reach, and what it names is not. */
+SS_TEST(restore, backup_whose_path_is_too_long_is_refused)
+{
+    struct backup_fixture b;
+    struct ss_failure failure = { 0 };
+    struct ss_check_summary summary;
+    static char path[4096];
+    backup_init(&b);
+    ss_check(backup_now(&b, "b", NULL, &failure) == 0);
+    int len = snprintf(path, sizeof path, "%s/b", b.parent);
+    for (; len < 4078; len += 2) {
+        strcpy(path + len, "/.");
+    }
+    struct ss_restore_options options = { .backup = path, .dir = b.target,
+                                          .report = backup_on_finding };
+    ss_check(ss__restore(&options, &summary, &failure) == SS_E_TOOBIG);
+    ss_check_msg(strstr(failure.text, "too long") != NULL, "%s", failure.text);
+    ss_check(access(b.target, F_OK) != 0);
+    backup_deinit(&b);
+}
+
 SS_TEST(restore, a_directory_that_is_used_is_left_alone)
 {
     struct backup_fixture b;
