@@ -27,8 +27,9 @@ struct ss_restore_options {
 /* Verifies sizes and checksums of the backup, copies it, gives every session another epoch, and
  * checks the result. Errors: those of ss__manifest_read and ss__directory_begin, SS_E_INVAL (the
  * name is that of a partial one), SS_E_CORRUPT (a file is missing or not what the manifest says, or
- * the check has findings), SS_E_STOREFULL, SS_E_STOREIO, SS_E_IO, SS_E_NOMEM. After an error the
- * directory is as it was, but for its creation. Blocks: on the disk. */
+ * the check has findings), SS_E_TOOBIG (the path of a file), SS_E_STOREFULL, SS_E_STOREIO, SS_E_IO,
+ * SS_E_NOMEM. After an error the directory is as it was, but for its creation. Blocks: on the
+ * disk. */
 int ss__restore(const struct ss_restore_options *options, struct ss_check_summary *ret_summary,
                 struct ss_failure *failure);
 

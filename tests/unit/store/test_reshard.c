@@ -142,6 +142,13 @@ static void verify(struct many *m)
     }
 }
 
+static void verify_closed(struct many *m, const char *root, uint32_t shards)
+{
+    open_all(m, root, shards);
+    verify(m);
+    close_all(m);
+}
+
 static void begin(struct many *m, uint32_t shards)
 {
     make(m, shards);
@@ -173,9 +180,7 @@ SS_TEST(reshard, all_is_there_after_every_step_of_a_round)
         ss_check_msg(err == 0, "%s %s", failure.text, m.findings);
         (void)snprintf(kept, sizeof kept, "%s" SS_RESHARD_KEPT, m.root);
         ss_check(ss__remove_tree(kept, NULL) == 0 && access(m.to, F_OK) != 0);
-        open_all(&m, m.root, counts[i]);
-        verify(&m);
-        close_all(&m);
+        verify_closed(&m, m.root, counts[i]);
     }
     end(&m);
 }
@@ -196,9 +201,7 @@ SS_TEST(reshard, a_session_that_changes_on_the_way_is_found)
         ss__fault_reset();
         ss_check(access(m.to, F_OK) != 0);
     }
-    open_all(&m, m.root, 2);
-    verify(&m);
-    close_all(&m);
+    verify_closed(&m, m.root, 2);
     end(&m);
 }
 
@@ -223,9 +226,7 @@ SS_TEST(reshard, one_that_fails_leaves_the_directory_in_its_place)
         ss__fault_reset();
         ss_check(access(m.to, F_OK) != 0);
     }
-    open_all(&m, m.root, 1);
-    verify(&m);
-    close_all(&m);
+    verify_closed(&m, m.root, 1);
     end(&m);
 }
 
@@ -237,9 +238,7 @@ SS_TEST(reshard, where_two_directories_cannot_be_exchanged_they_are_renamed)
     close_all(&m);
     ss__fault_arm("reshard.exchange", 1, 1, 1);
     ss_check_msg(reshard(&m, 2, &failure) == 0, "%s", failure.text);
-    open_all(&m, m.root, 2);
-    verify(&m);
-    close_all(&m);
+    verify_closed(&m, m.root, 2);
     end(&m);
 }
 
@@ -253,9 +252,7 @@ SS_TEST(reshard, names_that_cannot_be_made_durable_are_an_error)
     ss_check(reshard(&m, 2, &failure) == SS_E_IO);
     ss_check_msg(strstr(failure.text, "durable") != NULL, "%s", failure.text);
     ss__fault_reset();
-    open_all(&m, m.root, 2);
-    verify(&m);
-    close_all(&m);
+    verify_closed(&m, m.root, 2);
     end(&m);
 }
 
@@ -355,9 +352,7 @@ SS_TEST(reshard, where_they_cannot_be_renamed_either_both_are_there)
         open_all(&m, moved ? kept : m.root, 1);
         verify(&m);
         close_all(&m);
-        open_all(&m, m.to, 2);
-        verify(&m);
-        close_all(&m);
+        verify_closed(&m, m.to, 2);
         end(&m);
     }
 }
@@ -376,12 +371,8 @@ SS_TEST(reshard, copy_to_another_place_leaves_the_old_directory_alone)
     int err = ss__reshard(&options, &result, &failure);
     ss_check_msg(err == 0, "%s", failure.text);
     ss_check(strcmp(result.path, m.to) == 0 && strcmp(result.kept, m.root) == 0);
-    open_all(&m, m.root, 1);
-    verify(&m);
-    close_all(&m);
-    open_all(&m, m.to, 2);
-    verify(&m);
-    close_all(&m);
+    verify_closed(&m, m.root, 1);
+    verify_closed(&m, m.to, 2);
     ss_check(ss__reshard(&options, &result, &failure) == SS_E_EXISTS);
     failure = (struct ss_failure){ 0 };
     ss_check(reshard(&m, 2, &failure) == SS_E_EXISTS);    /* or with nothing said of the place */

@@ -208,6 +208,13 @@ static void verify(struct many *m)
     }
 }
 
+static void verify_closed(struct many *m, const char *root, uint32_t shards)
+{
+    open_all(m, root, shards);
+    verify(m);
+    close_all(m);
+}
+
 static int reshard(struct many *m, uint32_t shards, struct ss_failure *failure)
 {
     char kept[300];
@@ -364,9 +371,7 @@ SS_TEST(reshard_past, what_removed_events_came_to_goes_along_every_step_of_a_rou
         int err = reshard(&m, counts[i], &failure);
         ss_check_msg(err == 0, "%s %s", failure.text, m.findings);
         ss_check(visit_all(&m, counts[i], count_leftovers) == 0);
-        open_all(&m, m.root, counts[i]);
-        verify(&m);
-        close_all(&m);
+        verify_closed(&m, m.root, counts[i]);
         before = counts[i];
     }
     end(&m);
@@ -383,9 +388,7 @@ SS_TEST(reshard_past, one_that_changes_on_the_way_is_found)
     ss_check_msg(strstr(failure.text, "not the same in the copy") != NULL, "%s", failure.text);
     ss__fault_reset();
     ss_check(access(m.to, F_OK) != 0);
-    open_all(&m, m.root, 2);
-    verify(&m);
-    close_all(&m);
+    verify_closed(&m, m.root, 2);
     end(&m);
 }
 
