@@ -21,6 +21,7 @@
 static const char usage[] =
     "store_faults [OPTION...]: a store and its tools while every call fails in turn\n"
     "  --call NAME       only this one\n"
+    "  --list            the names of all calls, and nothing else\n"
     "  --stride N        every N-th place only (1)\n"
     "  --seed N          where the stride begins (by the clock)\n"
     "  --site N          just this place, with the output of the run\n"
@@ -138,11 +139,23 @@ static void each_place(size_t at)
            (unsigned long long)(failures - failures_before));
 }
 
+static void list_calls(void)
+{
+    bool told[CALL_COUNT] = { false };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (!told[cases[i].call]) {
+            printf("%s\n", faults_call_name(cases[i].call));
+        }
+        told[cases[i].call] = true;
+    }
+}
+
 static void read_options(int argc, char **argv)
 {
     static const struct option options[] = {
         { "call", required_argument, NULL, 'C' }, { "site", required_argument, NULL, 'p' },
         { "pass", required_argument, NULL, 'P' }, { "once", no_argument, NULL, 'o' },
+        { "list", no_argument, NULL, 'l' },
         RUNS_OPTIONS
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -151,6 +164,7 @@ static void read_options(int argc, char **argv)
         case 'p': settings.site = strtoll(optarg, NULL, 10); break;
         case 'P': settings.pass = strtoull(optarg, NULL, 10); break;
         case 'o': settings.once = true; break;
+        case 'l': list_calls(); exit(0);
         default: runs_option(&runs, option, optarg, usage);
         }
     }

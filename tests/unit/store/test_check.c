@@ -1,4 +1,4 @@
-#include "store_fixture.h"
+#include "check_fixture.h"
 
 /* Two sessions with segments, an unflushed tail, an entity and a running mark. */
 static void fill(struct fixture *f)
@@ -17,14 +17,6 @@ static void fill(struct fixture *f)
     ss_check(ss__store_commit(f->store) == 0);
     ss__store_put_session(f->store, a);
     fixture_close(f);
-}
-
-static void found(struct fixture *f, const char *part)
-{
-    struct ss_check_summary summary = fixture_check(f);
-    ss_check_msg(summary.findings > 0, "nothing found, wanted: %s", part);
-    ss_check_msg(strstr(f->finding, part) != NULL, "found \"%s\", wanted: %s", f->finding, part);
-    fixture_end(f);
 }
 
 static struct ss_str be64(uint8_t out[8], uint64_t value)

@@ -1,6 +1,6 @@
-#include "core/hash.h"
-#include "store_fixture.h"
+#include "check_fixture.h"
 
+#include "core/hash.h"
 #include "store/delete.h"
 
 /* "a" has a segment and a tail, "b" and "c" are only in the log. */
@@ -19,14 +19,6 @@ static void fill(struct fixture *f)
 #define FIRST_OF_B 75u
 #define SECOND_OF_B 76u
 #define BIRTH_OF_B 74u
-
-static void found(struct fixture *f, const char *part)
-{
-    struct ss_check_summary summary = fixture_check(f);
-    ss_check_msg(summary.findings > 0, "nothing found, wanted: %s", part);
-    ss_check_msg(strstr(f->finding, part) != NULL, "found \"%s\", wanted: %s", f->finding, part);
-    fixture_end(f);
-}
 
 /* Writes @bytes to @at of the @index-th record and seals it again. */
 static void forge(struct fixture *f, unsigned index, size_t at, const void *bytes, size_t len)
