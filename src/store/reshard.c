@@ -174,8 +174,8 @@ static int copy_shard(struct ss_reshard *reshard, uint32_t shard, const char *wo
     DIR *from = opendir(path);
     int to_dir = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (from == NULL || to_dir < 0) {
-        err = ss__fail(reshard->failure, SS_E_IO, "\"%s\" cannot be read: %s", path,
-                       strerror(errno));
+        err = ss__fail(reshard->failure, SS_E_IO, "\"%s\" cannot be opened: %s",
+                       from == NULL ? path : work, strerror(errno));
     } else {
         err = copy_files(reshard, from, to_dir);
     }
