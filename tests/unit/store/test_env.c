@@ -35,6 +35,7 @@ int mdb_env_set_assert(MDB_env *env, MDB_assert_func *func)
 
 static sem_t waited;                          /* the next sched_yield tells it */
 static atomic_bool waits_told;
+static atomic_bool read_whole;                /* by who was waited for */
 
 /* Before that of the C library. */
 int sched_yield(void)
@@ -173,6 +174,7 @@ static void *read_until_waited_for(void *arg)
     MDB_val value;
     ss_check(get(place, txn, 0, &value) == 0 && value.mv_size == 4096);
     ss_check(((const char *)value.mv_data)[4095] == 0);
+    atomic_store(&read_whole, true);
     ss__env_read_end(&place->env, txn);
     return NULL;
 }
@@ -184,12 +186,13 @@ static void moved_under_a_reader(int (*move)(struct ss_env *env))
     place_open(&place);
     ss_check(put(&place, 0, 4096) == 0);
     ss_check(sem_init(&waited, 0, 0) == 0);
+    atomic_store(&read_whole, false);
     ss_check(pthread_create(&thread, NULL, read_until_waited_for, &place) == 0);
     while (atomic_load(&place.reads) == 0) {
         (void)sched_yield();
     }
     atomic_store(&waits_told, true);
-    ss_check(move(&place.env) == 0);
+    ss_check(move(&place.env) == 0 && atomic_load(&read_whole));
     ss_check(pthread_join(thread, NULL) == 0);
     MDB_txn *txn;
     ss_check(ss__env_read_begin(&place.env, &txn) == 0);
