@@ -30,7 +30,7 @@ foreach(layer core runtime schema store http wire message shard gateway engine)
   foreach(source IN LISTS sources)
     get_filename_component(name ${source} NAME_WE)
     file(STRINGS ${source} needs_faults REGEX 
-         "ss__fault_arm|(store|retention|reshard|guard|command|backup)_fixture.h|reshard_damage.h")
+         "ss__fault_arm|(store|retention|reshard|guard|command|backup|check)_fixture.h|reshard_damage.h")
     if(needs_faults AND NOT SS_DEV_CHECKS)
       continue()    # a release build has no fault points
     endif()
