@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLIENT_DEADLINE_MS 15000
+#define CLIENT_DEADLINE_MS 60000
 
 struct text {
     char *bytes;    /* terminated */

@@ -106,6 +106,7 @@ static bool fill_session(struct stage *stage, const char *session, uint32_t enti
     struct peer peer;
     struct ss_bytes out = { .max = SIZE_MAX };
     bool good = peer_upgrade(&peer, stage->daemon.port, 0);
+    peer.polite = true;    /* storing may take longer than the silence that is allowed */
     for (uint32_t i = 0; good && i < entities; i++) {
         ss__bytes_clear(&out);
         frame_submit(&out, session, i + 1, payload, i);

@@ -5,13 +5,14 @@
 #ifndef SS_TEST_H
 #define SS_TEST_H
 
-#ifndef SS_TEST_PLAIN
-#include <criterion/criterion.h>
-
-/* A test that goes on for so long is ended, and has failed. */
+/* A test that goes on for so long is ended, and has failed; by ctest, where the runner ends none. */
 #ifndef SS_TEST_SECONDS
 #define SS_TEST_SECONDS 120
 #endif
+
+#ifndef SS_TEST_PLAIN
+#include <criterion/criterion.h>
+
 #define SS_TEST(suite, name) Test(suite, name, .timeout = SS_TEST_SECONDS)
 #define ss_check(expr) cr_assert(expr)
 #define ss_check_msg(expr, ...) cr_assert(expr, __VA_ARGS__)

@@ -77,7 +77,7 @@ SS_TEST(inbox, a_sleeping_owner_misses_nothing_and_each_producer_keeps_its_order
  * longer each time to fall asleep, so that the two meet at every step of it. Where all turns take
  * too long, fewer are as good. */
 #define TURNS 400000
-#define TURNS_NS UINT64_C(30000000000)
+#define TURNS_NS (SS_TEST_SECONDS * UINT64_C(250000000))
 #define DELAYS 512
 
 struct turns {
