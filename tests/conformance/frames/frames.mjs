@@ -521,7 +521,7 @@ async function http() {
 async function stalled() {
     const known = runProgram(daemonFile, ['--help']).output.includes('--handshake-timeout');
     check('there is a limit on the time of a handshake', known);
-    const other = await Daemon.start({ flags: known ? ['--handshake-timeout', '1s'] : [] });
+    const other = await Daemon.start({ flags: known ? ['--handshake-timeout', '5s'] : [] });
     const half = await RawSocket.connect(other.port);
     half.write(handshake().slice(0, 40));
     const silent = await RawSocket.connect(other.port);

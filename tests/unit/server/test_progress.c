@@ -48,6 +48,7 @@ SS_TEST(progress, a_terminal_gets_one_line_now_and_then)
     ss__progress_begin(&progress, out, "copied", 4096);
     progress.done = 1024;
     ss__progress_show(&progress, "shard 1 of 2");
+    uint64_t first_ns = progress.shown_ns;
     progress.done = 2048;
     ss__progress_show(&progress, "too soon");
     ss__progress_end(&progress);
@@ -55,7 +56,8 @@ SS_TEST(progress, a_terminal_gets_one_line_now_and_then)
     ss_check(got > 0);
     ss_check_msg(strstr(text, "[#######.......................]  25 % 1.0 KiB of 4.0 KiB copied") !=
                      NULL && strstr(text, ", shard 1 of 2") != NULL, "%s", text);
-    ss_check(strstr(text, "too soon") == NULL);
+    /* Unless this process had to wait so long for a processor that it was not. */
+    ss_check(strstr(text, "too soon") == NULL || progress.shown_ns - first_ns >= 100000000);
     (void)fclose(out);
     (void)close(master);
 }
