@@ -6,7 +6,7 @@
 
 #include "scenarios.h"
 
-#define HANDSHAKE_MS 500      /* --handshake-timeout of these scenarios */
+#define HANDSHAKE_MS 500      /* HANDSHAKE_TIMEOUT; it is judged where latencies are */
 
 /* An idle connection: its object, its place in tables, what the allocator adds. */
 #define CONNECTION_BYTES 4096

@@ -8,7 +8,8 @@
 
 #include "scenarios.h"
 
-#define SHORT "--handshake-timeout", "500ms", "--ping-interval", "700ms", "--dead-timeout", "3s"
+#define SHORT "--handshake-timeout", HANDSHAKE_TIMEOUT, "--ping-interval", "700ms", \
+              "--dead-timeout", "3s"
 #define PATIENT "--ping-interval", "2s", "--dead-timeout", "10s", "--app-option", "entities=16"
 #define SLOW SHORT, "--client-queue", "64KiB"
 

@@ -17,7 +17,12 @@ static void stream(struct stage *stage, double rate, uint64_t least,
 {
     struct ss_bytes out = { .max = SIZE_MAX };
     stage_crowd(stage, CONNECTIONS);
-    while (stage->peer_count < CONNECTIONS && stage_upgrade(stage, 0) != NULL) {
+    while (stage->peer_count < CONNECTIONS) {
+        struct peer *peer = stage_upgrade(stage, 0);
+        if (peer == NULL) {
+            break;
+        }
+        peer->polite = true;    /* answers may take longer than the silence that is allowed */
     }
     stage_begin(stage);
     uint32_t turn = 0;

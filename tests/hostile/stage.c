@@ -355,19 +355,27 @@ static enum stage_result report(struct stage *stage, uint64_t rss_more)
     return stage->failures > 0 ? STAGE_BAD : slow ? STAGE_SLOW : STAGE_GOOD;
 }
 
-/* Where time decides nothing, nobody needs to wait long for it. */
+/* Where time decides nothing, nobody needs to wait long for it, nor is a request late that was kept
+ * from the processor between its connection and its first byte. */
 static const char *const quick[] = { "--ping-interval", "700ms", "--dead-timeout", "3s", NULL };
+
+static void choose_flags(struct stage *stage)
+{
+    const char **flags = stage->flags;
+    const char *const *given = stage->scenario->flags;
+    bool timed = stage->settings->ratio_max > 0;
+    for (unsigned i = 0; given[i] != NULL; i++) {
+        *flags++ = timed || strcmp(given[i], HANDSHAKE_TIMEOUT) != 0 ? given[i] : "2s";
+    }
+    for (unsigned i = 0; !timed && quick[i] != NULL; i++) {
+        *flags++ = quick[i];
+    }
+}
 
 static void set_up(struct stage *stage)
 {
     const struct scenario *scenario = stage->scenario;
-    const char **flags = stage->flags;
-    for (unsigned i = 0; scenario->flags[i] != NULL; i++) {
-        *flags++ = scenario->flags[i];
-    }
-    for (unsigned i = 0; stage->settings->ratio_max == 0 && quick[i] != NULL; i++) {
-        *flags++ = quick[i];
-    }
+    choose_flags(stage);
     daemon_open(&stage->daemon, stage->settings, stage->flags);
     stage->healthy.count = 2;
     stage->healthy.careful = stage->settings->ratio_max == 0;

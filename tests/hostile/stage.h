@@ -8,6 +8,7 @@
 #include "peer.h"
 
 #define MIB (UINT64_C(1) << 20)
+#define HANDSHAKE_TIMEOUT "500ms"      /* of most scenarios; 2 s where latencies are not judged */
 
 struct stage;
 
