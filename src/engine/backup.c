@@ -1,10 +1,13 @@
 #include "engine/backup.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sessionstream/backup.h>
 
@@ -296,6 +299,26 @@ static void init_condition(pthread_cond_t *condition)
     (void)pthread_condattr_destroy(&monotonic);
 }
 
+/* Whoever has mistyped it would learn that with the first backup. It may be mounted later, so that
+ * nothing is refused for it. */
+static void look_at(const char *dir)
+{
+    struct stat info;
+    char quoted[512];
+    const char *reason = NULL;
+    if (stat(dir, &info) != 0) {
+        reason = strerror(errno);
+    } else if (!S_ISDIR(info.st_mode)) {
+        reason = "it is no directory";
+    } else if (access(dir, W_OK | X_OK) != 0) {
+        reason = strerror(errno);
+    }
+    if (reason != NULL) {
+        ss__log(SS_LOG_WARN, "no backup can be made as long as the directory for them cannot be used",
+                "dir=%s reason=\"%s\"", ss__log_quote(quoted, sizeof quoted, ss_str(dir)), reason);
+    }
+}
+
 int ss__backups_new(const char *dir, const struct ss_router *router,
                     const struct ss_directory *directory, uint64_t min_free_bytes,
                     struct ss_backups **ret_backups)
@@ -315,6 +338,7 @@ int ss__backups_new(const char *dir, const struct ss_router *router,
     backups->min_free_bytes = min_free_bytes;
     (void)pthread_mutex_init(&backups->lock, NULL);       /* the default kind cannot fail */
     init_condition(&backups->changed);
+    look_at(dir);
     *ret_backups = backups;
     return 0;
 }

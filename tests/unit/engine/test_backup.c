@@ -10,6 +10,7 @@
 
 #include "engine/engine_state.h"
 #include "store/restore.h"
+#include "unit/core/child_stderr.h"
 
 struct backup_fixture {
     struct fixture f;
@@ -72,6 +73,31 @@ static void check_stats(const struct backup_fixture *b, uint64_t done, uint64_t 
     ss_check(atomic_load(&stats->done) == done && atomic_load(&stats->failed) == failed);
     ss_check(atomic_load(&stats->running) == 0);
     ss_check((atomic_load(&stats->success_s) > 1700000000) == (done > 0));
+}
+
+static void look_at(void *dir)
+{
+    struct ss_backups *backups;
+    struct ss_directory directory = { .format = SS_STORE_FORMAT, .shard_count = 1 };
+    ss_check(ss__backups_new(dir, NULL, &directory, 0, &backups) == 0);
+    ss__backups_free(backups);
+}
+
+/* Whoever mistypes it learns that at the start, not when the first backup is wanted. */
+SS_TEST(backup, directory_that_cannot_be_used_is_told_at_the_start)
+{
+    static char good[] = "/tmp";
+    static char missing[] = "/tmp/there/is/none";
+    static char file[] = "/proc/self/exe";
+    struct child_stderr child;
+    child_stderr_run(look_at, good, &child);
+    ss_check_msg(child.len == 0, "%s", child.text);
+    child_stderr_run(look_at, missing, &child);
+    ss_check_msg(strstr(child.text, "no backup can be made") != NULL &&
+                     strstr(child.text, missing) != NULL &&
+                     strstr(child.text, "No such file") != NULL, "%s", child.text);
+    child_stderr_run(look_at, file, &child);
+    ss_check_msg(strstr(child.text, "it is no directory") != NULL, "%s", child.text);
 }
 
 SS_TEST(backup, of_a_running_engine_can_be_restored)
