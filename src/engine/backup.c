@@ -314,7 +314,7 @@ static void look_at(const char *dir)
         reason = strerror(errno);
     }
     if (reason != NULL) {
-        ss__log(SS_LOG_WARN, "no backup can be made as long as the directory for them cannot be used",
+        ss__log(SS_LOG_WARN, "no backup can be made while the directory for them cannot be used",
                 "dir=%s reason=\"%s\"", ss__log_quote(quoted, sizeof quoted, ss_str(dir)), reason);
     }
 }

@@ -58,8 +58,8 @@ int ss__directory_begin(const char *path, const struct ss_directory *identity,
 /* It is filled, all shards are durable: from now on it is a data directory. */
 int ss__directory_finish(struct ss_directory *directory, struct ss_failure *failure);
 
-/* Removes the identity and the shards, but for those of @keep (NULL: none stays), of a directory that
- * could not be completed: names whose sync failed are made anew by the next attempt. */
+/* Removes the identity and the shards, but for those of @keep (NULL: none stays), of a directory
+ * that could not be completed: names whose sync failed are made anew by the next attempt. */
 void ss__directory_take_back(const struct ss_directory *directory, const bool *keep);
 
 /* For tools: never creates. SS_E_NOTFOUND besides the above. */

@@ -310,8 +310,8 @@ static void set_aside(struct ss_store *store, const struct ss_flush_item *item)
     if (!session->now.row.quarantined) {
         char id[SS_SESSION_ID_BYTES_MAX + 3];
         const char *text = !item->left  ? "a stored event is damaged, its session is set aside"
-                           : item->born ? "a page is damaged, a new session is set aside"
-                                        : "a page is damaged, a session is set aside";
+                           : item->born ? "a page cannot be used, a new session is set aside"
+                                        : "a page cannot be used, a session is set aside";
         session->now.row.quarantined = true;
         ss__log(SS_LOG_ERROR, text, "shard=%u place=%s number=%llu session=%s",
                 store->options.shard_index, item->damaged, (unsigned long long)number,

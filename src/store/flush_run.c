@@ -135,8 +135,8 @@ static int guard_tombstones(const struct ss_env *env, MDB_txn *txn, uint64_t sid
     return err;
 }
 
-/* Where a row of a new session goes: mostly behind all others, and that is judged once in a flush. One
- * that an earlier process had to leave in the log has a lower number. */
+/* Where a row of a new session goes: mostly behind all others, and that is judged once in a flush.
+ * One that an earlier process had to leave in the log has a lower number. */
 static int guard_new(const struct ss_flush *flush, MDB_txn *txn, enum ss_db db,
                      struct ss_flush_end *end, uint64_t sid, struct ss_str key)
 {
@@ -245,7 +245,7 @@ static int remove_session(const struct ss_flush *flush, MDB_txn *txn,
     return err != 0 ? err : ss__trash_put(env, txn, sid, item->deleted_at >> 32);
 }
 
-/* Where the newest segment lies, or the next one will. Nobody need have read what is there before. */
+/* Where the newest segment lies, or the next one will. Nobody need have read what is there. */
 static int guard_segment(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
 {
     const struct ss_session_values *values = &item->values;

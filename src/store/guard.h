@@ -32,8 +32,8 @@ int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct
 int ss__guard_remove(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
                      size_t prefix_bytes, uint64_t rows);
 
-/* For new rows with high numbers: @ret_first is the number that the last page of @db begins with, 0 in
- * a database of one page, so that those with a higher one go there. */
+/* For new rows with high numbers: @ret_first is the number that the last page of @db begins with, 0
+ * in a database of one page, so that those with a higher one go there. */
 int ss__guard_end(const struct ss_env *env, MDB_txn *txn, enum ss_db db, uint64_t *ret_first);
 
 /* For a look at the first key in @db that is not below @from; keys begin with a number of 8 bytes,

@@ -32,8 +32,8 @@ struct ss_past;
 /* The largest base: what a session may hold, and what its encoding adds. */
 #define SS_BASE_BYTES_MAX (2 * (size_t)SS_SESSION_STATE_BYTES_MAX)
 
-/* The same of one that is copied from what is stored already, whatever a session was allowed to hold
- * then: as much as a past can name. */
+/* The same of one that is copied from what is stored already, whatever a session was allowed to
+ * hold then: as much as a past can name. */
 #define SS_BASE_COPY_BYTES_MAX UINT32_MAX
 
 /* Each 0: no bound. */

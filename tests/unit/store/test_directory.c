@@ -389,6 +389,13 @@ SS_TEST(directory, what_cannot_be_looked_at_is_not_taken_for_absent)
         refused(&place, 3, SS_E_IO, "cannot be read");
         ss_check(unlink(path) == 0);
     }
+    char moved_shard[700];
+    (void)snprintf(path, sizeof path, "%s/shard-0000", place.data);
+    (void)snprintf(moved_shard, sizeof moved_shard, "%s.moved", path);
+    ss_check(rename(path, moved_shard) == 0);
+    plant_loop(path);
+    refused(&place, 3, SS_E_IO, "cannot be read");
+    ss_check(unlink(path) == 0 && rename(moved_shard, path) == 0);
     (void)snprintf(path, sizeof path, "%s/shard-0001/data.mdb", place.data);
     char moved[700];
     (void)snprintf(moved, sizeof moved, "%s.moved", path);
