@@ -9,6 +9,8 @@
 #define FRAGMENT_BYTES 7        /* of a frame with one byte of payload */
 #define ENOUGH_BYTES (1u << 20)
 #define DEAD_MS 3000            /* --dead-timeout of these scenarios */
+#define PERIOD_NS 100000000     /* from one fragment to the next of those that trickle */
+#define LOOK_MS 10              /* between two looks at whose is due */
 
 /* Connects @count offenders that all send the same bytes for ever, @bytes_per_second in all, and
  * connect again when the server has ended them, if @again. */
@@ -160,11 +162,15 @@ void trickled_message(struct stage *stage)
     uint64_t until = now_ns() + (uint64_t)(DEAD_MS + stage->settings->patience_ms) * 1000000;
     for (bool left = true; left && now_ns() < until;) {
         left = false;
-        stage_poll(stage, 100);
+        stage_poll(stage, LOOK_MS);
         for (uint32_t i = 0; i < stage->peer_count; i++) {
-            left = left || !stage->peers[i].ended;
-            stage->operations +=
-                !stage->peers[i].ended && peer_send(&stage->peers[i], more.data, more.len) > 0;
+            struct peer *peer = &stage->peers[i];
+            uint32_t periods = (uint32_t)((now_ns() - peer->began_ns) / PERIOD_NS);
+            left = left || !peer->ended;
+            if (!peer->ended && periods > peer->sent) {
+                peer->sent = periods;
+                stage->operations += peer_send(peer, more.data, more.len) > 0;
+            }
         }
     }
     (void)stage_await_ends(stage, 0);

@@ -264,3 +264,16 @@ void fixture_await_gauge(const atomic_uint_fast64_t *gauge, uint64_t value)
 {
     await(gauge, value, true);
 }
+
+void fixture_ask_and_not_read(struct ws_test_client *client, uint16_t port, unsigned count)
+{
+    static const char get[] = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct ss_bytes all;
+    ss__bytes_init(&all, 0);
+    for (unsigned i = 0; i < count; i++) {
+        ss__bytes_append(&all, get, sizeof get - 1);
+    }
+    ws_test_connect(client, port, 8192);
+    ws_test_send_raw(client, all.data, all.len);
+    ss__bytes_deinit(&all);
+}

@@ -74,4 +74,8 @@ void fixture_await(const atomic_uint_fast64_t *counter, uint64_t value);
 /* The same until it is exactly @value, for gauges. */
 void fixture_await_gauge(const atomic_uint_fast64_t *gauge, uint64_t value);
 
+/* Connects @client and sends @count requests for a page of some kilobytes; it reads nothing. With
+ * some hundred no answers on the way find room. */
+void fixture_ask_and_not_read(struct ws_test_client *client, uint16_t port, unsigned count);
+
 #endif
