@@ -5,6 +5,7 @@
 #include "store_fixture.h"
 
 #define LEAVES_MAX 400u
+#define LONG_KEY_BYTES 500u    /* so that branches have few children */
 
 struct tree {
     struct fixture f;
@@ -20,15 +21,21 @@ static void open_env(struct tree *tree, struct ss_env *env)
     ss_check_msg(err == 0, "%s", failure.text);
 }
 
-static void put(struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t first, size_t len)
+static void put_long(struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t first, size_t key_len,
+                     size_t len)
 {
     static uint8_t value[8192];
-    uint8_t key_bytes[16];
-    ss_check(len <= sizeof value);
+    uint8_t key_bytes[LONG_KEY_BYTES] = { 0 };
+    ss_check(len <= sizeof value && key_len <= sizeof key_bytes);
     ss__segment_key(key_bytes, sid, first);
-    MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
+    MDB_val key = ss__val_of(key_bytes, key_len);
     MDB_val row = ss__val_of(value, len);
     ss_check(mdb_put(txn, env->dbi[SS_DB_SEGMENT], &key, &row, 0) == 0);
+}
+
+static void put(struct ss_env *env, MDB_txn *txn, uint64_t sid, uint64_t first, size_t len)
+{
+    put_long(env, txn, sid, first, 16, len);
 }
 
 static void note_leaves(struct tree *tree, uint64_t page, unsigned levels)
@@ -163,5 +170,74 @@ SS_TEST(guard_reach, value_that_says_it_has_more_pages_than_it_needs_is_damage)
         ss__env_read_end(&env, txn);
         ss__env_close(&env);
     }
+    end(&tree);
+}
+
+/* ---- branches that lose their leaves ---- */
+
+static void remove_rows(struct ss_env *env, MDB_txn *txn, const uint8_t prefix[8])
+{
+    MDB_cursor *cursor;
+    MDB_val key = ss__val_of(prefix, 8);
+    MDB_val value;
+    ss_check(mdb_cursor_open(txn, env->dbi[SS_DB_SEGMENT], &cursor) == 0);
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && memcmp(key.mv_data, prefix, 8) == 0) {
+        ss_check(mdb_cursor_del(cursor, 0) == 0);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+}
+
+/* As deletions do, one session after the other, until one is told that a page is damaged. */
+static int remove_sessions(struct ss_env *env, MDB_txn *txn, uint64_t first, uint64_t last)
+{
+    int err = 0;
+    for (uint64_t sid = first; sid <= last && err == 0; sid++) {
+        uint8_t prefix[8];
+        ss__put_be64(prefix, sid);
+        err = ss__guard_remove(env, txn, SS_DB_SEGMENT, ss_str_of(prefix, 8), 8, UINT64_MAX);
+        if (err == 0) {
+            remove_rows(env, txn, prefix);
+        }
+    }
+    return err;
+}
+
+/* A large row on each leaf, but for two small ones on the last but one of the first branch. When
+ * all before the second of them are removed that branch is left with one leaf. */
+static void plant_leaves(struct tree *tree)
+{
+    struct ss_env env;
+    MDB_txn *txn;
+    open_env(tree, &env);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    for (uint64_t sid = 2; sid < 160; sid += 2) {
+        put_long(&env, txn, sid, 1, LONG_KEY_BYTES, 1200);
+    }
+    put_long(&env, txn, 12, 1, LONG_KEY_BYTES, 10);
+    put_long(&env, txn, 13, 1, LONG_KEY_BYTES, 10);
+    ss_check(mdb_txn_commit(txn) == 0);
+    ss__env_close(&env);
+    look(tree);
+    ss_check(number_of(tree, 5, 0) == 12 && number_of(tree, 6, 0) == 14);
+    ss_check(number_of(tree, 7, 0) == 16);    /* the first of the next branch */
+}
+
+/* Whoever reads the first key there takes it for that of a branch. */
+SS_TEST(guard_reach, first_leaf_of_the_branch_behind_is_judged)
+{
+    struct tree tree;
+    struct ss_env env;
+    MDB_txn *txn;
+    begin(&tree);
+    plant_leaves(&tree);
+    memset((uint8_t *)(uintptr_t)key_of(&tree, 7, 0).data, 0, 8);
+    data_store(&tree.data);
+    open_env(&tree, &env);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    ss_check(remove_sessions(&env, txn, 2, 12) == SS_E_CORRUPT);
+    mdb_txn_abort(txn);
+    ss__env_close(&env);
     end(&tree);
 }
