@@ -245,7 +245,9 @@ void ss__conn_begin_turn(struct ss_conn *conn);
 bool ss__conn_has_unread(const struct ss_conn *conn);
 
 /* True if what was due at @due_ms is looked at too late, the process having stood still, and bytes
- * of the other side wait: they may have come in time. A system call. */
+ * of the other side wait: they may have come in time. It is then due SS_GRACE_MS later, once: that
+ * look is in time. A system call. */
+#define SS_GRACE_MS 125
 bool ss__conn_may_be_in_time(const struct ss_conn *conn, uint64_t due_ms, uint64_t now);
 
 /* Looks at the connection at @due_ms (sweep) or earlier. */

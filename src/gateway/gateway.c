@@ -155,7 +155,9 @@ static bool on_work(void *context)
         gateway->overdue = ss__sweep(gateway);
         ss__conn_arm(gateway, ss__listener_look(gateway));
     }
-    return ss__reader_feed_hungry(gateway) || more || gateway->overdue;
+    bool hungry = gateway->between_reads ? !ss__list_empty(&gateway->hungry)
+                                         : ss__reader_feed_hungry(gateway);
+    return hungry || more || gateway->overdue;
 }
 
 /* Work follows in the same turn. */

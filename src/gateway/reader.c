@@ -170,7 +170,9 @@ static void look_at_inbox(struct ss_gateway *gateway, size_t len)
     slice_ns = slice_ns > gateway->work_ns * READ_SHARE ? slice_ns : gateway->work_ns * READ_SHARE;
     if (ss__inbox_depth(gateway->inbox) > 0 && uv_hrtime() - gateway->worked_ns >= slice_ns) {
         ss__count(&gateway->options.stats->slices, 1);
+        gateway->between_reads = true;
         ss__loop_work(&gateway->loop);
+        gateway->between_reads = false;
     }
 }
 

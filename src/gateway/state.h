@@ -71,6 +71,7 @@ struct ss_gateway {
     uint32_t reads_unseen;            /* work of reads since the clock was looked at */
     uint64_t worked_ns;               /* when a batch of the inbox was last done */
     uint64_t work_ns;                 /* what that took */
+    bool between_reads;               /* work was called from there: sockets still wait */
     bool overdue;                     /* connections whose time has come are left to be looked at */
     uint64_t stop_due_ms;             /* second step: when patience ends */
     uint64_t random;                  /* jitter */

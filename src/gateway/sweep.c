@@ -35,7 +35,8 @@ static uint64_t look_at_http(struct ss_conn *conn, uint64_t now)
     }
     if (conn->deadline_ms != 0) {
         if (now >= conn->deadline_ms && ss__conn_may_be_in_time(conn, conn->deadline_ms, now)) {
-            return now + 1;
+            conn->deadline_ms = now + SS_GRACE_MS;
+            return conn->deadline_ms;
         }
         if (now >= conn->deadline_ms) {
             conn->keep_alive = conn->head_only = false;

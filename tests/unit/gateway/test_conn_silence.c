@@ -151,14 +151,6 @@ static void look_now(struct fixture *fixture, struct ss_conn *conn)
     (void)ss__sweep(fixture->gateway);
 }
 
-static void read_off(const struct ss_conn *conn)
-{
-    uv_os_fd_t fd;
-    char bytes[8];
-    ss_check(uv_fileno((const uv_handle_t *)&conn->tcp, &fd) == 0);
-    ss_check(read(fd, bytes, sizeof bytes) > 0);
-}
-
 SS_TEST(conn_silence, a_request_is_not_late_while_bytes_of_it_wait_that_nobody_read_in_time)
 {
     struct fixture fixture;
@@ -168,7 +160,9 @@ SS_TEST(conn_silence, a_request_is_not_late_while_bytes_of_it_wait_that_nobody_r
     conn->deadline_ms = ss__gateway_now_ms(fixture.gateway) - 1000;
     look_now(&fixture, conn);
     ss_check(conn->state == SS_CONN_HTTP);
-    read_off(conn);
+    ss_check_msg(conn->deadline_ms <= ss__gateway_now_ms(fixture.gateway) + SS_GRACE_MS,
+                 "the next look is in time");
+    conn->deadline_ms -= SS_GRACE_MS;    /* as if it was then */
     look_now(&fixture, conn);
     ss_check_msg(conn->state != SS_CONN_HTTP, "it is late all the same");
     fixture_close_still(&fixture, conn, fd);
@@ -196,8 +190,25 @@ SS_TEST(conn_silence, a_message_is_not_late_while_bytes_of_it_wait_that_nobody_r
     conn->in.unfinished_ms = ss__gateway_now_ms(fixture.gateway) - 5000;
     look_now(&fixture, conn);
     ss_check(conn->state == SS_CONN_WEBSOCKET);
-    read_off(conn);
+    conn->in.unfinished_ms -= SS_GRACE_MS;    /* as if it was then */
     look_now(&fixture, conn);
     ss_check_msg(conn->state != SS_CONN_WEBSOCKET, "it is late all the same");
+    fixture_close_still(&fixture, conn, fd);
+}
+
+/* There are always bytes of it to be read, and it mostly waits for its turn. */
+SS_TEST(conn_silence, one_that_never_stops_to_send_has_no_longer_for_a_message)
+{
+    struct fixture fixture;
+    int fd;
+    struct ss_conn *conn = fixture_open_still(&fixture, SS_CONN_WEBSOCKET, &fd);
+    fixture.gateway->options.dead_timeout_ms = 2000;
+    ss_check(write(fd, "x", 1) == 1);
+    uint64_t now = ss__gateway_now_ms(fixture.gateway);
+    conn->in.unfinished_ms = now - 2000;
+    conn->pause = SS_PAUSE_TURN;
+    conn->paused_ms = (uint32_t)now;
+    look_now(&fixture, conn);
+    ss_check(conn->state != SS_CONN_WEBSOCKET);
     fixture_close_still(&fixture, conn, fd);
 }
