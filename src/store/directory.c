@@ -224,14 +224,30 @@ static int find_shards(const struct ss_directory *directory, bool there[SS_SHARD
     return err;
 }
 
+/* Nothing has been mounted over the directory since it was locked. */
+static bool is_locked_one(const struct ss_directory *directory)
+{
+    char path[PATH_BYTES];
+    struct stat locked;
+    struct stat named;
+    make_path(directory->path, "LOCK", path);
+    return fstat(directory->lock_fd, &locked) == 0 && stat(path, &named) == 0 &&
+           locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
 /* The identity goes first: without its shards the directory would be taken for one that has lost
  * them. */
 void ss__directory_take_back(const struct ss_directory *directory, const bool *keep)
 {
     char path[PATH_BYTES];
+    if (!is_locked_one(directory)) {
+        return;
+    }
     make_path(directory->path, "sessionstream", path);
     if (unlink(path) == 0) {
         (void)ss__create_sync(directory->path, NULL);    /* if it comes back, a person removes it */
+    } else if (errno != ENOENT) {
+        return;
     }
     for (uint32_t i = 0; i < directory->shard_count; i++) {
         if (keep == NULL || !keep[i]) {

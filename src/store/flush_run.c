@@ -277,7 +277,8 @@ static int guard_row(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush
 static int guard_base(const struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item)
 {
     uint8_t prefix[8];
-    if (!flush->impatient || !item->checkpoint || item->values.row.first_retained <= 1) {
+    bool cut = item->cut != 0 || item->values.row.first_retained > 1;
+    if (!flush->impatient || !item->checkpoint || !cut) {
         return 0;
     }
     ss__put_be64(prefix, item->values.row.sid);

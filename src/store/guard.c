@@ -337,15 +337,18 @@ static int walk(struct guard *guard, struct ss_str from, size_t prefix_bytes, ui
     return err;
 }
 
-/* The pages beside the one with @key, at each level. LMDB joins a branch that has lost its children
- * with the one behind under the first key below that, so the first leaf there is judged, too. */
+/* The pages beside the one with @key, at each level, and the first leaf below them: LMDB reads the
+ * first key there when it joins branches that have lost their children. */
 static int judge_beside(struct guard *guard, struct ss_str key, bool back)
 {
     int err = 0;
     for (uint16_t at = guard->leaf; at > 0 && err == 0; at--) {
         err = seek(guard, key);
         err = err != 0 ? err : move_at(guard, at, back);
-        err = err > 0 && !back ? descend(guard, at, guard->leaf, false) : err > 0 ? 0 : err;
+        if (err > 0) {
+            guard->levels[at].index = 0;
+            err = descend(guard, at, guard->leaf, false);
+        }
     }
     return err;
 }

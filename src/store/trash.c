@@ -178,13 +178,15 @@ static int put_done(const struct ss_env *env, MDB_txn *txn, const uint8_t serial
     return put_whole(env, txn, ss__val_of(key_bytes, sizeof key_bytes), value_bytes, 0);
 }
 
-/* The first session with something left: 1, and 0 if there is none. */
-static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor,
+/* The first session from number @from on with something left: 1, and 0 if there is none. One that
+ * cannot be read now is passed over: nobody waits for the room, a later sweep tries again. */
+static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor, uint64_t *from_sid,
                      unsigned *removed)
 {
     uint8_t sid[8];
     uint8_t serial[8];
     uint8_t from[LEFT_KEY_BYTES] = { LEFT };
+    ss__put_be64(from + 1, *from_sid);
     MDB_val key = ss__val_of(from, sizeof from);
     MDB_val value;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
@@ -198,7 +200,8 @@ static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor,
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_CHECKPOINT, sid, removed);
     SS_KILL_POINT(TRASH_SWEPT);
     if (err == SS_E_BUSY) {
-        return 0;    /* nobody waits for the room; the next sweep, or a start, tries again */
+        *from_sid = ss__get_be64(sid) + 1;
+        return *from_sid != 0;
     }
     if (err != 0 || *removed >= SS_TRASH_KEYS_MAX) {
         return err != 0 ? err : 1;
@@ -248,8 +251,9 @@ int ss__trash_sweep(const struct ss_env *env, MDB_txn *txn, uint64_t oldest_seri
         return err;
     }
     int more = 1;
+    uint64_t from_sid = 0;
     while (more == 1 && removed < SS_TRASH_KEYS_MAX) {
-        more = sweep_one(env, txn, cursor, &removed);
+        more = sweep_one(env, txn, cursor, &from_sid, &removed);
     }
     err = more < 0 ? more : forget_done(cursor, oldest_serial, &forgotten);
     mdb_cursor_close(cursor);

@@ -175,6 +175,50 @@ SS_TEST(guard_disk, rows_of_deleted_sessions_there_wait_for_a_restart)
     }
 }
 
+static void delete_session(struct fixture *f, unsigned index)
+{
+    char id[16];
+    struct ss_store_session *session = fixture_session(f, id_of(index, id).data);
+    ss_check(ss__store_stage_delete(f->store, session, 77) == 0);
+    ss_check(ss__store_commit(f->store) == 0);
+    ss__store_put_session(f->store, session);
+}
+
+static bool has_segments(struct fixture *f, unsigned index)
+{
+    uint8_t prefix[8];
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    ss__put_be64(prefix, index + 1);
+    MDB_val key = { sizeof prefix, prefix };
+    MDB_val value;
+    ss_check(mdb_txn_begin(f->store->env.env, NULL, MDB_RDONLY, &txn) == 0);
+    ss_check(mdb_cursor_open(txn, f->store->env.dbi[SS_DB_SEGMENT], &cursor) == 0);
+    bool has = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE) == 0 &&
+               memcmp(key.mv_data, prefix, sizeof prefix) == 0;
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    return has;
+}
+
+SS_TEST(guard_disk, rows_that_cannot_be_removed_do_not_keep_those_of_other_deleted_sessions)
+{
+    struct fixture f;
+    begin(&f);
+    unsigned first = make_bad(&f, "segment", 3, UINT_MAX);
+    ino_t file = bad.file;
+    bad.file = 0;
+    delete_session(&f, first);
+    delete_session(&f, SESSIONS - 1);
+    bad.file = file;
+    flush_for_a_while(&f);
+    ss_check(has_segments(&f, first));
+    ss_check_msg(!has_segments(&f, SESSIONS - 1), "it lies elsewhere");
+    end(&f);
+    ss_check(!has_segments(&f, first));
+    fixture_end(&f);
+}
+
 /* Its number is lower than those of sessions that came after it, so its rows go between theirs. */
 SS_TEST(guard_disk, new_session_that_an_earlier_process_left_has_its_own_place_judged)
 {
