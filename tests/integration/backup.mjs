@@ -7,7 +7,7 @@ import { Client, Daemon, check, checkSame, daemonFile, freePort, main, makeDirec
 
 const sessions = Array.from({ length: 8 }, (_, i) => `s${i}`);
 const padding = Buffer.alloc(1000, 7).toString('base64');
-const large = Buffer.alloc(20000, 7).toString('base64');
+const large = Buffer.alloc(4000, 7).toString('base64');
 const v2 = { protocol: 'sessionstream.v2.json' };
 
 function start(options = {}) {
@@ -16,7 +16,8 @@ function start(options = {}) {
     fs.mkdirSync(backups, { recursive: true });
     return Daemon.start({ dir: path.join(root, 'data'), ...options,
                           flags: ['--app', 'bench', '--app-option', 'entities=50',
-                                  '--backup-dir', backups, ...(options.flags ?? [])] })
+                                  '--backup-dir', backups, '--store-map', '2GiB',
+                                  ...(options.flags ?? [])] })
         .then((daemon) => Object.assign(daemon, { backups }));
 }
 
@@ -40,7 +41,11 @@ async function json(port, method, target, body) {
 async function publish(port, sessionId) {
     const answer = await json(port, 'POST', `/v1/sessions/${sessionId}/commands/BenchPublish`,
                               JSON.stringify({ payload: large }));
-    return answer.status === 200 ? BigInt(answer.ordinal) : null;
+    if (answer.status !== 200) {
+        check(`a publish to ${sessionId} is taken`, false, answer);
+        return null;
+    }
+    return BigInt(answer.ordinal);
 }
 
 async function fill(port, events) {
@@ -117,11 +122,10 @@ class Writers {
         while (this.going) {
             const ordinal = await publish(port, sessionId);
             if (ordinal === null) {
-                return check(`a publish to ${sessionId} is taken`, false);
+                return;
             }
             this.acked.set(sessionId, ordinal);
         }
-        return true;
     }
 
     stop() {
