@@ -301,6 +301,33 @@ SS_TEST(directory, attempt_that_fails_takes_away_no_shard_that_was_there_before)
     place_end(&place);
 }
 
+/* Something may have been mounted there since, or the identity cannot be removed. */
+SS_TEST(directory, nothing_is_taken_back_but_from_the_one_that_was_locked)
+{
+    struct place place;
+    struct stat info;
+    char lock[400];
+    char other[400];
+    char shard[400];
+    place_init(&place);
+    struct ss_directory *directory = open_good(&place, 1, true);
+    (void)snprintf(lock, sizeof lock, "%s/LOCK", place.data);
+    (void)snprintf(other, sizeof other, "%s/aside", place.data);
+    shard_file(&place, 0, "data.mdb", shard);
+    ss_check(rename(lock, other) == 0 && link(place.identity, lock) == 0);
+    ss__directory_take_back(directory, NULL);
+    ss_check(stat(place.identity, &info) == 0 && stat(shard, &info) == 0);
+    ss_check(rename(other, lock) == 0 && rename(place.identity, other) == 0 &&
+             mkdir(place.identity, 0750) == 0);
+    ss__directory_take_back(directory, NULL);
+    ss_check(stat(shard, &info) == 0);
+    ss_check(rmdir(place.identity) == 0 && rename(other, place.identity) == 0);
+    ss__directory_take_back(directory, NULL);
+    ss_check(stat(place.identity, &info) != 0 && stat(shard, &info) != 0);
+    ss__directory_close(directory);
+    place_end(&place);
+}
+
 SS_TEST(directory, creation_that_was_cut_off_is_begun_again)
 {
     struct place place;
