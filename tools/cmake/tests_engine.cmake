@@ -5,3 +5,5 @@ foreach(name test_backup test_effects test_engine test_errors test_events test_i
     sessionstream_add_proto(engine_${name} ${CMAKE_SOURCE_DIR}/tests/unit/shard/notes.proto)
   endif()
 endforeach()
+# A million sessions in a release, on a machine that others use, too.
+set_tests_properties(engine_test_million_sessions PROPERTIES TIMEOUT 600)
