@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include "guard_fixture.h"
+#include "retention_fixture.h"
 
 #include "store/delete.h"
 #include "store/store_state.h"
@@ -216,6 +217,42 @@ SS_TEST(guard_disk, rows_that_cannot_be_removed_do_not_keep_those_of_other_delet
     ss_check_msg(!has_segments(&f, SESSIONS - 1), "it lies elsewhere");
     end(&f);
     ss_check(!has_segments(&f, first));
+    fixture_end(&f);
+}
+
+/* A checkpoint would write over what the first events that are kept begin with, so that is copied
+ * before. */
+SS_TEST(guard_disk, base_that_cannot_be_copied_sets_only_its_session_aside)
+{
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("n00"),
+                                 .created_ordinal = 1, .last_ordinal = 6,
+                                 .payload = ss_str("something else") };
+    struct fixture f;
+    char id[16];
+    begin(&f);
+    (void)id_of(make_bad(&f, "entity", 3, UINT_MAX), id);
+    ino_t file = bad.file;
+    bad.file = 0;
+    stage_cut(&f, id, 5);
+    fixture_flush_all(&f);
+    ss_check(first_of(&f, id) == 6);
+    fixture_publish(&f, id, 1, 60, 1);
+    fixture_publish(&f, "s000", 1, 60, 1);
+    row.type_id = f.entity_type;
+    bad.file = file;
+    for (unsigned i = 0; i < 100 && !fixture_row_of(&f, id).quarantined; i++) {
+        struct ss_store_session *session = fixture_session(&f, id);
+        ss_check(stage_checkpoint(f.store, session, &row, 1, 6, 1) == 0);
+        ss__store_put_session(f.store, session);
+        (void)ss__store_flush(f.store, 16);    /* what came of it is looked at below */
+        f.clock.now_ns += UINT64_C(100000000);
+    }
+    ss_check(fixture_row_of(&f, id).quarantined);
+    flush_for_a_while(&f);
+    ss_check(!fixture_row_of(&f, "s000").quarantined);
+    ss_check(f.store->unflushed_bytes == SS_LOG_EVENT_FIXED_BYTES + 60);
+    end(&f);
+    ss_check(!fixture_row_of(&f, id).quarantined);
     fixture_end(&f);
 }
 
