@@ -156,15 +156,17 @@ int ss__page_compare(bool transactions, struct ss_str a, struct ss_str b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Marks the half words of a node; false if one is taken. */
+/* Marks the half words of a node, those of one word of @taken at a time; false if one is taken. */
 static bool take(uint64_t *taken, size_t from, size_t bytes)
 {
-    for (size_t at = from / 2; at < (from + bytes) / 2; at++) {
-        uint64_t bit = UINT64_C(1) << (at % 64);
-        if ((taken[at / 64] & bit) != 0) {
+    size_t end = (from + bytes) / 2;
+    for (size_t at = from / 2; at < end; at = (at / 64 + 1) * 64) {
+        size_t left = end - at;
+        uint64_t bits = (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX) << (at % 64);
+        if ((taken[at / 64] & bits) != 0) {
             return false;
         }
-        taken[at / 64] |= bit;
+        taken[at / 64] |= bits;
     }
     return true;
 }
