@@ -29,8 +29,9 @@ static void expect_crowd(struct stage *stage, uint32_t count)
     stage->rss_bound = 8 * MIB + (uint64_t)count * CONNECTION_BYTES;
 }
 
-/* Connects them, 2,000 a second, and sends the first @len bytes of @text on each. */
-static void connect_all(struct stage *stage, uint32_t count, const char *text, size_t len)
+/* Connects them, 2,000 a second, sends the first @len bytes of @text on each, and ends its side if
+ * @ends. */
+static void connect_all(struct stage *stage, uint32_t count, const char *text, size_t len, bool ends)
 {
     uint64_t look_ns = 0;
     expect_crowd(stage, count);
@@ -43,6 +44,9 @@ static void connect_all(struct stage *stage, uint32_t count, const char *text, s
                 return;
             }
             (void)peer_send(peer, text, len);
+            if (ends) {
+                (void)shutdown(peer->fd, SHUT_WR);
+            }
         }
         if (now >= look_ns) {
             stage_poll(stage, 0);
@@ -57,7 +61,7 @@ static void connect_all(struct stage *stage, uint32_t count, const char *text, s
 void silent_connections(struct stage *stage)
 {
     stage_begin(stage);
-    connect_all(stage, settings_count(stage->settings, 4000), "", 0);
+    connect_all(stage, settings_count(stage->settings, 4000), "", 0, false);
     (void)stage_await_ends(stage, HANDSHAKE_MS);
     stage_expect_ends(stage, 0, 0, HANDSHAKE_MS);
 }
@@ -172,7 +176,7 @@ void endless_handshakes(struct stage *stage)
 {
     uint32_t count = settings_count(stage->settings, 4000);
     stage_begin(stage);
-    connect_all(stage, count, upgrade_request, strlen(upgrade_request) - 1);
+    connect_all(stage, count, upgrade_request, strlen(upgrade_request) - 1, false);
     stage->rss_bound += (uint64_t)count * 4096;
     (void)stage_await_ends(stage, HANDSHAKE_MS);
     stage_expect_ends(stage, 408, 0, HANDSHAKE_MS);
@@ -212,20 +216,22 @@ void close_wait_holders(struct stage *stage)
 {
     uint32_t count = settings_count(stage->settings, 3000);
     stage_begin(stage);
-    connect_all(stage, count, "nonsense\r\n\r\n", 12);
+    connect_all(stage, count, "nonsense\r\n\r\n", 12, false);
     (void)stage_await_ends(stage, 0);
     stage_expect_ends(stage, 400, 0, 0);
     /* Not one of them has closed, and the server has forgotten them all. */
     (void)stage_await_metric(stage, "sessionstream_connections", "", 6);
 }
 
-/* They end their own side at once and wait for the server to end the other. */
+/* They end their own side at once, or all at the same moment, and wait for the server to end the
+ * other. */
 void half_closed_peers(struct stage *stage)
 {
-    uint32_t count = settings_count(stage->settings, 500);
+    uint32_t count = settings_count(stage->settings, 4000);
+    bool in_step = stage->settings->in_step;
     stage_begin(stage);
-    connect_all(stage, count, "GET /hea", 8);
-    for (uint32_t i = 0; i < stage->peer_count; i++) {
+    connect_all(stage, count, "GET /hea", 8, !in_step);
+    for (uint32_t i = 0; i < stage->peer_count && in_step; i++) {
         (void)shutdown(stage->peers[i].fd, SHUT_WR);
     }
     (void)stage_await_ends(stage, 0);
@@ -263,7 +269,7 @@ void too_many_connections(struct stage *stage)
     uint32_t refused = 0;
     uint32_t count = 400;
     stage_begin(stage);
-    connect_all(stage, count, "", 0);
+    connect_all(stage, count, "", 0, false);
     uint64_t until = now_ns() + (uint64_t)stage->settings->patience_ms * 1000000;
     while (refused < count - 196 && now_ns() < until) {    /* the pairs have four */
         stage_poll(stage, 10);

@@ -114,15 +114,23 @@ static void raise_file_limit(void)
 struct run {
     const struct scenario *scenario;
     pid_t pid;                 /* 0: not at the moment */
-    uint32_t left;             /* how often it may still begin */
-    bool good;
+    uint32_t good;             /* rounds with a ratio that is not too large */
+    uint32_t slow;
+    bool failed;               /* something else was wrong */
 };
+
+/* The ratio of one round says something of a quiet machine and a quiet disk only: the median of all
+ * decides, as soon as it is known on which side it is. */
+static bool is_decided(const struct run *one, const struct settings *settings)
+{
+    uint32_t rounds = settings->ratio_max > 0 ? settings->rounds : 1;
+    return one->failed || one->good > rounds / 2 || one->slow > rounds / 2;
+}
 
 /* Each in a process of its own, so that none leaves anything to the next. */
 static void begin(struct run *one, const struct settings *settings)
 {
     (void)fflush(stdout);
-    one->left--;
     one->pid = fork();
     if (one->pid == 0) {
         exit((int)stage_run(one->scenario, settings) + RESULT_STATUS);
@@ -133,7 +141,6 @@ static void begin(struct run *one, const struct settings *settings)
     }
 }
 
-/* A ratio says something of a quiet machine only: what is too slow gets another chance. */
 static void end(struct run *one, int status)
 {
     int result = WIFEXITED(status) ? WEXITSTATUS(status) - RESULT_STATUS : -1;
@@ -141,8 +148,9 @@ static void end(struct run *one, int status)
         (void)printf("  FAILED  %s ended with status %d\n", one->scenario->name, status);
     }
     one->pid = 0;
-    one->good = result == STAGE_GOOD;
-    one->left = result == STAGE_SLOW ? one->left : 0;
+    one->good += result == STAGE_GOOD;
+    one->slow += result == STAGE_SLOW;
+    one->failed = result != STAGE_GOOD && result != STAGE_SLOW;
 }
 
 /* Waits for the end of one of them. */
@@ -175,14 +183,14 @@ static unsigned run_all(struct run *runs, unsigned count, const struct settings 
         await_end(runs, count);
         under_way = 0;
         for (unsigned j = 0; j < i; j++) {
-            if (runs[j].pid == 0 && runs[j].left > 0) {
+            if (runs[j].pid == 0 && !is_decided(&runs[j], settings)) {
                 begin(&runs[j], settings);
             }
             under_way += runs[j].pid > 0;
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        failed += !runs[i].good;
+        failed += runs[i].failed || runs[i].slow > runs[i].good;
     }
     return failed;
 }
@@ -216,7 +224,7 @@ int main(int argc, char **argv)
     stage_print_header();
     for (size_t i = 0; i < SCENARIO_COUNT; i++) {
         if (is_wanted(&settings, group_of(i), scenarios[i].name)) {
-            runs[ran++] = (struct run){ .scenario = &scenarios[i], .left = settings.repeats + 1 };
+            runs[ran++] = (struct run){ .scenario = &scenarios[i] };
         }
     }
     unsigned failed = run_all(runs, ran, &settings);

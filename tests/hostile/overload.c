@@ -17,7 +17,7 @@
 #define IN_FLIGHT_BYTES_MAX (256 * MIB)    /* ... and where it ends */
 #define FEW_LARGE 40           /* more than a connection may have unanswered, in bytes */
 #define TRIES 2                /* of each window */
-#define ROUNDS_MAX 15
+#define ROUNDS_MAX 9
 #define OVERLOAD 3
 #define GOODPUT_MIN 0.9
 #define DRAIN_NS (UINT64_C(120) * 1000000000)
@@ -302,9 +302,7 @@ static void compare_rates(uint32_t window, double peak)
     double sustained[ROUNDS_MAX];
     double goodput[ROUNDS_MAX];
     double part = 0;
-    uint32_t rounds = 3 * (run.settings->repeats + 1);
-    rounds = rounds < ROUNDS_MAX ? rounds : ROUNDS_MAX;
-    for (unsigned i = 0; i < rounds && (i % 3 != 0 || part < GOODPUT_MIN); i++) {
+    for (unsigned i = 0; i < ROUNDS_MAX && (i % 3 != 0 || part < GOODPUT_MIN); i++) {
         struct outcome outcome = measure(run.settings->seconds, window, 0);
         print_load("sustainable", &outcome);
         sustained[i] = outcome.rate;

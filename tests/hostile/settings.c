@@ -19,21 +19,22 @@ static const char help[] =
     "  --scale F           times every count and rate (1)\n"
     "  --ratio F           largest ratio of the latencies (p99) of well-behaved clients, with\n"
     "                      offenders over without; 0: only print it (1.5)\n"
-    "  --repeats N         how often a scenario is run again where nothing but the ratio fails,\n"
-    "                      for machines that are not quiet (2)\n"
+    "  --rounds N          runs of each scenario of which the median of the ratios is judged, an odd\n"
+    "                      number; it ends when more than half are on one side (5)\n"
     "  --patience MS       how late an answer may be that is due in some time (3000)\n"
     "  --jobs N            scenarios that run at the same time, for checks without --ratio (1)\n"
     "  --durability MODE   of the daemon (fsync)\n"
     "  --connections N     of the storm (15000)\n"
     "  --in-step           the clients of slow-headers, slow-bodies and slow-imports all send at\n"
-    "                      the same moments, not spread over the 100 ms between their bytes\n"
+    "                      the same moments, not spread over the 100 ms between their bytes;\n"
+    "                      those of half-closed all end their side at one\n"
     "  --flag NAME=VALUE   one more option of the daemon, such as log-level=debug\n"
     "  --verbose           show what the daemon logs\n"
     "\n"
     "Exit status: 0, 1 something was not as promised, 2 it could not run.\n";
 
 enum { OPTION_DAEMON = 256, OPTION_SCENARIO, OPTION_GROUP, OPTION_LIST, OPTION_SECONDS, OPTION_SCALE,
-       OPTION_RATIO, OPTION_REPEATS, OPTION_PATIENCE, OPTION_DURABILITY, OPTION_CONNECTIONS, OPTION_JOBS, OPTION_IN_STEP,
+       OPTION_RATIO, OPTION_ROUNDS, OPTION_PATIENCE, OPTION_DURABILITY, OPTION_CONNECTIONS, OPTION_JOBS, OPTION_IN_STEP,
        OPTION_FLAG, OPTION_VERBOSE, OPTION_HELP };
 
 static const struct option long_options[] = {
@@ -44,7 +45,7 @@ static const struct option long_options[] = {
     { "seconds", required_argument, NULL, OPTION_SECONDS },
     { "scale", required_argument, NULL, OPTION_SCALE },
     { "ratio", required_argument, NULL, OPTION_RATIO },
-    { "repeats", required_argument, NULL, OPTION_REPEATS },
+    { "rounds", required_argument, NULL, OPTION_ROUNDS },
     { "patience", required_argument, NULL, OPTION_PATIENCE },
     { "durability", required_argument, NULL, OPTION_DURABILITY },
     { "connections", required_argument, NULL, OPTION_CONNECTIONS },
@@ -103,8 +104,8 @@ static void read_option(struct settings *settings, int option)
     case OPTION_RATIO:
         settings->ratio_max = number("ratio", 1e6);
         break;
-    case OPTION_REPEATS:
-        settings->repeats = (uint32_t)number("repeats", 1000);
+    case OPTION_ROUNDS:
+        settings->rounds = (uint32_t)number("rounds", 999) | 1;
         break;
     case OPTION_PATIENCE:
         settings->patience_ms = (uint32_t)number("patience", 1e6);
@@ -142,7 +143,7 @@ static void read_option(struct settings *settings, int option)
 void settings_read(int argc, char **argv, struct settings *ret_settings)
 {
     *ret_settings = (struct settings){ .durability = "fsync", .seconds = 3, .scale = 1,
-                                       .ratio_max = 1.5, .repeats = 2, .patience_ms = 3000,
+                                       .ratio_max = 1.5, .rounds = 5, .patience_ms = 3000,
                                        .connections = 15000, .jobs = 1 };
     for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         read_option(ret_settings, option);

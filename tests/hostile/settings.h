@@ -15,7 +15,7 @@ struct settings {
     double seconds;            /* of each measured phase */
     double scale;              /* of every count and rate */
     double ratio_max;          /* of latencies; 0: it decides nothing */
-    uint32_t repeats;          /* of a scenario where only that was too large */
+    uint32_t rounds;           /* of a scenario, of which the median is judged; odd */
     uint32_t patience_ms;      /* how late an answer in time may be */
     uint32_t connections;      /* of the storm */
     uint32_t jobs;             /* scenarios at a time */
