@@ -53,7 +53,7 @@ static const struct scenario scenarios[] = {
     { "million-sessions", "subscribes to ever new sessions",
       { SHORT, "--session-cache", "16MiB" }, million_sessions, 0, false },
     { "million-published", "events of ever new sessions",
-      { SHORT, "--session-cache", "16MiB" }, million_published, 0, false },
+      { SHORT, "--session-cache", "16MiB" }, million_published, 0, true },
     { "colliding-ids", "session ids chosen to collide", { SHORT }, colliding_sessions, 0, false },
     { "million-keys", "commands with ever new idempotency keys", { SHORT }, million_keys, 0, false },
     { "random-http", "random bytes in place of requests", { SHORT }, random_http, 0, false },

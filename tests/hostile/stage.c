@@ -81,11 +81,21 @@ bool stage_connect_again(struct stage *stage, struct peer *peer)
     return good;
 }
 
-void stage_begin(struct stage *stage)
+static void begin_phase(struct stage *stage, enum healthy_phase phase)
 {
     stage->began_ns = now_ns();
     stage->until_ns = stage->began_ns + (uint64_t)(stage->settings->seconds * 1e9);
-    atomic_store(&stage->healthy.phase, HEALTHY_HOSTILE);
+    atomic_store(&stage->healthy.phase, phase);
+}
+
+void stage_begin(struct stage *stage)
+{
+    begin_phase(stage, HEALTHY_HOSTILE);
+}
+
+void stage_begin_honest(struct stage *stage)
+{
+    begin_phase(stage, HEALTHY_HONEST);
 }
 
 bool stage_over(struct stage *stage)

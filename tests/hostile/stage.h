@@ -68,6 +68,10 @@ void stage_forget_memory(struct stage *stage);
 
 /* From now on it is hostile, for the seconds that were asked for. */
 void stage_begin(struct stage *stage);
+
+/* The same for as much load from clients that mean no harm. */
+void stage_begin_honest(struct stage *stage);
+
 bool stage_over(struct stage *stage);
 
 /* Waits up to @ms for bytes or ends of the offenders and reads them. */
