@@ -291,6 +291,47 @@ static void run_setting(const struct ss_bench_options *options, const struct set
     ss_registry_free(registry);
 }
 
+/* ---- events that each begin a session ---- */
+
+/* With what the flushes do for them meanwhile: rows, and entries of the catalog. */
+static void run_new_sessions(const struct ss_bench_options *options)
+{
+    static const struct setting setting = { "publish_new_sessions", 0, 1, 1, 0, 512, 100 };
+    struct run run;
+    struct ss_transport transport;
+    if (!ss__bench_wanted(options, setting.name)) {
+        return;
+    }
+    struct ss_registry *registry = ss__bench_registry(&transport);
+    struct ss_histogram *latency = ss__bench_histogram();
+    uint64_t batches = setting.batches * options->scale;
+    init_run(&run, &setting, registry, transport);
+    ss__bench_remove(options->dir);
+    open_shard(&run, options->dir, SS_DURABILITY_FSYNC);
+    uint64_t begin = ss__bench_ns();
+    uint64_t cpu = ss__bench_cpu_ns();
+    for (uint64_t b = 0; b < batches; b++) {
+        uint64_t batch_begin = ss__bench_ns();
+        for (unsigned i = 0; i < setting.batch; i++) {
+            post_publish(&run, (uint32_t)(b * setting.batch + i), 0);
+        }
+        step_all(&run);
+        ss__histogram_add(latency, ss__bench_ns() - batch_begin);
+    }
+    check_done(&run, batches * setting.batch);
+    struct ss_bench_result result = { .suite = "publish", .name = setting.name,
+                                      .params = "\"batch\":512",
+                                      .count = batches * setting.batch,
+                                      .ns = ss__bench_ns() - begin,
+                                      .cpu_ns = ss__bench_cpu_ns() - cpu, .latency = latency };
+    ss__bench_report(&result);
+    close_shard(&run);
+    ss__bench_remove(options->dir);
+    free(latency);
+    deinit_run(&run);
+    ss_registry_free(registry);
+}
+
 /* ---- several shards, each on a thread of its own ---- */
 
 #define SHARDS_MAX 64u
@@ -422,6 +463,7 @@ void ss__bench_publish(const struct ss_bench_options *options)
             run_setting(options, &settings[i]);
         }
     }
+    run_new_sessions(options);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     double rate_of_one = 0;
     for (unsigned count = 1; count <= SHARDS_MAX && (long)count <= processors; count *= 2) {

@@ -211,7 +211,7 @@ def snapshot_scenarios(profile: Profile) -> list[LoadScenario]:
 # Cases of ss-bench publish; --only takes a part of a name, so that one text can mean several.
 _PUBLISH_QUICK = ("publish_1000_sessions_1_entity", "publish_1_session_", "publish_10_sessions",
                   "publish_10000_sessions", "publish_history_", "publish_batch_",
-                  "publish_shards_")
+                  "publish_new_sessions", "publish_shards_")
 
 
 def bench_scenarios(profile: Profile) -> list[BenchScenario]:
@@ -225,7 +225,7 @@ def bench_scenarios(profile: Profile) -> list[BenchScenario]:
         made.append(BenchScenario("ss-bench publish", "publish", (*common, "publish"),
                                   400.0 if profile.big else 100.0))
         return made
-    estimates = (0.5, 2.0, 0.3, 1.5, 2.0, 4.0, 1.0)
+    estimates = (0.5, 2.0, 0.3, 1.5, 2.0, 4.0, 2.0, 1.0)
     made.extend(BenchScenario(f"ss-bench {text}", "publish",
                               (*common, "--only", text, "publish"), seconds)
                 for text, seconds in zip(_PUBLISH_QUICK, estimates, strict=True))
