@@ -8,6 +8,7 @@
 
 #include <sessionstream/limits.h>
 
+#include "core/role.h"
 #include "ss_test.h"
 
 /* No timer of the gateway ends or asks anything that a test does not let it: a slow machine is no
@@ -116,14 +117,18 @@ void fixture_close(struct fixture *fixture)
     ss_registry_free(fixture->registry);
 }
 
-struct ss_conn *fixture_open_still(struct fixture *fixture, enum ss_conn_state state, int *ret_fd)
+void fixture_prepare_still(struct fixture *fixture)
 {
     struct ss_failure failure = { .text = "" };
-    int fds[2];
-    struct ss_conn *conn;
     fixture_prepare(fixture);
     fixture->still = true;
     ss_check(ss__gateway_new(&fixture->options, &fixture->gateway, &failure) == 0);
+}
+
+struct ss_conn *fixture_add_still(struct fixture *fixture, enum ss_conn_state state, int *ret_fd)
+{
+    int fds[2];
+    struct ss_conn *conn;
     ss_check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
     ss_check(ss__conn_new(fixture->gateway, fds[0], &conn) == 0);
     if (state == SS_CONN_WEBSOCKET) {
@@ -135,6 +140,19 @@ struct ss_conn *fixture_open_still(struct fixture *fixture, enum ss_conn_state s
     }
     *ret_fd = fds[1];
     return conn;
+}
+
+void fixture_turn(struct fixture *fixture)
+{
+    ss__role_set(SS_ROLE_GATEWAY, 0);
+    (void)uv_run(&fixture->gateway->loop.uv, UV_RUN_NOWAIT);
+    ss__role_set(SS_ROLE_OTHER, 0);
+}
+
+struct ss_conn *fixture_open_still(struct fixture *fixture, enum ss_conn_state state, int *ret_fd)
+{
+    fixture_prepare_still(fixture);
+    return fixture_add_still(fixture, state, ret_fd);
 }
 
 void fixture_close_still(struct fixture *fixture, struct ss_conn *conn, int fd)

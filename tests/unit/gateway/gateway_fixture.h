@@ -35,8 +35,16 @@ void fixture_open(struct fixture *fixture);
 /* Stops (both steps) unless it is stopped, joins and frees. */
 void fixture_close(struct fixture *fixture);
 
-/* A connection, HTTP or websocket, of a gateway that has no thread, so that nothing comes between
- * two steps of the test; its other end is *ret_fd. */
+/* A gateway that has no thread, so that nothing comes between two steps of the test. */
+void fixture_prepare_still(struct fixture *fixture);
+
+/* A connection of such a gateway, HTTP or websocket; its other end is *ret_fd. */
+struct ss_conn *fixture_add_still(struct fixture *fixture, enum ss_conn_state state, int *ret_fd);
+
+/* One turn of its loop, on this thread. */
+void fixture_turn(struct fixture *fixture);
+
+/* Prepares and adds one. */
 struct ss_conn *fixture_open_still(struct fixture *fixture, enum ss_conn_state state, int *ret_fd);
 void fixture_close_still(struct fixture *fixture, struct ss_conn *conn, int fd);
 
