@@ -52,6 +52,19 @@ static bool on_reply(void *ctx, struct ss_str frames)
     return may_read(reading->conn);
 }
 
+static bool on_fragment(void *ctx)
+{
+    struct reading *reading = ctx;
+    ss__conn_spend(reading->conn, 1);
+    return may_read(reading->conn);
+}
+
+static bool on_pong(void *ctx, struct ss_str payload)
+{
+    (void)payload;
+    return on_fragment(ctx);
+}
+
 static void on_close(void *ctx, bool by_peer, uint16_t status, struct ss_str reason)
 {
     (void)status;
@@ -67,6 +80,8 @@ static const struct ss_ws_callbacks callbacks = {
     .on_message = on_message,
     .on_reply = on_reply,
     .on_close = on_close,
+    .on_pong = on_pong,
+    .on_fragment = on_fragment,
 };
 
 static size_t feed_websocket(struct ss_conn *conn, const uint8_t *data, size_t len)

@@ -187,6 +187,8 @@ static int take_data(struct feed *feed, const struct ss_ws_piece *piece)
     }
     if (final) {
         deliver(feed, decoder->message.data, decoder->message.len);
+    } else if (piece->last && feed->callbacks->on_fragment != NULL) {
+        feed->stop = !feed->callbacks->on_fragment(feed->ctx) || feed->stop;
     }
     return 0;
 }
@@ -222,7 +224,7 @@ static int take_control(struct feed *feed, const struct ss_ws_piece *piece)
         add_pong(feed, payload);
     } else if (feed->callbacks->on_pong != NULL) {
         flush_replies(feed);
-        feed->callbacks->on_pong(feed->ctx, payload);
+        feed->stop = !feed->callbacks->on_pong(feed->ctx, payload) || feed->stop;
     }
     return 0;
 }

@@ -55,7 +55,10 @@ struct ss_ws_callbacks {
     void (*on_close)(void *ctx, bool by_peer, uint16_t status, struct ss_str reason);
 
     /* A pong arrived; may be NULL. */
-    void (*on_pong)(void *ctx, struct ss_str payload);
+    bool (*on_pong)(void *ctx, struct ss_str payload);
+
+    /* A fragment arrived that is not the last of its message; may be NULL. */
+    bool (*on_fragment)(void *ctx);
 };
 
 /* @held_bytes_max bounds the bytes of unfinished messages over all connections. */

@@ -90,3 +90,32 @@ SS_TEST(reader, nobody_has_a_second_turn_before_all_that_are_ready_had_one)
     }
     fixture_close(&fixture);
 }
+
+/* Nobody answers them, and they take their time all the same. */
+static void check_share(uint8_t head)
+{
+    struct fixture fixture;
+    int fd;
+    fixture_prepare_still(&fixture);
+    struct ss_conn *conn = add_reading(&fixture, &fd);
+    send_frames(fd, 0x01, PING, 1);    /* a message that is not finished */
+    send_frames(fd, head, "", MANY);
+    fixture_turn(&fixture);
+    ss_check(conn->pause == SS_PAUSE_TURN && conn->held != NULL);
+    fixture_turn(&fixture);
+    ss_check(conn->pause == 0 && conn->held == NULL && conn->reading);
+    send_frames(fd, 0x80, "", 1);
+    fixture_turn(&fixture);
+    ss_check(atomic_load(&fixture.stats.frames_in) == 1);
+    fixture_close_still(&fixture, conn, fd);
+}
+
+SS_TEST(reader, pongs_count_as_messages_do)
+{
+    check_share(0x8A);
+}
+
+SS_TEST(reader, fragments_count_as_messages_do)
+{
+    check_share(0x00);
+}

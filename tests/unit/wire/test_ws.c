@@ -179,6 +179,44 @@ SS_TEST(ws, feeding_stops_when_replies_may_not_pile_up)
     fixture_deinit(&f);
 }
 
+SS_TEST(ws, feeding_stops_behind_the_pong_whose_callback_says_so)
+{
+    struct fixture f;
+    struct ws_peer peer;
+    fixture_init(&f);
+    ws_peer_frame_text(&f.in, FIN | SS_WS_PING, "i");
+    ws_peer_frame_text(&f.in, FIN | SS_WS_PONG, "o");
+    size_t first = f.in.len;
+    ws_peer_frame_text(&f.in, FIN | SS_WS_PONG, "o");
+    ws_peer_init(&peer, &f.pool, LIMIT);
+    peer.stop_at_pongs = true;
+    ss_check(ws_peer_feed(&peer, f.in.data, f.in.len) == first);
+    ws_peer_expect(&peer, "reply 10 i\npong o\n");
+    ss_check(!ss__ws_unfinished(&peer.ws));
+    ws_peer_deinit(&peer);
+    fixture_deinit(&f);
+}
+
+SS_TEST(ws, feeding_stops_behind_the_fragment_whose_callback_says_so)
+{
+    struct fixture f;
+    struct ws_peer peer;
+    fixture_init(&f);
+    ws_peer_frame_text(&f.in, SS_WS_TEXT, "1");
+    size_t first = f.in.len;
+    ws_peer_frame_text(&f.in, 0, "");
+    size_t second = f.in.len;
+    ws_peer_frame_text(&f.in, FIN, "2");
+    ws_peer_init(&peer, &f.pool, LIMIT);
+    peer.stop_at_fragments = true;
+    ss_check(ws_peer_feed(&peer, f.in.data, f.in.len) == first);
+    ss_check(ws_peer_feed(&peer, f.in.data + first, f.in.len - first) == second - first);
+    ss_check(ws_peer_feed(&peer, f.in.data + second, f.in.len - second) == f.in.len - second);
+    ws_peer_expect(&peer, "message 1 12\n");
+    ws_peer_deinit(&peer);
+    fixture_deinit(&f);
+}
+
 SS_TEST(ws, an_idle_connection_holds_sixteen_bytes)
 {
     struct fixture f;

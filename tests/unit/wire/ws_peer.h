@@ -26,6 +26,8 @@ struct ws_peer {
     unsigned messages;
     unsigned stop_after;       /* messages, then the callback says stop; 0: never */
     bool stop_at_replies;
+    bool stop_at_pongs;
+    bool stop_at_fragments;
     bool closed;
     uint16_t status;
     int err;                   /* of the last feed */
@@ -83,9 +85,17 @@ static inline void ws_peer_on_close(void *ctx, bool by_peer, uint16_t status,
     peer->status = status;
 }
 
-static inline void ws_peer_on_pong(void *ctx, struct ss_str payload)
+static inline bool ws_peer_on_pong(void *ctx, struct ss_str payload)
 {
+    const struct ws_peer *peer = ctx;
     ws_peer_note(ctx, "pong ", payload);
+    return !peer->stop_at_pongs;
+}
+
+static inline bool ws_peer_on_fragment(void *ctx)
+{
+    const struct ws_peer *peer = ctx;
+    return !peer->stop_at_fragments;
 }
 
 static inline void ws_peer_init(struct ws_peer *peer, struct ss_ws_decoder_pool *pool,
@@ -111,6 +121,7 @@ static inline size_t ws_peer_feed(struct ws_peer *peer, const void *data, size_t
         .on_reply = ws_peer_on_reply,
         .on_close = ws_peer_on_close,
         .on_pong = ws_peer_on_pong,
+        .on_fragment = ws_peer_on_fragment,
     };
     uint8_t *copy = malloc(len == 0 ? 1 : len);
     size_t consumed = len;
