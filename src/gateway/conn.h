@@ -213,6 +213,9 @@ uint64_t ss__conn_look_at_silence(struct ss_conn *conn, uint64_t now);
 /* A client may take so long for one websocket message, and no longer than the dead timeout. */
 #define SS_UNFINISHED_MS 30000
 
+/* Looks at a connection with an unfinished message when that has to be finished, or earlier. */
+void ss__conn_watch_message(struct ss_conn *conn);
+
 /* Queues a frame of subscription @tag. False, with the reference still the caller's: the queue is
  * full even after a write. */
 bool ss__conn_send_frame(struct ss_conn *conn, struct ss_buf *buf, uint16_t tag);

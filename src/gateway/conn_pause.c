@@ -44,6 +44,7 @@ static void forgive_pause(struct ss_conn *conn)
     conn->heard_ms = now;
     if (conn->state == SS_CONN_WEBSOCKET && conn->in.unfinished_ms != 0) {
         conn->in.unfinished_ms += (uint32_t)now - conn->paused_ms;
+        ss__conn_watch_message(conn);
     }
 }
 

@@ -28,6 +28,11 @@ static uint64_t unfinished_end(const struct ss_conn *conn, uint64_t now)
            (dead_ms < SS_UNFINISHED_MS ? dead_ms : SS_UNFINISHED_MS);
 }
 
+void ss__conn_watch_message(struct ss_conn *conn)
+{
+    ss__conn_wake_at(conn, unfinished_end(conn, ss__gateway_now_ms(conn->gateway)));
+}
+
 /* When it last showed that it is there. While it is blocked it is sent no ping, and a client that
  * only reads has nothing to say: what it takes is its sign. */
 static uint64_t last_sign_ms(const struct ss_conn *conn)

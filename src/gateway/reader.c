@@ -102,6 +102,7 @@ static size_t feed_websocket(struct ss_conn *conn, const uint8_t *data, size_t l
         conn->in.unfinished_ms = 0;
     } else if (conn->in.unfinished_ms == 0) {
         conn->in.unfinished_ms = ss__gateway_now_ms(gateway);
+        ss__conn_watch_message(conn);
     }
     return consumed;
 }

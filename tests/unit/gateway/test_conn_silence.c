@@ -10,6 +10,7 @@
 
 #include <sessionstream/limits.h>
 
+#include "gateway/reader.h"
 #include "gateway/sweep.h"
 #include "ss_test.h"
 
@@ -193,6 +194,28 @@ SS_TEST(conn_silence, a_message_is_not_late_while_bytes_of_it_wait_that_nobody_r
     conn->in.unfinished_ms -= SS_GRACE_MS;    /* as if it was then */
     look_now(&fixture, conn);
     ss_check_msg(conn->state != SS_CONN_WEBSOCKET, "it is late all the same");
+    fixture_close_still(&fixture, conn, fd);
+}
+
+/* However long it is not looked at for other reasons. */
+SS_TEST(conn_silence, a_message_is_looked_at_when_its_time_ends)
+{
+    struct fixture fixture;
+    int fd;
+    struct ss_conn *conn = fixture_open_still(&fixture, SS_CONN_WEBSOCKET, &fd);
+    uint64_t now = ss__gateway_now_ms(fixture.gateway);
+    ss_check(ss__reader_start(conn) == 0);
+    ss_check(write(fd, "\x81", 1) == 1);
+    fixture_turn(&fixture);
+    ss_check(conn->in.unfinished_ms != 0);
+    ss_check(conn->timing && conn->timer.due_ms == conn->in.unfinished_ms + SS_UNFINISHED_MS);
+    ss__conn_pause(conn, SS_PAUSE_REQUESTS);
+    ss__timers_cancel(&fixture.gateway->timers, &conn->timer);
+    conn->timing = false;
+    look_now(&fixture, conn);
+    ss_check(conn->timer.due_ms > now + SS_UNFINISHED_MS);    /* the delay is ours */
+    ss__conn_unpause(conn, SS_PAUSE_REQUESTS);
+    ss_check(conn->timer.due_ms == conn->in.unfinished_ms + SS_UNFINISHED_MS);
     fixture_close_still(&fixture, conn, fd);
 }
 
