@@ -277,6 +277,23 @@ void ping_flood(struct stage *stage)
     ss__bytes_deinit(&pattern);
 }
 
+/* Pongs that nobody asked for, as fast as they are taken. Nothing says that they were. */
+void pong_flood(struct stage *stage)
+{
+    struct ss_bytes pattern = { .max = SIZE_MAX };
+    struct ss_bytes nothing = { .max = SIZE_MAX };
+    uint32_t ended = 0;
+    ping_pattern(&pattern, 0x8A, "");
+    stage->rss_bound = 32 * MIB;
+    flood(stage, 50, &nothing, &pattern, 400e6, true);
+    for (uint32_t i = 0; i < stage->peer_count; i++) {
+        ended += stage->peers[i].ended;
+    }
+    stage_expect(stage, ended == 0, "%u were ended", ended);
+    stage->operation = "bytes of pongs that nobody asked for";
+    ss__bytes_deinit(&pattern);
+}
+
 /* A slow machine sends little in the time there is. Until each has sent so much that its answers
  * cannot have found room, or all are closed. */
 static void flood_enough(struct stage *stage, const struct ss_bytes *pattern)

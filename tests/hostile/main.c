@@ -33,6 +33,7 @@ static const struct scenario scenarios[] = {
     { "trickled-message", "a byte of a message every 100 ms", { SHORT }, trickled_message, 0, false },
     { "huge-lengths", "frames that announce up to 2^63 bytes", { SHORT }, huge_lengths, 0, false },
     { "ping-flood", "pings without pause", { SHORT }, ping_flood, 0, false },
+    { "pong-flood", "pongs that nobody asked for", { SHORT }, pong_flood, 0, false },
     { "unread-pongs", "pings whose pongs nobody reads", { SLOW }, unread_pongs, 0, false },
     { "unread-json-pongs", "the same of the protocol's own pings", { SLOW }, unread_json_pongs, 0, false },
     { "wrong-frames", "frames that are wrong, without pause", { SHORT }, wrong_submits, 0, false },

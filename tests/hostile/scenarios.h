@@ -22,6 +22,7 @@ void endless_message(struct stage *stage);
 void trickled_message(struct stage *stage);
 void huge_lengths(struct stage *stage);
 void ping_flood(struct stage *stage);
+void pong_flood(struct stage *stage);
 void unread_pongs(struct stage *stage);
 void unread_json_pongs(struct stage *stage);
 void wrong_submits(struct stage *stage);
