@@ -1,10 +1,6 @@
 #include "gateway_fixture.h"
-
-#include <stdio.h>
-#include <string.h>
-
+#include "http_requests.h"
 #include "message/backup.h"
-#include "ss_test.h"
 
 struct fake {
     struct ss_backup_control control;
@@ -41,23 +37,14 @@ static void open_with(struct fixture *fixture, struct fake *fake, struct ws_test
     ws_test_connect(client, fixture->port, 0);
 }
 
-static void ask(struct ws_test_client *client, const char *method, const char *target)
-{
-    char text[512];
-    (void)snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
-                   method, target);
-    ws_test_send_raw(client, text, strlen(text));
-}
-
 SS_TEST(backup, without_a_place_for_them_there_is_nothing)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
-    ask(&client, "POST", "/v1/backup?name=a");
+    open_http(&fixture, &client);
+    post(&client, "/v1/backup?name=a", "");
     ws_test_expect_http(&client, 404, "--backup-dir");
-    ask(&client, "GET", "/v1/backup");
+    get(&client, "/v1/backup");
     ws_test_expect_http(&client, 404, "not_found");
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -69,13 +56,13 @@ SS_TEST(backup, begins_tells_and_cancels)
     struct fake fake;
     struct ws_test_client client;
     open_with(&fixture, &fake, &client);
-    ask(&client, "GET", "/v1/backup");
+    get(&client, "/v1/backup");
     ws_test_expect_http(&client, 200, "{\"state\":\"none\",\"name\":\"\"");
     fake.status = (struct ss_backup_status){ .state = SS_BACKUP_RUNNING, .name = "a-1",
                                              .shard = 1, .shards = 4, .shard_copied = 5,
                                              .shard_bytes = 6, .copied = 7, .begun_us = 8,
                                              .took_us = 9 };
-    ask(&client, "POST", "/v1/backup?name=a%2D1&rate=1048576");
+    post(&client, "/v1/backup?name=a%2D1&rate=1048576", "");
     ws_test_expect_http(&client, 202, "{\"state\":\"running\",\"name\":\"a-1\",\"shard\":1,"
                         "\"shards\":4,\"shardCopied\":\"5\",\"shardBytes\":\"6\",\"copied\":\"7\","
                         "\"begunMicros\":\"8\",\"tookMicros\":\"9\"}");
@@ -85,7 +72,7 @@ SS_TEST(backup, begins_tells_and_cancels)
     fake.status.state = SS_BACKUP_FAILED;
     fake.status.err = SS_E_CANCELED;
     strcpy(fake.status.text, "it \"was\"");
-    ask(&client, "GET", "/v1/backup");
+    get(&client, "/v1/backup");
     ws_test_expect_http(&client, 200, ",\"code\":\"canceled\",\"detail\":\"it \\\"was\\\"\"}");
     ws_test_close(&client);
     fixture_close(&fixture);
@@ -97,17 +84,17 @@ SS_TEST(backup, what_cannot_be_is_refused)
     struct fake fake;
     struct ws_test_client client;
     open_with(&fixture, &fake, &client);
-    ask(&client, "POST", "/v1/backup");
+    post(&client, "/v1/backup", "");
     ws_test_expect_http(&client, 400, "name is missing");
-    ask(&client, "POST", "/v1/backup?name=a&rate=x");
+    post(&client, "/v1/backup?name=a&rate=x", "");
     ws_test_expect_http(&client, 400, "rate must be a number");
-    ask(&client, "POST", "/v1/backup?name=a&rate=");
+    post(&client, "/v1/backup?name=a&rate=", "");
     ws_test_expect_http(&client, 400, "rate must be a number");
-    ask(&client, "POST", "/v1/backup?name=a&rate=1234567890123456789");
+    post(&client, "/v1/backup?name=a&rate=1234567890123456789", "");
     ws_test_expect_http(&client, 400, "rate must be a number");
     ss_check(fake.name[0] == '\0');
     fake.answer = SS_E_BUSY;
-    ask(&client, "POST", "/v1/backup?name=a");
+    post(&client, "/v1/backup?name=a", "");
     ws_test_expect_http(&client, 503, "it says no");
     fake.answer = SS_E_NOTFOUND;
     ask(&client, "DELETE", "/v1/backup");

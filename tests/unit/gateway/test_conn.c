@@ -1,5 +1,5 @@
-/* What a connection may read before it has to wait, and its turns. The rest of conn.c is seen through sockets, in
- * the other files of this folder. */
+/* What a connection may read before it has to wait, and its turns. The rest of conn.c is seen
+ * through sockets, in the other files of this folder. */
 #include "gateway/conn.h"
 #include "gateway/reader.h"
 

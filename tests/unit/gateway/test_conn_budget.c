@@ -1,22 +1,17 @@
 /* Answers that nobody reads: what all connections of a gateway may hold of them. */
-#include "gateway_fixture.h"
-
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include "ss_test.h"
+#include "gateway_fixture.h"
+#include "http_requests.h"
 
 /* The status of an answer that is read at once. */
 static int status_of(struct ws_test_client *client, const char *path)
 {
-    char get[64];
     struct ss_bytes body;
     ss__bytes_init(&body, 0);
-    int len = snprintf(get, sizeof get, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
-    ws_test_send_raw(client, get, (size_t)len);
+    get(client, path);
     int status = ws_test_http_response(client, false, &body);
     ss_check(status == 200 ||
              memmem(body.data, body.len, "too many answers wait", 21) != NULL);

@@ -1,18 +1,8 @@
-#include "gateway_fixture.h"
-
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "gateway_fixture.h"
+#include "http_requests.h"
 #include "message/debug_view.h"
-#include "ss_test.h"
-
-static void get(struct ws_test_client *client, const char *path)
-{
-    char text[512];
-    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
-    ws_test_send_raw(client, text, strlen(text));
-}
 
 SS_TEST(debug, the_view_of_the_shard_and_the_followers_here_are_one_document)
 {
@@ -101,8 +91,7 @@ SS_TEST(debug, a_question_that_makes_no_sense_is_a_problem)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/debug/sessions/s?after=x");
     ws_test_expect_http(&client, 400, "after must be the number of a record");
     get(&client, "/debug/sessions/s?after=18446744073709551616");

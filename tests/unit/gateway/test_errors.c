@@ -1,27 +1,15 @@
-#include "gateway_fixture.h"
-
-#include <stdio.h>
-#include <string.h>
-
 #include <sessionstream/limits.h>
 
 #include "gateway/state.h"
+#include "gateway_fixture.h"
+#include "http_requests.h"
 #include "message/error_listing.h"
-#include "ss_test.h"
-
-static void get(struct ws_test_client *client, const char *path)
-{
-    char text[512];
-    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
-    ws_test_send_raw(client, text, strlen(text));
-}
 
 SS_TEST(errors, records_are_asked_of_the_shard_and_written_as_json)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/errors?session=a%20b&kind=decode&limit=7");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_ERRORS, "");
     struct ss_error_listing *listing = request->errors;
@@ -61,8 +49,7 @@ SS_TEST(errors, a_question_that_makes_no_sense_is_a_problem)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/errors?kind=none");
     ws_test_expect_http(&client, 400, "kind must be one of decode, ordinal, ui-projection");
     get(&client, "/v1/errors?limit=1x");
@@ -75,8 +62,7 @@ SS_TEST(errors, a_question_that_makes_no_sense_is_a_problem)
     ws_test_expect_http(&client, 400, "session is no percent-encoded session id");
     get(&client, "/v1/sessions/%00/errors");
     ws_test_expect_http(&client, 400, "invalid_session_id");
-    static const char post[] = "POST /v1/errors HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
-    ws_test_send_raw(&client, post, sizeof post - 1);
+    post(&client, "/v1/errors", "");
     ws_test_expect_http(&client, 405, "GET, HEAD");
     get(&client, "/v1/errors");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_ERRORS, "");

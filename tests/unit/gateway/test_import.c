@@ -1,36 +1,15 @@
-#include "gateway_fixture.h"
-
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "gateway_fixture.h"
+#include "http_requests.h"
 #include "message/import.h"
 #include "schema/type.h"
-#include "ss_test.h"
-
-static void post(struct ws_test_client *client, const char *path, const char *body)
-{
-    size_t cap = strlen(body) + 512;
-    char *text = malloc(cap);
-    ss_check(text != NULL);
-    (void)snprintf(text, cap, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n%s", path,
-                   strlen(body), body);
-    ws_test_send_raw(client, text, strlen(text));
-    free(text);
-}
-
-static void open_with_event(struct fixture *fixture, struct ws_test_client *client)
-{
-    fixture_prepare(fixture);
-    fixture_start(fixture);
-    ws_test_connect(client, fixture->port, 0);
-}
 
 SS_TEST(import, one_event_or_a_list_of_them_reaches_the_shard)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    open_with_event(&fixture, &client);
+    open_http(&fixture, &client);
     post(&client, "/v1/sessions/a%20b/import",
          "{\"payload\":{\"nonce\":\"x\"},\"event\":\"Noted\",\"ordinal\":\"7\","
          "\"time\":\"1970-01-01T00:00:01.5Z\"}");
@@ -61,7 +40,7 @@ SS_TEST(import, payload_may_say_its_type)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    open_with_event(&fixture, &client);
+    open_http(&fixture, &client);
     const struct ss_name *name =
         ss__registry_find(fixture.options.registry, SS_SPACE_EVENT, ss_str("Noted"));
     char body[300];
@@ -87,7 +66,7 @@ SS_TEST(import, bytes_as_they_were_stored_go_before_their_json)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    open_with_event(&fixture, &client);
+    open_http(&fixture, &client);
     const struct ss_name *name =
         ss__registry_find(fixture.options.registry, SS_SPACE_EVENT, ss_str("Noted"));
     const char *type = ss__type_name(name->type).data;
@@ -159,7 +138,7 @@ SS_TEST(import, what_cannot_be_right_is_refused_with_its_place)
     };
     struct fixture fixture;
     struct ws_test_client client;
-    open_with_event(&fixture, &client);
+    open_http(&fixture, &client);
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         post(&client, "/v1/sessions/s/import", table[i][0]);
         ws_test_expect_http(&client, 400, table[i][1]);
@@ -168,8 +147,7 @@ SS_TEST(import, what_cannot_be_right_is_refused_with_its_place)
     ws_test_expect_http(&client, 404, "\"code\":\"unknown_event\"");
     post(&client, "/v1/sessions/%ff/import", "{\"ordinal\":1,\"event\":\"Noted\"}");
     ws_test_expect_http(&client, 400, "\"code\":\"invalid_session_id\"");
-    const char get[] = "GET /v1/sessions/s/import HTTP/1.1\r\nHost: h\r\n\r\n";
-    ws_test_send_raw(&client, get, sizeof get - 1);
+    get(&client, "/v1/sessions/s/import");
     ws_test_expect_http(&client, 405, "Allow: POST\r\n");
     ss_check(fixture_is_quiet(&fixture));
     ws_test_close(&client);
@@ -181,7 +159,7 @@ SS_TEST(import, more_events_than_one_import_takes_are_refused)
     struct fixture fixture;
     struct ws_test_client client;
     struct ss_bytes body;
-    open_with_event(&fixture, &client);
+    open_http(&fixture, &client);
     ss__bytes_init(&body, 0);
     for (unsigned i = 1; i <= SS_IMPORT_EVENTS_MAX + 1; i++) {
         char event[64];

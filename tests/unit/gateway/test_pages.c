@@ -1,103 +1,12 @@
-/* Snapshots in pages: one in flight, all of them before the frames after them, and every early end. */
-#include "gateway_fixture.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* Snapshots in pages: one in flight, all of them before the frames after them, and every early
+ * end. */
 #include <sessionstream/limits.h>
 
-#include "ss_test.h"
-#include "wire/ws_header.h"
+#include "gateway_fixture.h"
+#include "paged_snapshots.h"
 
-#define V2 "sessionstream.v2.json"
-#define PAGED "{\"subscribe\":{\"sessionId\":\"s\",\"pageBytes\":65536}}"
-#define SUBSCRIBED "{\"subscribed\":{\"sessionId\":\"s\",\"cursor\":\"0:0\"}}"
 #define UNSUBSCRIBE "{\"unsubscribe\":{\"sessionId\":\"s\"}}"
 #define UNSUBSCRIBED "{\"unsubscribed\":{\"sessionId\":\"s\"}}"
-
-/* What a shard would be holding for the request. */
-struct source {
-    struct ss_page_source base;
-    atomic_uint *freed;
-};
-
-static void unref_source(struct ss_page_source *base)
-{
-    struct source *source = (struct source *)(void *)base;
-    (void)atomic_fetch_add(source->freed, 1);
-    free(source);
-}
-
-static atomic_uint freed;
-
-static struct ss_request *take_subscribe(struct fixture *fixture)
-{
-    return fixture_take_request(fixture, SS_REQUEST_SUBSCRIBE, "s");
-}
-
-static struct ss_buf *text_message(const char *text, size_t bytes)
-{
-    uint8_t header[SS_WS_HEADER_BYTES_MAX];
-    size_t header_len = ss__ws_header_write(SS_WS_TEXT, bytes, header);
-    struct ss_buf *buf = ss__buf_new(header_len + bytes);
-    ss_check(buf != NULL);
-    memcpy(buf->data, header, header_len);
-    memset(buf->data + header_len, ' ', bytes);
-    memcpy(buf->data + header_len, text, strlen(text));
-    return buf;
-}
-
-/* The next page, of @bytes bytes; @more: others follow. */
-static void reply_page(struct fixture *fixture, struct ss_request *request, size_t bytes, bool more)
-{
-    char text[32];
-    if (request->pages == NULL) {
-        struct source *source = calloc(1, sizeof *source);
-        ss_check(source != NULL);
-        source->base.unref = unref_source;
-        source->freed = &freed;
-        request->pages = &source->base;
-    }
-    (void)snprintf(text, sizeof text, "{\"page\":%u}", ++request->page);
-    request->snapshot = text_message(text, bytes);
-    request->more = more;
-    request->ordinal = 5;
-    fixture_reply(fixture, request);
-}
-
-static void expect_page(struct ws_test_client *client, unsigned page)
-{
-    char text[32];
-    (void)snprintf(text, sizeof text, "{\"page\":%u}", page);
-    ws_test_expect_part(client, text);
-}
-
-/* The request that comes back is the same one, not withdrawn, and asks for the next page. */
-static void take_back(struct fixture *fixture, const struct ss_request *request)
-{
-    struct ss_request *back = take_subscribe(fixture);
-    ss_check(back == request && !back->withdrawn && back->snapshot == NULL);
-}
-
-static void open_v2(struct fixture *fixture, struct ws_test_client *client)
-{
-    ws_test_open(client, fixture->port, V2);
-}
-
-static void end_request(struct fixture *fixture, struct ss_request *request)
-{
-    request->more = false;
-    ss__request_fail(request, SS_E_CANCELED, NULL);
-    fixture_reply(fixture, request);
-}
-
-static void take_uninterested(struct fixture *fixture)
-{
-    struct ss_msg *msg = fixture_take(fixture);
-    ss_check(msg->kind == SS_MSG_UNINTERESTED);
-    ss__msg_free(msg);
-}
 
 static struct ss_buf *frame_v2(struct fixture *fixture, uint64_t ordinal)
 {
@@ -134,10 +43,7 @@ SS_TEST(pages, i3_all_pages_then_the_frames_after_them_then_subscribed)
     struct fixture fixture;
     struct ws_test_client client;
     atomic_store(&freed, 0);
-    fixture_open(&fixture);
-    open_v2(&fixture, &client);
-    ws_test_send_text(&client, PAGED);
-    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_request *request = open_paged(&fixture, &client);
     struct ss_session_handle handle = request->handle;
     ss_check(request->page_bytes == 65536);
     reply_page(&fixture, request, 1000, true);
@@ -166,10 +72,7 @@ SS_TEST(pages, a_stop_does_not_wait_for_the_rest_of_them)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    open_v2(&fixture, &client);
-    ws_test_send_text(&client, PAGED);
-    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_request *request = open_paged(&fixture, &client);
     ss__gateway_stop_listening(fixture.gateway);
     reply_page(&fixture, request, 1000, true);
     expect_page(&client, 1);
@@ -222,9 +125,7 @@ SS_TEST(pages, the_next_one_is_asked_for_when_the_last_is_written)
     fixture_prepare(&fixture);
     fixture.options.ping_interval_ms = 3600000;
     fixture_start(&fixture);
-    ws_test_connect(&client, fixture.port, 65536);
-    ws_test_upgrade(&client, "/", V2);
-    ws_test_expect_part(&client, "hello");
+    open_v2_small(&fixture, &client, 65536);
     ws_test_send_text(&client, PAGED);
     struct ss_request *request = take_subscribe(&fixture);
     reply_page(&fixture, request, 16u << 20, true);
@@ -281,9 +182,7 @@ SS_TEST(pages, unsubscribe_while_a_page_is_being_written_ends_it)
     struct fixture fixture;
     struct ws_test_client client;
     fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 65536);
-    ws_test_upgrade(&client, "/", V2);
-    ws_test_expect_part(&client, "hello");
+    open_v2_small(&fixture, &client, 65536);
     ws_test_send_text(&client, PAGED);
     struct ss_request *request = take_subscribe(&fixture);
     reply_page(&fixture, request, 16u << 20, true);
@@ -301,10 +200,7 @@ SS_TEST(pages, w40_subscribing_again_keeps_the_old_one_until_the_last_page)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    open_v2(&fixture, &client);
-    ws_test_send_text(&client, PAGED);
-    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_request *request = open_paged(&fixture, &client);
     struct ss_session_handle handle = request->handle;
     reply_page(&fixture, request, 100, false);
     expect_page(&client, 1);
@@ -359,10 +255,7 @@ SS_TEST(pages, a_resync_asks_for_pages_as_the_subscription_did)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    open_v2(&fixture, &client);
-    ws_test_send_text(&client, PAGED);
-    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_request *request = open_paged(&fixture, &client);
     struct ss_session_handle handle = request->handle;
     reply_page(&fixture, request, 100, false);
     expect_page(&client, 1);
@@ -391,10 +284,7 @@ SS_TEST(pages, an_answer_that_missed_frames_comes_behind_a_resync)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    open_v2(&fixture, &client);
-    ws_test_send_text(&client, PAGED);
-    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_request *request = open_paged(&fixture, &client);
     struct ss_session_handle handle = request->handle;
     request->missed = true;
     reply_page(&fixture, request, 100, false);
@@ -447,177 +337,12 @@ SS_TEST(pages, a_shard_that_has_ended_is_an_error)
     struct fixture fixture;
     struct ws_test_client client;
     atomic_store(&freed, 0);
-    fixture_open(&fixture);
-    open_v2(&fixture, &client);
-    ws_test_send_text(&client, PAGED);
-    struct ss_request *request = take_subscribe(&fixture);
+    struct ss_request *request = open_paged(&fixture, &client);
     ss__inbox_close(fixture.shard);
     reply_page(&fixture, request, 100, true);
     expect_page(&client, 1);
     ws_test_expect_part(&client, "{\"error\":{\"code\":\"stopping\"");
     ss_check(atomic_load(&freed) == 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
-}
-
-/* The next request; farewells are passed over. */
-static struct ss_request *take_any(struct fixture *fixture)
-{
-    for (;;) {
-        struct ss_msg *msg = fixture_take(fixture);
-        if (msg->kind == SS_MSG_REQUEST) {
-            return (struct ss_request *)(void *)msg;
-        }
-        ss__msg_free(msg);
-    }
-}
-
-static void subscribe_paged(struct ws_test_client *client, const char *session, unsigned page_bytes)
-{
-    char text[96];
-    (void)snprintf(text, sizeof text, "{\"subscribe\":{\"sessionId\":\"%s\",\"pageBytes\":%u}}",
-                   session, page_bytes);
-    ws_test_send_text(client, text);
-}
-
-static struct ss_request *take_page(struct fixture *fixture, const char *session, unsigned page)
-{
-    struct ss_request *request = take_any(fixture);
-    ss_check_msg(ss_str_equal(request->session_id, ss_str(session)) && request->page == page,
-                 "page %u of %.*s is asked for", request->page, (int)request->session_id.len,
-                 request->session_id.data);
-    return request;
-}
-
-/* The request for the second page, after a small first one. */
-static struct ss_request *begin_pages(struct fixture *fixture, struct ws_test_client *client,
-                                      const char *session, unsigned page_bytes)
-{
-    subscribe_paged(client, session, page_bytes);
-    reply_page(fixture, take_page(fixture, session, 0), 100, true);
-    expect_page(client, 1);
-    return take_page(fixture, session, 1);
-}
-
-/* A request of another connection is the next one that the shard gets: so the first asks for
- * nothing more. */
-static void check_that_nothing_is_asked(struct fixture *fixture, struct ws_test_client *other)
-{
-    end_request(fixture, begin_pages(fixture, other, "o", 1u << 20));
-    ws_test_expect_part(other, "\"error\"");
-}
-
-/* Pages that are asked for count as if they were held, so one connection with many sessions leaves
- * the others their part. */
-SS_TEST(pages, a_connection_asks_for_no_more_pages_than_its_share)
-{
-    enum { PAGE = 1u << 20, WHOLE = SS_SNAPSHOT_SHARE_BYTES / PAGE - 1 };
-    struct fixture fixture;
-    struct ws_test_client client;
-    struct ws_test_client other;
-    struct ss_request *asked[WHOLE + 2];
-    fixture_open(&fixture);
-    open_v2(&fixture, &client);
-    open_v2(&fixture, &other);
-    for (unsigned i = 0; i < WHOLE; i++) {
-        char session[8];
-        (void)snprintf(session, sizeof session, "s%u", i);
-        asked[i] = begin_pages(&fixture, &client, session, PAGE);
-    }
-    asked[WHOLE] = begin_pages(&fixture, &client, "half", PAGE / 2);
-    subscribe_paged(&client, "page", PAGE);    /* half of one has room */
-    reply_page(&fixture, take_page(&fixture, "page", 0), 100, true);
-    expect_page(&client, 1);
-    check_that_nothing_is_asked(&fixture, &other);
-    end_request(&fixture, asked[0]);
-    asked[0] = take_page(&fixture, "page", 1);
-    ws_test_expect_part(&client, "\"error\"");
-    asked[WHOLE + 1] = begin_pages(&fixture, &client, "full", PAGE / 2);
-    subscribe_paged(&client, "late", PAGE);    /* waits, and is not refused */
-    check_that_nothing_is_asked(&fixture, &other);
-    end_request(&fixture, asked[1]);
-    asked[1] = take_page(&fixture, "late", 0);
-    ws_test_close(&other);
-    ws_test_close(&client);
-    for (unsigned i = 0; i < WHOLE + 2; i++) {
-        end_request(&fixture, asked[i]);
-    }
-    fixture_close(&fixture);
-}
-
-SS_TEST(pages, a_first_one_beyond_the_budget_is_told_as_that)
-{
-    static const char get[] = "GET /v1/sessions/big/snapshot HTTP/1.1\r\nHost: h\r\n\r\n";
-    struct fixture fixture;
-    struct ws_test_client greedy;
-    struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&greedy, fixture.port, 4096);
-    ws_test_send_raw(&greedy, get, sizeof get - 1);
-    struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "big");
-    request->snapshot = ss__buf_new(SS_SNAPSHOT_BUDGET_BYTES);
-    ss_check(request->snapshot != NULL);
-    fixture_reply(&fixture, request);
-    fixture_await(&fixture.stats.requests, 1);
-    open_v2(&fixture, &client);
-    ws_test_send_text(&client, PAGED);
-    reply_page(&fixture, take_subscribe(&fixture), 1000, true);
-    ws_test_expect_part(&client, "\"message\":\"too many snapshots wait");
-    request = take_subscribe(&fixture);
-    ss_check(request->withdrawn);
-    end_request(&fixture, request);
-    take_uninterested(&fixture);
-    ws_test_close(&client);
-    ws_test_close(&greedy);
-    fixture_close(&fixture);
-}
-
-/* An HTTP client that reads nothing of a snapshot of @bytes. */
-static void hoard(struct fixture *fixture, struct ws_test_client *client, const char *session,
-                  size_t bytes)
-{
-    char get[128];
-    uint64_t before = atomic_load(&fixture->stats.requests);
-    (void)snprintf(get, sizeof get, "GET /v1/sessions/%s/snapshot HTTP/1.1\r\nHost: h\r\n\r\n",
-                   session);
-    ws_test_connect(client, fixture->port, 4096);
-    ws_test_send_raw(client, get, strlen(get));
-    struct ss_request *request = fixture_take_request(fixture, SS_REQUEST_SNAPSHOT, session);
-    request->snapshot = ss__buf_new(bytes);
-    ss_check(request->snapshot != NULL);
-    fixture_reply(fixture, request);
-    fixture_await(&fixture->stats.requests, before + 1);
-}
-
-/* The next page waits for room in the budget when the subscribe after it is refused. */
-SS_TEST(pages, w40_a_refused_subscribe_leaves_what_is_being_sent)
-{
-    /* Both are more than the kernel takes. */
-    enum { PAGE = 1 << 20, HELD = PAGE / 2, OTHER = PAGE / 16 * 7 };
-    struct fixture fixture;
-    struct ws_test_client client;
-    struct ws_test_client hoarders[2];
-    struct ss_inbox_node load = { .bytes = SS_INBOX_BYTES_MAX };
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 8192);
-    ws_test_upgrade(&client, "/", V2);
-    ws_test_expect_part(&client, "hello");
-    struct ss_request *request = begin_pages(&fixture, &client, "s", PAGE);
-    hoard(&fixture, &hoarders[0], "a", SS_SNAPSHOT_BUDGET_BYTES - PAGE);
-    reply_page(&fixture, request, HELD, true);
-    hoard(&fixture, &hoarders[1], "b", OTHER);
-    expect_page(&client, 2);
-    ss__inbox_charge(fixture.shard, &load);
-    ws_test_send_text(&client, PAGED);
-    ws_test_expect_part(&client, "overloaded");
-    ss__inbox_discharge(fixture.shard, &load);
-    ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&hoarders[0]);
-    take_back(&fixture, request);
-    reply_page(&fixture, request, 1000, false);
-    expect_page(&client, 3);
-    ws_test_expect_part(&client, "\"subscribed\"");
-    ws_test_close(&hoarders[1]);
     ws_test_close(&client);
     fixture_close(&fixture);
 }

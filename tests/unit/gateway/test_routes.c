@@ -6,8 +6,7 @@ SS_TEST(routes, a_folder_is_found_without_its_slash)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/manual");
     ws_test_expect_http(&client, 308, "Location: /manual/\r\n");
     get(&client, "/manual/");
@@ -24,8 +23,7 @@ SS_TEST(routes, pages_on_one_connection)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/healthz");
     ws_test_expect_http(&client, 200, "ok\n");
     get(&client, "/readyz");
@@ -47,8 +45,7 @@ SS_TEST(routes, readiness_ends_with_a_failed_store_and_names_its_shard)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/readyz");
     ws_test_expect_http(&client, 200, "ready\n");
     atomic_store(&fixture.shard_stats.store_failed, 1);
@@ -67,8 +64,7 @@ SS_TEST(routes, head_sends_the_length_and_no_body)
     struct fixture fixture;
     struct ws_test_client client;
     struct ss_bytes response;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     ss__bytes_init(&response, 0);
     send_text(&client, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
     ss_check(ws_test_http_response(&client, true, &response) == 200);
@@ -84,8 +80,7 @@ SS_TEST(routes, unknown_paths_and_methods)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/nowhere");
     ws_test_expect_http(&client, 404, "\"code\":\"not_found\"");
     post(&client, "/healthz", "");
@@ -102,8 +97,7 @@ SS_TEST(routes, pipelined_requests_are_answered_in_order)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     send_text(&client, "POST /v1/sessions/s/commands/Note HTTP/1.1\r\nHost: h\r\n"
                        "Content-Length: 2\r\n\r\n{}"
                        "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -8,8 +8,7 @@ SS_TEST(routes_commands, a_command_is_answered_when_the_shard_has_answered)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     post(&client, "/v1/sessions/a%20b/commands/Note", "{\"nonce\":\"x\"}");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "a b");
     ss_check(ss_str_equal(request->payload, ss_str("\x0a\x01x")));
@@ -31,8 +30,7 @@ SS_TEST(routes_commands, commands_that_cannot_be_right_are_refused_here)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     post(&client, "/v1/sessions/s/commands/No", "{}");
     ws_test_expect_http(&client, 404, "\"code\":\"unknown_command\"");
     post(&client, "/v1/sessions/s/commands/Note", "{\"nope\":1}");
@@ -143,8 +141,7 @@ SS_TEST(routes_commands, idempotency_keys_that_cannot_be_are_refused_here)
     struct ws_test_client client;
     char key[SS_IDEMPOTENCY_KEY_BYTES_MAX + 2];
     char field[512];
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     memset(key, 'k', sizeof key - 1);
     key[sizeof key - 1] = '\0';
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {

@@ -42,8 +42,7 @@ SS_TEST(routes_handshakes, frames_right_behind_the_handshake_are_read)
     struct fixture fixture;
     struct ws_test_client client;
     struct ss_bytes bytes;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     ss__bytes_init(&bytes, 0);
     ss__bytes_text(&bytes, "GET / HTTP/1.1\r\n" ASK KEY "Sec-WebSocket-Version: 13\r\n\r\n");
     ss__ws_client_frame(&bytes, SS_WS_TEXT, ss_str("{\"ping\":{}}"), mask);

@@ -6,8 +6,7 @@ SS_TEST(routes_sessions, snapshot_as_the_shard_gave_it)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/sessions/s/snapshot");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
     request->snapshot = ss__buf_copy("{\"sessionId\":\"s\"}", 17);
@@ -21,8 +20,7 @@ SS_TEST(routes_sessions, snapshot_of_an_earlier_event)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/sessions/s/snapshot?at=9223372036854775807");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SNAPSHOT, "s");
     ss_check(request->at == INT64_MAX);
@@ -47,8 +45,7 @@ SS_TEST(routes_sessions, page_of_events)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/sessions/s/events");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_EVENTS, "s");
     ss_check(request->at == 0 && request->limit == SS_EVENT_PAGE_MAX);
@@ -79,8 +76,7 @@ SS_TEST(routes_sessions, rebuild_names_what_and_from_where)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     post(&client, "/v1/sessions/s/rebuild?from=17", "");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_REBUILD, "s");
     ss_check(request->at == 17 && request->timelines == 0);
@@ -142,8 +138,7 @@ SS_TEST(routes_sessions, the_next_request_is_read_when_the_snapshot_is_written)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     for (int i = 0; i < 3; i++) {
         get(&client, "/v1/sessions/s/snapshot");
         get(&client, "/healthz");
@@ -163,8 +158,7 @@ SS_TEST(routes_sessions, a_session_id_with_nul_is_400)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/sessions/a%00b/snapshot");
     ws_test_expect_http(&client, 400, "\"detail\":\"session id holds a NUL byte\"");
     post(&client, "/v1/sessions/a%00b/commands/Note", "{}");
@@ -185,18 +179,14 @@ SS_TEST(routes_sessions, what_is_done_to_a_whole_session)
                   { "POST", "/v1/sessions/s/retry", SS_REQUEST_RETRY } };
     struct fixture fixture;
     struct ws_test_client client;
-    char text[256];
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        (void)snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
-                       cases[i].method, cases[i].path);
-        send_text(&client, text);
+        ask(&client, cases[i].method, cases[i].path);
         struct ss_request *request = fixture_take_request(&fixture, cases[i].kind, "s");
         request->ordinal = 7;
         fixture_reply(&fixture, request);
         ws_test_expect_http(&client, 200, "{\"sessionId\":\"s\",\"ordinal\":\"7\"}");
-        send_text(&client, text);
+        ask(&client, cases[i].method, cases[i].path);
         request = fixture_take_request(&fixture, cases[i].kind, "s");
         ss__request_fail(request, i == 1 ? SS_E_IN_USE : SS_E_NOTFOUND, "because");
         fixture_reply(&fixture, request);
@@ -204,7 +194,7 @@ SS_TEST(routes_sessions, what_is_done_to_a_whole_session)
         get(&client, cases[i].path);
         ws_test_expect_http(&client, 405, i == 0 ? "Allow: DELETE\r\n" : "Allow: POST\r\n");
     }
-    send_text(&client, "DELETE /v1/sessions/%00 HTTP/1.1\r\nHost: h\r\n\r\n");
+    ask(&client, "DELETE", "/v1/sessions/%00");
     ws_test_expect_http(&client, 400, "session");
     ws_test_close(&client);
     fixture_close(&fixture);

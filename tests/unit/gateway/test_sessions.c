@@ -1,24 +1,12 @@
 #include "gateway_fixture.h"
-
-#include <stdio.h>
-#include <string.h>
-
+#include "http_requests.h"
 #include "message/listing.h"
-#include "ss_test.h"
-
-static void get(struct ws_test_client *client, const char *path)
-{
-    char text[512];
-    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path);
-    ws_test_send_raw(client, text, strlen(text));
-}
 
 SS_TEST(sessions, a_list_is_asked_of_the_shard_and_written_as_json)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/sessions?prefix=a%20&after=a+b&limit=1");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_LIST, "");
     struct ss_listing *listing = request->listing;
@@ -48,8 +36,7 @@ SS_TEST(sessions, a_list_that_cannot_be_made_is_a_problem)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_connect(&client, fixture.port, 0);
+    open_http(&fixture, &client);
     get(&client, "/v1/sessions?limit=0");
     ws_test_expect_http(&client, 400, "limit must be a number from 1 to 1000");
     get(&client, "/v1/sessions?limit=1001");

@@ -85,7 +85,8 @@ SS_TEST(slices, answers_come_while_many_sockets_are_read)
     for (unsigned i = 0; i < CROWD; i++) {
         ws_test_open(&crowd[i], fixture.port, "");
     }
-    for (unsigned round = 0; round < ROUNDS_MIN || atomic_load(&fixture.stats.slices) == 0; round++) {
+    for (unsigned round = 0; round < ROUNDS_MIN || atomic_load(&fixture.stats.slices) == 0;
+         round++) {
         for (unsigned i = 0; i < CROWD; i++) {
             (void)snprintf(text, sizeof text, "{\"submit\":{\"requestId\":\"r%u\",\"sessionId\":"
                            "\"s\",\"name\":\"Note\",\"payload\":{\"@type\":"
