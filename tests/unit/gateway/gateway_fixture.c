@@ -117,6 +117,19 @@ void fixture_close(struct fixture *fixture)
     ss_registry_free(fixture->registry);
 }
 
+void fixture_open_with(struct fixture *fixture, struct ws_test_client *client,
+                       const char *subprotocols)
+{
+    fixture_open(fixture);
+    ws_test_open(client, fixture->port, subprotocols);
+}
+
+void fixture_close_with(struct fixture *fixture, struct ws_test_client *client)
+{
+    ws_test_close(client);
+    fixture_close(fixture);
+}
+
 void fixture_prepare_still(struct fixture *fixture)
 {
     struct ss_failure failure = { .text = "" };

@@ -35,6 +35,11 @@ void fixture_open(struct fixture *fixture);
 /* Stops (both steps) unless it is stopped, joins and frees. */
 void fixture_close(struct fixture *fixture);
 
+/* The same with one websocket, and with its end, or that of any connection. */
+void fixture_open_with(struct fixture *fixture, struct ws_test_client *client,
+                       const char *subprotocols);
+void fixture_close_with(struct fixture *fixture, struct ws_test_client *client);
+
 /* A gateway that has no thread, so that nothing comes between two steps of the test. */
 void fixture_prepare_still(struct fixture *fixture);
 

@@ -96,8 +96,7 @@ static inline void open_v2_small(struct fixture *fixture, struct ws_test_client 
 /* A gateway and a client that has asked for pages. */
 static inline struct ss_request *open_paged(struct fixture *fixture, struct ws_test_client *client)
 {
-    fixture_open(fixture);
-    open_v2(fixture, client);
+    fixture_open_with(fixture, client, V2);
     ws_test_send_text(client, PAGED);
     return take_subscribe(fixture);
 }

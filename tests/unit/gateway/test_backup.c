@@ -46,8 +46,7 @@ SS_TEST(backup, without_a_place_for_them_there_is_nothing)
     ws_test_expect_http(&client, 404, "--backup-dir");
     get(&client, "/v1/backup");
     ws_test_expect_http(&client, 404, "not_found");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(backup, begins_tells_and_cancels)
@@ -74,8 +73,7 @@ SS_TEST(backup, begins_tells_and_cancels)
     strcpy(fake.status.text, "it \"was\"");
     get(&client, "/v1/backup");
     ws_test_expect_http(&client, 200, ",\"code\":\"canceled\",\"detail\":\"it \\\"was\\\"\"}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(backup, what_cannot_be_is_refused)
@@ -101,6 +99,5 @@ SS_TEST(backup, what_cannot_be_is_refused)
     ws_test_expect_http(&client, 404, "no backup is running");
     ask(&client, "PUT", "/v1/backup");
     ws_test_expect_http(&client, 405, "Allow: GET, POST, DELETE\r\n");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

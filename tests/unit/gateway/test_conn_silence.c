@@ -114,8 +114,7 @@ SS_TEST(conn_silence, a_silent_client_is_closed_and_one_that_answers_pings_is_no
     ss_check(atomic_load(&fixture.stats.dead_clients) == 1);
     ss_check(atomic_load(&fixture.stats.websockets) == 1);
     ws_test_close(&silent);
-    ws_test_close(&idle);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &idle);
 }
 
 /* It has the dead timeout, however steadily its bytes come. */
@@ -140,8 +139,7 @@ SS_TEST(conn_silence, a_message_that_trickles_in_is_ended)
     }
     ss_check(ws_test_now_ms() >= began + DEAD_MS - 50);
     ss_check(atomic_load(&fixture.stats.dead_clients) == 0);    /* it was not silent */
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* ---- a process that stood still ---- */

@@ -9,8 +9,7 @@ SS_TEST(debug, the_view_of_the_shard_and_the_followers_here_are_one_document)
     struct fixture fixture;
     struct ws_test_client follower;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&follower, fixture.port, "");
+    fixture_open_with(&fixture, &follower, "");
     (void)fixture_follow(&fixture, &follower, "s", 5);
     ws_test_connect(&client, fixture.port, 0);
     get(&client, "/debug/sessions/s");
@@ -100,6 +99,5 @@ SS_TEST(debug, a_question_that_makes_no_sense_is_a_problem)
     ws_test_expect_http(&client, 400, "invalid_session_id");
     get(&client, "/debug/sessions");
     ws_test_expect_http(&client, 404, "not_found");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

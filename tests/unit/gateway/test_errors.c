@@ -41,8 +41,7 @@ SS_TEST(errors, records_are_asked_of_the_shard_and_written_as_json)
     ss_check(request->errors->query.kinds == 0 && request->errors->query.limit == 0);
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 200, "\r\n\r\n{\"errors\":[]}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(errors, a_question_that_makes_no_sense_is_a_problem)
@@ -69,8 +68,7 @@ SS_TEST(errors, a_question_that_makes_no_sense_is_a_problem)
     request->errors->parts[0].err = SS_E_NOMEM;
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 503, "out_of_memory");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* ---- many ---- */

@@ -42,8 +42,7 @@ SS_TEST(follow, snapshot_then_frames_after_it_then_subscribed_then_live)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
     struct ss_session_handle handle = request->handle;
@@ -69,8 +68,7 @@ SS_TEST(follow, frames_before_the_first_answer_or_inside_it_are_not_delivered)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
     struct ss_session_handle handle = request->handle;
@@ -81,16 +79,14 @@ SS_TEST(follow, frames_before_the_first_answer_or_inside_it_are_not_delivered)
     ws_test_expect(&client, SNAPSHOT("5"));
     ws_test_expect(&client, SUBSCRIBED);
     ws_test_expect(&client, EVENT("6", "new"));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, an_answer_with_an_older_number_is_dropped)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, SUBSCRIBE);
     ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\","
                                "\"sinceSnapshotOrdinal\":\"2\"}}");
@@ -102,16 +98,14 @@ SS_TEST(follow, an_answer_with_an_older_number_is_dropped)
     ws_test_expect(&client, SNAPSHOT("2"));
     ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\","
                             "\"sinceSnapshotOrdinal\":\"2\"}}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, an_old_subscription_stays_live_until_the_new_answer)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
@@ -124,16 +118,14 @@ SS_TEST(follow, an_old_subscription_stays_live_until_the_new_answer)
     ws_test_expect(&client, SUBSCRIBED);
     ws_test_expect(&client, EVENT("3", "after"));
     ss_check(atomic_load(&fixture.stats.followers) == 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, a_failed_resubscribe_leaves_the_old_one)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
@@ -144,16 +136,14 @@ SS_TEST(follow, a_failed_resubscribe_leaves_the_old_one)
                             "\"message\":\"load snapshot for \\\"s\\\": disk\","
                             "\"sessionId\":\"s\",\"detail\":\"store_io\"}}");
     ws_test_expect(&client, EVENT("2", "still"));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, a_failed_first_subscribe_leaves_nothing)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
     struct ss_session_handle handle = request->handle;
@@ -162,16 +152,14 @@ SS_TEST(follow, a_failed_first_subscribe_leaves_nothing)
     ws_test_expect_part(&client, "{\"error\":{\"code\":\"stopping\"");
     take_uninterested(&fixture, handle);
     ss_check(atomic_load(&fixture.stats.sessions) == 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, unsubscribe_cancels_a_pending_subscribe)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, SUBSCRIBE);
     ws_test_send_text(&client, UNSUBSCRIBE);
     ws_test_expect(&client, UNSUBSCRIBED);
@@ -181,16 +169,14 @@ SS_TEST(follow, unsubscribe_cancels_a_pending_subscribe)
     fixture_reply_snapshot(&fixture, request, 1);
     take_uninterested(&fixture, handle);
     sync_client(&client);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, unsubscribe_is_always_answered_and_stops_frames)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, UNSUBSCRIBE);
     ws_test_expect(&client, UNSUBSCRIBED);
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
@@ -200,8 +186,7 @@ SS_TEST(follow, unsubscribe_is_always_answered_and_stops_frames)
     fixture_post_frame(&fixture, handle, "s", 2, "late");
     sync_client(&client);
     ss_check(atomic_load(&fixture.stats.followers) == 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, uninterested_once_when_the_last_follower_goes)
@@ -209,8 +194,7 @@ SS_TEST(follow, uninterested_once_when_the_last_follower_goes)
     struct fixture fixture;
     struct ws_test_client a;
     struct ws_test_client b;
-    fixture_open(&fixture);
-    ws_test_open(&a, fixture.port, "");
+    fixture_open_with(&fixture, &a, "");
     ws_test_open(&b, fixture.port, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &a, "s", 1);
     struct ss_session_handle same = fixture_follow(&fixture, &b, "s", 1);
@@ -238,8 +222,7 @@ SS_TEST(follow, a_session_followed_again_has_another_generation)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle old = fixture_follow(&fixture, &client, "s", 1);
     ws_test_send_text(&client, UNSUBSCRIBE);
     ws_test_expect(&client, UNSUBSCRIBED);
@@ -249,16 +232,14 @@ SS_TEST(follow, a_session_followed_again_has_another_generation)
     fixture_post_frame(&fixture, old, "s", 2, "stale");
     fixture_post_frame(&fixture, new, "s", 3, "fresh");
     ws_test_expect(&client, EVENT("3", "fresh"));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, an_answer_for_a_gone_connection_does_not_reach_its_successor)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
     struct ss_session_handle handle = request->handle;
@@ -268,8 +249,7 @@ SS_TEST(follow, an_answer_for_a_gone_connection_does_not_reach_its_successor)
     fixture_reply_snapshot(&fixture, request, 1);
     take_uninterested(&fixture, handle);
     sync_client(&client);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, one_subscription_too_many_is_an_error_only)
@@ -286,31 +266,27 @@ SS_TEST(follow, one_subscription_too_many_is_an_error_only)
     ws_test_expect_part(&client, "{\"error\":{\"code\":\"too_many_subscriptions\"");
     (void)fixture_follow(&fixture, &client, "b", 2);
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, a_shard_that_stops_refuses_subscribes)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ss__inbox_refuse(fixture.shard);
     ws_test_send_text(&client, SUBSCRIBE);
     ws_test_expect_part(&client, "{\"error\":{\"code\":\"stopping\"");
     ss_check(fixture_is_quiet(&fixture));
     ss_check(atomic_load(&fixture.stats.sessions) == 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, resync_of_the_shard_brings_a_new_snapshot_without_subscribed)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
     struct ss_msg_resync *resync = ss__msg_new(SS_MSG_RESYNC, sizeof *resync);
     resync->handle = handle;
@@ -331,8 +307,7 @@ SS_TEST(follow, enough_unanswered_requests_stop_the_reading)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_request *requests[SS_CONNECTION_REQUESTS_MAX];
     for (int i = 0; i < SS_CONNECTION_REQUESTS_MAX; i++) {
         ws_test_send_text(&client, SUBSCRIBE);
@@ -352,8 +327,7 @@ SS_TEST(follow, enough_unanswered_requests_stop_the_reading)
         ponged = ponged || memmem(message.bytes.data, message.bytes.len, "waits", 5) != NULL;
     }
     ss_check(ponged);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* ---- one snapshot in flight ---- */
@@ -501,8 +475,7 @@ SS_TEST(follow, following_anew_does_not_get_round_the_wait)
     ws_test_close(&client);
     take_uninterested(&fixture, handle);
     sync_client(&other);
-    ws_test_close(&other);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &other);
 }
 
 SS_TEST(follow, a_connection_has_a_share_of_the_snapshot_budget)
@@ -538,8 +511,7 @@ SS_TEST(follow, a_connection_has_a_share_of_the_snapshot_budget)
     sync_by_count(&fixture, &greedy, before + 3);
     ss_check(fixture_is_quiet(&fixture));
     ws_test_close(&greedy);
-    ws_test_close(&other);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &other);
 }
 
 /* ---- the end of a session ---- */
@@ -567,8 +539,7 @@ SS_TEST(follow, who_follows_a_session_that_ends_is_told_and_follows_no_longer)
     struct fixture fixture;
     struct ws_test_client one;
     struct ws_test_client two;
-    fixture_open(&fixture);
-    ws_test_open(&one, fixture.port, "");
+    fixture_open_with(&fixture, &one, "");
     ws_test_open(&two, fixture.port, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &one, "s", 1);
     (void)fixture_follow(&fixture, &two, "s", 1);
@@ -583,8 +554,7 @@ SS_TEST(follow, who_follows_a_session_that_ends_is_told_and_follows_no_longer)
     ws_test_expect_part(&two, "goes on");
     sync_client(&one);
     ws_test_close(&one);
-    ws_test_close(&two);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &two);
 }
 
 /* The client has asked again before it learns of the end: the answer is of the next life, and
@@ -593,8 +563,7 @@ SS_TEST(follow, a_resubscribe_that_meets_the_end_is_answered_with_the_next_life)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 5);
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
@@ -608,16 +577,14 @@ SS_TEST(follow, a_resubscribe_that_meets_the_end_is_answered_with_the_next_life)
     ws_test_expect(&client, SUBSCRIBED);
     ws_test_expect(&client, EVENT("1", "first"));
     ss_check(atomic_load(&fixture.stats.followers) == 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(follow, a_resubscribe_that_meets_the_end_and_fails_leaves_nothing)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 5);
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
@@ -627,6 +594,5 @@ SS_TEST(follow, a_resubscribe_that_meets_the_end_and_fails_leaves_nothing)
     ws_test_expect(&client, DELETED);
     ws_test_expect_part(&client, "load snapshot");
     take_uninterested(&fixture, handle);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

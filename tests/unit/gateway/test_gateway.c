@@ -43,8 +43,7 @@ SS_TEST(gateway, answers_leave_first_then_1001)
     ss_check(message.opcode == SS_WS_CLOSE && message.status == SS_WS_STATUS_GOING_AWAY);
     ss_check(!ws_test_receive(&client, &message));
     ws_test_close(&client);
-    ws_test_close(&idle);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &idle);
 }
 
 SS_TEST(gateway, a_waiting_http_request_gets_its_answer_and_the_connection_ends)

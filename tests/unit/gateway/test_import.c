@@ -32,8 +32,7 @@ SS_TEST(import, one_event_or_a_list_of_them_reaches_the_shard)
     ss__request_fail(request, SS_E_CONFLICT, "another event");
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 409, "\"detail\":\"another event\",\"code\":\"conflict\"");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(import, payload_may_say_its_type)
@@ -57,8 +56,7 @@ SS_TEST(import, payload_may_say_its_type)
          "{\"ordinal\":1,\"event\":\"Noted\",\"payload\":{\"@type\":\"type.googleapis.com/"
          "google.protobuf.Any\"}}");
     ws_test_expect_http(&client, 400, "@type");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* As a program with another version of the type has stored them: field 99 is of nobody here. */
@@ -99,8 +97,7 @@ SS_TEST(import, bytes_as_they_were_stored_go_before_their_json)
          "{\"ordinal\":1,\"event\":\"Noted\",\"raw\":\"CgF4\"}");
     ws_test_expect_http(&client, 400, "raw is of type \\\"\\\"");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(import, what_cannot_be_right_is_refused_with_its_place)
@@ -150,8 +147,7 @@ SS_TEST(import, what_cannot_be_right_is_refused_with_its_place)
     get(&client, "/v1/sessions/s/import");
     ws_test_expect_http(&client, 405, "Allow: POST\r\n");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(import, more_events_than_one_import_takes_are_refused)
@@ -171,6 +167,5 @@ SS_TEST(import, more_events_than_one_import_takes_are_refused)
     post(&client, "/v1/sessions/s/import", (const char *)body.data);
     ws_test_expect_http(&client, 429, "\"code\":\"limit_exceeded\"");
     ss__bytes_deinit(&body);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

@@ -55,8 +55,7 @@ SS_TEST(ingress, rejections_of_the_contract_keep_the_connection)
     };
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ws_test_send_text(&client, bad[i]);
         ws_test_expect_part(&client, "{\"error\":{\"code\":\"bad_client_frame\","
@@ -65,8 +64,7 @@ SS_TEST(ingress, rejections_of_the_contract_keep_the_connection)
     ws_test_send_text(&client, "{\"ping\":{\"nonce\":\"still here\"}}");
     ws_test_expect(&client, "{\"pong\":{\"nonce\":\"still here\"}}");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, protocol_errors_keep_their_texts)
@@ -79,8 +77,7 @@ SS_TEST(ingress, protocol_errors_keep_their_texts)
     };
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     for (size_t i = 0; i < 4; i++) {
         char want[256];
         (void)snprintf(want, sizeof want,
@@ -89,8 +86,7 @@ SS_TEST(ingress, protocol_errors_keep_their_texts)
         ws_test_send_text(&client, table[i][0]);
         ws_test_expect(&client, want);
     }
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, accepted_forms_of_subscribe_and_echo_of_since)
@@ -106,8 +102,7 @@ SS_TEST(ingress, accepted_forms_of_subscribe_and_echo_of_since)
     };
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         char want[256] = "{\"subscribed\":{\"sessionId\":\"s-1\"}}";
         if (strcmp(table[i][1], "0") != 0) {
@@ -121,31 +116,27 @@ SS_TEST(ingress, accepted_forms_of_subscribe_and_echo_of_since)
                                 "\"snapshotOrdinal\":\"6\"}}");
         ws_test_expect(&client, want);
     }
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, ping_pong_null_arm_and_binary_messages_with_json)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "sessionstream.v1.json");
+    fixture_open_with(&fixture, &client, "sessionstream.v1.json");
     ws_test_send_text(&client, "{\"pong\":{\"nonce\":\"x\"}}");
     ws_test_send_text(&client, "{\"subscribe\":null,\"ping\":{}}");
     ws_test_expect(&client, "{\"pong\":{}}");
     ws_test_send(&client, SS_WS_BINARY, "{\"ping\":{\"nonce\":\"b\"}}", 22);
     ws_test_expect(&client, "{\"pong\":{\"nonce\":\"b\"}}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, session_ids_of_255_bytes_pass_and_longer_ones_do_not)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     char id[257];
     char text[400];
     memset(id, 'i', 256);
@@ -156,31 +147,27 @@ SS_TEST(ingress, session_ids_of_255_bytes_pass_and_longer_ones_do_not)
                                  "\"message\":\"session id has 256 bytes, at most 255");
     id[255] = '\0';
     (void)fixture_follow(&fixture, &client, id, 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, a_session_id_with_nul_is_refused)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"a\\u0000b\"}}");
     ws_test_expect_part(&client, "\"message\":\"session id holds a NUL byte\"");
     ws_test_send_text(&client, "{\"unsubscribe\":{\"sessionId\":\"a\\u0000b\"}}");
     ws_test_expect_part(&client, "\"code\":\"invalid_session_id\"");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, submit_reaches_the_shard_and_is_accepted)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, "{\"submit\":{\"requestId\":\"r1\",\"sessionId\":\"s\","
                                "\"name\":\"Note\"," NOTE "}}");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
@@ -199,24 +186,21 @@ SS_TEST(ingress, submit_reaches_the_shard_and_is_accepted)
     fixture_reply(&fixture, request);
     ws_test_expect(&client, "{\"error\":{\"code\":\"handler_failed\",\"message\":\"it went wrong\","
                             "\"sessionId\":\"s\",\"requestId\":\"r2\"}}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, an_empty_submit_payload_needs_its_type)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, "{\"submit\":{\"sessionId\":\"s\",\"name\":\"Note\",\"payload\":"
                                "{\"@type\":\"type.googleapis.com/sessionstream.v1.PingFrame\"}}}");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
     ss_check(request->payload.len == 0);
     fixture_reply(&fixture, request);
     ws_test_expect(&client, "{\"accepted\":{\"sessionId\":\"s\"}}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 #define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -244,8 +228,7 @@ SS_TEST(ingress, submits_that_cannot_be_right_are_refused_here)
     };
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         ws_test_send_text(&client, table[i][0]);
         ws_test_expect(&client, table[i][1]);
@@ -255,16 +238,14 @@ SS_TEST(ingress, submits_that_cannot_be_right_are_refused_here)
                                "\"nonce\":\"a\\u0000b\"}}}");
     ws_test_expect_part(&client, "\"code\":\"invalid_payload\"");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, a_frame_over_the_limit_closes_with_1009)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     static char big[2 << 20];
     memset(big, ' ', sizeof big);
     ws_test_send(&client, SS_WS_TEXT, big, sizeof big);
@@ -278,20 +259,17 @@ SS_TEST(ingress, bad_utf8_closes_with_1007)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send(&client, SS_WS_TEXT, "{\"ping\":{\"nonce\":\"\xff\"}}", 22);
     ws_test_expect_close(&client, SS_WS_STATUS_BAD_DATA);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, a_close_frame_is_answered)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send(&client, SS_WS_CLOSE, "\x03\xe8", 2);
     ws_test_expect_close(&client, SS_WS_STATUS_NORMAL);
     ws_test_close(&client);
@@ -303,8 +281,7 @@ SS_TEST(ingress, messages_cut_at_every_byte_arrive_whole)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     static const uint8_t mask[SS_WS_MASK_BYTES] = { 1, 2, 3, 4 };
     struct ss_bytes frame;
     ss__bytes_init(&frame, 0);
@@ -316,8 +293,7 @@ SS_TEST(ingress, messages_cut_at_every_byte_arrive_whole)
     }
     ws_test_expect(&client, "{\"pong\":{\"nonce\":\"cut\"}}");
     ss__bytes_deinit(&frame);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(ingress, an_idempotency_key_goes_along_and_a_replay_is_marked)
@@ -326,8 +302,7 @@ SS_TEST(ingress, an_idempotency_key_goes_along_and_a_replay_is_marked)
     struct ws_test_client client;
     char key[SS_IDEMPOTENCY_KEY_BYTES_MAX + 2];
     char text[1024];
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "sessionstream.v2.json");
+    fixture_open_with(&fixture, &client, "sessionstream.v2.json");
     ws_test_send_text(&client, "{\"submit\":{\"requestId\":\"r1\",\"sessionId\":\"s\","
                                "\"name\":\"Note\",\"idempotencyKey\":\"k\"," NOTE "}}");
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s");
@@ -353,8 +328,7 @@ SS_TEST(ingress, an_idempotency_key_goes_along_and_a_replay_is_marked)
     ws_test_expect_part(&client, "{\"error\":{\"code\":\"invalid_argument\",\"message\":\"an "
                                  "idempotency key is 1 to 255 bytes");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* They cost more time: others would wait longer for one who sends nothing else. */
@@ -365,8 +339,7 @@ SS_TEST(ingress, turn_is_over_sooner_with_wrong_messages)
     char burst[COUNT * sizeof wrong];
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     for (size_t i = 0; i < COUNT; i++) {
         memcpy(burst + i * sizeof wrong, wrong, sizeof wrong);
     }
@@ -376,6 +349,5 @@ SS_TEST(ingress, turn_is_over_sooner_with_wrong_messages)
         ws_test_expect_part(&client, "{\"error\":{");
     }
     fixture_await(&fixture.stats.writes, before + COUNT / IN_A_TURN);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

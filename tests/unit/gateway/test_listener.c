@@ -77,8 +77,7 @@ SS_TEST(listener, connections_over_the_limit_are_turned_away)
     ws_test_close(&first);
     fixture_await_gauge(&fixture.stats.connections, 0);
     ws_test_open(&first, fixture.port, "");
-    ws_test_close(&first);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &first);
 }
 
 /* Forbids new descriptors; returns what to restore. */
@@ -114,8 +113,7 @@ SS_TEST(listener, without_descriptors_connections_are_turned_away_and_serving_go
     (void)close(late);
     ws_test_close(&client);
     ws_test_open(&client, fixture.port, "");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* The gateway's socket of a client, in this same process. */
@@ -146,6 +144,5 @@ SS_TEST(listener, small_answers_leave_at_once)
     expect_healthy(&client);
     int fd = accepted_of(&client);
     ss_check(fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len) == 0 && on != 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

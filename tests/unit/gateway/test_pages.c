@@ -63,8 +63,7 @@ SS_TEST(pages, i3_all_pages_then_the_frames_after_them_then_subscribed)
     ws_test_expect(&client, SUBSCRIBED);
     expect_frame(&client, 7);
     ss_check(fixture_is_quiet(&fixture) && atomic_load(&freed) == 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* A shard ends when nobody asks it for anything: clients that read fast would keep it. */
@@ -80,8 +79,7 @@ SS_TEST(pages, a_stop_does_not_wait_for_the_rest_of_them)
     ss_check(back == request && back->withdrawn);
     ws_test_expect_part(&client, "\"code\":\"stopping\"");
     end_request(&fixture, back);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(pages, page_sizes_are_bounded_and_v1_is_told)
@@ -113,8 +111,7 @@ SS_TEST(pages, page_sizes_are_bounded_and_v1_is_told)
                          "\\\"pageBytes\\\": only on a websocket of sessionstream.v2.json or "
                          "sessionstream.v2.protobuf\",\"sessionId\":\"s\"}}");
     ws_test_close(&old);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(pages, the_next_one_is_asked_for_when_the_last_is_written)
@@ -139,8 +136,7 @@ SS_TEST(pages, the_next_one_is_asked_for_when_the_last_is_written)
     ws_test_expect(&client, "{\"pong\":{\"nonce\":\"sync\"}}");
     expect_page(&client, 2);
     ws_test_expect(&client, SUBSCRIBED);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(pages, unsubscribe_and_disconnect_in_the_middle_end_it)
@@ -192,8 +188,7 @@ SS_TEST(pages, unsubscribe_while_a_page_is_being_written_ends_it)
     ss_check(back == request && back->withdrawn);
     end_request(&fixture, request);
     take_uninterested(&fixture);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(pages, w40_subscribing_again_keeps_the_old_one_until_the_last_page)
@@ -276,8 +271,7 @@ SS_TEST(pages, a_resync_asks_for_pages_as_the_subscription_did)
     ws_test_send_text(&client, "{\"ping\":{\"nonce\":\"end\"}}");
     ws_test_expect(&client, "{\"pong\":{\"nonce\":\"end\"}}");    /* and no subscribed */
     fixture_await(&fixture.stats.resyncs, 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(pages, an_answer_that_missed_frames_comes_behind_a_resync)
@@ -298,16 +292,14 @@ SS_TEST(pages, an_answer_that_missed_frames_comes_behind_a_resync)
     expect_page(&client, 1);
     ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\",\"cursor\":\"9:900\"}}");
     expect_frame(&client, 901);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(pages, a_resync_that_does_not_fit_into_a_frame_ends_the_subscription_with_a_word)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle other = fixture_follow(&fixture, &client, "t", 1);
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 1);
     /* Asked for by the client: what is there stays. */
@@ -328,8 +320,7 @@ SS_TEST(pages, a_resync_that_does_not_fit_into_a_frame_ends_the_subscription_wit
     take_uninterested(&fixture);
     fixture_post_frame(&fixture, other, "t", 2, "undisturbed");
     ws_test_expect_part(&client, "undisturbed");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(pages, a_shard_that_has_ended_is_an_error)
@@ -343,6 +334,5 @@ SS_TEST(pages, a_shard_that_has_ended_is_an_error)
     expect_page(&client, 1);
     ws_test_expect_part(&client, "{\"error\":{\"code\":\"stopping\"");
     ss_check(atomic_load(&freed) == 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

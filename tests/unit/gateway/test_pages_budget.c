@@ -112,8 +112,7 @@ SS_TEST(pages_budget, a_first_one_beyond_the_budget_is_told_as_that)
     end_request(&fixture, request);
     take_uninterested(&fixture);
     ws_test_close(&client);
-    ws_test_close(&greedy);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &greedy);
 }
 
 /* An HTTP client that reads nothing of a snapshot of @bytes. */
@@ -160,6 +159,5 @@ SS_TEST(pages_budget, w40_a_refused_subscribe_leaves_what_is_being_sent)
     expect_page(&client, 3);
     ws_test_expect_part(&client, "\"subscribed\"");
     ws_test_close(&hoarders[1]);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

@@ -55,8 +55,7 @@ SS_TEST(resume, the_cursor_goes_to_the_shard_and_no_snapshot_comes_back)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"s\",\"resume\":\"9:5.3~7\","
                                "\"delta\":true}}");
     struct ss_request *request = take_subscribe(&fixture);
@@ -68,16 +67,14 @@ SS_TEST(resume, the_cursor_goes_to_the_shard_and_no_snapshot_comes_back)
     ws_test_expect(&client, EVENT("6", "missed"));
     ws_test_expect(&client, RECOVERED("9:6.3~7"));
     ws_test_expect(&client, EVENT("7", "live"));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(resume, a_malformed_cursor_is_an_error_that_names_the_field)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, RESUME("five"));
     ws_test_expect(&client, "{\"error\":{\"code\":\"invalid_argument\",\"message\":\"subscribe "
                             "field \\\"resume\\\": \\\"five\\\" is no cursor: send back one that a "
@@ -89,16 +86,14 @@ SS_TEST(resume, a_malformed_cursor_is_an_error_that_names_the_field)
     fixture_reply_snapshot(&fixture, request, 1);
     ws_test_expect_part(&client, "{\"snapshot\":");
     ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\"}}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(resume, the_reason_for_a_snapshot_comes_with_subscribed)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     ws_test_send_text(&client, RESUME("9:5"));
     struct ss_request *request = take_subscribe(&fixture);
     request->reason = SS_RESUME_TOO_OLD;
@@ -107,16 +102,14 @@ SS_TEST(resume, the_reason_for_a_snapshot_comes_with_subscribed)
     ws_test_expect_part(&client, "{\"snapshot\":");
     ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\",\"cursor\":\"9:300\","
                             "\"reason\":\"too_old\"}}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(resume, a_client_that_follows_already_gets_no_frame_twice)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 5);
     ws_test_send_text(&client, RESUME("9:5"));
     struct ss_request *request = take_subscribe(&fixture);
@@ -129,16 +122,14 @@ SS_TEST(resume, a_client_that_follows_already_gets_no_frame_twice)
     reply_recovered(&fixture, take_subscribe(&fixture), 6);
     ws_test_expect(&client, EVENT("6", "missed"));
     ws_test_expect(&client, RECOVERED("9:6"));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(resume, a_live_only_frame_is_not_held_back_by_the_ordinal_of_the_snapshot)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 5);
     post_live(&fixture, handle, 5, "delta");
     fixture_post_frame(&fixture, handle, "s", 5, "contained");
@@ -147,8 +138,7 @@ SS_TEST(resume, a_live_only_frame_is_not_held_back_by_the_ordinal_of_the_snapsho
     ws_test_expect(&client, EVENT("5", "delta"));
     ws_test_expect(&client, EVENT("5", "another"));
     ws_test_expect(&client, EVENT("6", "durable"));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* Follows s, and resumes it; the session becomes stale before the answer, in which event 6 would
@@ -172,8 +162,7 @@ SS_TEST(resume, a_stale_follower_gets_the_answer_behind_its_snapshot)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_request *request = resume_stale(&fixture, &client);
     struct ss_session_handle handle = request->handle;
     request->place = (struct ss_cursor){ 9, 8, 0, 0 };
@@ -182,16 +171,14 @@ SS_TEST(resume, a_stale_follower_gets_the_answer_behind_its_snapshot)
     ws_test_expect(&client, TOO_OLD("9:8"));
     fixture_post_frame(&fixture, handle, "s", 9, "after");
     ws_test_expect(&client, EVENT("9", "after"));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(resume, a_newer_subscribe_takes_the_place_of_an_answer_that_is_owed)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_request *own = resume_stale(&fixture, &client);
     ws_test_send_text(&client, SUBSCRIBE);
     struct ss_request *request = take_subscribe(&fixture);
@@ -201,8 +188,7 @@ SS_TEST(resume, a_newer_subscribe_takes_the_place_of_an_answer_that_is_owed)
     ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"s\"}}");
     ws_test_send_text(&client, "{\"unsubscribe\":{\"sessionId\":\"s\"}}");
     ws_test_expect(&client, "{\"unsubscribed\":{\"sessionId\":\"s\"}}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* More than a queue holds: half of the sessions are resumed, the others begin with a snapshot. */
@@ -329,8 +315,7 @@ SS_TEST(resume, subscribed_comes_once_and_never_without_the_frames_it_stands_for
     }
     ss_check(atomic_load(&fixture.stats.resyncs) >= 1);
     fixture_await_gauge(&fixture.stats.answer_bytes, 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(resume, a_subscribed_that_is_not_read_is_in_the_budget_of_answers)
@@ -369,8 +354,7 @@ SS_TEST(resume, w40_a_failed_one_leaves_every_subscription_as_it_was)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle handle = fixture_follow(&fixture, &client, "s", 5);
     struct ss_session_handle other = fixture_follow(&fixture, &client, "t", 5);
     ws_test_send_text(&client, RESUME("9:5"));
@@ -382,6 +366,5 @@ SS_TEST(resume, w40_a_failed_one_leaves_every_subscription_as_it_was)
     ws_test_expect(&client, EVENT("6", "still"));
     fixture_post_frame(&fixture, other, "t", 6, "undisturbed");
     ws_test_expect_part(&client, "undisturbed");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

@@ -15,8 +15,7 @@ SS_TEST(routes, a_folder_is_found_without_its_slash)
     ws_test_expect_http(&client, 404, "not_found");
     post(&client, "/manual", "");
     ws_test_expect_http(&client, 404, "not_found");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes, pages_on_one_connection)
@@ -37,8 +36,7 @@ SS_TEST(routes, pages_on_one_connection)
     ws_test_expect_http(&client, 200, "sessionstream_http_requests_total{gateway=\"0\"} 4\n");
     get(&client, "/metrics");
     ws_test_expect_http(&client, 200, "sessionstream_connections{gateway=\"0\"} 1\n");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes, readiness_ends_with_a_failed_store_and_names_its_shard)
@@ -55,8 +53,7 @@ SS_TEST(routes, readiness_ends_with_a_failed_store_and_names_its_shard)
     ws_test_expect_http(&client, 503, "\"code\":\"store_io\"");
     get(&client, "/healthz");
     ws_test_expect_http(&client, 200, "ok\n");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes, head_sends_the_length_and_no_body)
@@ -72,8 +69,7 @@ SS_TEST(routes, head_sends_the_length_and_no_body)
     get(&client, "/healthz");
     ws_test_expect_http(&client, 200, "ok\n");
     ss__bytes_deinit(&response);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes, unknown_paths_and_methods)
@@ -89,8 +85,7 @@ SS_TEST(routes, unknown_paths_and_methods)
     ws_test_expect_http(&client, 405, "Allow: POST\r\n");
     send_text(&client, "DELETE / HTTP/1.1\r\nHost: h\r\n\r\n");
     ws_test_expect_http(&client, 405, "Allow: GET, HEAD\r\n");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes, pipelined_requests_are_answered_in_order)
@@ -115,8 +110,7 @@ SS_TEST(routes, pipelined_requests_are_answered_in_order)
     ws_test_expect_http(&client, 200, "{}");
     ws_test_expect_http(&client, 404, "Connection: close");
     expect_end(&client);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes, a_full_inbox_is_503_and_readers_wait_for_relief)

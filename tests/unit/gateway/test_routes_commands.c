@@ -22,8 +22,7 @@ SS_TEST(routes_commands, a_command_is_answered_when_the_shard_has_answered)
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, (int)ss__http_status_of(SS_E_HANDLER),
                         "\"detail\":\"no such thing\"");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_commands, commands_that_cannot_be_right_are_refused_here)
@@ -42,8 +41,7 @@ SS_TEST(routes_commands, commands_that_cannot_be_right_are_refused_here)
     post(&client, "/v1/sessions/s/commands/Note", "{\"nonce\":\"a\\u0000b\"}");
     ws_test_expect_http(&client, 400, "\"code\":\"invalid_payload\"");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_commands, unfinished_bodies_have_one_budget)
@@ -82,8 +80,7 @@ SS_TEST(routes_commands, unfinished_bodies_have_one_budget)
     send_text(&other, "}");
     fixture_reply(&fixture, fixture_take_request(&fixture, SS_REQUEST_SUBMIT, "s"));
     ws_test_expect_http(&other, 200, "\"sessionId\":\"s\"");
-    ws_test_close(&other);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &other);
 }
 
 static void post_keyed(struct ws_test_client *client, const char *fields)
@@ -125,8 +122,7 @@ SS_TEST(routes_commands, an_idempotency_key_goes_along_and_a_replay_is_marked)
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 409, "\"code\":\"conflict\"");
     ss__bytes_deinit(&response);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_commands, idempotency_keys_that_cannot_be_are_refused_here)
@@ -150,6 +146,5 @@ SS_TEST(routes_commands, idempotency_keys_that_cannot_be_are_refused_here)
         ws_test_expect_http(&client, 400, "\"code\":\"invalid_argument\"");
     }
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

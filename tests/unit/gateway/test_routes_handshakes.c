@@ -54,16 +54,14 @@ SS_TEST(routes_handshakes, frames_right_behind_the_handshake_are_read)
     ws_test_expect_part(&client, "hello");
     ws_test_expect(&client, "{\"pong\":{}}");
     ss__bytes_deinit(&bytes);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_handshakes, subprotocols_choose_the_encoding)
 {
     struct fixture fixture;
     struct ws_test_client client;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "sessionstream.v2.protobuf");
+    fixture_open_with(&fixture, &client, "sessionstream.v2.protobuf");
     ws_test_send(&client, SS_WS_BINARY, "\x0a\x03\x0a\x01s", 5);
     struct ss_request *request = fixture_take_request(&fixture, SS_REQUEST_SUBSCRIBE, "s");
     ss_check(request->encoding == SS_ENCODING_V2_PROTOBUF);
@@ -81,6 +79,5 @@ SS_TEST(routes_handshakes, subprotocols_choose_the_encoding)
     request = (struct ss_request *)(void *)msg;
     ss_check(request->encoding == SS_ENCODING_V2_JSON);
     fixture_reply_snapshot(&fixture, request, 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

@@ -12,8 +12,7 @@ SS_TEST(routes_sessions, snapshot_as_the_shard_gave_it)
     request->snapshot = ss__buf_copy("{\"sessionId\":\"s\"}", 17);
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 200, "\r\n\r\n{\"sessionId\":\"s\"}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_sessions, snapshot_of_an_earlier_event)
@@ -37,8 +36,7 @@ SS_TEST(routes_sessions, snapshot_of_an_earlier_event)
         ws_test_expect_http(&client, 400, "\"code\":\"invalid_argument\"");
     }
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_sessions, page_of_events)
@@ -68,8 +66,7 @@ SS_TEST(routes_sessions, page_of_events)
         ws_test_expect_http(&client, 400, "\"code\":\"invalid_argument\"");
     }
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_sessions, rebuild_names_what_and_from_where)
@@ -90,8 +87,7 @@ SS_TEST(routes_sessions, rebuild_names_what_and_from_where)
     get(&client, "/v1/sessions/s/rebuild");
     ws_test_expect_http(&client, 405, "Allow: POST");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* A document that nobody reads; its memory is never touched. */
@@ -130,8 +126,7 @@ SS_TEST(routes_sessions, snapshots_count_on_the_budget_and_are_asked_for_one_by_
     ss__bytes_deinit(&response);
     ss_check(fixture_is_quiet(&fixture));
     ws_test_close(&greedy);
-    ws_test_close(&other);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &other);
 }
 
 SS_TEST(routes_sessions, the_next_request_is_read_when_the_snapshot_is_written)
@@ -150,8 +145,7 @@ SS_TEST(routes_sessions, the_next_request_is_read_when_the_snapshot_is_written)
         ws_test_expect_http(&client, 200, "Content-Length: 3145728\r\n");
         ws_test_expect_http(&client, 200, "ok\n");
     }
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_sessions, a_session_id_with_nul_is_400)
@@ -164,8 +158,7 @@ SS_TEST(routes_sessions, a_session_id_with_nul_is_400)
     post(&client, "/v1/sessions/a%00b/commands/Note", "{}");
     ws_test_expect_http(&client, 400, "\"code\":\"invalid_session_id\"");
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_sessions, what_is_done_to_a_whole_session)
@@ -196,8 +189,7 @@ SS_TEST(routes_sessions, what_is_done_to_a_whole_session)
     }
     ask(&client, "DELETE", "/v1/sessions/%00");
     ws_test_expect_http(&client, 400, "session");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(routes_sessions, a_snapshot_beyond_the_budget_is_told_as_that)
@@ -227,6 +219,5 @@ SS_TEST(routes_sessions, a_snapshot_beyond_the_budget_is_told_as_that)
     fixture_reply_snapshot(&fixture, request, 1);
     ws_test_expect_part(&other, "\"message\":\"too many snapshots wait");
     ws_test_close(&other);
-    ws_test_close(&greedy);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &greedy);
 }

@@ -28,8 +28,7 @@ SS_TEST(sessions, a_list_is_asked_of_the_shard_and_written_as_json)
     request = fixture_take_request(&fixture, SS_REQUEST_LIST, "");
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 200, "\r\n\r\n{\"sessions\":[]}");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sessions, a_list_that_cannot_be_made_is_a_problem)
@@ -50,6 +49,5 @@ SS_TEST(sessions, a_list_that_cannot_be_made_is_a_problem)
     request->listing->parts[0].err = SS_E_STOREIO;
     fixture_reply(&fixture, request);
     ws_test_expect_http(&client, 503, "store_io");
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

@@ -58,8 +58,7 @@ SS_TEST(subscriptions, w40_one_connection_follows_256_sessions_and_no_more)
     struct fixture fixture;
     struct ws_test_client client;
     struct many many;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     follow_all(&fixture, &client, &many);
     check_live(&fixture, &client, &many);
     ws_test_send_text(&client, "{\"subscribe\":{\"sessionId\":\"more\"}}");
@@ -68,8 +67,7 @@ SS_TEST(subscriptions, w40_one_connection_follows_256_sessions_and_no_more)
                             "\"sessionId\":\"more\"}}");
     ss_check(fixture_is_quiet(&fixture));
     check_live(&fixture, &client, &many);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(subscriptions, w40_neither_a_stranger_s_end_nor_a_renewal_disturbs_the_others)
@@ -77,8 +75,7 @@ SS_TEST(subscriptions, w40_neither_a_stranger_s_end_nor_a_renewal_disturbs_the_o
     struct fixture fixture;
     struct ws_test_client client;
     struct many many;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     follow_all(&fixture, &client, &many);
     ws_test_send_text(&client, "{\"unsubscribe\":{\"sessionId\":\"unknown\"}}");
     ws_test_expect(&client, "{\"unsubscribed\":{\"sessionId\":\"unknown\"}}");
@@ -90,8 +87,7 @@ SS_TEST(subscriptions, w40_neither_a_stranger_s_end_nor_a_renewal_disturbs_the_o
     ws_test_expect(&client, "{\"subscribed\":{\"sessionId\":\"many-7\"}}");
     check_live(&fixture, &client, &many);
     ss_check(fixture_is_quiet(&fixture));
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(subscriptions, w40_a_snapshot_that_fails_leaves_all_of_them_live)
@@ -100,8 +96,7 @@ SS_TEST(subscriptions, w40_a_snapshot_that_fails_leaves_all_of_them_live)
     struct fixture fixture;
     struct ws_test_client client;
     struct many many;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     follow_all(&fixture, &client, &many);
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         struct ss_request *request = ask_again(&fixture, &client, 0);
@@ -111,6 +106,5 @@ SS_TEST(subscriptions, w40_a_snapshot_that_fails_leaves_all_of_them_live)
         check_live(&fixture, &client, &many);
     }
     ss_check(fixture_is_quiet(&fixture) && atomic_load(&fixture.stats.followers) == 256);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }

@@ -115,8 +115,7 @@ SS_TEST(sweep, a_slow_follower_converges_to_a_fresh_snapshot)
     ws_test_expect_part(&client, "\"eventOrdinal\":\"2001\",\"name\":\"fresh\"");
     ss_check(atomic_load(&fixture.stats.resyncs) == 1);
     ws_test_close(&client);
-    ws_test_close(&other);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &other);
 }
 
 SS_TEST(sweep, frames_are_dropped_only_behind_a_gapless_run)
@@ -139,8 +138,7 @@ SS_TEST(sweep, frames_are_dropped_only_behind_a_gapless_run)
     while (receive_next(&client, &ordinal)) {
     }
     ss_check(ordinal > 1 && ordinal < FRAMES);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 static void post_resync(struct fixture *fixture, struct ss_session_handle handle)
@@ -167,8 +165,7 @@ SS_TEST(sweep, a_stale_session_that_must_wait_does_not_hold_up_the_others)
     struct fixture fixture;
     struct ws_test_client client;
     char asked[3];
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle a = fixture_follow(&fixture, &client, "a", 1);
     struct ss_session_handle b = fixture_follow(&fixture, &client, "b", 1);
     post_resync(&fixture, a);
@@ -187,8 +184,7 @@ SS_TEST(sweep, a_stale_session_that_must_wait_does_not_hold_up_the_others)
     fixture_reply_snapshot(&fixture, take_resync(&fixture, &asked[0]), 2);
     ws_test_expect(&client, "{\"snapshot\":{\"sessionId\":\"b\",\"snapshotOrdinal\":\"2\"}}");
     ss_check(atomic_load(&fixture.stats.resyncs) == 2);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, a_stale_session_that_cannot_be_read_ends_with_its_error)
@@ -196,8 +192,7 @@ SS_TEST(sweep, a_stale_session_that_cannot_be_read_ends_with_its_error)
     struct fixture fixture;
     struct ws_test_client client;
     char asked;
-    fixture_open(&fixture);
-    ws_test_open(&client, fixture.port, "");
+    fixture_open_with(&fixture, &client, "");
     struct ss_session_handle a = fixture_follow(&fixture, &client, "a", 1);
     struct ss_session_handle b = fixture_follow(&fixture, &client, "b", 1);
     post_resync(&fixture, a);
@@ -217,8 +212,7 @@ SS_TEST(sweep, a_stale_session_that_cannot_be_read_ends_with_its_error)
     ss_check(asked != ended);
     ws_test_expect_part(&client, "\"snapshotOrdinal\":\"2\"");
     ss_check(atomic_load(&fixture.stats.followers) == 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, a_burst_larger_than_the_queue_is_no_reason_while_the_client_reads)
@@ -237,8 +231,7 @@ SS_TEST(sweep, a_burst_larger_than_the_queue_is_no_reason_while_the_client_reads
         ws_test_expect_part(&client, "uiEvent");
     }
     ss_check(atomic_load(&fixture.stats.slow_clients) == 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, a_slow_follower_is_closed_where_that_is_the_policy)
@@ -268,8 +261,7 @@ SS_TEST(sweep, a_slow_follower_is_closed_where_that_is_the_policy)
     }
     ss_check_msg(status == SS_WS_STATUS_TRY_AGAIN, "closed with %d", status);
     ss_check(ordinal < FRAMES && atomic_load(&fixture.stats.resyncs) == 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, a_client_that_never_reads_is_closed)
@@ -297,8 +289,7 @@ SS_TEST(sweep, a_client_that_never_reads_is_closed)
         (void)poll(NULL, 0, 5);
     }
     fixture_await_gauge(&fixture.stats.connections, 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* Reads a little every millisecond; true if it was given up. */
@@ -345,8 +336,7 @@ SS_TEST(sweep, a_client_that_drips_a_snapshot_is_closed)
     open_with_snapshot(&fixture, &client, 128u << 20);
     ss_check(drips(&fixture, &client, 4096));    /* 4 MiB a second; it takes 16 */
     fixture_await_gauge(&fixture.stats.connections, 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, a_client_that_reads_a_snapshot_is_not_closed)
@@ -368,8 +358,7 @@ SS_TEST(sweep, a_client_that_reads_a_snapshot_is_not_closed)
     }
     ss_check(atomic_load(&fixture.stats.dead_clients) == 0);
     ss_check(atomic_load(&fixture.stats.connections) == 1);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 /* Reads at a steady pace, and says nothing, until a ping comes; returns the bytes read. */
@@ -425,8 +414,7 @@ SS_TEST(sweep, a_client_that_reads_a_snapshot_is_not_silent)
     fixture_reply(&fixture, request);
     ss_check(read_until_pinged(&client, 5000) > bytes);    /* 3 s; 8 are allowed */
     ss_check(atomic_load(&fixture.stats.dead_clients) == 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, the_kernel_holds_little_for_a_client_that_never_reads)
@@ -441,8 +429,7 @@ SS_TEST(sweep, the_kernel_holds_little_for_a_client_that_never_reads)
     await_empty_inbox(&fixture);
     uint64_t out = atomic_load(&fixture.stats.bytes_out);
     ss_check_msg(out < 3 * SS_UNSENT_BYTES_MAX, "the kernel took %lu bytes", (unsigned long)out);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, half_a_request_is_408_and_none_is_closed_silently)
@@ -460,8 +447,7 @@ SS_TEST(sweep, half_a_request_is_408_and_none_is_closed_silently)
     ss_check(ws_test_http_response(&half, false, NULL) == 0);
     ss_check(ws_test_http_response(&none, false, NULL) == 0);
     ws_test_close(&half);
-    ws_test_close(&none);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &none);
 }
 
 SS_TEST(sweep, answers_that_are_not_read_stop_the_reading_of_requests)
@@ -482,8 +468,7 @@ SS_TEST(sweep, answers_that_are_not_read_stop_the_reading_of_requests)
     for (unsigned i = 0; i < sent; i++) {
         ws_test_expect_part(&client, "pong");
     }
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
 
 SS_TEST(sweep, a_client_that_drips_its_answers_is_closed)
@@ -500,6 +485,5 @@ SS_TEST(sweep, a_client_that_drips_its_answers_is_closed)
     ss_check(drips(&fixture, &client, 512));
     fixture_await_gauge(&fixture.stats.connections, 0);
     fixture_await_gauge(&fixture.stats.answer_bytes, 0);
-    ws_test_close(&client);
-    fixture_close(&fixture);
+    fixture_close_with(&fixture, &client);
 }
