@@ -52,8 +52,8 @@
 #define SS_HTTP_HEADER_BYTES_MAX 16384
 #define SS_WS_FRAGMENTS_MAX 4096
 
-/* Work for one connection in one turn of its gateway: a message is a unit and one more for each so
- * many bytes, a request of HTTP some more. */
+/* Work for one connection in one turn of its gateway: a message, a pong or a fragment is a unit, a
+ * message one more for each so many bytes, a request of HTTP some more. */
 #define SS_TURN_UNITS_MAX 64
 #define SS_TURN_UNITS_MIN 16
 #define SS_TURN_SHARED_UNITS 128
