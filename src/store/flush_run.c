@@ -240,7 +240,8 @@ static int remove_session(const struct ss_flush *flush, MDB_txn *txn,
     MDB_val key = ss__val_of(key_bytes, sizeof key_bytes);
     int err = remove_catalog(flush, txn, item);
     SS_KILL_POINT(FLUSH_REMOVED);
-    err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_SESSION], &key);
+    /* A new one has no row, and nobody has judged the page where it would stand. */
+    err = err != 0 || item->born ? err : delete_key(txn, env->dbi[SS_DB_SESSION], &key);
     err = err != 0 ? err : delete_key(txn, env->dbi[SS_DB_RUNNING], &key);
     return err != 0 ? err : ss__trash_put(env, txn, sid, item->deleted_at >> 32);
 }

@@ -202,3 +202,48 @@ SS_TEST(guard_beside, events_whose_segment_is_on_a_damaged_page_stay_in_the_log)
     free(data.bytes);
     fixture_end(&f);
 }
+
+/* While the store is open. */
+static void flip(struct fixture *f, uint64_t at, uint8_t bits)
+{
+    char path[400];
+    uint8_t byte;
+    (void)snprintf(path, sizeof path, "%s/data.mdb", f->shard_dir);
+    int fd = open(path, O_RDWR);
+    ss_check(fd >= 0 && pread(fd, &byte, 1, (off_t)at) == 1);
+    byte ^= bits;
+    ss_check(pwrite(fd, &byte, 1, (off_t)at) == 1 && close(fd) == 0);
+}
+
+/* It has no row on the page that keeps it from getting one. */
+SS_TEST(guard_beside, new_session_that_is_set_aside_may_be_deleted)
+{
+    struct fixture f;
+    struct data data;
+    fill(&f);
+    fixture_reopen(&f);
+    load(&f, &data);
+    struct ss_page_tree tree = tree_of(&data, "session");
+    size_t count = ss__page_count(data_page(&data, tree.root));
+    uint64_t kind = (uint64_t)(leaf_of(&data, &tree, count - 1) - data.bytes) + 10;
+    free(data.bytes);
+    flip(&f, kind, 0x06);    /* no leaf: LMDB gives up the transaction */
+    fixture_publish(&f, "new", 3, 60, 1);
+    fixture_flush_all(&f);
+    ss_check(f.store->born_aside_count == 1);
+    struct ss_store_session *session = fixture_session(&f, "new");
+    ss_check(ss__store_stage_delete(f.store, session, 77) == 0);
+    ss_check(ss__store_commit(f.store) == 0);
+    ss__store_put_session(f.store, session);
+    fixture_publish(&f, "s000", 1, 60, 1);
+    fixture_flush_all(&f);
+    ss_check(fixture_stats(&f).flush_errors == 0 && f.store->unflushed_bytes == 0);
+    ss_check(f.store->born_count == 0 && f.store->dead_count == 0);
+    flip(&f, kind, 0x06);
+    fixture_crash(&f);
+    fixture_check_clean(&f);
+    fixture_reopen(&f);
+    ss_check(ss__store_get_session(f.store, ss_str("new"), &session) == SS_E_NOTFOUND);
+    fixture_verify(&f, "s000", 6, 60);
+    fixture_end(&f);
+}
