@@ -338,14 +338,15 @@ static int walk(struct guard *guard, struct ss_str from, size_t prefix_bytes, ui
 }
 
 /* The pages beside the one with @key, at each level, and the first leaf below them: LMDB reads the
- * first key there when it joins branches that have lost their children. */
+ * first key there when it joins branches that have lost their children. 1: it stands on the leaf
+ * beside, 0: there is none, or an error. */
 static int judge_beside(struct guard *guard, struct ss_str key, bool back)
 {
     int err = 0;
-    for (uint16_t at = guard->leaf; at > 0 && err == 0; at--) {
+    for (uint16_t at = 1; at <= guard->leaf && err >= 0; at++) {
         err = seek(guard, key);
         err = err != 0 ? err : move_at(guard, at, back);
-        if (err > 0) {
+        if (err > 0 && at < guard->leaf) {
             guard->levels[at].index = 0;
             err = descend(guard, at, guard->leaf, false);
         }
@@ -354,7 +355,24 @@ static int judge_beside(struct guard *guard, struct ss_str key, bool back)
 }
 
 /* LMDB joins a page on which little is left with the one beside it, or takes rows from there; so it
- * does with the branches above. */
+ * does with the branches above. Where there is little beside, too, it goes on to the next one. */
+static int judge_way(struct guard *guard, struct ss_str from, bool back)
+{
+    const struct level *leaf = &guard->levels[guard->leaf];
+    char bytes[SS_PAGE_KEY_BYTES_MAX];
+    struct ss_str key = from;
+    int err;
+    do {
+        err = judge_beside(guard, key, back);
+        if (err > 0) {
+            struct ss_str first = key_at(guard, guard->leaf, 0);
+            memcpy(bytes, first.data, first.len);
+            key = ss_str_of(bytes, first.len);
+        }
+    } while (err > 0 && ss__page_is_sparse(guard->rules.page_bytes, leaf->bytes));
+    return err < 0 ? err : 0;
+}
+
 static int walk_and_beside(struct guard *guard, struct ss_str from, size_t prefix_bytes,
                            uint64_t rows)
 {
@@ -366,8 +384,8 @@ static int walk_and_beside(struct guard *guard, struct ss_str from, size_t prefi
     size_t count = ss__page_count(guard->levels[guard->leaf].bytes);
     struct ss_str key = key_at(guard, guard->leaf, count - 1);
     memcpy(last, key.data, key.len);
-    err = judge_beside(guard, ss_str_of(last, key.len), false);
-    return err != 0 ? err : judge_beside(guard, from, true);
+    err = judge_way(guard, ss_str_of(last, key.len), false);
+    return err != 0 ? err : judge_way(guard, from, true);
 }
 
 /* Its value, too. */

@@ -27,8 +27,9 @@ int ss__guard_key(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct 
 int ss__guard_walk(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
                    size_t prefix_bytes, uint64_t rows);
 
-/* The same before those are removed: LMDB then also reads, and writes again, the pages beside. A
- * bit that is flipped in the number of such a page would give away another one that is in use. */
+/* The same before those are removed: LMDB then also reads, and writes again, the pages beside, and
+ * behind those on which there is little the next ones. A bit that is flipped in the number of such
+ * a page would give away another one that is in use. */
 int ss__guard_remove(const struct ss_env *env, MDB_txn *txn, enum ss_db db, struct ss_str from,
                      size_t prefix_bytes, uint64_t rows);
 

@@ -99,6 +99,14 @@ size_t ss__page_count(const uint8_t *bytes)
     return (get16(bytes + 12) - SS_PAGE_HEAD_BYTES) / 2u;
 }
 
+bool ss__page_is_sparse(uint32_t page_bytes, const uint8_t *bytes)
+{
+    size_t lower = get16(bytes + 12);
+    size_t upper = get16(bytes + 14);
+    size_t room = page_bytes - SS_PAGE_HEAD_BYTES;
+    return 4 * (room - (upper - lower)) < room;
+}
+
 static size_t even(size_t bytes)
 {
     return (bytes + 1u) & ~(size_t)1;

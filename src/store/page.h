@@ -96,6 +96,10 @@ int ss__page_check(const struct ss_page_rules *rules, const struct ss_page_bound
 size_t ss__page_count(const uint8_t *bytes);
 void ss__page_node(const uint8_t *bytes, bool leaf, size_t index, struct ss_page_node *ret_node);
 
+/* Whether it is a leaf that LMDB joins with one beside it when it removes a row there: less than a
+ * quarter is in use. */
+bool ss__page_is_sparse(uint32_t page_bytes, const uint8_t *bytes);
+
 /* Below 0, 0 or above, as keys are ordered. */
 int ss__page_compare(bool transactions, struct ss_str a, struct ss_str b);
 

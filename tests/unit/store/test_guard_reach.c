@@ -6,12 +6,15 @@
 
 #define LEAVES_MAX 400u
 #define LONG_KEY_BYTES 500u    /* so that branches have few children */
+#define TALL_SESSIONS 120u
 
 struct tree {
     struct fixture f;
     struct data data;
     uint64_t leaves[LEAVES_MAX];    /* in the order of their keys */
     unsigned count;
+    uint64_t root;
+    unsigned depth;
 };
 
 static void open_env(struct tree *tree, struct ss_env *env)
@@ -68,6 +71,8 @@ static void look(struct tree *tree)
         }
     }
     tree->count = 0;
+    tree->root = found.root;
+    tree->depth = found.depth;
     note_leaves(tree, found.root, found.depth);
 }
 
@@ -240,4 +245,158 @@ SS_TEST(guard_reach, first_leaf_of_the_branch_behind_is_judged)
     mdb_txn_abort(txn);
     ss__env_close(&env);
     end(&tree);
+}
+
+/* ---- branches that lose their leaves to the one before ---- */
+
+static uint64_t child_of(struct tree *tree, uint64_t page, size_t index)
+{
+    struct ss_page_node node;
+    ss__page_node(data_page(&tree->data, page), false, index, &node);
+    return node.child;
+}
+
+static size_t children_of(struct tree *tree, uint64_t page)
+{
+    return ss__page_count(data_page(&tree->data, page));
+}
+
+/* Takes a session out that has the leaf @index below @branch for itself. */
+static void take_leaf(struct tree *tree, uint64_t branch, size_t index)
+{
+    struct ss_env env;
+    MDB_txn *txn;
+    struct ss_page_node node;
+    uint8_t prefix[8];
+    ss__page_node(data_page(&tree->data, child_of(tree, branch, index)), true, 0, &node);
+    memcpy(prefix, node.key.data, sizeof prefix);
+    open_env(tree, &env);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    remove_rows(&env, txn, prefix);
+    ss_check(mdb_txn_commit(txn) == 0);
+    ss__env_close(&env);
+    look(tree);
+}
+
+/* Four levels; the last branch below the root has two branches, the first of them two leaves.
+ * Returns it. */
+static uint64_t plant_tall(struct tree *tree)
+{
+    struct ss_env env;
+    MDB_txn *txn;
+    open_env(tree, &env);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    for (uint64_t sid = 1; sid <= TALL_SESSIONS; sid++) {
+        put_long(&env, txn, sid, 1, LONG_KEY_BYTES, 1200);
+    }
+    ss_check(mdb_txn_commit(txn) == 0);
+    ss__env_close(&env);
+    for (;;) {
+        look(tree);
+        ss_check(tree->depth == 4);
+        uint64_t high = child_of(tree, tree->root, children_of(tree, tree->root) - 1);
+        uint64_t first = child_of(tree, high, 0);
+        size_t branches = children_of(tree, high);
+        uint64_t last = child_of(tree, high, branches - 1);
+        if (branches == 2 && children_of(tree, first) == 2) {
+            return high;
+        }
+        if (branches > 2) {
+            take_leaf(tree, last, children_of(tree, last) - 1);
+        } else {
+            take_leaf(tree, first, children_of(tree, first) - 1);
+        }
+    }
+}
+
+/* The second branch is joined with the first, and the one above is left with that alone: LMDB looks
+ * below it for the key under which it takes it to the branch before. */
+SS_TEST(guard_reach, first_leaf_of_the_branch_before_is_judged)
+{
+    struct tree tree;
+    struct ss_env env;
+    MDB_txn *txn;
+    begin(&tree);
+    uint64_t high = plant_tall(&tree);
+    uint64_t damaged = child_of(&tree, child_of(&tree, high, 0), 0);
+    uint64_t from = child_of(&tree, child_of(&tree, high, 1), 1);
+    struct ss_page_node node;
+    ss__page_node(data_page(&tree.data, from), true, 0, &node);
+    uint64_t first = ss__get_be64((const uint8_t *)node.key.data);
+    ss__page_node(data_page(&tree.data, damaged), true, 0, &node);
+    memset((uint8_t *)(uintptr_t)node.key.data, 0, 8);
+    data_store(&tree.data);
+    open_env(&tree, &env);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    ss_check(remove_sessions(&env, txn, first, TALL_SESSIONS) == SS_E_CORRUPT);
+    mdb_txn_abort(txn);
+    ss__env_close(&env);
+    end(&tree);
+}
+
+/* ---- leaves on which there is little ---- */
+
+/* A large row on each leaf, that of session @sid between those of others; there is little on the
+ * second. */
+static void plant_little(struct tree *tree, uint64_t sid)
+{
+    struct ss_env env;
+    MDB_txn *txn;
+    open_env(tree, &env);
+    ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+    for (uint64_t i = 10; i <= 80; i += 10) {
+        put(&env, txn, i, 1, 1900);
+    }
+    put(&env, txn, 20, 1, 300);
+    put(&env, txn, sid - 1, 1, 10);
+    put(&env, txn, sid, 1, 1900);
+    put(&env, txn, sid, 2, 100);
+    put(&env, txn, sid + 1, 1, 10);
+    ss_check(mdb_txn_commit(txn) == 0);
+    ss__env_close(&env);
+    look(tree);
+    for (unsigned i = 0; i < 3; i++) {
+        ss_check(number_of(tree, i, 0) == 10 * (i + 1));
+    }
+}
+
+static bool is_leaf(const struct tree *tree, uint64_t page)
+{
+    bool is = false;
+    for (unsigned i = 0; i < tree->count; i++) {
+        is |= tree->leaves[i] == page;
+    }
+    return is;
+}
+
+/* What is left of the rows goes to the leaf beside, and what is there then to the next one. */
+SS_TEST(guard_reach, leaf_beside_one_on_which_there_is_little_is_judged)
+{
+    for (unsigned way = 0; way < 4; way++) {
+        bool back = way % 2 != 0;
+        bool damaged = way / 2 != 0;
+        uint64_t sid = back ? 31 : 11;
+        struct tree tree;
+        struct ss_env env;
+        MDB_txn *txn;
+        begin(&tree);
+        plant_little(&tree, sid);
+        uint64_t page = tree.leaves[back ? 0 : 2];
+        data_page(&tree.data, page)[0] ^= damaged ? 0x40 : 0;
+        data_store(&tree.data);
+        open_env(&tree, &env);
+        ss_check(mdb_txn_begin(env.env, NULL, 0, &txn) == 0);
+        ss_check(remove_sessions(&env, txn, sid, sid) == (damaged ? SS_E_CORRUPT : 0));
+        if (damaged) {
+            mdb_txn_abort(txn);
+        } else {
+            ss_check(mdb_txn_commit(txn) == 0);
+        }
+        ss__env_close(&env);
+        if (!damaged) {
+            look(&tree);
+            ss_check(!is_leaf(&tree, page));    /* LMDB has been there */
+        }
+        end(&tree);
+    }
 }
