@@ -17,7 +17,7 @@
 #define FLUSH_BORN 2048u
 #define RETRY_NS UINT64_C(100000000)
 #define ARENA_CHUNK_BYTES (64u << 10)
-/* Two seconds and what the reads take; from then on until the store is opened again. */
+/* Two seconds and what the reads take. */
 #define UNREAD_MAX 20u
 
 int ss__store_stage_checkpoint(struct ss_store *store, struct ss_store_session *session,
@@ -426,12 +426,23 @@ static void keep_set_aside(struct ss_store *store)
     }
 }
 
-/* A page that stays unreadable must not hold up for good what has nothing to do with it. */
+static bool leaves_any(const struct ss_flush *flush)
+{
+    const struct ss_flush_item *item = flush->first;
+    while (item != NULL && !item->left) {
+        item = item->next;
+    }
+    return item != NULL;
+}
+
+/* A page that stays unreadable must not hold up for good what has nothing to do with it, nor must
+ * one that was so once be why no other is waited for. */
 static void count_unread(struct ss_store *store, const struct ss_flush *flush)
 {
-    bool unread = flush->err == SS_E_STOREIO;
-    if (store->flush_unread < UNREAD_MAX) {
-        store->flush_unread = unread ? store->flush_unread + 1 : 0;
+    if (flush->err == SS_E_STOREIO) {
+        store->flush_unread += store->flush_unread < UNREAD_MAX;
+    } else if (flush->err == 0 && store->flush_unread > 0 && !leaves_any(flush)) {
+        store->flush_unread--;
     }
 }
 

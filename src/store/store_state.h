@@ -100,7 +100,8 @@ struct ss_store {
     bool flushing;                   /* a flush is planned and not settled */
     struct ss_cut *cut;              /* of a backup under way, or NULL: see cut.h */
     uint64_t flush_retry_ns;         /* not before, after one that failed; 0: at any time */
-    uint32_t flush_unread;           /* how many in a row failed at a page that could not be read */
+    uint32_t flush_unread;           /* how many failed at a page that could not be read, less
+                                        those since that met none */
     struct ss_map by_sid;
     struct ss_map by_id;
     uint32_t used;                   /* handles that somebody has got */

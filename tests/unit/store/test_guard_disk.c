@@ -115,6 +115,30 @@ SS_TEST(guard_disk, page_that_stays_unreadable_holds_up_only_the_session_that_li
     fixture_end(&f);
 }
 
+/* Flushes that meet no such page win the attempts back. */
+SS_TEST(guard_disk, another_page_later_is_waited_for_again)
+{
+    struct fixture f;
+    char id[16];
+    begin(&f);
+    fixture_publish(&f, id_of(make_bad(&f, "segment", 3, UINT_MAX), id).data, 1, 60, 1);
+    flush_for_a_while(&f);
+    ss_check(fixture_row_of(&f, id).quarantined);
+    bad.file = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        fixture_publish(&f, "s000", 1, 60, 1);
+        fixture_flush_all(&f);
+    }
+    uint64_t errors = fixture_stats(&f).flush_errors;
+    fixture_publish(&f, id_of(make_bad(&f, "segment", 6, 5), id).data, 1, 60, 1);
+    flush_for_a_while(&f);
+    ss_check(!fixture_row_of(&f, id).quarantined);
+    ss_check(fixture_stats(&f).flush_errors == errors + 5);
+    end(&f);
+    fixture_verify(&f, id, 6, 60);
+    fixture_end(&f);
+}
+
 /* Where rows of a new session go, and what is left of one that was deleted. */
 SS_TEST(guard_disk, neither_do_the_ends_of_databases_hold_up_sessions_that_lie_elsewhere)
 {
