@@ -138,14 +138,15 @@ static int secure_metas(MDB_env *env)
     int fd;
     int code = mdb_env_get_fd(env, &fd);
     code = code != 0 ? code : mdb_env_stat(env, &stat);
-    code = code != 0 ? code : SS_FAULT("env.metas");    /* an errno */
-    for (off_t page = 0; page < METAS && code == 0; page++) {
+    for (off_t page = 0; page < METAS && code == 0;) {
         off_t at = page * (off_t)stat.ms_psize;
-        errno = EIO;    /* of what is cut short */
-        if (pread(fd, sector, sizeof sector, at) != (ssize_t)sizeof sector ||
-            pwrite(fd, sector, sizeof sector, at) != (ssize_t)sizeof sector) {
-            code = errno;
-        }
+        int fault = SS_FAULT("env.metas");    /* an errno */
+        errno = fault != 0 ? fault : EIO;    /* of what is cut short */
+        bool done = fault == 0 &&
+                    pread(fd, sector, sizeof sector, at) == (ssize_t)sizeof sector &&
+                    pwrite(fd, sector, sizeof sector, at) == (ssize_t)sizeof sector;
+        page += done;
+        code = done || errno == EINTR ? 0 : errno;
     }
     return code == 0 && fdatasync(fd) != 0 ? errno : code;
 }
