@@ -78,8 +78,9 @@ static void encode(const struct ss_directory *directory, uint8_t out[IDENTITY_BY
     ss__put_le64(out + IDENTITY_BYTES - 8, ss__checksum(out, IDENTITY_BYTES - 8));
 }
 
-/* Through a second file and a rename: a crash leaves none or all of it. */
-static int write_identity(const struct ss_directory *directory, struct ss_failure *failure)
+/* Through a second file and a rename: a crash leaves none or all of it. Its name is durable only
+ * after a sync. */
+static int name_identity(const struct ss_directory *directory, struct ss_failure *failure)
 {
     char path[PATH_BYTES];
     char temporary[PATH_BYTES];
@@ -101,7 +102,24 @@ static int write_identity(const struct ss_directory *directory, struct ss_failur
         return err;
     }
     SS_KILL_POINT(IDENTITY_NAMED);
-    return ss__create_sync(directory->path, failure);
+    return 0;
+}
+
+static int write_identity(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    int err = name_identity(directory, failure);
+    return err != 0 ? err : ss__create_sync(directory->path, failure);
+}
+
+/* Its maker may have been killed before. After a sync that failed a later one need not bring the
+ * name to the disk unless it is given anew. */
+static int secure_identity(const struct ss_directory *directory, struct ss_failure *failure)
+{
+    int err = ss__create_sync(directory->path, failure);
+    if (err != 0) {
+        (void)name_identity(directory, NULL);    /* if that fails, its file has come and gone */
+    }
+    return err;
 }
 
 static int decode(struct ss_directory *directory, const uint8_t *in, size_t len,
@@ -322,7 +340,7 @@ int ss__directory_open(const char *path, uint32_t shard_count, bool shard_count_
         } else if (err != 0) {
             (void)ss__fail(failure, err, "%s", missing.text);
         } else {
-            err = ss__create_sync(path, failure);    /* its maker may have been killed before */
+            err = secure_identity(directory, failure);
         }
     }
     if (err == 0 && shard_count_explicit && directory->shard_count != shard_count) {

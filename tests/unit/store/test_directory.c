@@ -396,6 +396,25 @@ SS_TEST(directory, one_that_a_killed_process_made_is_durable_before_it_is_used)
     place_end(&place);
 }
 
+/* A sync that succeeds need not bring to the disk what one before has failed with. */
+SS_TEST(directory, name_whose_sync_failed_is_given_anew)
+{
+    struct place place;
+    struct stat before;
+    struct stat info;
+    place_init(&place);
+    ss__directory_close(open_good(&place, 1, true));
+    ss_check(stat(place.identity, &before) == 0);
+    ss__fault_arm("create.sync", 1, 1, SS_E_IO);
+    refused(&place, 1, SS_E_IO, "cannot be made durable");
+    ss__fault_reset();
+    ss_check(stat(place.identity, &info) == 0 && info.st_ino != before.st_ino);
+    struct ss_directory *directory = open_good(&place, 1, true);
+    ss_check(!directory->created);
+    ss__directory_close(directory);
+    place_end(&place);
+}
+
 /* A link to itself: neither there nor absent. */
 static void plant_loop(const char *path)
 {
