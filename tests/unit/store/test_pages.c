@@ -332,6 +332,21 @@ SS_TEST(pages, heads_of_pages)
     found(&data, "too few nodes");
 }
 
+/* A node by a half word, which belongs to the one behind. That one was looked at before, and lies in
+ * another of the words in which places are marked than the beginning of the node. */
+static void make_longer(uint8_t *leaf)
+{
+    const unsigned word_bytes = 64 * 2;
+    size_t i = 1;
+    while (get16(leaf + 16 + 2 * i) / word_bytes == get16(leaf + 16 + 2 * (i - 1)) / word_bytes) {
+        i++;
+        ss_check(i < ss__page_count(leaf));
+    }
+    uint8_t *node = node_of(leaf, i);
+    ss_check(node + 8 + get16(node + 6) + get16(node) == node_of(leaf, i - 1));
+    put16(node, get16(node) + 2u);
+}
+
 SS_TEST(pages, places_of_nodes)
 {
     struct data data;
@@ -355,6 +370,9 @@ SS_TEST(pages, places_of_nodes)
     uint8_t *leaf = leaf_of(&data, 3, &branch);
     put16(leaf + 16 + 4, get16(leaf + 16 + 6));
     found(&data, "node 3 lies over another");
+    fill(&data);
+    make_longer(leaf_of(&data, 3, &branch));
+    found(&data, "lies over another");
     fill(&data);
     uint8_t *node = node_of(leaf_of(&data, 3, &branch), 2);
     put16(node, get16(node) - 2u);
