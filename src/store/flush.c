@@ -124,8 +124,11 @@ static int add_checkpoints(struct ss_store *store, struct ss_flush *flush)
         item->checkpoints = at->timelines;
         item->checkpoints_count = at->count;
         for (uint32_t i = 0; i < at->count; i++) {
-            bool anew = ss__store_timeline_is_void(at->session, at->timelines[i].row.projection);
+            uint32_t projection = at->timelines[i].row.projection;
+            bool anew = ss__store_timeline_is_void(at->session, projection);
+            bool first = ss__store_timeline_ordinal(at->session, projection) == 0;
             item->anew |= (uint8_t)(anew ? 1u << i : 0);
+            item->first |= (uint8_t)(first ? 1u << i : 0);
         }
         int err = ss__timelines_merge(at->session->timelines, at->timelines, at->count,
                                       &item->timelines_then);

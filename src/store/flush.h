@@ -21,6 +21,7 @@ struct ss_flush_item {
     uint64_t deleted_at;
     bool checkpoint;
     uint8_t anew;                        /* bit per index: removes all other entities of it */
+    uint8_t first;                       /* the same: none of it are on disk yet */
     const struct ss_timeline_checkpoint *checkpoints;
     uint32_t checkpoints_count;
     const struct ss_timeline_list *timelines;    /* written with the row */

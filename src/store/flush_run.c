@@ -135,8 +135,9 @@ static int guard_tombstones(const struct ss_env *env, MDB_txn *txn, uint64_t sid
     return err;
 }
 
-/* Where a row of a new session goes: mostly behind all others, and that is judged once in a flush.
- * One that an earlier process had to leave in the log has a lower number. */
+/* Where the first row of a session goes: mostly behind all others, and that is judged once in a
+ * flush. One that an earlier process had to leave in the log has a lower number, and so has one
+ * whose entities come later than it. */
 static int guard_new(const struct ss_flush *flush, MDB_txn *txn, enum ss_db db,
                      struct ss_flush_end *end, uint64_t sid, struct ss_str key)
 {
@@ -147,8 +148,8 @@ static int guard_new(const struct ss_flush *flush, MDB_txn *txn, enum ss_db db,
     return end->err != 0 || sid > end->first ? end->err : ss__guard_key(flush->env, txn, db, key);
 }
 
-/* All entities that are about to be removed, and where those of new sessions are written. Those of
- * other sessions have been read before. */
+/* All entities that are about to be removed, and where the first of a session are written. With
+ * others there the place of each has been read before. */
 static int guard_checkpoint(struct ss_flush *flush, MDB_txn *txn, const struct ss_flush_item *item,
                             uint32_t index)
 {
@@ -159,7 +160,7 @@ static int guard_checkpoint(struct ss_flush *flush, MDB_txn *txn, const struct s
         return ss__guard_remove(flush->env, txn, SS_DB_ENTITY, from, from.len, UINT64_MAX);
     }
     uint64_t sid = item->values.row.sid;
-    return item->born
+    return (item->first & (1u << index)) != 0
                ? guard_new(flush, txn, SS_DB_ENTITY, &flush->entities_end, sid, from)
                : guard_tombstones(flush->env, txn, sid, &item->checkpoints[index]);
 }

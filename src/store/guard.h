@@ -7,9 +7,9 @@
  * (page.h); a key that is said to be missing is then missing.
  *
  * It costs a system call and about a microsecond for each page. A flush asks for new entries of
- * the catalog, for the place of segments, once for the places of rows, entities and segments of new
- * sessions, for what it removes or copies, and for pasts; for the rest the reads that came before
- * have asked. Inside a write transaction the guard sees what was committed before. */
+ * the catalog, for the places of segments and of first entities, of those behind all others once,
+ * for what it removes or copies, and for pasts; for the rest the reads that came before have asked.
+ * Inside a write transaction the guard sees what was committed before. */
 #ifndef SS_STORE_GUARD_H
 #define SS_STORE_GUARD_H
 

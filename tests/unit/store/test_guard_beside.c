@@ -247,3 +247,36 @@ SS_TEST(guard_beside, new_session_that_is_set_aside_may_be_deleted)
     fixture_verify(&f, "s000", 6, 60);
     fixture_end(&f);
 }
+
+/* Nobody has read there: a session without entities on disk has all of them in memory. */
+SS_TEST(guard_beside, first_entities_whose_page_is_damaged_are_not_written)
+{
+    struct fixture f;
+    struct data data;
+    struct ss_entity_row row = { .kind = ss_str("note"), .id = ss_str("n00"),
+                                 .created_ordinal = 1, .last_ordinal = 5,
+                                 .payload = ss_str("new") };
+    fill(&f);
+    fixture_reopen(&f);
+    fixture_publish(&f, "later", 5, 60, 1);
+    fixture_flush_all(&f);    /* no entities */
+    load(&f, &data);
+    struct ss_page_tree tree = tree_of(&data, "entity");
+    size_t count = ss__page_count(data_page(&data, tree.root));
+    flip(&f, (uint64_t)(leaf_of(&data, &tree, count - 1) - data.bytes), 0x40);
+    struct ss_store_session *session = fixture_session(&f, "later");
+    row.type_id = f.entity_type;
+    ss_check(session->born == 0 && stage_checkpoint(f.store, session, &row, 1, 5, 1) == 0);
+    fixture_publish(&f, "s000", 1, 60, 1);
+    fixture_flush_all(&f);
+    ss_check(session->now.row.quarantined && fixture_stats(&f).flush_errors == 0);
+    ss__store_put_session(f.store, session);
+    ss_check(!fixture_row_of(&f, "s000").quarantined);
+    fixture_crash(&f);
+    data_load(&data);
+    data_check(&data);
+    ss_check_msg(strstr(data.findings, "it says it is page") != NULL &&
+                     strchr(data.findings, '\n')[1] == '\0', "%s", data.findings);
+    free(data.bytes);
+    fixture_end(&f);
+}
