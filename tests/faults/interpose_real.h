@@ -15,6 +15,11 @@
         real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);           \
     }
 
+/* Whether calls of this thread fail and count now. */
+bool faults_watched(void);
+
+bool faults_of_libuv(const void *caller);
+
 static inline int faults_fail(int code)
 {
     errno = code;
