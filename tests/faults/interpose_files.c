@@ -78,7 +78,9 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     REAL(writev)
     bool file = is_regular(fd);
-    int code = file ? faults_strike(CALL_FILE_WRITEV) : is_socket(fd) ? faults_strike(CALL_SEND) : 0;
+    int code = file            ? faults_strike(CALL_FILE_WRITEV)
+               : is_socket(fd) ? faults_strike(CALL_SEND)
+                               : 0;
     if (code > 0) {
         return faults_fail(code);
     }

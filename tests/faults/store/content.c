@@ -1,4 +1,4 @@
-#include "content.h"
+#include "content_read.h"
 
 #include <lmdb.h>
 
@@ -10,17 +10,14 @@
 #include "store/cut.h"
 #include "store/delete.h"
 #include "store/error_ring.h"
-#include "store/history.h"
 #include "store/listing.h"
 #include "store/log.h"
-#include "store/past.h"
 #include "store/retention.h"
 
 #define SHARDS 2u
 #define SMALL 300u
 #define LARGE 60000u
 #define FIRST_EVENTS 130u
-#define CODE 7u
 
 bool judge(const char *what, int err, const struct ss_failure *failure)
 {
@@ -173,17 +170,6 @@ static bool publish_some(struct many *m, uint32_t shard, struct ss_store_session
     return true;
 }
 
-static struct ss_entity_row entity_of(const struct many *m, uint32_t shard, unsigned projection,
-                                      uint64_t ordinal, char text[32])
-{
-    (void)snprintf(text, 32, "%u as of %llu", projection, (unsigned long long)ordinal);
-    return (struct ss_entity_row){
-        .projection = m->projections[shard][projection], .kind = ss_str("note"),
-        .id = ss_str(projection == 0 ? "a" : "b"), .created_ordinal = 1, .last_ordinal = ordinal,
-        .time_us = 5, .type_id = m->entities[shard], .payload = ss_str(text),
-    };
-}
-
 static void checkpoint_now(struct many *m, uint32_t shard, struct ss_store_session *session)
 {
     static char texts[2][32];
@@ -193,7 +179,7 @@ static void checkpoint_now(struct many *m, uint32_t shard, struct ss_store_sessi
     uint64_t ordinal = ss__store_row(session)->ordinal;
     failed = (struct ss_failed_set){ .total = 1, .named = 1, .ordinals = { 5 } };
     for (unsigned i = 0; i < 2; i++) {
-        rows[i] = entity_of(m, shard, i, ordinal, texts[i]);
+        rows[i] = content_entity(m, shard, i, ordinal, texts[i]);
         timelines[i] = (struct ss_timeline_checkpoint){
             { .projection = m->projections[shard][i], .version = 1, .ordinal = ordinal,
               .failed = i == 1 ? &failed : NULL },
@@ -205,126 +191,6 @@ static void checkpoint_now(struct many *m, uint32_t shard, struct ss_store_sessi
         int flushed = ss__store_flush(m->stores[shard], 0);
         (void)judge("flush a checkpoint", flushed < 0 ? flushed : 0, NULL);
     }
-}
-
-static int pass_entity(const struct ss_entity_row *row, void *ctx)
-{
-    (void)row;
-    (void)ctx;
-    return 0;
-}
-
-/* As of @at; NULL: that cannot be had. Its base has been read. */
-static struct ss_history *history_of(struct many *m, uint32_t shard,
-                                     struct ss_store_session *session, uint64_t at,
-                                     struct ss_history_base *ret_base)
-{
-    struct ss_history *history;
-    struct ss_history_query query = { .at = at, .base_max = at, .code = CODE, .timelines = 3 };
-    if (!judge("a history", ss__history_new(m->stores[shard], session, &query, &history), NULL)) {
-        return NULL;
-    }
-    int err = ss__history_base(history, pass_entity, NULL, ret_base);
-    if (err != SS_E_GONE && judge("the base of a history", err, NULL)) {
-        return history;
-    }
-    ss__history_free(m->stores[shard], history);
-    return NULL;
-}
-
-/* What a fold of the session at @at would keep. */
-static struct ss_past *past_of(struct many *m, uint32_t shard, struct ss_history *history,
-                               uint64_t at, bool base)
-{
-    char text[32];
-    struct ss_past *past = base ? ss__past_new_base(history) : ss__past_new(history);
-    for (unsigned i = 0; past != NULL && i < 2; i++) {
-        struct ss_entity_row row = entity_of(m, shard, i, at, text);
-        if (!judge("add to a past", ss__past_add(past, &row), NULL)) {
-            ss__past_free(past);
-            past = NULL;
-        }
-    }
-    return past;
-}
-
-static void read_history(struct many *m, uint32_t shard, struct ss_store_session *session,
-                         bool keep)
-{
-    uint64_t at = ss__store_row(session)->ordinal;
-    struct ss_history_base base = { 0 };
-    struct ss_history *history = history_of(m, shard, session, at, &base);
-    const struct ss_record *records;
-    size_t count = 1;
-    uint64_t ordinal = base.ordinal;
-    int err = 0;
-    if (history == NULL) {
-        return;
-    }
-    while (err == 0 && count > 0) {
-        err = ss__history_read(history, &records, &count);
-        for (size_t i = 0; err == 0 && i < count; i++) {
-            ordinal++;
-            if (records[i].ordinal != ordinal) {
-                broken("a history goes on with %llu instead of %llu",
-                       (unsigned long long)records[i].ordinal, (unsigned long long)ordinal);
-            }
-        }
-    }
-    if (judge("read a history", err, NULL) && ordinal != at) {
-        broken("a history ends with %llu instead of %llu", (unsigned long long)ordinal,
-               (unsigned long long)at);
-    }
-    struct ss_past *past = keep ? past_of(m, shard, history, at, false) : NULL;
-    if (past != NULL) {
-        ss__store_stage_past(m->stores[shard], past);
-    }
-    ss__history_free(m->stores[shard], history);
-}
-
-static void verify_records(const struct many *m, uint32_t shard, struct ss_str id,
-                           const struct ss_image *image, uint64_t before)
-{
-    for (size_t i = 0; i < image->records_count; i++) {
-        const struct ss_record *record = &image->records[i];
-        if (record->ordinal != ++before || record->time_us != 1000 + before ||
-            record->type_id != m->events[shard] ||
-            !ss_str_equal(record->payload, fixture_payload(id, before, record->payload.len))) {
-            broken("event %llu of %.*s is not what was published", (unsigned long long)before,
-                   (int)id.len, id.data);
-        }
-    }
-}
-
-static void read_image(struct many *m, uint32_t shard, struct ss_store_session *session,
-                       uint64_t first, bool here)
-{
-    struct ss_image_request *request;
-    struct ss_image image;
-    struct ss_store *store = m->stores[shard];
-    uint64_t newest = ss__store_row(session)->ordinal;
-    int err = first == 0 ? ss__store_image_request(store, session, true, &request)
-                         : ss__store_range_request(store, session, first, newest, &request);
-    if (!judge("ask for an image", err, NULL)) {
-        return;
-    }
-    err = here ? ss__store_read_image_here(store, request, &image)
-               : ss__store_read_image(store, request, &image);
-    if (judge("read an image", err, NULL)) {
-        uint64_t shown = first != 0 ? first - 1 : UINT64_MAX;
-        for (uint32_t i = 0; first == 0 && i < image.timelines_count; i++) {
-            uint64_t ordinal = image.timelines[i].ordinal;
-            shown = ordinal < shown ? ordinal : shown;
-        }
-        verify_records(m, shard, ss__store_session_id(session), &image, shown);
-        if (shown + image.records_count != newest) {
-            broken("an image ends with %llu instead of %llu",
-                   (unsigned long long)(shown + image.records_count),
-                   (unsigned long long)newest);
-        }
-        ss__image_deinit(&image);
-    }
-    ss__store_image_request_free(request);
 }
 
 static struct ss_store_session *session_of(struct many *m, unsigned number, uint32_t *ret_shard)
@@ -368,9 +234,9 @@ static void work_on_session(struct many *m, unsigned number, struct content *con
     ss__store_use_timelines(m->stores[shard], session);
     if (ss__store_row(session)->ordinal > 0) {
         struct ss_entity_row entity;
-        read_image(m, shard, session, 0, number % 2 == 0);
-        read_image(m, shard, session, ss__store_row(session)->first_retained, false);
-        read_history(m, shard, session, number % 3 == 0);
+        content_read_image(m, shard, session, 0, number % 2 == 0);
+        content_read_image(m, shard, session, ss__store_row(session)->first_retained, false);
+        content_read_history(m, shard, session, number % 3 == 0);
         int err = ss__store_read_entity(m->stores[shard], session, m->projections[shard][0],
                                         ss_str("note"), ss_str("a"), &entity);
         (void)judge("read an entity", err == SS_E_NOTFOUND ? 0 : err, NULL);
@@ -424,11 +290,11 @@ static void stage_base_at(struct many *m, uint32_t shard, struct ss_store_sessio
                           uint64_t through)
 {
     struct ss_history_base base = { 0 };
-    struct ss_history *history = history_of(m, shard, session, through, &base);
+    struct ss_history *history = content_history(m, shard, session, through, &base);
     if (history == NULL) {
         return;
     }
-    struct ss_past *past = past_of(m, shard, history, through, true);
+    struct ss_past *past = content_past(m, shard, history, through, true);
     if (past != NULL) {
         ss__store_stage_base(m->stores[shard], past);
     }
@@ -591,7 +457,7 @@ void content_make(const char *dir, struct content *ret_content)
         if (i % 4 == 2) {
             flush_all(m.stores[shard]);
             (void)publish_some(&m, shard, session, i, 9, SMALL, ret_content);
-            read_history(&m, shard, session, true);
+            content_read_history(&m, shard, session, true);
         }
         flush_all(m.stores[shard]);
         (void)publish_some(&m, shard, session, i, 4, SMALL, ret_content);
@@ -634,8 +500,8 @@ static void verify_session(struct many *m, unsigned number, const struct content
                (unsigned long long)ordinal, (unsigned long long)content->acked[number],
                (unsigned long long)content->tried[number]);
     }
-    read_image(m, shard, session, 0, false);
-    read_history(m, shard, session, false);
+    content_read_image(m, shard, session, 0, false);
+    content_read_history(m, shard, session, false);
     ss__store_put_session(m->stores[shard], session);
 }
 
