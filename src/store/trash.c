@@ -190,10 +190,15 @@ static int sweep_one(const struct ss_env *env, MDB_txn *txn, MDB_cursor *cursor,
     MDB_val key = ss__val_of(from, sizeof from);
     MDB_val value;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    if (code != 0 || !is_left(key, value)) {
+    const uint8_t *there = key.mv_data;
+    if (code != 0 || key.mv_size != LEFT_KEY_BYTES || there[0] != LEFT) {
         return code == 0 || code == MDB_NOTFOUND ? 0 : ss__err_from_lmdb(code);
     }
-    memcpy(sid, (const uint8_t *)key.mv_data + 1, sizeof sid);
+    memcpy(sid, there + 1, sizeof sid);
+    if (!is_left(key, value)) {
+        *from_sid = ss__get_be64(sid) + 1;    /* stays for the check */
+        return *from_sid != 0;
+    }
     ss__put_be64(serial, serial_of(value));
     int err = remove_keys(env, txn, SS_DB_SEGMENT, sid, removed);
     err = err != 0 ? err : remove_keys(env, txn, SS_DB_ENTITY, sid, removed);

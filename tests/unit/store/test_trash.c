@@ -137,3 +137,24 @@ SS_TEST(trash, rows_of_an_older_program_are_read_and_a_changed_one_is_not)
     ss__env_close(&env);
     fixture_end(&f);
 }
+
+/* It stays for the check, and what others have left goes. */
+SS_TEST(trash, damaged_row_does_not_keep_those_behind_it)
+{
+    struct env_fixture f;
+    unsigned removed;
+    bool left;
+    static const uint8_t damaged[9] = { 0, 0, 0, 0, 0, 0, 0, 0, 7 };
+    open_env(&f);
+    put_segments(&f, 7, 2);
+    put_segments(&f, 8, 3);
+    MDB_val key = ss__val_of(damaged, sizeof damaged);
+    MDB_val value = ss__val_of("y", 1);
+    ss_check(mdb_put(f.txn, f.env.dbi[SS_DB_TRASH], &key, &value, 0) == 0);
+    ss_check(ss__trash_put(&f.env, f.txn, 8, 2) == 0);
+    ss_check(ss__trash_sweep(&f.env, f.txn, 1, &removed, &left) == 0);
+    ss_check(removed == 4 && !left);    /* with the row that named them */
+    ss_check(ss__trash_sweep(&f.env, f.txn, 1, &removed, &left) == 0 && removed == 0 && !left);
+    ss_check(mdb_get(f.txn, f.env.dbi[SS_DB_TRASH], &key, &value) == 0);
+    close_env(&f);
+}
