@@ -19,6 +19,7 @@ static void connect_few(struct stage *stage)
             break;
         }
         peer->polite = true;    /* answers may take longer than the silence that is allowed */
+        stage_poll(stage, 0);   /* nor is one silent while the others connect */
     }
 }
 
