@@ -18,7 +18,6 @@ struct scenario {
     const char *flags[16];             /* of the daemon, NULL at the end */
     void (*run)(struct stage *stage);  /* connects, misbehaves, checks what was answered */
     uint32_t busy_payload;             /* of the pair on the session "busy"; 0: 100 bytes */
-    bool beside_honest;                /* the ratio is to as much honest load, not to quiet */
 };
 
 struct stage {
@@ -69,7 +68,8 @@ void stage_forget_memory(struct stage *stage);
 /* From now on it is hostile, for the seconds that were asked for. */
 void stage_begin(struct stage *stage);
 
-/* The same for as much load from clients that mean no harm. */
+/* The same for as much load from clients that mean no harm: if the others have to wait longer beside
+ * those than without anybody, the ratio is to that. */
 void stage_begin_honest(struct stage *stage);
 
 bool stage_over(struct stage *stage);
