@@ -218,7 +218,7 @@ static void write_honest(struct ss_bytes *out, uint64_t number)
 }
 
 /* Sessions that hold one event each: handles of at most twice SS_SESSIONS_HELD_MAX a shard stay. So
- * many events keep the disk busy whatever they are of: the others are compared with what they get
+ * many events keep the disk busy whatever they are of: the others may have to wait as long as
  * beside as many of a few sessions. */
 void million_published(struct stage *stage)
 {
